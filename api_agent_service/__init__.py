@@ -1,0 +1,1 @@
+"""The API agent: one call to a model, or none; summaries and data analysis."""

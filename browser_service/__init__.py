@@ -1,0 +1,1 @@
+"""The browser agent: Chromium by Playwright."""

@@ -1,0 +1,1 @@
+"""The code agent: writes and runs code in a sandbox."""

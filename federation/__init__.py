@@ -1,0 +1,1 @@
+"""What users import and type: the Python client, the command line, the process runner."""

@@ -1,0 +1,1 @@
+"""The orchestrator: registry, memory, planner, executor and synthesizer."""

@@ -1,0 +1,122 @@
+"""What an agent is here: an async generator from one request to updates.
+
+`shared.agent_server` serves it over A2A; an agent's own code knows nothing of the protocol:
+
+    async def summarize(request: AgentRequest) -> AsyncGenerator[Update]:
+        yield Progress("reading")
+        yield Answer("summary", await shorten(request.text))
+
+It ends by returning (the task is completed), by raising a `FederationError` (the task failed, with that sentence), or
+by yielding `InputRequired` last (the task waits; the answer calls the agent again with `request.history`).
+On cancel its current await raises `CancelledError`; clean-up belongs in `finally`.
+"""
+
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from pydantic import JsonValue
+
+JsonObject: TypeAlias = dict[str, JsonValue]
+
+METADATA_KEY = "urn:agent-federation:call"
+"""Key of the federation's own object in a message's metadata: skill, task id, step id, hop count."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file part of a message or artifact: its bytes, or the URL it can be fetched from (never both)."""
+
+    name: str
+    media_type: str
+    content: bytes | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """An earlier message of the same A2A task: `role` is "user" or "agent"."""
+
+    role: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRequest:
+    """One message to an agent, taken apart.
+
+    `text` joins the text parts with newlines, `data` holds the JSON parts, `files` the file parts. `skill` is the skill
+    id the sender asked for, if any. `history` has the earlier turns of the same task, oldest first.
+    """
+
+    text: str
+    task_id: str
+    context_id: str
+    message_id: str
+    data: tuple[JsonValue, ...] = ()
+    files: tuple[File, ...] = ()
+    skill: str | None = None
+    history: tuple[Turn, ...] = ()
+    metadata: JsonObject = field(default_factory=lambda: {})
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A sentence on what is being done now, for a person who waits."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """The next piece of an answer that is still being written; `Answer` with the same name completes it."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A finished answer: text for people, and the same as JSON where that has a form. Becomes an artifact `name`."""
+
+    name: str
+    text: str
+    data: JsonObject | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Produced:
+    """A file the agent made. Becomes an artifact of its own, beside the answer."""
+
+    file: File
+
+
+@dataclass(frozen=True, slots=True)
+class InputRequired:
+    """The agent cannot go on without a person. `schema` is the JSON Schema of the answer, if it has a form."""
+
+    prompt: str
+    schema: JsonObject | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What was spent since the last `Usage`; updates add up."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float = 0.0
+    llm_calls: int = 0
+
+
+Update: TypeAlias = Progress | Delta | Answer | Produced | InputRequired | Usage
+
+Agent: TypeAlias = Callable[[AgentRequest], AsyncGenerator[Update]]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAgent:
+    """An agent with its resources open. `problems` says what is missing now, in sentences; empty when all is well."""
+
+    answer: Agent
+    problems: Callable[[], list[str]] = list[str]

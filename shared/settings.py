@@ -1,0 +1,83 @@
+"""Settings that more than one service reads: environment variables, or a `.env` file in the working folder."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+ServiceName = Literal["orchestrator", "research", "api", "browser", "code"]
+
+
+class FederationSettings(BaseSettings):
+    """Where the services are, where data is kept, which model is used, and how long things may take.
+
+    Each service has a frozen subclass. A field's description is its line in `.env.example`.
+    """
+
+    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    federation_host: str = Field("127.0.0.1", description="Address every service binds to.")
+    orchestrator_port: int = Field(8000, ge=1, le=65535, description="Port of the orchestrator.")
+    research_agent_port: int = Field(8001, ge=1, le=65535, description="Port of the research agent.")
+    api_agent_port: int = Field(8002, ge=1, le=65535, description="Port of the API agent.")
+    browser_port: int = Field(8003, ge=1, le=65535, description="Port of the browser service.")
+    code_agent_port: int = Field(8004, ge=1, le=65535, description="Port of the code agent.")
+
+    orchestrator_url: str | None = Field(None, description="Where others reach the orchestrator; default http://FEDERATION_HOST:ORCHESTRATOR_PORT.")
+    research_agent_url: str | None = Field(None, description="Where others reach the research agent.")
+    api_agent_url: str | None = Field(None, description="Where others reach the API agent.")
+    browser_url: str | None = Field(None, description="Where others reach the browser service.")
+    code_agent_url: str | None = Field(None, description="Where others reach the code agent.")
+
+    data_dir: Path = Field(Path("./data"), description="Databases, artifacts and recordings.")
+    database_url: SecretStr | None = Field(None, description="postgresql://USER:PASSWORD@HOST/NAME for many machines; default: SQLite in DATA_DIR.")
+
+    llm_provider: Literal["openai", "groq"] | None = Field(None, description="openai (any OpenAI-compatible address) or groq; default: by the key that is set.")
+    llm_model: str | None = Field(None, description="Model name; default: a small one of the provider.")
+    llm_base_url: str | None = Field(None, description="OpenAI-compatible address, e.g. http://127.0.0.1:11434/v1 for Ollama.")
+    openai_api_key: SecretStr | None = Field(None, description="Key for OpenAI, or for LLM_BASE_URL.")
+    groq_api_key: SecretStr | None = Field(None, description="Key for Groq.")
+    llm_timeout_s: float = Field(60.0, gt=0, description="Longest wait for one answer of the model, in seconds.")
+
+    egress_allow: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Private addresses that outgoing calls may reach besides the federation's own services, e.g. 127.0.0.1:9900-9999,10.0.0.0/8:443."
+    )
+    federation_allow_private_agents: bool | None = Field(
+        None, description="Let outgoing calls reach loopback; default: true while FEDERATION_HOST is loopback and EGRESS_ALLOW is empty."
+    )
+
+    card_timeout_s: float = Field(10.0, gt=0, description="Longest time to fetch an agent card, in seconds.")
+    step_timeout_s: float = Field(600.0, gt=0, description="Longest time for one step, in seconds.")
+    task_timeout_s: float = Field(3600.0, gt=0, description="Longest time for one task, in seconds.")
+    stream_gap_timeout_s: float = Field(120.0, gt=0, description="Longest silence in a stream before the agent is asked how it stands, in seconds.")
+
+    log_format: Literal["auto", "json", "text"] = Field("auto", description="json, text, or auto: text on a terminal, JSON lines elsewhere.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe level that is logged.")
+
+    @field_validator("egress_allow", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    def port_of(self, service: ServiceName) -> int:
+        """Return the port that `service` listens on."""
+        ports: dict[ServiceName, int] = {
+            "orchestrator": self.orchestrator_port,
+            "research": self.research_agent_port,
+            "api": self.api_agent_port,
+            "browser": self.browser_port,
+            "code": self.code_agent_port,
+        }
+        return ports[service]
+
+    def url_of(self, service: ServiceName) -> str:
+        """Return the base URL, without a slash at the end, at which others reach `service`."""
+        configured: dict[ServiceName, str | None] = {
+            "orchestrator": self.orchestrator_url,
+            "research": self.research_agent_url,
+            "api": self.api_agent_url,
+            "browser": self.browser_url,
+            "code": self.code_agent_url,
+        }
+        return (configured[service] or f"http://{self.federation_host}:{self.port_of(service)}").rstrip("/")
