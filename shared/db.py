@@ -1,0 +1,253 @@
+"""The database: SQLite on one machine, PostgreSQL for many; one way to read, one way to write.
+
+Query functions are plain: they take a `Connection` first and live in their noun's module. `Database.write` runs one in
+a transaction of its own and commits it, `Database.read` runs one that changes nothing; both in the database's own
+threads, one hop for the whole transaction, so that an event loop never waits for a statement.
+"""
+
+import asyncio
+import random
+import sqlite3
+from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import Concatenate, Final, ParamSpec, TypeVar
+
+import orjson
+import uuid_utils
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import JSON, Connection, DateTime, Dialect, Engine, MetaData, create_engine, event, make_url, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.types import TypeDecorator
+
+from shared.agent import JsonObject
+from shared.errors import UnavailableError
+from shared.settings import FederationSettings
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+PATIENCE_S: Final = 20.0
+"""How long a transaction is tried again while the database is locked or away, in seconds."""
+
+_MIGRATION_LOCK: Final = 4_270_001
+
+
+class DatabaseUnavailableError(UnavailableError):
+    """The database could not be reached, or stayed locked; nothing of the request was stored."""
+
+    slug = "database-unavailable"
+    title = "The database is not available"
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """A point in time: aware and in UTC on both databases (SQLite alone would give naive times back)."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Store UTC; a naive time is a mistake of ours."""
+        del dialect
+        if value is not None and value.tzinfo is None:
+            raise ValueError("A time without a zone cannot be stored.")
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give an aware time back."""
+        del dialect
+        return None if value is None else value.replace(tzinfo=value.tzinfo or UTC)
+
+
+class Base(DeclarativeBase):
+    """Base of every table: named constraints, aware times, JSON as JSONB on PostgreSQL."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own name and form
+        datetime: UtcTime,
+        JsonObject: JSON().with_variant(JSONB(), "postgresql"),
+    }
+
+
+class Database:
+    """An open database. Both methods raise DatabaseUnavailableError when it stays away."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.is_sqlite = engine.dialect.name == "sqlite"
+        self._writers = ThreadPoolExecutor(1 if self.is_sqlite else 16, "db-write")
+        self._readers = ThreadPoolExecutor(2, "db-read") if self.is_sqlite else self._writers
+
+    async def write(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `work(connection, ...)` in one transaction and commit it.
+
+        While the database is locked or away it is tried again, from the start, for `PATIENCE_S`: `work` may run more
+        than once, so it must decide by what it reads and touch nothing but the connection.
+        """
+        return await self._patiently(self._writers, lambda: self._transaction(work, True, *args, **kwargs))
+
+    async def read(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `work(connection, ...)`, which only reads, on one consistent state."""
+        return await self._patiently(self._readers, lambda: self._transaction(work, False, *args, **kwargs))
+
+    async def close(self) -> None:
+        """Let running transactions end, then close every connection."""
+        await asyncio.to_thread(self._writers.shutdown)
+        await asyncio.to_thread(self._readers.shutdown)
+        self.engine.dispose()
+
+    def _transaction(
+        self, work: Callable[Concatenate[Connection, P], T], changes: bool, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        with self.engine.connect() as connection:
+            connection.execution_options(changes=changes)
+            with connection.begin():
+                return work(connection, *args, **kwargs)
+
+    async def _patiently(self, threads: ThreadPoolExecutor, transaction: Callable[[], T]) -> T:
+        deadline = monotonic() + PATIENCE_S
+        pause_s = 0.05
+        while True:
+            try:
+                return await asyncio.get_running_loop().run_in_executor(threads, transaction)
+            except (DBAPIError, PoolTimeoutError) as error:
+                if not _is_passing(error):
+                    raise
+                if monotonic() + pause_s > deadline:
+                    raise DatabaseUnavailableError(
+                        f"The database has not answered for {PATIENCE_S:.0f} s. Nothing was stored; try again."
+                    ) from error
+            await asyncio.sleep(random.uniform(pause_s / 2, pause_s))
+            pause_s = min(pause_s * 2, 1.0)
+
+
+@asynccontextmanager
+async def open_database(url: str) -> AsyncGenerator[Database]:
+    """Open the database at a SQLAlchemy URL (see `database_url`) and close it at the end."""
+    database = Database(open_engine(url))
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+def database_url(settings: FederationSettings, name: str) -> str:
+    """Return the SQLAlchemy URL: `DATABASE_URL`, else the SQLite file `name`.db in `DATA_DIR` (the folder is made)."""
+    if settings.database_url is not None:
+        url = make_url(settings.database_url.get_secret_value())
+        if url.get_backend_name() == "postgresql":
+            url = url.set(drivername="postgresql+psycopg")
+        return url.render_as_string(hide_password=False)
+    folder = settings.data_dir.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    return f"sqlite:///{folder / name}.db"
+
+
+def open_engine(url: str, *, pool_size: int | None = None, durable: bool = True) -> Engine:
+    """Return an engine, tuned: on SQLite WAL, foreign keys and a busy timeout.
+
+    `durable`: on SQLite a commit survives a power cut (`synchronous=FULL`); without it, only a crash of the process.
+    """
+    if make_url(url).get_backend_name() != "sqlite":
+        return create_engine(
+            url,
+            pool_size=pool_size or 16,
+            max_overflow=0,
+            pool_timeout=10,
+            connect_args={"connect_timeout": 5},
+            json_serializer=_to_json,
+            json_deserializer=orjson.loads,
+        )
+    engine = create_engine(
+        url,
+        pool_size=pool_size or 3,
+        max_overflow=0,
+        connect_args={"check_same_thread": False, "timeout": 5.0},
+        json_serializer=_to_json,
+        json_deserializer=orjson.loads,
+    )
+
+    @event.listens_for(engine, "connect")
+    def _tune(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+        assert isinstance(connection, sqlite3.Connection)  # noqa: S101 - narrows the driver's type
+        connection.isolation_level = None  # transactions begin where `_begin` says, not where the driver guesses
+        for pragma in (
+            "journal_mode=WAL",
+            f"synchronous={'FULL' if durable else 'NORMAL'}",
+            "foreign_keys=ON",
+            "busy_timeout=5000",
+            "cache_size=-8000",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        changes = connection.get_execution_options().get("changes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if changes else "BEGIN")
+
+    return engine
+
+
+def migrate(database: Database, scripts: Path, version_table: str) -> None:
+    """Bring the schema to the newest revision of the Alembic `scripts`. Blocks; safe to run in several processes."""
+    config = Config()
+    config.set_main_option("script_location", str(scripts))
+    config.attributes["version_table"] = version_table
+    with database.engine.connect() as connection, connection.execution_options(changes=True).begin():
+        if not database.is_sqlite:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def now() -> datetime:
+    """Return the present time, aware and in UTC."""
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    """Return a new UUIDv7 as text: ids made later sort later."""
+    return str(uuid_utils.uuid7())
+
+
+def _to_json(value: object) -> str:
+    return orjson.dumps(value).decode()
+
+
+def _is_passing(error: DBAPIError | PoolTimeoutError) -> bool:
+    match error:
+        case PoolTimeoutError():
+            return True
+        case OperationalError() | InterfaceError():
+            return error.connection_invalidated or _is_locked(error) or _is_away(error)
+        case _:
+            return error.connection_invalidated
+
+
+def _is_locked(error: DBAPIError) -> bool:
+    return isinstance(error.orig, sqlite3.OperationalError) and "locked" in str(error.orig)
+
+
+def _is_away(error: DBAPIError) -> bool:
+    """PostgreSQL: no connection could be made, or the server is starting up or shutting down (class 57P, 08, 53)."""
+    state: str | None = getattr(error.orig, "sqlstate", None)
+    return not isinstance(error.orig, sqlite3.Error) and (
+        state is None or state[:2] in {"08", "53"} or state.startswith("57P")
+    )
