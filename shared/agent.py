@@ -11,7 +11,7 @@ by yielding `InputRequired` last (the task waits; the answer calls the agent aga
 On cancel its current await raises `CancelledError`; clean-up belongs in `finally`.
 """
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -116,7 +116,12 @@ Agent: TypeAlias = Callable[[AgentRequest], AsyncGenerator[Update]]
 
 @dataclass(frozen=True, slots=True)
 class OpenAgent:
-    """An agent with its resources open. `problems` says what is missing now, in sentences; empty when all is well."""
+    """An agent with its resources open. `problems` says what is missing now, in sentences; empty when all is well.
+
+    `cancel` is called with a task's id when a client cancels it, before `answer` is cancelled (or instead, while the
+    task waits for input): for work that goes on outside the generator. A stopping service does not call it.
+    """
 
     answer: Agent
     problems: Callable[[], list[str]] = list[str]
+    cancel: Callable[[str], Awaitable[None]] | None = None

@@ -21,6 +21,7 @@ import uuid_utils
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import JSON, Connection, DateTime, Dialect, Engine, MetaData, create_engine, event, make_url, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -47,6 +48,10 @@ class DatabaseUnavailableError(UnavailableError):
 
     slug = "database-unavailable"
     title = "The database is not available"
+
+
+JSON_COLUMN: Final = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+"""Column type for JSON; None is SQL's NULL."""
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -82,7 +87,7 @@ class Base(DeclarativeBase):
     )
     type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own name and form
         datetime: UtcTime,
-        JsonObject: JSON().with_variant(JSONB(), "postgresql"),
+        JsonObject: JSON_COLUMN,
     }
 
 
@@ -91,6 +96,7 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.url = engine.url.render_as_string(hide_password=False)
         self.is_sqlite = engine.dialect.name == "sqlite"
         self._writers = ThreadPoolExecutor(1 if self.is_sqlite else 16, "db-write")
         self._readers = ThreadPoolExecutor(2, "db-read") if self.is_sqlite else self._writers
@@ -160,10 +166,13 @@ def database_url(settings: FederationSettings, name: str) -> str:
     return f"sqlite:///{folder / name}.db"
 
 
-def open_engine(url: str, *, pool_size: int | None = None, durable: bool = True) -> Engine:
+def open_engine(
+    url: str, *, pool_size: int | None = None, durable: bool = True, driver_begins: bool = False
+) -> Engine:
     """Return an engine, tuned: on SQLite WAL, foreign keys and a busy timeout.
 
     `durable`: on SQLite a commit survives a power cut (`synchronous=FULL`); without it, only a crash of the process.
+    `driver_begins`: on SQLite the driver begins transactions, before the first change, as other libraries expect it.
     """
     if make_url(url).get_backend_name() != "sqlite":
         return create_engine(
@@ -187,7 +196,7 @@ def open_engine(url: str, *, pool_size: int | None = None, durable: bool = True)
     @event.listens_for(engine, "connect")
     def _tune(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
         assert isinstance(connection, sqlite3.Connection)  # noqa: S101 - narrows the driver's type
-        connection.isolation_level = None  # transactions begin where `_begin` says, not where the driver guesses
+        connection.isolation_level = "IMMEDIATE" if driver_begins else None
         for pragma in (
             "journal_mode=WAL",
             f"synchronous={'FULL' if durable else 'NORMAL'}",
@@ -196,6 +205,9 @@ def open_engine(url: str, *, pool_size: int | None = None, durable: bool = True)
             "cache_size=-8000",
         ):
             connection.execute(f"PRAGMA {pragma}")
+
+    if driver_begins:
+        return engine
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -215,6 +227,12 @@ def migrate(database: Database, scripts: Path, version_table: str) -> None:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def insert_or_skip(connection: Connection, table: type["Base"]) -> sqlite.Insert | postgresql.Insert:
+    """Return an INSERT into `table` that leaves a row that is there already as it is."""
+    insert = sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+    return insert.on_conflict_do_nothing()
 
 
 def now() -> datetime:

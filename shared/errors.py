@@ -95,11 +95,27 @@ class TimedOutError(FederationError):
     retryable = True
 
 
+class InvalidSettingError(FederationError):
+    """A setting has a value that cannot be used; the text names it and a right one."""
+
+    slug = "invalid-setting"
+    title = "A setting cannot be used"
+    status = 500
+
+
 class AddressRefusedError(FederationError):
     """An address that outgoing calls may not reach."""
 
     slug = "address-refused"
     title = "That address may not be reached"
+    status = 422
+
+
+class AgentCardInvalidError(FederationError):
+    """An agent's card is not a valid A2A agent card; the text says what is wrong, and where in the card."""
+
+    slug = "agent-card-invalid"
+    title = "The agent card is not valid"
     status = 422
 
 

@@ -39,6 +39,10 @@ class FederationSettings(BaseSettings):
     openai_api_key: SecretStr | None = Field(None, description="Key for OpenAI, or for LLM_BASE_URL.")
     groq_api_key: SecretStr | None = Field(None, description="Key for Groq.")
     llm_timeout_s: float = Field(60.0, gt=0, description="Longest wait for one answer of the model, in seconds.")
+    llm_max_attempts: int = Field(3, ge=1, le=10, description="Most attempts for one answer of the model.")
+    llm_max_input_chars: int = Field(400_000, ge=1_000, description="Longest prompt that is sent to the model, in characters.")
+    llm_price_input_per_mtok: float = Field(0.0, ge=0, description="Price of a million input tokens, for the cost shown; 0 shows none.")
+    llm_price_output_per_mtok: float = Field(0.0, ge=0, description="Price of a million output tokens, for the cost shown.")
 
     egress_allow: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Private addresses that outgoing calls may reach besides the federation's own services, e.g. 127.0.0.1:9900-9999,10.0.0.0/8:443."
@@ -51,6 +55,12 @@ class FederationSettings(BaseSettings):
     step_timeout_s: float = Field(600.0, gt=0, description="Longest time for one step, in seconds.")
     task_timeout_s: float = Field(3600.0, gt=0, description="Longest time for one task, in seconds.")
     stream_gap_timeout_s: float = Field(120.0, gt=0, description="Longest silence in a stream before the agent is asked how it stands, in seconds.")
+
+    max_body_bytes: int = Field(4_194_304, ge=1_024, description="Largest request body that a service accepts, in bytes.")
+    shutdown_timeout_s: int = Field(5, ge=0, description="How long open requests may go on when a service stops, in seconds.")
+    federation_register: bool = Field(True, description="Whether the bundled agents register themselves at the orchestrator.")
+    register_interval_s: float = Field(3.0, gt=0, description="Pause between two looks whether the orchestrator still knows this agent, in seconds.")
+    a2a_retention_h: float = Field(168.0, gt=0, description="How long finished A2A tasks are kept by the service that did them, in hours.")
 
     log_format: Literal["auto", "json", "text"] = Field("auto", description="json, text, or auto: text on a terminal, JSON lines elsewhere.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe level that is logged.")

@@ -1,13 +1,15 @@
 """Plans: a graph of steps, the checks every plan passes, and how one step's result flows into another. Pure.
 
 Field names and the reference syntax are the API's contract: `{{ steps.ID.output }}`, `{{ steps.ID.artifacts.NAME }}`
-and `{{ inputs.NAME }}` in a step's instruction and in string values of its inputs.
+and `{{ inputs.NAME }}` in a step's instruction and in string values of its inputs. A backslash before the braces makes
+it plain text (`literal` writes it, `fill` takes it away).
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
+from heapq import heappop, heappush
 from typing import Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
@@ -21,7 +23,7 @@ MAX_DEPTH = 20
 MAX_WIDTH = 32
 MAX_INSTRUCTION_CHARS = 1_000_000
 
-_REFERENCE = re.compile(r"\{\{\s*(steps|inputs)\.([^{}\s]+?)\s*\}\}")
+_REFERENCE = re.compile(r"(\\?)\{\{\s*(steps|inputs)\.([^{}\s]+?)\s*\}\}")
 _STEP_PATH = re.compile(r"(?P<id>[A-Za-z0-9_-]+)\.(?:(?P<output>output)|artifacts\.(?P<artifact>.+))")
 
 
@@ -47,20 +49,22 @@ class PlanStep(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="Unique within the plan.")
-    step_number: int = Field(0, ge=0, description="Place in the plan, from 1; 0 lets the server number it.")
+    step_number: int = Field(default=0, ge=0, description="Place in the plan, from 1; 0 lets the server number it.")
     skill: str | None = Field(
-        None, max_length=200, description="Skill id the agent must have; null with `agent`: the agent decides."
+        default=None, max_length=200, description="Skill id the agent must have; null with `agent`: the agent decides."
     )
-    agent: str | None = Field(None, max_length=2000, description="Name or id of the agent; null: chosen at run time.")
+    agent: str | None = Field(
+        default=None, max_length=2000, description="Name or id of the agent; null: chosen at run time."
+    )
     instruction: str = Field(min_length=1, max_length=MAX_INSTRUCTION_CHARS, description="What the agent is told.")
     inputs: dict[str, JsonValue] = Field(
         default_factory=dict[str, JsonValue],
         description="Sent to the agent as JSON; `files` names the task's files to send.",
     )
     depends_on: list[str] = Field(default_factory=list[str], description="Ids of the steps that must complete first.")
-    success_criteria: str | None = Field(None, description="How one sees that the step succeeded.")
-    timeout_s: float | None = Field(None, gt=0, description="Longest time for this step, in seconds.")
-    idempotent: bool = Field(False, description="True if doing it twice has the effect of doing it once.")
+    success_criteria: str | None = Field(default=None, description="How one sees that the step succeeded.")
+    timeout_s: float | None = Field(default=None, gt=0, description="Longest time for this step, in seconds.")
+    idempotent: bool = Field(default=False, description="True if doing it twice has the effect of doing it once.")
 
 
 class Plan(BaseModel):
@@ -69,7 +73,7 @@ class Plan(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str = ""
-    revision: int = Field(1, ge=1)
+    revision: int = Field(default=1, ge=1)
     strategy: Strategy = "given"
     steps: list[PlanStep] = Field(min_length=1, max_length=MAX_STEPS)
 
@@ -85,15 +89,17 @@ class Plan(BaseModel):
         return any(step.id == step_id for step in self.steps)
 
     def in_order(self) -> list[PlanStep]:
-        """Return the steps so that each comes after those it needs; equals keep the plan's order."""
+        """Return the steps, each after those it needs, and else in the plan's order. Raises: CycleError."""
         place = {step.id: place for place, step in enumerate(self.steps)}
         sorter = TopologicalSorter({step.id: needs(step) for step in self.steps})
         sorter.prepare()
         ordered: list[PlanStep] = []
+        ready: list[int] = []
         while sorter.is_active():
-            ready = sorted(sorter.get_ready(), key=place.__getitem__)
-            ordered += [self.step(step_id) for step_id in ready]
-            sorter.done(*ready)
+            for step_id in sorter.get_ready():
+                heappush(ready, place[step_id])
+            ordered.append(self.steps[heappop(ready)])
+            sorter.done(ordered[-1].id)
         return ordered
 
 
@@ -163,7 +169,19 @@ class Reference:
 
 def references(step: PlanStep) -> set[Reference]:
     """Return what the step's instruction and inputs refer to. Raises: PlanInvalidError for a malformed reference."""
-    return {_parse(kind, path) for text in _texts(step) for kind, path in _REFERENCE.findall(text)}
+    return {
+        _parse(kind, path) for text in _texts(step) for escape, kind, path in _REFERENCE.findall(text) if not escape
+    }
+
+
+def literal(text: str, inputs: Collection[str] = ()) -> str:
+    """Return a text as an instruction in which nothing refers to a step, nor to an input but the named ones."""
+
+    def escape(found: re.Match[str]) -> str:
+        known = not found[1] and found[2] == "inputs" and found[3] in inputs
+        return found[0] if known else f"\\{found[0]}"
+
+    return _REFERENCE.sub(escape, text)
 
 
 def needs(step: PlanStep) -> set[str]:
@@ -178,7 +196,7 @@ def fill(value: JsonValue, values: Mapping[Reference, str]) -> JsonValue:
     """
     match value:
         case str():
-            return _REFERENCE.sub(lambda found: values[_parse(found[1], found[2])], value)
+            return _REFERENCE.sub(lambda found: found[0][1:] if found[1] else values[_parse(found[2], found[3])], value)
         case list():
             return [fill(item, values) for item in value]
         case dict():

@@ -1,0 +1,143 @@
+"""The orchestrator as an agent: a message becomes a task of the same id, the task's events the answer."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from orchestrator_service import artifacts, inputs, task_views
+from orchestrator_service.events import EventLog, Recorded
+from orchestrator_service.intake import Intake
+from orchestrator_service.tasks import NewTask
+from shared.agent import AgentRequest, Answer, InputRequired, JsonObject, OpenAgent, Produced, Progress, Update
+from shared.auth import LOCAL, Caller
+from shared.errors import AgentFailedError, ConflictError, FederationError, InvalidRequestError
+
+
+class GoalFailedError(AgentFailedError):
+    """The task failed; the text says at which step and why."""
+
+
+class OrchestratorAgent:
+    """Answers A2A messages by tasks. Asked the same again after a restart, it finds the task by its id."""
+
+    def __init__(self, intake: Intake, log: EventLog, caller: Caller = LOCAL) -> None:
+        self._intake = intake
+        self._log = log
+        self._caller = caller
+
+    def opened(self) -> OpenAgent:
+        """Return it as `shared.agent_server` serves it."""
+        return OpenAgent(self.answer, cancel=self.cancel)
+
+    async def answer(self, request: AgentRequest) -> AsyncGenerator[Update]:
+        """Submit the message as a task, or answer the one that waits, and tell what happens."""
+        task_id = request.task_id
+        after = await self._answer_input(request) if request.history else await self._submit(request)
+        async with aclosing(self._log.follow(task_id, after)) as log:
+            async for event in log:
+                if (update := _to_update(event)) is not None:
+                    yield update
+                if isinstance(update, InputRequired):
+                    return
+                if event.is_last:
+                    break
+        task = await self._log.database.read(task_views.find, self._caller, task_id)
+        async with aclosing(self._results(task)) as results:
+            async for update in results:
+                yield update
+
+    async def cancel(self, task_id: str) -> None:
+        """Cancel the task that stands behind a message."""
+        try:
+            await self._intake.cancel(self._caller, task_id)
+        except ConflictError:
+            return  # it is over
+
+    async def _submit(self, request: AgentRequest) -> int:
+        if not request.text.strip():
+            raise InvalidRequestError("The message has no text; say in words what is to be done.")
+        await self._intake.open_session(self._caller, request.context_id)
+        new = NewTask(
+            description=request.text,
+            id=request.task_id,
+            session_id=request.context_id,
+            inputs=_inputs(request),
+            files=tuple(file for file in request.files if file.content is not None),
+        )
+        await self._intake.submit(self._caller, new)
+        return 0
+
+    async def _answer_input(self, request: AgentRequest) -> int:
+        """Answer the oldest open question of the task; returns the event number to follow from."""
+        task = await self._log.database.read(task_views.find, self._caller, request.task_id)
+        waiting = task["pending_inputs"]
+        question = waiting[0] if isinstance(waiting, list) and waiting else None
+        if not isinstance(question, dict):
+            return 0
+        last = await self._log.last_seq(request.task_id)
+        data = request.data[0] if request.data else None
+        approve = _approval(request.text) if question["kind"] == "plan" else None
+        given = inputs.Answer(str(question["input_id"]), request.text or None, data, approve)
+        await self._intake.answer(self._caller, request.task_id, given)
+        return last
+
+    async def _results(self, task: JsonObject) -> AsyncGenerator[Update]:
+        result = task["result"]
+        if isinstance(result, dict):
+            for artifact in _objects(result.get("artifacts")):
+                yield Produced(
+                    await self._log.database.read(artifacts.read, self._caller, str(task["id"]), str(artifact["id"]))
+                )
+            if result.get("outputs"):
+                data: JsonObject = {"task_id": task["id"], "outputs": result["outputs"]}
+                yield Answer("result", str(result["summary"]), data)
+        if task["status"] != "completed":
+            raise _failure(task)
+
+
+def _to_update(event: Recorded) -> Update | None:
+    data = event.data
+    match event.type:
+        case "plan.created":
+            plan = data["plan"]
+            steps = plan["steps"] if isinstance(plan, dict) else []
+            return Progress(f"planned {len(steps) if isinstance(steps, list) else 0} steps")
+        case "step.status" if data["status"] == "running":
+            return Progress(f"{data['step_id']}: {data.get('agent_name')} works on it")
+        case "step.status":
+            return Progress(f"{data['step_id']}: {data['status']}")
+        case "step.progress":
+            return Progress(f"{data['step_id']}: {data['text']}")
+        case "input.required":
+            schema = data.get("schema")
+            return InputRequired(str(data["prompt"]), schema if isinstance(schema, dict) else None)
+        case _:
+            return None
+
+
+def _inputs(request: AgentRequest) -> JsonObject:
+    """Return the JSON parts as the task's inputs: an object's own names, else `data`."""
+    match request.data:
+        case ():
+            return {}
+        case (dict(only),):
+            return only
+        case many:
+            return {"data": list(many)}
+
+
+def _approval(text: str) -> bool:
+    word = text.strip().lower().rstrip(".!")
+    if word in {"yes", "y", "ok", "approve", "approved", "go"}:
+        return True
+    if word in {"no", "n", "reject", "rejected", "stop"}:
+        return False
+    raise InvalidRequestError('Say "yes" to run the plan or "no" to drop it.')
+
+
+def _failure(task: JsonObject) -> FederationError:
+    error = task["error"] if isinstance(task["error"], dict) else {}
+    return GoalFailedError(str(error.get("detail") or f"The task is {task['status']}."))
+
+
+def _objects(value: object) -> list[JsonObject]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

@@ -1,0 +1,192 @@
+"""Routes of the registry."""
+
+from contextlib import aclosing
+from dataclasses import asdict
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+
+from orchestrator_service import discovery, registry
+from orchestrator_service.api.parts import Cursor, Limit, OpenParts, WhoAsks, page
+from orchestrator_service.registrar import NewAgent
+from shared import agent_client
+from shared.agent import JsonObject
+from shared.agent_client import Deadlines, Ended, OutgoingMessage, Started
+from shared.db import new_id
+from shared.errors import AgentProtocolError
+
+router = APIRouter(prefix="/api/agents", tags=["agents"])
+
+
+class AgentRegistration(BaseModel):
+    """An agent to register: its address, or its card."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"endpoint": "http://127.0.0.1:9900"}]})
+
+    endpoint: str | None = Field(default=None, min_length=1, max_length=2000, description="Base URL, or the card's.")
+    card: dict[str, JsonValue] | None = None
+    name: str | None = Field(default=None, min_length=1, max_length=200)
+    description: str | None = Field(default=None, max_length=10_000)
+    agent_type: registry.AgentType | None = None
+    capabilities: list[str] | None = Field(default=None, max_length=200)
+    config: dict[str, JsonValue] | None = None
+    metadata: dict[str, JsonValue] | None = None
+    headers: dict[str, str] | None = Field(
+        default=None, description="Credentials to send to the agent; stored encrypted, never shown."
+    )
+
+    @model_validator(mode="after")
+    def _has_a_way(self) -> "AgentRegistration":
+        if self.endpoint is None and self.card is None:
+            raise ValueError("give `endpoint`, the agent's URL, or `card`, its agent card")
+        return self
+
+
+class AgentChange(BaseModel):
+    """What to change of an agent; what is left out stays."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"status": "inactive"}]})
+
+    name: str | None = Field(default=None, min_length=1, max_length=200)
+    description: str | None = Field(default=None, max_length=10_000)
+    status: Literal["active", "inactive"] | None = None
+    config: dict[str, JsonValue] | None = None
+    metadata: dict[str, JsonValue] | None = None
+    headers: dict[str, str] | None = None
+
+
+class DirectMessage(BaseModel):
+    """A message straight to one agent."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"text": "Compute 2 + 2."}]})
+
+    text: str = Field(min_length=1, max_length=1_000_000)
+
+
+@router.post("", status_code=201, summary="Register an agent", responses={200: {"description": "Brought up to date"}})
+async def register(body: AgentRegistration, response: Response, parts: OpenParts, who: WhoAsks) -> JsonObject:
+    """Fetch the agent's card, check it, and store the agent; the same endpoint again brings it up to date."""
+    new = NewAgent(
+        endpoint=body.endpoint,
+        card=body.card,
+        name=body.name,
+        description=body.description,
+        agent_type=body.agent_type,
+        capabilities=None if body.capabilities is None else tuple(body.capabilities),
+        config=body.config,
+        metadata=body.metadata,
+        headers=body.headers,
+    )
+    agent_id, is_new = await parts.registrar.register(who, new)
+    response.headers["Location"] = f"/api/agents/{agent_id}"
+    if not is_new:
+        response.status_code = 200
+    return await parts.database.read(registry.find, who, agent_id)
+
+
+@router.get("", summary="Registered agents")
+async def search(
+    parts: OpenParts,
+    who: WhoAsks,
+    capability: Annotated[str | None, Query(max_length=200, description="A skill id or tag.")] = None,
+    status: Annotated[registry.AgentStatus | None, Query()] = None,
+    q: Annotated[str | None, Query(max_length=1000, description="Words of what is needed.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> JsonObject:
+    """Answer the agents that fit every filter given."""
+    filters = registry.Filters(capability, status, q)
+    return page(await parts.database.read(registry.list_agents, who, filters, cursor, limit), limit)
+
+
+@router.get("/discover", summary="Who can do this?")
+async def discover(
+    parts: OpenParts,
+    who: WhoAsks,
+    q: Annotated[str, Query(min_length=1, max_length=10_000, description="A need in plain words.")],
+    limit: Annotated[int, Query(ge=1, le=50)] = 5,
+) -> JsonObject:
+    """Answer skills ranked for a need in plain words, with the reason; agents that are not reachable are left out."""
+    matches = await parts.database.read(discovery.rank, who, q, limit)
+    items: list[JsonValue] = [
+        {
+            "agent": {"id": match.offer.agent_id, "name": match.offer.agent_name},
+            "skill": match.offer.skill_id,
+            "score": match.score,
+            "why": match.why,
+        }
+        for match in matches
+    ]
+    return {"items": items, "next_cursor": None}
+
+
+@router.get("/{agent_id}", summary="An agent")
+async def find(agent_id: str, parts: OpenParts, who: WhoAsks) -> JsonObject:
+    """Answer the agent."""
+    return await parts.database.read(registry.find, who, agent_id)
+
+
+@router.patch("/{agent_id}", summary="Change an agent")
+async def change(agent_id: str, body: AgentChange, parts: OpenParts, who: WhoAsks) -> JsonObject:
+    """Change what is given; `inactive` keeps the agent from being chosen."""
+    credentials = None if body.headers is None else parts.keys.seal(body.headers)
+    changes = registry.Changes(body.name, body.description, body.status, body.config, body.metadata, credentials)
+    await parts.database.write(registry.change, who, agent_id, changes)
+    return await parts.database.read(registry.find, who, agent_id)
+
+
+@router.delete("/{agent_id}", status_code=204, summary="Forget an agent")
+async def remove(agent_id: str, parts: OpenParts, who: WhoAsks) -> None:
+    """Remove it from the registry."""
+    await parts.database.write(registry.remove, who, agent_id)
+
+
+@router.post("/{agent_id}/health", summary="Check an agent now")
+async def check(agent_id: str, parts: OpenParts, who: WhoAsks) -> JsonObject:
+    """Ask the agent how it is, and answer its health."""
+    await parts.database.read(registry.find, who, agent_id)
+    return await parts.registrar.check(agent_id)
+
+
+@router.post("/{agent_id}/refresh", summary="Fetch an agent's card again")
+async def refresh(agent_id: str, parts: OpenParts, who: WhoAsks) -> JsonObject:
+    """Fetch and check the card, and answer the agent."""
+    await parts.registrar.refresh(who, agent_id)
+    return await parts.database.read(registry.find, who, agent_id)
+
+
+@router.post("/{agent_id}/messages", summary="Send one message straight to an agent")
+async def send(agent_id: str, body: DirectMessage, parts: OpenParts, who: WhoAsks) -> JsonObject:
+    """Send the message, wait for its end, and answer the agent's A2A task."""
+    await parts.database.read(registry.find, who, agent_id)
+    agent = await parts.database.read(registry.choose, who.tenant_id, None, agent_id, body.text)
+    connection = agent_client.connect(
+        parts.client,
+        agent_client.parse_card(agent.card),
+        headers={} if agent.credentials is None else parts.keys.unseal(agent.credentials),
+        deadlines=Deadlines(gap_s=parts.settings.stream_gap_timeout_s, total_s=parts.settings.step_timeout_s),
+    )
+    remote: Started | None = None
+    async with aclosing(connection.send(OutgoingMessage(new_id(), body.text))) as heard:
+        async for event in heard:
+            match event:
+                case Started():
+                    remote = event
+                case Ended():
+                    return _to_json(remote, event)
+                case _:
+                    continue
+    raise AgentProtocolError("The agent's task neither ended nor asked for anything.")
+
+
+def _to_json(remote: Started | None, ended: Ended) -> JsonObject:
+    return {
+        "id": None if remote is None else remote.remote_task_id,
+        "context_id": None if remote is None else remote.context_id,
+        "state": ended.state,
+        "text": ended.text,
+        "data": list(ended.data),
+        "files": [{"name": file.name, "media_type": file.media_type} for file in ended.files],
+        "error": None if ended.error is None else asdict(ended.error),
+    }

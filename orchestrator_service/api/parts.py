@@ -1,0 +1,57 @@
+"""What routes work with: the open parts of the orchestrator, who asks, and one page of a list."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+import httpx
+from fastapi import Depends, Query, Request
+from pydantic import JsonValue
+
+from orchestrator_service.events import EventLog
+from orchestrator_service.intake import Intake
+from orchestrator_service.keys import Keys
+from orchestrator_service.registrar import Registrar
+from orchestrator_service.settings import Settings
+from shared.agent import JsonObject
+from shared.auth import LOCAL, Caller
+from shared.db import Database
+from shared.errors import UnavailableError
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything that is open while the orchestrator serves."""
+
+    settings: Settings
+    database: Database
+    log: EventLog
+    intake: Intake
+    registrar: Registrar
+    keys: Keys
+    client: httpx.AsyncClient
+
+
+def parts(request: Request) -> Parts:
+    """Return the open parts. Raises: UnavailableError while the service starts or stops."""
+    found = cast("Parts | None", getattr(request.app.state, "parts", None))
+    if found is None:
+        raise UnavailableError("The orchestrator is starting or stopping; try again in a moment.")
+    return found
+
+
+def caller() -> Caller:
+    """Return who asks."""
+    return LOCAL
+
+
+OpenParts = Annotated[Parts, Depends(parts)]
+WhoAsks = Annotated[Caller, Depends(caller)]
+Limit = Annotated[int, Query(ge=1, le=200, description="Most items to answer.")]
+Cursor = Annotated[str | None, Query(max_length=100, description="`next_cursor` of the page before.")]
+
+
+def page(items: Sequence[JsonObject], limit: int) -> JsonObject:
+    """Return one page of a list: the cursor is the last item's id, if there may be more."""
+    more = len(items) == limit
+    return {"items": list[JsonValue](items), "next_cursor": items[-1]["id"] if more else None}

@@ -1,0 +1,66 @@
+"""Routes that say how the orchestrator is: ready or not, and in numbers."""
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from pydantic import JsonValue
+from sqlalchemy import Connection, func, select
+
+from orchestrator_service.api.parts import OpenParts, Parts, parts
+from orchestrator_service.models import Agent, Task
+from orchestrator_service.settings import Settings
+from shared.errors import FederationError
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/ready", summary="Whether everything that belongs to the federation is there")
+async def ready(request: Request) -> Response:
+    """Answer 200 when the database, the engine and every bundled agent are; else 503 with what is not."""
+    try:
+        missing = await _missing(parts(request))
+    except FederationError as error:
+        missing = [error.detail]
+    body: dict[str, JsonValue] = {"ready": not missing, "missing": list(missing)}
+    return JSONResponse(body, 503 if missing else 200)
+
+
+@router.get("/metrics", summary="Numbers for Prometheus", response_class=Response)
+async def metrics(parts: OpenParts) -> Response:
+    """Answer the numbers of now in Prometheus' text format."""
+    numbers = CollectorRegistry()
+    tasks_by_status = Gauge("federation_tasks", "Tasks, by status", ["status"], registry=numbers)
+    agents_by_status = Gauge("federation_agents", "Registered agents, by status", ["status"], registry=numbers)
+    waiting = Gauge("federation_queue_length", "Tasks that wait for a worker", registry=numbers)
+    tasks, agents, queued = await parts.database.read(_count)
+    for status, count in tasks:
+        tasks_by_status.labels(status).set(count)
+    for status, count in agents:
+        agents_by_status.labels(status).set(count)
+    waiting.set(queued)
+    return Response(generate_latest(numbers), media_type=CONTENT_TYPE_LATEST)
+
+
+async def _missing(parts: Parts) -> list[str]:
+    known = await parts.database.read(_endpoints)
+    return [
+        f"The {name} agent is {known.get(url, 'not registered')} ({url})."
+        for name, url in _bundled(parts.settings)
+        if known.get(url) != "active"
+    ]
+
+
+def _bundled(settings: Settings) -> list[tuple[str, str]]:
+    return [(name, settings.url_of(name)) for name in settings.bundled_agents]
+
+
+def _endpoints(connection: Connection) -> dict[str, str]:
+    rows = connection.execute(select(Agent.endpoint, Agent.status))
+    return {row.endpoint: "unreachable" if row.status == "error" else row.status for row in rows}
+
+
+def _count(connection: Connection) -> tuple[list[tuple[str, int]], list[tuple[str, int]], int]:
+    tasks = connection.execute(select(Task.status, func.count()).group_by(Task.status)).all()
+    agents = connection.execute(select(Agent.status, func.count()).group_by(Agent.status)).all()
+    queued = connection.execute(select(func.count()).where(Task.run_state == "queued")).scalar_one()
+    return [tuple(row) for row in tasks], [tuple(row) for row in agents], queued

@@ -1,0 +1,90 @@
+"""What to do next, from a plan and how its steps went. Pure: no I/O, no clock, the same answer on every replay."""
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from orchestrator_service.events import TerminalStatus
+from orchestrator_service.planning.plan import Plan, PlanStep, needs
+from shared.agent import JsonObject
+
+OutcomeState = Literal["completed", "failed", "skipped", "canceled", "input_required"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a step ended in this run. `error` is a problem of `FederationError.to_metadata`, if it failed."""
+
+    state: OutcomeState
+    error: JsonObject | None = None
+
+
+Outcomes: TypeAlias = Mapping[str, Outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class StartSteps:
+    """These steps have everything they need: perform them, all at once."""
+
+    steps: tuple[PlanStep, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to start; something is still running."""
+
+
+@dataclass(frozen=True, slots=True)
+class Park:
+    """Every way on leads through a person: the run ends, the answer starts the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The plan is over. `error` says which step stopped it, if one did."""
+
+    status: TerminalStatus
+    error: JsonObject | None = None
+
+
+Decision: TypeAlias = StartSteps | Wait | Park | Finish
+
+
+def decide(plan: Plan, outcomes: Outcomes, running: Set[str] = frozenset()) -> Decision:
+    """Say what comes next. Steps that do not depend on a failed one still run: their results are worth having."""
+    if any(outcome.state == "canceled" for outcome in outcomes.values()):
+        return Wait() if running else Finish("canceled")
+    ready = tuple(
+        step
+        for step in plan.steps
+        if step.id not in outcomes and step.id not in running and _all_completed(step, outcomes)
+    )
+    if ready:
+        return StartSteps(ready)
+    if running:
+        return Wait()
+    if any(outcome.state == "input_required" for outcome in outcomes.values()):
+        return Park()
+    for step in plan.steps:
+        outcome = outcomes.get(step.id)
+        if outcome is not None and outcome.state == "failed":
+            return Finish("failed", _blame(step, outcome))
+    return Finish("completed")
+
+
+def unreachable(plan: Plan, outcomes: Outcomes) -> list[PlanStep]:
+    """Return the steps that will never start, because one they need did not complete; for a plan that is over."""
+    return [step for step in plan.steps if step.id not in outcomes]
+
+
+def _all_completed(step: PlanStep, outcomes: Outcomes) -> bool:
+    return all(needed in outcomes and outcomes[needed].state == "completed" for needed in needs(step))
+
+
+def _blame(step: PlanStep, outcome: Outcome) -> JsonObject:
+    error = outcome.error or {}
+    return {
+        **error,
+        "detail": f"Step {step.step_number} failed: {error.get('detail', 'no reason was given')}",
+        "step_id": step.id,
+    }

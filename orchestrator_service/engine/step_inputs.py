@@ -1,0 +1,56 @@
+"""What a step is given: the values its references stand for, and the files that go along."""
+
+import orjson
+from pydantic import JsonValue
+from sqlalchemy import Connection, select
+
+from orchestrator_service import artifacts
+from orchestrator_service.models import StepRow
+from orchestrator_service.planning.plan import PlanStep, Reference, needs, references
+from shared.agent import File, JsonObject
+
+
+def values(connection: Connection, task_id: str, step: PlanStep, request: JsonObject) -> dict[Reference, str]:
+    """Return the value of each reference in the step."""
+    found: dict[Reference, str] = {}
+    given = request.get("inputs")
+    texts: dict[str, str] = {}
+    if wanted := needs(step):
+        rows = connection.execute(
+            select(StepRow.step_id, StepRow.output_text).where(StepRow.task_id == task_id, StepRow.step_id.in_(wanted))
+        )
+        texts = {row.step_id: row.output_text or "" for row in rows}
+    for reference in references(step):
+        match reference.kind:
+            case "output":
+                found[reference] = texts.get(reference.step_id, "")
+            case "input":
+                value = given.get(reference.name) if isinstance(given, dict) else None
+                found[reference] = value if isinstance(value, str) else _compact(value)
+            case "artifact":
+                files = artifacts.load(connection, task_id, [reference.name], reference.step_id)
+                found[reference] = _readable(files[0]) if files else f"(no file named {reference.name})"
+    return found
+
+
+def files(connection: Connection, task_id: str, step: PlanStep, request: JsonObject) -> list[File]:
+    """Return the files the step sends along: those of the task it names, and artifacts it refers to."""
+    named = step.inputs.get("files")
+    names = [name for name in named if isinstance(name, str)] if isinstance(named, list) else []
+    if step.agent is not None and not step.skill and isinstance(brought := request.get("files"), list):
+        names = names or [name for name in brought if isinstance(name, str)]
+    found = artifacts.load(connection, task_id, names) if names else []
+    for reference in sorted(references(step), key=str):
+        if reference.kind == "artifact":
+            found += artifacts.load(connection, task_id, [reference.name], reference.step_id)
+    return found
+
+
+def _readable(file: File) -> str:
+    content = file.content or b""
+    textual = file.media_type.startswith("text/") or "json" in file.media_type or "xml" in file.media_type
+    return content.decode("utf-8", "replace") if textual else f"(the file {file.name} is attached)"
+
+
+def _compact(value: JsonValue) -> str:
+    return "" if value is None else orjson.dumps(value).decode()

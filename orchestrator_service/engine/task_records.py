@@ -1,0 +1,239 @@
+"""What the engine keeps of tasks: each transition of a task is one transaction here.
+
+All are plain functions on a connection, and safe to run again: a step of the durable function may be repeated after a
+crash, and then finds what it wrote.
+"""
+
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+from sqlalchemy import Connection, insert, select, update
+
+from orchestrator_service import artifacts, events, memory, tasks
+from orchestrator_service.engine.decide import Outcome
+from orchestrator_service.models import PendingInput, PlanRow, StepRow, Task
+from orchestrator_service.planning.plan import Plan, PlanStep
+from shared.agent import JsonObject, Usage
+from shared.db import new_id, now
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A task as its durable function finds it. `plan` is None until there is one; `outcomes` are of ended steps."""
+
+    task_id: str
+    tenant_id: str
+    description: str
+    session_id: str | None
+    request: JsonObject
+    trace_id: str
+    cancel_requested: bool
+    plan: Plan | None
+    outcomes: dict[str, Outcome]
+
+
+def begin_run(connection: Connection, task_id: str) -> Run | None:
+    """Take the task up; None if it is over. Without a plan its status becomes "planning"."""
+    row = connection.execute(
+        select(
+            Task.tenant_id,
+            Task.description,
+            Task.session_id,
+            Task.request,
+            Task.trace_id,
+            Task.cancel_requested,
+            Task.status,
+            Task.run_state,
+            Task.started_at,
+        )
+        .where(Task.id == task_id)
+        .with_for_update()
+    ).one_or_none()
+    if row is None or row.status in events.TERMINAL:
+        return None
+    plan = current_plan(connection, task_id)
+    run = Run(
+        task_id=task_id,
+        tenant_id=row.tenant_id,
+        description=row.description,
+        session_id=row.session_id,
+        request=row.request,
+        trace_id=row.trace_id,
+        cancel_requested=row.cancel_requested,
+        plan=plan,
+        outcomes={} if plan is None else outcomes(connection, task_id),
+    )
+    if row.run_state != "running":
+        status = "planning" if plan is None else "executing"
+        connection.execute(
+            update(Task)
+            .where(Task.id == task_id)
+            .values(run_state="running", status=status, started_at=row.started_at or now())
+        )
+        if status != row.status:
+            events.append(connection, task_id, [events.draft("task.status", status=status)])
+    return run
+
+
+def current_plan(connection: Connection, task_id: str) -> Plan | None:
+    """Return the newest revision of the task's plan."""
+    row = connection.execute(
+        select(PlanRow.id, PlanRow.revision, PlanRow.strategy, PlanRow.steps)
+        .where(PlanRow.task_id == task_id)
+        .order_by(PlanRow.revision.desc())
+        .limit(1)
+    ).one_or_none()
+    if row is None:
+        return None
+    steps = [PlanStep.model_validate(step) for step in row.steps]
+    return Plan(id=row.id, revision=row.revision, strategy=row.strategy, steps=steps)
+
+
+def outcomes(connection: Connection, task_id: str) -> dict[str, Outcome]:
+    """Return how the steps that ended went."""
+    ended = ("completed", "failed", "skipped", "canceled")
+    rows = connection.execute(
+        select(StepRow.step_id, StepRow.status, StepRow.error).where(
+            StepRow.task_id == task_id, StepRow.status.in_(ended)
+        )
+    )
+    return {row.step_id: Outcome(row.status, row.error) for row in rows}
+
+
+def keep_plan(connection: Connection, task_id: str, plan: Plan, usage: Usage, *, ask: bool) -> Plan:
+    """Store the plan and its steps, and go on to "executing"; with `ask`, wait for a person to approve it first."""
+    stored = plan.model_copy(update={"id": new_id()})
+    steps: list[JsonValue] = [step.model_dump(mode="json") for step in stored.steps]
+    connection.execute(
+        insert(PlanRow).values(
+            id=stored.id,
+            task_id=task_id,
+            revision=stored.revision,
+            strategy=stored.strategy,
+            steps=steps,
+            created_at=now(),
+        )
+    )
+    connection.execute(
+        insert(StepRow), [{"task_id": task_id, "step_id": step.id, "status": "pending"} for step in stored.steps]
+    )
+    shown: JsonObject = {
+        "id": stored.id,
+        "revision": stored.revision,
+        "strategy": stored.strategy,
+        "steps": steps,
+    }
+    drafts = [events.draft("plan.created", plan=shown), *spend(connection, task_id, usage)]
+    if ask:
+        prompt = "Approve this plan?"
+        drafts.append(ask_person(connection, task_id, None, "plan", prompt, None))
+    status = "input_required" if ask else "executing"
+    run_state = {"run_state": "idle"} if ask else {}
+    connection.execute(update(Task).where(Task.id == task_id).values(status=status, **run_state))
+    events.append(connection, task_id, [*drafts, events.draft("task.status", status=status)])
+    return stored
+
+
+def history(connection: Connection, run: Run, limit: int) -> list[tuple[str, str]]:
+    """Return what was said in the task's session before it."""
+    return [] if run.session_id is None else memory.recent_turns(connection, run.session_id, run.task_id, limit)
+
+
+def park(connection: Connection, task_id: str) -> bool:
+    """End the run, because every way on leads through a person; False if an answer has come meanwhile."""
+    answered = connection.execute(
+        select(PendingInput.id).where(
+            PendingInput.task_id == task_id, PendingInput.answered_at.is_not(None), PendingInput.consumed.is_(False)
+        )
+    ).first()
+    row = connection.execute(select(Task.cancel_requested).where(Task.id == task_id).with_for_update()).one()
+    if answered is not None or row.cancel_requested:
+        return False
+    connection.execute(update(Task).where(Task.id == task_id).values(run_state="idle"))
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class StepText:
+    """What a completed step said, for the result."""
+
+    step_id: str
+    agent_name: str
+    text: str
+
+
+def outputs(connection: Connection, task_id: str) -> dict[str, StepText]:
+    """Return the texts of the completed steps, by step id."""
+    rows = connection.execute(
+        select(StepRow.step_id, StepRow.agent_name, StepRow.output_text).where(
+            StepRow.task_id == task_id, StepRow.status == "completed"
+        )
+    )
+    return {row.step_id: StepText(row.step_id, row.agent_name or "", row.output_text or "") for row in rows}
+
+
+def end_task(
+    connection: Connection,
+    task_id: str,
+    status: events.TerminalStatus,
+    outputs_json: list[JsonValue],
+    summary: str,
+    error: JsonObject | None,
+    usage: Usage,
+) -> None:
+    """Write the result and the terminal state."""
+    files = [artifact for _, artifact in artifacts.of_tasks(connection, [task_id]) if artifact["step_id"] is not None]
+    result: JsonObject = {"summary": summary, "outputs": outputs_json, "artifacts": list[JsonValue](files)}
+    drafts = spend(connection, task_id, usage)
+    events.append(connection, task_id, drafts)
+    tasks.finish(connection, task_id, status, result=result, error=error)
+
+
+def ask_person(
+    connection: Connection, task_id: str, step_id: str | None, kind: str, prompt: str, schema: JsonObject | None
+) -> events.Draft:
+    """Store a question to a person and return the event that announces it."""
+    input_id = new_id()
+    connection.execute(
+        insert(PendingInput).values(
+            id=input_id,
+            task_id=task_id,
+            step_id=step_id,
+            kind=kind,
+            prompt=prompt,
+            json_schema=schema,
+            consumed=False,
+            created_at=now(),
+        )
+    )
+    return events.draft("input.required", input_id=input_id, step_id=step_id, prompt=prompt, schema=schema)
+
+
+def spend(connection: Connection, task_id: str, usage: Usage, agent_calls: int = 0) -> list[events.Draft]:
+    """Add to what the task has used; returns the event that says so, if a model was used."""
+    if usage == Usage() and not agent_calls:
+        return []
+    used: JsonObject = connection.execute(select(Task.usage).where(Task.id == task_id).with_for_update()).scalar_one()
+    spent = usage_json(usage) | {"agent_calls": agent_calls}
+    total: JsonObject = {key: _number(used.get(key)) + _number(spent.get(key)) for key in tasks.NO_USAGE}
+    connection.execute(update(Task).where(Task.id == task_id).values(usage=total))
+    return [] if usage == Usage() else [events.draft("usage", usage=total)]
+
+
+def usage_json(usage: Usage) -> JsonObject:
+    """Return usage as the API shows it."""
+    return {
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "cost_usd": usage.cost_usd,
+        "llm_calls": usage.llm_calls,
+    }
+
+
+def _number(value: JsonValue) -> int | float:
+    return value if isinstance(value, int | float) else 0
+
+
+def description(connection: Connection, task_id: str) -> str:
+    """Return the goal in the words of whoever gave it."""
+    return connection.execute(select(Task.description).where(Task.id == task_id)).scalar_one()

@@ -1,0 +1,70 @@
+"""Where every door hands in what people want: new tasks, cancellations, answers. Written first, then acted on."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from orchestrator_service import inputs, memory, registry, tasks
+from orchestrator_service.engine.engine import Engine
+from orchestrator_service.events import EventLog
+from orchestrator_service.keys import Keys
+from orchestrator_service.planning import plan as plans
+from orchestrator_service.settings import Settings
+from shared import telemetry
+from shared.auth import Caller
+from shared.errors import TooLargeError
+
+
+class Intake:
+    """Accepts what callers want, and lets the engine know."""
+
+    def __init__(self, settings: Settings, log: EventLog, engine: Engine, keys: Keys) -> None:
+        self._settings = settings
+        self._log = log
+        self._engine = engine
+        self._keys = keys
+
+    async def submit(self, caller: Caller, new: tasks.NewTask, key: str | None = None) -> tasks.Submitted:
+        """Store the task and start it; the same key, or the same id, answers the same task again.
+
+        `new.user_id` is as the caller gave it; it is hashed here. What can be checked of a plan now is checked now.
+        Raises: NotFoundError (session, agent), PlanInvalidError, IdempotencyConflictError, QueueFullError, TooLargeError.
+        """
+        for file in new.files:
+            if len(file.content or b"") > self._settings.max_artifact_bytes:
+                limit = self._settings.max_artifact_bytes
+                raise TooLargeError(f"The file {file.name!r} is larger than {limit:,} bytes (MAX_ARTIFACT_BYTES).")
+        if new.plan is not None:
+            plans.check(new.plan, inputs=new.inputs)
+        if new.agent is not None:
+            await self._log.database.read(registry.identify, caller, new.agent)
+        ready = replace(
+            new,
+            user_id=None if new.user_id is None else self._keys.hash_user(caller.tenant_id, new.user_id),
+            timeout_s=self._settings.task_timeout_s,
+            trace_id=telemetry.trace_id() or "",
+        )
+        life = timedelta(hours=self._settings.idempotency_hours)
+        idempotency = None if key is None else tasks.Idempotency(key, life)
+        limit = self._settings.max_queued_tasks
+        submitted = await self._log.write(new.id, tasks.submit, caller, ready, idempotency, limit)
+        if submitted.is_new:
+            await self._engine.start(submitted.task_id, 1)
+        return submitted
+
+    async def cancel(self, caller: Caller, task_id: str) -> None:
+        """Cancel the task and its remote tasks; returns when it is over. Raises: NotFoundError, ConflictError."""
+        if await self._log.write(task_id, tasks.request_cancel, caller, task_id):
+            self._engine.cancel(task_id)
+            async for event in self._log.follow(task_id):
+                if event.is_last:
+                    return
+
+    async def answer(self, caller: Caller, task_id: str, given: inputs.Answer) -> None:
+        """Answer a pending input; the task goes on. Raises: NotFoundError, ConflictError, InvalidRequestError."""
+        run = await self._log.write(task_id, inputs.answer, caller, task_id, given)
+        if run is not None:
+            await self._engine.start(task_id, run)
+
+    async def open_session(self, caller: Caller, session_id: str) -> None:
+        """Make sure that a session with this id is there, for doors whose clients choose it."""
+        await self._log.database.write(memory.ensure_session, caller, session_id)

@@ -1,0 +1,72 @@
+"""The installation's secret: hashes user ids, encrypts what agents need to be told to let us in.
+
+It lives outside the database (`FEDERATION_SECRET_KEY`, else a file in `DATA_DIR`), so that a copy of the database alone
+reveals neither.
+"""
+
+import base64
+import hashlib
+import hmac
+import os
+import secrets
+from pathlib import Path
+
+import orjson
+from cryptography.fernet import Fernet, InvalidToken
+
+from orchestrator_service.settings import Settings
+from shared.errors import FederationError
+
+
+class CredentialsUnreadableError(FederationError):
+    """Stored credentials were encrypted with another key."""
+
+    slug = "credentials-unreadable"
+    title = "Stored credentials cannot be read"
+    status = 500
+
+
+class Keys:
+    """Derives one key per purpose from the installation's secret."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._hashing = hmac.digest(secret, b"user ids", hashlib.sha256)
+        self._box = Fernet(base64.urlsafe_b64encode(hmac.digest(secret, b"credentials", hashlib.sha256)))
+
+    def hash_user(self, tenant_id: str, user_id: str) -> str:
+        """Return the name under which a user is stored: HMAC-SHA-256, per tenant, 32 hex digits."""
+        return hmac.new(self._hashing, f"{tenant_id}\0{user_id}".encode(), hashlib.sha256).hexdigest()[:32]
+
+    def seal(self, headers: dict[str, str]) -> bytes:
+        """Return the headers encrypted."""
+        return self._box.encrypt(orjson.dumps(headers))
+
+    def unseal(self, sealed: bytes) -> dict[str, str]:
+        """Return what `seal` was given. Raises: CredentialsUnreadableError."""
+        try:
+            headers: dict[str, str] = orjson.loads(self._box.decrypt(sealed))
+        except InvalidToken as error:
+            raise CredentialsUnreadableError(
+                "The agent's credentials were stored with another FEDERATION_SECRET_KEY; register the agent again."
+            ) from error
+        return headers
+
+
+def open_keys(settings: Settings) -> Keys:
+    """Return the keys of this installation; the secret is made on first use, readable by its owner only."""
+    if settings.federation_secret_key is not None:
+        return Keys(settings.federation_secret_key.get_secret_value().encode())
+    path = settings.data_dir.resolve() / "secret.key"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return Keys(_read_or_make(path))
+
+
+def _read_or_make(path: Path) -> bytes:
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_bytes()
+    secret = secrets.token_hex(32).encode()
+    with os.fdopen(handle, "wb") as file:
+        file.write(secret)
+    return secret

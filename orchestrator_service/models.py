@@ -1,0 +1,235 @@
+"""The tables of the orchestrator: what users see. (The durable-execution library keeps its own beside them.)"""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, LargeBinary, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.agent import JsonObject
+from shared.db import JSON_COLUMN, Base
+
+
+class Session(Base):
+    """Tasks and messages that belong together (A2A's context)."""
+
+    __tablename__ = "sessions"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    tenant_id: Mapped[str]
+    user_id: Mapped[str | None] = mapped_column(index=True)
+    title: Mapped[str]
+    meta: Mapped[JsonObject] = mapped_column("metadata")
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class Message(Base):
+    """One turn of a session."""
+
+    __tablename__ = "messages"
+    __table_args__ = (Index("ix_messages_session", "session_id", "id"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    session_id: Mapped[str] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"))
+    role: Mapped[str]
+    content: Mapped[str] = mapped_column(Text)
+    task_id: Mapped[str | None]
+    created_at: Mapped[datetime]
+
+
+class Agent(Base):
+    """A registered A2A server. What its card says is peer text; `given` is what whoever registered it said instead."""
+
+    __tablename__ = "agents"
+    __table_args__ = (Index("uq_agents_tenant_endpoint", "tenant_id", "endpoint", unique=True),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    tenant_id: Mapped[str]
+    name: Mapped[str] = mapped_column(index=True)
+    description: Mapped[str] = mapped_column(Text)
+    endpoint: Mapped[str]
+    card_url: Mapped[str | None]
+    agent_type: Mapped[str]
+    capabilities: Mapped[list[str]] = mapped_column(JSON_COLUMN)
+    skills: Mapped[list[JsonObject]] = mapped_column(JSON_COLUMN)
+    protocol: Mapped[JsonObject]
+    status: Mapped[str]
+    health: Mapped[JsonObject]
+    grade: Mapped[str | None]
+    card: Mapped[JsonObject]
+    card_hash: Mapped[str]
+    credentials: Mapped[bytes | None] = mapped_column(LargeBinary)
+    given: Mapped[JsonObject]
+    config: Mapped[JsonObject]
+    meta: Mapped[JsonObject] = mapped_column("metadata")
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class AgentSkill(Base):
+    """A skill of an agent, as rows that full-text search reads (FTS5 on SQLite, tsvector on PostgreSQL)."""
+
+    __tablename__ = "agent_skills"
+    __table_args__ = (Index("uq_agent_skills_agent_skill", "agent_id", "skill_id", unique=True),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    agent_id: Mapped[str] = mapped_column(ForeignKey("agents.id", ondelete="CASCADE"))
+    skill_id: Mapped[str] = mapped_column(index=True)
+    name: Mapped[str] = mapped_column(Text)
+    description: Mapped[str] = mapped_column(Text)
+    tags: Mapped[str] = mapped_column(Text)
+    examples: Mapped[str] = mapped_column(Text)
+
+
+class Task(Base):
+    """One goal given to the orchestrator.
+
+    `run` counts its durable functions; `run_state` is "queued" (wants a worker), "running" or "idle" (over, or waits
+    for a person). `last_seq` is the number of its newest event.
+    """
+
+    __tablename__ = "tasks"
+    __table_args__ = (
+        Index("ix_tasks_queue", "run_state", "priority", "id"),
+        Index("ix_tasks_tenant_status", "tenant_id", "status", "id"),
+        Index("ix_tasks_session", "session_id", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    tenant_id: Mapped[str]
+    user_id: Mapped[str | None] = mapped_column(index=True)
+    session_id: Mapped[str | None] = mapped_column(ForeignKey("sessions.id", ondelete="SET NULL"))
+    description: Mapped[str] = mapped_column(Text)
+    request: Mapped[JsonObject]
+    status: Mapped[str]
+    run: Mapped[int]
+    run_state: Mapped[str]
+    priority: Mapped[int]
+    last_seq: Mapped[int]
+    result: Mapped[JsonObject | None]
+    error: Mapped[JsonObject | None]
+    usage: Mapped[JsonObject]
+    trace_id: Mapped[str]
+    cancel_requested: Mapped[bool]
+    deadline_at: Mapped[datetime]
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    completed_at: Mapped[datetime | None]
+
+
+class PlanRow(Base):
+    """One revision of a task's plan."""
+
+    __tablename__ = "plans"
+    __table_args__ = (Index("uq_plans_task_revision", "task_id", "revision", unique=True),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    task_id: Mapped[str] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"))
+    revision: Mapped[int]
+    strategy: Mapped[str]
+    steps: Mapped[list[JsonObject]] = mapped_column(JSON_COLUMN)
+    created_at: Mapped[datetime]
+
+
+class StepRow(Base):
+    """How a plan's step went. What it was told to do stands in the plan."""
+
+    __tablename__ = "steps"
+
+    task_id: Mapped[str] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True)
+    step_id: Mapped[str] = mapped_column(primary_key=True)
+    status: Mapped[str]
+    agent_id: Mapped[str | None]
+    agent_name: Mapped[str | None]
+    why_chosen: Mapped[str | None] = mapped_column(Text)
+    output_text: Mapped[str | None] = mapped_column(Text)
+    output_data: Mapped[list[JsonObject] | None] = mapped_column(JSON_COLUMN)
+    error: Mapped[JsonObject | None]
+    usage: Mapped[JsonObject | None]
+    started_at: Mapped[datetime | None]
+    completed_at: Mapped[datetime | None]
+
+
+class Attempt(Base):
+    """One try of a step with one agent. `remote_task_id` is kept as soon as it is known."""
+
+    __tablename__ = "attempts"
+
+    task_id: Mapped[str] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True)
+    step_id: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    agent_id: Mapped[str]
+    message_id: Mapped[str]
+    remote_task_id: Mapped[str | None]
+    remote_context_id: Mapped[str | None]
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    error: Mapped[JsonObject | None]
+
+
+class PendingInput(Base):
+    """A question to a person. `answer` is null until it is answered, once."""
+
+    __tablename__ = "pending_inputs"
+    __table_args__ = (Index("ix_pending_inputs_task", "task_id", "id"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    task_id: Mapped[str] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"))
+    step_id: Mapped[str | None]
+    kind: Mapped[str]
+    prompt: Mapped[str] = mapped_column(Text)
+    json_schema: Mapped[JsonObject | None]
+    answer: Mapped[JsonObject | None]
+    consumed: Mapped[bool]
+    created_at: Mapped[datetime]
+    answered_at: Mapped[datetime | None]
+
+
+class Event(Base):
+    """An entry of a task's log: `seq` is 1, 2, 3, … without a gap."""
+
+    __tablename__ = "events"
+
+    task_id: Mapped[str] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    type: Mapped[str]
+    data: Mapped[JsonObject]
+    at: Mapped[datetime]
+
+
+class Artifact(Base):
+    """A file of a task: brought along (`step_id` null) or produced by a step."""
+
+    __tablename__ = "artifacts"
+    __table_args__ = (Index("ix_artifacts_task", "task_id", "step_id"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    task_id: Mapped[str] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"))
+    step_id: Mapped[str | None]
+    name: Mapped[str] = mapped_column(Text)
+    media_type: Mapped[str]
+    size_bytes: Mapped[int]
+    sha256: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class Blob(Base):
+    """Bytes by their SHA-256: the same content is stored once."""
+
+    __tablename__ = "blobs"
+
+    sha256: Mapped[str] = mapped_column(primary_key=True)
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class IdempotencyKey(Base):
+    """A caller's `Idempotency-Key`: the body it came with and the task it made."""
+
+    __tablename__ = "idempotency_keys"
+
+    tenant_id: Mapped[str] = mapped_column(primary_key=True)
+    caller: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    body_sha256: Mapped[str]
+    task_id: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(index=True)

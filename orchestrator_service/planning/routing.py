@@ -1,0 +1,248 @@
+"""Finds the skill for one part of a request, without a model.
+
+What a part looks like (a URL, a table's file name, arithmetic, its verb) hints at skill ids and tags; the catalogue's
+ranking says what the registered agents are good at. A firm hint wins unless the ranking is clear: another skill with
+twice the score and at least two of the part's words in its description. A soft hint only breaks ties. Hints count
+only where an agent has such a skill, so other agents with the same skills are chosen just as well.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from orchestrator_service.planning.parts import FENCE, FILE, FILLER, MENTION, URL, mask
+from orchestrator_service.planning.plan import Catalogue, Offer, PlanningFailedError
+from orchestrator_service.planning.references import refers_back
+from orchestrator_service.planning.words import (
+    CODE_WORDS,
+    DATA_WORDS,
+    DOCUMENT_WORDS,
+    PAGE_WORDS,
+    QUESTION_WORDS,
+    READING_VERBS,
+    stems,
+    words,
+)
+
+Kind = Literal["page", "data", "code", "summary", "extraction", "research", "any"]
+
+_DATA_FILE: Final = re.compile(r"\.(?:csv|tsv|jsonl?|ndjson|parquet|xlsx?)(?=$|[?#])", re.IGNORECASE)
+_CODE_FILE: Final = re.compile(r"\.py$", re.IGNORECASE)
+_ARITHMETIC: Final = re.compile(r"\d\s{0,3}(?:\*\*?|\+|\^|×|÷)\s{0,3}[(-]?\d|\d\s{1,3}[-/%]\s{1,3}[(-]?\d|\bsqrt\s?\(")
+_NUMERIC: Final = re.compile(
+    r"\b(?:average|mean|median|sum|product|root|factorial|percent|percentage|gcd|lcm)\s+of\s+\(?-?\d|\d\s?%\s+of\s+\d"
+    r"|\bfactorial\b|\bfibonacci\b|\bprime\s+numbers?\b",
+    re.IGNORECASE,
+)
+_CODE_MARK: Final = re.compile(r"\b(?:code|python|script|snippet|program)\s*:", re.IGNORECASE)
+_DATA_FENCE: Final = re.compile(r"```\s*(?:csv|tsv|json|jsonl)\b", re.IGNORECASE)
+_SUMMARY: Final = re.compile(
+    r"\b(?:summari[sz]e|summari[sz]ing|summary|tl;?dr|condense|shorten|key\s+points|main\s+points|gist)\b",
+    re.IGNORECASE,
+)
+_CHECKING: Final = re.compile(r"\b(?:verify|check|assert|confirm|validate|make\s+sure|ensure|test)\b", re.IGNORECASE)
+_ENTITIES: Final = re.compile(
+    r"\b(?:e-?mails?|phone|numbers|dates|amounts|entities|names|addresses|prices|invoice|json|structured|fields)\b",
+    re.IGNORECASE,
+)
+_RESEARCHING: Final = re.compile(
+    r"\b(?:research|investigate|look\s+up|find\s+out|search|study|literature|sources?)\b", re.IGNORECASE
+)
+_COMPOSING: Final = frozenset(
+    {"combine", "merge", "compose", "write", "produce", "prepare", "draft", "report", "create"}
+)
+_CERTAIN_DATA: Final = frozenset(
+    {"csv", "tsv", "dataset", "dataframe", "parquet", "spreadsheet", "column", "columns", "row", "rows", "outlier"}
+    | {"outliers", "correlation", "correlations", "histogram"}
+)
+_MAKING: Final = frozenset({"write", "create", "implement", "build", "develop", "generate", "make"})
+_CODE_VERBS: Final = (
+    ("test", ("test-code", "run-code")),
+    ("review", ("review-code",)),
+    ("document", ("document-code",)),
+)
+_CERTAIN_PAGE: Final = frozenset({"screenshots", "webpage", "website", "browser"})
+_TAGS: Final[dict[Kind, frozenset[str]]] = {
+    "page": frozenset({"browser", "browse", "web-page", "webpage", "web-browsing", "playwright"}),
+    "data": frozenset({"data", "data-analysis", "csv", "statistics", "table"}),
+    "code": frozenset({"code", "coding", "python", "sandbox", "programming"}),
+    "summary": frozenset({"summarize", "summary", "summarization"}),
+    "extraction": frozenset({"extract", "extraction", "structured"}),
+    "research": frozenset({"research", "search", "sources", "documents"}),
+    "any": frozenset(),
+}
+_HEAD_CHARS: Final = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a part seems to need: skill ids, best first, and how sure that is."""
+
+    kind: Kind
+    skills: tuple[str, ...] = ()
+    firm: bool = False
+
+
+_RUN: Final = Need("code", ("run-code",), firm=True)
+_DATA: Final = Need("data", ("analyze-data",), firm=True)
+_BUNDLED_SKILLS: Final = frozenset(
+    {"research", "analysis", "summarize", "analyze-data", "extract-data", "browse", "extract-page", "screenshot"}
+    | {"verify-page", "write-code", "run-code", "test-code", "review-code", "document-code"}
+)
+
+
+def read_need(text: str, files: Sequence[str] = (), *, several: bool = False, about: Kind = "any") -> Need:
+    """Return what a part of a request seems to need.
+
+    `files`: attached ones it speaks of; `several`: it has several steps; `about`: what made the result it speaks of.
+    """
+    plain = mask(_plain(text)).replace(FILLER, " ")
+    seen = set(words(plain))
+    first = next(iter(words(plain)), "")
+    urls = URL.findall(text[:_HEAD_CHARS])
+    names = [*FILE.findall(URL.sub(" ", text[:_HEAD_CHARS])), *files]
+    if _SUMMARY.search(plain):
+        return Need("summary", ("summarize",), firm=True)
+    brings_code = "```" in text and not _DATA_FENCE.search(text)
+    coded = brings_code or about == "code" or any(map(_CODE_FILE.search, names))
+    if code := _code_need(plain, seen, first, coded=coded, runs=brings_code):
+        return code
+    if any(map(_DATA_FILE.search, [*urls, *names])) or _DATA_FENCE.search(text):
+        extracts = first == "extract" and _ENTITIES.search(plain)
+        return Need("extraction", ("extract-data",), firm=True) if extracts else _DATA
+    if urls:
+        return _page_need(plain, seen, first, several=several)
+    return _bare_need(_plain(text), plain, seen, first, named=bool(names))
+
+
+def speaks_of_page(text: str) -> bool:
+    """Tell whether a text has words for what is on a page."""
+    return not PAGE_WORDS.isdisjoint(words(_plain(text)))
+
+
+def speaks_of_data(text: str) -> bool:
+    """Tell whether a text has words for what is in a table."""
+    return not DATA_WORDS.isdisjoint(words(_plain(text)))
+
+
+def named_agent(mention: str, offers: Sequence[Offer]) -> str | None:
+    """Return the id of the agent that `@mention` names, or None. Raises: PlanningFailedError when it names several."""
+    wanted = _squeezed(mention)
+    exact = {offer.agent_id for offer in offers if mention == offer.agent_id or wanted == _squeezed(offer.agent_name)}
+    found = exact or {offer.agent_id for offer in offers if mention.lower() in words(offer.agent_name)}
+    if len(found) > 1:
+        named = ", ".join(
+            sorted(f"{offer.agent_name} ({offer.agent_id})" for offer in offers if offer.agent_id in found)
+        )
+        raise PlanningFailedError(f"Several agents go by @{mention}: {named}. Write @ and the id of the one you mean.")
+    return next(iter(found), None)
+
+
+async def choose(text: str, need: Need, offers: Sequence[Offer], catalogue: Catalogue) -> Offer | None:
+    """Return the offer that fits a part best, or None if none does."""
+    allowed = {(offer.agent_id, offer.skill_id) for offer in offers}
+    ranked = [
+        match
+        for match in await catalogue.rank(_plain(text), 50)
+        if (match.offer.agent_id, match.offer.skill_id) in allowed
+    ]
+    scores = {(match.offer.agent_id, match.offer.skill_id): match.score for match in ranked}
+    hinted = sorted(
+        _hinted(need, offers),
+        key=lambda offer: (_preference(need, offer), -scores.get((offer.agent_id, offer.skill_id), 0.0)),
+    )
+    best = ranked[0] if ranked else None
+    if not hinted:
+        certain = best is not None and (not need.firm or _shared_words(text, best.offer) >= 2)
+        return best.offer if best is not None and certain else None
+    favourite = hinted[0]
+    if best is None or best.offer in hinted:
+        return favourite
+    score = scores.get((favourite.agent_id, favourite.skill_id), 0.0)
+    factor = 2 if need.firm else 1
+    clear = best.score > factor * score and (not need.firm or _shared_words(text, best.offer) >= 2)
+    return best.offer if clear else favourite
+
+
+def _code_need(plain: str, seen: set[str], first: str, *, coded: bool, runs: bool) -> Need | None:
+    """`coded`: there is code to work on; `runs`: and it stands there to be run."""
+    about_code = coded or bool(seen & CODE_WORDS)
+    if first in _MAKING and about_code:
+        tests = first == "write" and "tests" in seen and coded
+        return Need("code", ("test-code",) if tests else ("write-code",), firm=True)
+    for verb, skills in _CODE_VERBS:
+        if first == verb and about_code:
+            return Need("code", skills, firm=True)
+    executes = first in {"run", "execute"} and about_code
+    computes = first in {"compute", "calculate", "evaluate"} and any(map(str.isdigit, plain))
+    return _RUN if runs or executes or computes or _CODE_MARK.search(plain) else None
+
+
+def _page_need(plain: str, seen: set[str], first: str, *, several: bool) -> Need:
+    if not several and seen & {"screenshot", "screenshots"}:
+        return Need("page", ("screenshot", "browse"), firm=True)
+    if _RESEARCHING.search(plain) and first in {"research", "investigate", "study", "find", "look"}:
+        return Need("research", ("research", "browse"), firm=True)
+    if _CHECKING.search(plain):
+        return Need("page", ("verify-page", "browse"), firm=True)
+    if first == "extract" and not several:
+        if _ENTITIES.search(plain):
+            return Need("extraction", ("extract-data", "extract-page", "browse"), firm=True)
+        return Need("page", ("extract-page", "browse"), firm=True)
+    return Need("page", ("browse", "extract-page"), firm=True)
+
+
+def _bare_need(text: str, plain: str, seen: set[str], first: str, *, named: bool) -> Need:
+    """Judge a part without address, table or code; what is surest comes first. `named`: it names a document."""
+    asks = first in QUESTION_WORDS
+    reads = first in READING_VERBS
+    judged = (
+        (named and first == "extract", Need("extraction", ("extract-data",))),
+        (named, Need("summary", ("summarize", "research"))),
+        (_ARITHMETIC.search(text) or _NUMERIC.search(text), _RUN),
+        ("screenshot" in seen, Need("page", ("screenshot", "browse"), firm=True)),
+        (seen & _CERTAIN_PAGE, Need("page", ("browse",), firm=True)),
+        (seen & _CERTAIN_DATA, _DATA),
+        (first in {"profile", "plot"} and seen & DATA_WORDS, _DATA),
+        (_RESEARCHING.search(plain), Need("research", ("research",), firm=True)),
+        (seen & DOCUMENT_WORDS and (reads or asks), Need("research", ("research",), firm=True)),
+        (first in _COMPOSING and refers_back(plain), Need("summary", ("summarize", "analysis", "research"), firm=True)),
+        (first == "extract", Need("extraction", ("extract-data",))),
+        (len(seen & DATA_WORDS) > 1, Need("data", ("analyze-data",))),
+        (asks or (first in {"explain", "describe", "compare"} and len(seen) > 2), Need("research", ("research",))),
+        (reads and seen & PAGE_WORDS, Need("page", ("browse",))),
+    )
+    return next((need for holds, need in judged if holds), Need("any"))
+
+
+def _hinted(need: Need, offers: Sequence[Offer]) -> list[Offer]:
+    by_id = [offer for offer in offers if offer.skill_id in need.skills]
+    if by_id:
+        return by_id
+    tags = _TAGS[need.kind]
+    others = [offer for offer in offers if offer.skill_id not in _BUNDLED_SKILLS]
+    return [offer for offer in others if tags & {tag.lower() for tag in offer.tags} or offer.skill_id in tags]
+
+
+def _preference(need: Need, offer: Offer) -> int:
+    return need.skills.index(offer.skill_id) if offer.skill_id in need.skills else len(need.skills)
+
+
+def _shared_words(text: str, offer: Offer) -> int:
+    described = " ".join((offer.skill_id, offer.skill_name, offer.description, *offer.tags, *offer.examples))
+    return len(stems(_plain(text)) & stems(re.sub(r"[-_]", " ", described)))
+
+
+def _plain(text: str) -> str:
+    """Return the words of a request: its beginning and end, without code, addresses and file names."""
+    text = FENCE.sub(" ", text)
+    if len(text) > 2 * _HEAD_CHARS:
+        text = f"{text[:_HEAD_CHARS]} {text[-200:]}"
+    for pattern in (URL, FILE, MENTION):
+        text = pattern.sub(" ", text)
+    return text
+
+
+def _squeezed(name: str) -> str:
+    return "".join(filter(str.isalnum, name)).lower()

@@ -1,0 +1,298 @@
+"""Plans without a model: takes the request apart, sees what leans on what, and finds a skill for each part.
+
+`parts` says where it is split, `references` which earlier result a part needs, `routing` which skill fits, `follow_up`
+what "the same for X" stands for. Here they come together: clauses that go on with the same page or table stay one step.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from orchestrator_service.planning import follow_up, references, routing
+from orchestrator_service.planning.parts import FILE, MENTION, URL, Joint, Part, split
+from orchestrator_service.planning.plan import (
+    MAX_INSTRUCTION_CHARS,
+    MAX_STEPS,
+    MAX_WIDTH,
+    Catalogue,
+    Goal,
+    Offer,
+    Plan,
+    PlanningFailedError,
+    PlanStep,
+    literal,
+)
+from orchestrator_service.planning.routing import Need, read_need
+from orchestrator_service.planning.words import HANDLING_VERBS, PAGE_VERBS, READING_VERBS, words
+
+_MAX_GOAL_CHARS: Final = MAX_INSTRUCTION_CHARS - 50_000
+_MAX_EARLIER_CHARS: Final = 20_000
+_MAX_COPIES: Final = 10
+
+_MENTION_FIRST: Final = re.compile(
+    rf"(?:(?:please|ask|use|have|let|tell|via|with)\s+)*{MENTION.pattern}[,:]?\s*(?:to\s+)?", re.IGNORECASE
+)
+_ADDRESSES: Final = re.compile(
+    rf"{URL.pattern}(?:(?:\s*,\s*(?:and\s+)?|\s+and\s+|\s+(?:[-*•]\s+)?){URL.pattern})+", re.IGNORECASE
+)
+_ON_PAGE: Final = re.compile(
+    r"\b(?:on|from|of)\s+(?:it|there|that|this|(?:the|that|this)\s+page)\b|\bthere\b|\bit\s+says\b", re.IGNORECASE
+)
+_SAYS_FILES: Final = re.compile(
+    r"\b(?:the|this|that|these|those|my|attached|uploaded|all|both|each|every)\s+(?:\w+\s+)?"
+    r"(?P<noun>files?|csvs?|tables?|documents?|spreadsheets?|datasets?|data|attachments?|images?|pdfs?)\b",
+    re.IGNORECASE,
+)
+_ORDINAL_FILE: Final = re.compile(
+    r"\b(?P<ordinal>first|second|third|last)\s+(?:file|csv|table|document|dataset)\b", re.IGNORECASE
+)
+_ORDINALS: Final = {"first": 0, "second": 1, "third": 2, "last": -1}
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A step in the making. `after` and `takes` are places of earlier drafts: to wait for, and to hand on."""
+
+    text: str
+    need: Need
+    joint: Joint
+    span: tuple[int, int]
+    several: bool = False
+    agent_id: str | None = None
+    files: tuple[str, ...] = ()
+    after: frozenset[int] = frozenset()
+    takes: frozenset[int] = frozenset()
+    note: str = ""
+
+
+class RulesPlanner:
+    """A planner that needs no model."""
+
+    async def plan(self, goal: Goal, catalogue: Catalogue) -> Plan:
+        """Return a plan for the goal. Raises: PlanningFailedError, saying which part no agent fits."""
+        text = follow_up.resolve(goal)
+        if not any(map(str.isalnum, text)):
+            raise PlanningFailedError("The request is empty; say what should be done.")
+        if len(text) > _MAX_GOAL_CHARS:
+            raise PlanningFailedError(
+                f"The request has {len(text):,} characters; at most {_MAX_GOAL_CHARS:,} can be planned. "
+                "Attach the material as a file instead."
+            )
+        offers = await catalogue.offers()
+        drafts = _copied(_drafted(text, split(text, _verbs(offers)), offers, goal.files))
+        if len(drafts) > MAX_STEPS:
+            raise PlanningFailedError(
+                f"The request has {len(drafts)} parts; a plan has at most {MAX_STEPS} steps. Split the request."
+            )
+        drafts = _linked(_given_files(drafts, goal.files))
+        steps = [await _step(place, drafts, goal, offers, catalogue) for place in range(len(drafts))]
+        return Plan(strategy="rules", steps=steps)
+
+
+def _drafted(text: str, parts: Sequence[Part], offers: Sequence[Offer], files: Sequence[str]) -> list[_Draft]:
+    drafts: list[_Draft] = []
+    for part in parts:
+        clause = text[part.start : part.end]
+        agent_id, clause = _addressed(clause, offers)
+        if agent_id is None and drafts and _goes_on(drafts[-1], clause):
+            start = drafts[-1].span[0]
+            whole = text[start : part.end]
+            agent_id, shown = (drafts[-1].agent_id, _addressed(whole, offers)[1])
+            drafts[-1] = replace(
+                drafts[-1],
+                text=shown,
+                need=read_need(shown, _mentioned(shown, files), several=True),
+                span=(start, part.end),
+                several=True,
+            )
+            continue
+        if part.intro and not _target(clause) and _target(part.intro):
+            clause = f"{part.intro}\n{clause}"
+        about = drafts[-1].need.kind if drafts and references.refers_back(clause) else "any"
+        need = read_need(clause, _mentioned(clause, files), about=about)
+        drafts.append(_Draft(clause, need, part.joint, (part.start, part.end), agent_id=agent_id))
+    return drafts
+
+
+def _addressed(clause: str, offers: Sequence[Offer]) -> tuple[str | None, str]:
+    """Take `@agent` off a clause. Only at its beginning must it be an agent; elsewhere it may be anything."""
+    if found := _MENTION_FIRST.match(clause):
+        agent_id = routing.named_agent(found["name"], offers)
+        if agent_id is None:
+            known = ", ".join(sorted({offer.agent_name for offer in offers})) or "none"
+            raise PlanningFailedError(f"There is no agent @{found['name']} now. Registered: {known}.")
+        return agent_id, clause[found.end() :].strip() or clause
+    for found in MENTION.finditer(clause[:2000]):
+        if agent_id := routing.named_agent(found["name"], offers):
+            return agent_id, clause
+    return None, clause
+
+
+def _goes_on(draft: _Draft, clause: str) -> bool:
+    """Tell whether a clause goes on with the page or the table of the draft before it."""
+    if _target(clause) or not _target(draft.text):
+        return False
+    own = read_need(clause).kind
+    first = next(iter(words(clause[:100])), "")
+    if draft.need.kind == "data":
+        return own in {"data", "any"} and routing.speaks_of_data(clause) and not references.speaks_of_results(clause)
+    if draft.need.kind != "page" or not URL.search(draft.text):
+        return False
+    reads = first in READING_VERBS and (routing.speaks_of_page(clause) or bool(_ON_PAGE.search(clause)))
+    on_page = own in {"page", "any", "extraction"} and (reads or first in PAGE_VERBS or first == "extract")
+    return on_page or first in HANDLING_VERBS
+
+
+def _target(text: str) -> str | None:
+    """Return the first URL or file name in a text, or "code" if it brings code."""
+    found = URL.search(text) or FILE.search(text)
+    return found[0] if found else "code" if "```" in text else None
+
+
+def _copied(drafts: Sequence[_Draft]) -> list[_Draft]:
+    """Make one draft for each page where one clause names several: "get the title of URL and URL"."""
+    copies: list[_Draft] = []
+    for draft in drafts:
+        found = _ADDRESSES.search(draft.text) if draft.need.kind in {"page", "summary"} and not draft.several else None
+        urls = URL.findall(found[0]) if found else []
+        if found is None or len(urls) > _MAX_COPIES or re.match(r"compare|contrast", draft.text, re.IGNORECASE):
+            copies.append(draft)
+            continue
+        for place, url in enumerate(urls):
+            text = draft.text[: found.start()] + url + draft.text[found.end() :]
+            copies.append(replace(draft, text=text, joint="beside" if place else draft.joint))
+    return copies
+
+
+def _given_files(drafts: Sequence[_Draft], files: Sequence[str]) -> list[_Draft]:
+    """Give each draft the attached files it speaks of; if none does, the first that could use them gets all."""
+    given = [replace(draft, files=_mentioned(draft.text, files)) for draft in drafts]
+    if not files or any(draft.files for draft in given):
+        return given
+    kinds = ("data", "summary", "extraction", "research", "any", "code", "page")
+    place = min(
+        range(len(given)), key=lambda place: (bool(_target(given[place].text)), kinds.index(given[place].need.kind))
+    )
+    given[place] = replace(given[place], files=tuple(files), need=read_need(given[place].text, files))
+    return given
+
+
+def _mentioned(text: str, files: Sequence[str]) -> tuple[str, ...]:
+    """Return the attached files a text speaks of: by name, by name without ending, by place, or as "the file"."""
+    named = tuple(
+        name
+        for name in files
+        if name in text or (len(stem := name.rsplit(".", 1)[0]) > 2 and re.search(rf"\b{re.escape(stem)}\b", text))
+    )
+    if named or not files:
+        return named
+    if found := _ORDINAL_FILE.search(text):
+        place = _ORDINALS[found["ordinal"].lower()]
+        return (files[place],) if place < len(files) else ()
+    if found := _SAYS_FILES.search(text):
+        ending = "." + found["noun"].lower().rstrip("s")
+        return tuple(name for name in files if name.lower().endswith(ending)) or tuple(files)
+    return ()
+
+
+def _linked(drafts: Sequence[_Draft]) -> list[_Draft]:
+    """Say for each draft which earlier ones it waits for, and whose results it is given."""
+    linked: list[_Draft] = []
+    before: frozenset[int] = frozenset()
+    stage: frozenset[int] = frozenset()
+    used: frozenset[int] = frozenset()
+    for place, draft in enumerate(drafts):
+        match draft.joint:
+            case "then":
+                before, stage = stage, frozenset[int]()
+            case "last":
+                before, stage = frozenset(range(place)), frozenset[int]()
+            case "apart":
+                before = frozenset()
+            case "beside":
+                pass
+        takes = references.earlier(draft.text, [other.text for other in linked], used)
+        note = _carried(draft, linked)
+        after = before | takes
+        if note:
+            takes = frozenset[int]()  # it is about the same page or file, not about what was said of it
+        wave = {place - MAX_WIDTH} if not after and place >= MAX_WIDTH else set[int]()
+        linked.append(replace(draft, after=after | wave, takes=takes, note=note))
+        stage |= {place}
+        used |= takes
+    return linked
+
+
+def _carried(draft: _Draft, before: Sequence[_Draft]) -> str:
+    """Name the page or file of an earlier part for a part that needs one and names none."""
+    if draft.need.kind not in {"page", "data"} or draft.files or _target(draft.text):
+        return ""
+    pattern, label = (URL, "Page") if draft.need.kind == "page" else (FILE, "File")
+    for other in reversed(before):
+        if found := pattern.search(other.text):
+            return f"\n\n{label}: {found[0]}"
+    return ""
+
+
+async def _step(
+    place: int, drafts: Sequence[_Draft], goal: Goal, offers: Sequence[Offer], catalogue: Catalogue
+) -> PlanStep:
+    draft = drafts[place]
+    allowed = [offer for offer in offers if draft.agent_id in {None, offer.agent_id}]
+    offer = await routing.choose(draft.text, draft.need, allowed, catalogue)
+    if offer is None and draft.agent_id is None:
+        seems = f" It seems to need the skill {' or '.join(draft.need.skills)}." if draft.need.skills else ""
+        raise PlanningFailedError(
+            f"No registered agent fits this part: {_label(draft.text)!r}.{seems} Registered: {_registered(offers)}."
+        )
+    instruction = literal(draft.text + draft.note, goal.inputs or ())
+    for taken in sorted(draft.takes):
+        instruction += _result(taken, drafts[taken])
+    if place == 0 and not _target(draft.text) and not draft.files and references.refers_back(draft.text):
+        instruction += _earlier_answer(goal)
+    return PlanStep(
+        id=_id(place),
+        skill=offer.skill_id if offer else None,
+        agent=draft.agent_id,
+        instruction=instruction,
+        inputs={"files": list(draft.files)} if draft.files else {},
+        depends_on=[_id(other) for other in sorted(draft.after)],
+    )
+
+
+def _result(place: int, draft: _Draft) -> str:
+    reference = f"{{{{ steps.{_id(place)}.output }}}}"
+    return f'\n\nResult of step {place + 1} ({literal(_label(draft.text))}):\n"""\n{reference}\n"""'
+
+
+def _earlier_answer(goal: Goal) -> str:
+    answers = [text for role, text in goal.history if role in {"assistant", "agent"} and text.strip()]
+    return f'\n\nThe answer before:\n"""\n{literal(answers[-1][:_MAX_EARLIER_CHARS])}\n"""' if answers else ""
+
+
+def _id(place: int) -> str:
+    return f"step-{place + 1}"
+
+
+def _label(text: str) -> str:
+    line = " ".join(text[:200].split())
+    return line if len(line) <= 60 else f"{line[:59]}…"
+
+
+def _registered(offers: Sequence[Offer]) -> str:
+    by_agent: dict[str, list[str]] = {}
+    for offer in offers:
+        by_agent.setdefault(offer.agent_name, []).append(offer.skill_id)
+    listed = [f"{name} ({', '.join(skills)})" for name, skills in sorted(by_agent.items())]
+    return "; ".join(listed[:20]) or "no agent"
+
+
+def _verbs(offers: Sequence[Offer]) -> frozenset[str]:
+    """Return the verbs that agents bring: a skill "translate-text" with an example that begins with "Translate"."""
+    return frozenset(
+        verb
+        for offer in offers
+        for verb in words(offer.skill_id.replace("_", " "))[:1]
+        if any(words(example[:100])[:1] == [verb] for example in offer.examples)
+    )

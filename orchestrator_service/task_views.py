@@ -1,0 +1,180 @@
+"""What clients see of tasks: one JSON form, read with a fixed number of statements however many tasks are listed."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import JsonValue
+from sqlalchemy import Connection, func, select
+
+from orchestrator_service import artifacts
+from orchestrator_service.models import Attempt, PendingInput, PlanRow, StepRow, Task
+from orchestrator_service.tasks import visible_to
+from shared.agent import JsonObject
+from shared.auth import Caller
+from shared.errors import NotFoundError
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which tasks to list; None means any. `q` is looked for in the description, `agent` is a name or id."""
+
+    status: str | None = None
+    session_id: str | None = None
+    user_id: str | None = None
+    agent: str | None = None
+    q: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def find(connection: Connection, caller: Caller, task_id: str) -> JsonObject:
+    """Return the task with its steps. Raises: NotFoundError."""
+    if connection.execute(select(Task.id).where(visible_to(caller), Task.id == task_id)).one_or_none() is None:
+        raise NotFoundError(f"There is no task {task_id!r}.")
+    return _views(connection, [task_id])[0]
+
+
+def search(
+    connection: Connection, caller: Caller, filters: Filters, before: str | None, limit: int
+) -> list[JsonObject]:
+    """Return tasks, newest first, from below the id `before`."""
+    query = select(Task.id).where(visible_to(caller)).order_by(Task.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(Task.id < before)
+    if filters.status is not None:
+        query = query.where(Task.status == filters.status)
+    if filters.session_id is not None:
+        query = query.where(Task.session_id == filters.session_id)
+    if filters.user_id is not None:
+        query = query.where(Task.user_id == filters.user_id)
+    if filters.agent is not None:
+        used = (StepRow.agent_id == filters.agent) | (StepRow.agent_name == filters.agent)
+        query = query.where(Task.id.in_(select(StepRow.task_id).where(used)))
+    if filters.q is not None:
+        query = query.where(Task.description.icontains(filters.q, autoescape=True))
+    if filters.since is not None:
+        query = query.where(Task.created_at >= filters.since)
+    if filters.until is not None:
+        query = query.where(Task.created_at < filters.until)
+    return _views(connection, list(connection.execute(query).scalars()))
+
+
+def _views(connection: Connection, task_ids: Sequence[str]) -> list[JsonObject]:
+    """Return the tasks in the order of their ids."""
+    if not task_ids:
+        return []
+    newest = (
+        select(PlanRow.task_id, func.max(PlanRow.revision).label("revision"))
+        .where(PlanRow.task_id.in_(task_ids))
+        .group_by(PlanRow.task_id)
+        .subquery()
+    )
+    plans = connection.execute(
+        select(PlanRow.task_id, PlanRow.id, PlanRow.revision, PlanRow.strategy, PlanRow.steps).join(
+            newest, (PlanRow.task_id == newest.c.task_id) & (PlanRow.revision == newest.c.revision)
+        )
+    )
+    plan_of: dict[str, JsonObject] = {
+        row.task_id: {
+            "id": row.id,
+            "revision": row.revision,
+            "strategy": row.strategy,
+            "steps": list[JsonValue](row.steps),
+        }
+        for row in plans
+    }
+    steps_of = _steps(connection, task_ids, plan_of)
+    inputs_of: defaultdict[str, list[JsonValue]] = defaultdict(list)
+    waiting = select(*PendingInput.__table__.c).where(
+        PendingInput.task_id.in_(task_ids), PendingInput.answered_at.is_(None)
+    )
+    for row in connection.execute(waiting.order_by(PendingInput.id)).mappings():
+        inputs_of[row["task_id"]].append(
+            {
+                "input_id": row["id"],
+                "step_id": row["step_id"],
+                "kind": row["kind"],
+                "prompt": row["prompt"],
+                "schema": row["json_schema"],
+                "created_at": _iso(row["created_at"]),
+            }
+        )
+    tasks: dict[str, JsonObject] = {}
+    for row in connection.execute(select(*Task.__table__.c).where(Task.id.in_(task_ids))).mappings():
+        task_id: str = row["id"]
+        tasks[task_id] = {
+            "id": task_id,
+            "task_id": task_id,
+            "session_id": row["session_id"],
+            "user_id": row["user_id"],
+            "description": row["description"],
+            "status": row["status"],
+            "plan": plan_of.get(task_id),
+            "steps": list[JsonValue](steps_of[task_id]),
+            "result": row["result"],
+            "error": row["error"],
+            "pending_inputs": inputs_of[task_id],
+            "usage": row["usage"],
+            "budget": row["request"].get("budget", {}),
+            "priority": row["priority"],
+            "metadata": row["request"].get("metadata", {}),
+            "trace_id": row["trace_id"],
+            "created_at": _iso(row["created_at"]),
+            "started_at": _iso(row["started_at"]),
+            "completed_at": _iso(row["completed_at"]),
+        }
+    return [tasks[task_id] for task_id in task_ids if task_id in tasks]
+
+
+def _steps(
+    connection: Connection, task_ids: Sequence[str], plan_of: dict[str, JsonObject]
+) -> defaultdict[str, list[JsonObject]]:
+    attempts: defaultdict[tuple[str, str], list[JsonValue]] = defaultdict(list)
+    tried = select(*Attempt.__table__.c).where(Attempt.task_id.in_(task_ids)).order_by(Attempt.number)
+    for row in connection.execute(tried).mappings():
+        attempts[row["task_id"], row["step_id"]].append(
+            {
+                "agent_id": row["agent_id"],
+                "remote_task_id": row["remote_task_id"],
+                "started_at": _iso(row["started_at"]),
+                "ended_at": _iso(row["ended_at"]),
+                "error": row["error"],
+            }
+        )
+    files: defaultdict[tuple[str, str | None], list[JsonValue]] = defaultdict(list)
+    for task_id, artifact in artifacts.of_tasks(connection, task_ids):
+        step_id = artifact["step_id"]
+        files[task_id, step_id if isinstance(step_id, str) else None].append(artifact)
+    rows = connection.execute(select(*StepRow.__table__.c).where(StepRow.task_id.in_(task_ids))).mappings()
+    row_of = {(row["task_id"], row["step_id"]): row for row in rows}
+    found: defaultdict[str, list[JsonObject]] = defaultdict(list)
+    for task_id, plan in plan_of.items():
+        planned = plan["steps"]
+        for step in planned if isinstance(planned, list) else []:
+            if not isinstance(step, dict):
+                continue
+            key = (task_id, str(step["id"]))
+            row = row_of[key]
+            found[task_id].append(
+                {
+                    **step,
+                    "status": row["status"],
+                    "agent_id": row["agent_id"],
+                    "agent_name": row["agent_name"],
+                    "why_chosen": row["why_chosen"],
+                    "attempts": attempts[key],
+                    "output_data": {"text": row["output_text"], "data": row["output_data"]},
+                    "artifacts": files[key],
+                    "error": row["error"],
+                    "usage": row["usage"],
+                    "started_at": _iso(row["started_at"]),
+                    "completed_at": _iso(row["completed_at"]),
+                }
+            )
+    return found
+
+
+def _iso(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat()

@@ -1,0 +1,251 @@
+"""Tasks: every door comes to `submit`; cancel and the end are here too. (What is seen of a task: `task_views`.)"""
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Final, Literal
+
+import orjson
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+
+from orchestrator_service import artifacts, events, memory
+from orchestrator_service.models import IdempotencyKey, StepRow, Task
+from orchestrator_service.planning.plan import Plan
+from shared.agent import File, JsonObject
+from shared.auth import Caller
+from shared.db import insert_or_skip, new_id, now
+from shared.errors import ConflictError, FederationError, NotFoundError
+
+TaskStatus = Literal["pending", "planning", "executing", "input_required", "completed", "failed", "canceled"]
+
+NO_USAGE: Final[JsonObject] = {"input_tokens": 0, "output_tokens": 0, "cost_usd": 0.0, "llm_calls": 0, "agent_calls": 0}
+
+
+class IdempotencyConflictError(ConflictError):
+    """The key was used with another request body within its life."""
+
+    slug = "idempotency-key-reused"
+    title = "The Idempotency-Key belongs to another request"
+
+
+class UnknownWorkflowError(NotFoundError):
+    """There is no workflow of that name."""
+
+    slug = "unknown-workflow"
+    title = "There is no such workflow"
+
+
+class QueueFullError(FederationError):
+    """Too many tasks wait; nothing was stored."""
+
+    slug = "queue-full"
+    title = "Too many tasks are waiting"
+    status = 429
+    retryable = True
+
+
+@dataclass(frozen=True, slots=True)
+class NewTask:
+    """A goal to submit. `id` is given by doors that have one already (A2A); `user_id` is already hashed.
+
+    `budget` may hold cost_usd, tokens, steps and seconds. `agent` skips planning, `plan` is run as it is.
+    """
+
+    description: str
+    id: str = field(default_factory=new_id)
+    session_id: str | None = None
+    user_id: str | None = None
+    inputs: JsonObject = field(default_factory=dict)
+    files: tuple[File, ...] = ()
+    agent: str | None = None
+    plan: Plan | None = None
+    approve_plan: bool = False
+    budget: JsonObject = field(default_factory=dict)
+    priority: int = 5
+    metadata: JsonObject = field(default_factory=dict)
+    timeout_s: float = 3600.0
+    trace_id: str = ""
+
+    def body_sha256(self) -> str:
+        """Return a hash of what was asked for, the same for the same request."""
+        asked = replace(self, id="", trace_id="", files=(), plan=None)
+        parts = [
+            orjson.dumps(asked, option=orjson.OPT_SORT_KEYS),
+            b"" if self.plan is None else self.plan.model_dump_json().encode(),
+            *(part for file in self.files for part in (file.name.encode(), file.content or b"")),
+        ]
+        return hashlib.sha256(b"\0".join(parts)).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Idempotency:
+    """The caller's key, and for how long it is remembered."""
+
+    key: str
+    life: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """The task that stands for the request: a new one, or the one that the same request made before."""
+
+    task_id: str
+    is_new: bool
+
+
+def submit(
+    connection: Connection, caller: Caller, task: NewTask, idempotency: Idempotency | None, max_queued: int
+) -> Submitted:
+    """Store the task, its first event and its place in the queue, in one commit.
+
+    The same `task.id` or the same idempotency key and body give the task that is there already.
+    Raises: NotFoundError (session), IdempotencyConflictError, QueueFullError.
+    """
+    if connection.execute(select(Task.id).where(Task.id == task.id)).one_or_none() is not None:
+        return Submitted(task.id, is_new=False)
+    if idempotency is not None and (earlier := _claim(connection, caller, task, idempotency)) is not None:
+        return Submitted(earlier, is_new=False)
+    if _count_queued(connection) >= max_queued:
+        raise QueueFullError(f"{max_queued} tasks are waiting already (MAX_QUEUED_TASKS); try again later.")
+    if task.session_id is not None:
+        memory.find_session(connection, caller, task.session_id)
+    at = now()
+    seconds = task.budget.get("seconds")
+    life_s = min(task.timeout_s, float(seconds)) if isinstance(seconds, int | float) else task.timeout_s
+    connection.execute(
+        insert(Task).values(
+            id=task.id,
+            tenant_id=caller.tenant_id,
+            user_id=task.user_id,
+            session_id=task.session_id,
+            description=task.description,
+            request={
+                "inputs": task.inputs,
+                "files": [file.name for file in task.files],
+                "agent": task.agent,
+                "plan": None if task.plan is None else task.plan.model_dump(mode="json"),
+                "approve_plan": task.approve_plan,
+                "budget": task.budget,
+                "metadata": task.metadata,
+            },
+            status="pending",
+            run=1,
+            run_state="queued",
+            priority=task.priority,
+            last_seq=0,
+            usage=NO_USAGE,
+            trace_id=task.trace_id,
+            cancel_requested=False,
+            deadline_at=at + timedelta(seconds=life_s),
+            created_at=at,
+        )
+    )
+    for file in task.files:
+        artifacts.store(connection, task.id, None, file)
+    if task.session_id is not None:
+        memory.add_message(connection, task.session_id, memory.NewMessage("user", task.description, task.id))
+    events.append(connection, task.id, [events.draft("task.status", status="pending")])
+    return Submitted(task.id, is_new=True)
+
+
+def request_cancel(connection: Connection, caller: Caller, task_id: str) -> bool:
+    """Ask for the task's end. True if a run is under way and must be woken to do it; else it is canceled here.
+
+    Raises: NotFoundError, ConflictError when the task is over.
+    """
+    row = connection.execute(
+        select(Task.status, Task.run_state).where(visible_to(caller), Task.id == task_id).with_for_update()
+    ).one_or_none()
+    if row is None:
+        raise NotFoundError(f"There is no task {task_id!r}.")
+    if row.status in events.TERMINAL:
+        raise ConflictError(f"The task is {row.status} already; what is over cannot be canceled.")
+    connection.execute(update(Task).where(Task.id == task_id).values(cancel_requested=True))
+    if row.run_state == "running":
+        return True
+    finish(connection, task_id, "canceled")
+    return False
+
+
+def finish(
+    connection: Connection,
+    task_id: str,
+    status: events.TerminalStatus,
+    *,
+    result: JsonObject | None = None,
+    error: JsonObject | None = None,
+) -> bool:
+    """Bring the task to its terminal state, with its last events; False if it has one already.
+
+    Steps that never ended are closed: canceled with the task, else skipped.
+    """
+    row = connection.execute(select(Task.status, Task.session_id).where(Task.id == task_id).with_for_update()).one()
+    if row.status in events.TERMINAL:
+        return False
+    left = "canceled" if status == "canceled" else "skipped"
+    open_steps = connection.execute(
+        update(StepRow)
+        .where(StepRow.task_id == task_id, StepRow.status.in_(("pending", "running", "input_required")))
+        .values(status=left, completed_at=now())
+        .returning(StepRow.step_id)
+    ).scalars()
+    drafts = [events.draft("step.status", step_id=step_id, status=left) for step_id in sorted(open_steps)]
+    if result is not None:
+        drafts.append(events.draft("task.result", result=result))
+        if row.session_id is not None and (summary := result.get("summary")):
+            message = memory.NewMessage("assistant", str(summary), task_id)
+            memory.add_message(connection, row.session_id, message)
+    drafts.append(events.draft("task.status", status=status, error=error))
+    connection.execute(
+        update(Task)
+        .where(Task.id == task_id)
+        .values(status=status, run_state="idle", result=result, error=error, completed_at=now())
+    )
+    events.append(connection, task_id, drafts)
+    return True
+
+
+def require(connection: Connection, caller: Caller, task_id: str) -> None:
+    """Raise NotFoundError unless the task is there and the caller's."""
+    if connection.execute(select(Task.id).where(visible_to(caller), Task.id == task_id)).one_or_none() is None:
+        raise NotFoundError(f"There is no task {task_id!r}.")
+
+
+def visible_to(caller: Caller) -> ColumnElement[bool]:
+    """Return the condition under which a task is the caller's to see."""
+    return Task.tenant_id == caller.tenant_id
+
+
+def _claim(connection: Connection, caller: Caller, task: NewTask, idempotency: Idempotency) -> str | None:
+    """Take the key for the task, or return the id of the task that has it. Raises: IdempotencyConflictError."""
+    mine = (
+        IdempotencyKey.tenant_id == caller.tenant_id,
+        IdempotencyKey.caller == caller.name,
+        IdempotencyKey.key == idempotency.key,
+    )
+    body = task.body_sha256()
+    connection.execute(delete(IdempotencyKey).where(*mine, IdempotencyKey.created_at < now() - idempotency.life))
+    taken = connection.execute(
+        insert_or_skip(connection, IdempotencyKey)
+        .values(
+            tenant_id=caller.tenant_id,
+            caller=caller.name,
+            key=idempotency.key,
+            body_sha256=body,
+            task_id=task.id,
+            created_at=now(),
+        )
+        .returning(IdempotencyKey.task_id)
+    ).one_or_none()
+    if taken is not None:
+        return None
+    row = connection.execute(select(IdempotencyKey.body_sha256, IdempotencyKey.task_id).where(*mine)).one()
+    if row.body_sha256 != body:
+        raise IdempotencyConflictError(
+            f"The Idempotency-Key {idempotency.key!r} came with another body before; use a new key for a new request."
+        )
+    return row.task_id
+
+
+def _count_queued(connection: Connection) -> int:
+    return connection.execute(select(func.count()).where(Task.run_state == "queued")).scalar_one()

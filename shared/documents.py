@@ -1,0 +1,343 @@
+"""Documents as plain text: what a file or page says, its sentences and its content words.
+
+HTML and PDF readers are imported when the first such document comes: an idle service does not carry them.
+"""
+
+import codecs
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import PurePath
+from typing import Protocol, cast
+
+from shared.errors import InvalidRequestError
+
+_MEDIA_TYPES = {
+    ".md": "text/markdown",
+    ".markdown": "text/markdown",
+    ".txt": "text/plain",
+    ".text": "text/plain",
+    ".rst": "text/plain",
+    ".html": "text/html",
+    ".htm": "text/html",
+    ".xhtml": "application/xhtml+xml",
+    ".pdf": "application/pdf",
+}
+SUFFIXES = frozenset(_MEDIA_TYPES)
+"""Endings of the file names that are taken for documents."""
+
+_HTML = {"text/html", "application/xhtml+xml"}
+_TEXT = {"application/json", "application/xml", "application/yaml", "application/x-ndjson", "application/javascript"}
+_SHORT_PAGE_CHARS = 2000
+_LEAST_SHARE = 0.2
+_CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What a document says. Headings of HTML and Markdown are Markdown headings in `text`.
+
+    `pages` has the text of each page where the format has pages (PDF), else nothing.
+    """
+
+    title: str
+    text: str
+    pages: tuple[str, ...] = ()
+
+
+def extract_text(content: bytes, media_type: str, name: str = "") -> Document:
+    """Return the text of a document in HTML, Markdown, PDF or any plain text.
+
+    An empty or generic media type is taken from the name's ending or the first bytes. Blocking: a large PDF takes
+    seconds.
+
+    Raises: InvalidRequestError, naming the document, for what cannot be read as text.
+    """
+    kind = _kind(content, media_type, name)
+    label = f"The document {name!r}" if name else "The document"
+    if kind == "application/pdf":
+        return _read_pdf(content, name, label)
+    if kind in _HTML:
+        return _read_html(content, media_type, name)
+    if kind.startswith("text/") or kind in _TEXT or kind.endswith(("+json", "+xml")):
+        text = _decode(content, media_type, label)
+        return Document(_first_heading(text) or PurePath(name).stem, text)
+    raise InvalidRequestError(f"{label} is {kind or 'of unknown type'}; send HTML, Markdown, PDF or plain text.")
+
+
+_SENTENCE_END = re.compile(r"""[.!?…]+["'”’»)\]]*(?=\s+["'“‘«(\[]*[^\W_a-zß-öø-ÿ])|[。！？]["”』」]?""")
+_ABBREVIATION = re.compile(
+    r"(?:^|[\s(\[\"'“])(?:[A-Za-z]|(?:[A-Za-z]\.)+[A-Za-z]|Mr|Mrs|Ms|Dr|Prof|Sr|Jr|St|No|Nr|Fig|Figs|Eq|Sec|Ch|Vol|pp?|vs|cf|al|etc"
+    r"|approx|Inc|Ltd|Co|Corp|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|ca|bzw|resp|Abs|Art)\.$"
+)
+_FENCE = re.compile(r"^\s*(```|~~~)")
+_HEADING = re.compile(r"^ {0,3}(#{1,6})\s+(.*?)\s*#*\s*$")
+_UNDERLINE = re.compile(r"^ {0,3}(={2,}|-{2,})\s*$")
+_ITEM = re.compile(r"^\s*(?:[-*+•]|\d{1,3}[.)])\s+")
+_TABLE_RULE = re.compile(r"^\s*\|?[\s:|-]*-{3,}[\s:|-]*$")
+_BREAKS = (_FENCE, _HEADING, _UNDERLINE, _TABLE_RULE)
+
+
+def sentences(text: str) -> list[str]:
+    """Return the sentences of plain text or Markdown, in order, without markup.
+
+    A list item or a table row ends a sentence even without a full stop. Headings and fenced code are left out.
+    """
+    return [sentence for block in _blocks(text) for sentence in _split(block)]
+
+
+def plain(text: str) -> str:
+    """Return one line of Markdown without its inline markup: links as their text, no emphasis, no quote marks."""
+    text = re.sub(r"!?\[([^\]\[]*)\]\((?:[^()\s]|\([^()\s]*\))*(?:\s+\"[^\"]*\")?\)", r"\1", text)
+    text = re.sub(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1", r"\2", text)
+    text = re.sub(r"(?<![\w*])\*(?=[^\s*])([^*]+?)(?<=\S)\*(?![\w*])", r"\1", text)
+    text = re.sub(r"`([^`]+)`", r"\1", text)
+    return " ".join(re.sub(r"^\s*(?:>\s?)+", "", text).split())
+
+
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+_STOP_WORDS_TEXT = """
+    a about above after again against all also am an and any are as at be because been before being below between
+    both but by ca can cannot could did do does doing down during each either every else few for from further get
+    gets give given had has have having he her here hers him his how however i if in into is it its itself just let
+    many me might more most much must my near no nor not now of off on once one only onto or other our out over own
+    per same several shall she should so some such than that the their them then there these they this those through
+    thus to too under until up upon us very via was we were what when where whether which while who whom whose why
+    will with within without wo would yes yet you your yours der die das und oder ist ein eine einer eines den dem
+    des im zu mit von für auf nicht le la les un une et est des du en el los las es una y de
+"""
+_STOP_WORDS = frozenset(_STOP_WORDS_TEXT.split())
+
+
+def keywords(text: str) -> list[str]:
+    """Return the content words of a text, lower-cased, in order, repeats kept: no stop words, no single letters."""
+    words = (re.sub(r"(?:n['’]t|['’](?:s|re|ve|ll|d|m))$", "", word) for word in _WORD.findall(text.lower()))
+    return [word for word in words if (len(word) > 1 or word.isdigit()) and word not in _STOP_WORDS]
+
+
+def _kind(content: bytes, media_type: str, name: str) -> str:
+    kind = media_type.partition(";")[0].strip().lower()
+    if kind in {"", "application/octet-stream", "binary/octet-stream"}:
+        kind = _MEDIA_TYPES.get(PurePath(name).suffix.lower(), "")
+    if not kind or kind == "text/plain":
+        start = content[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+        if start.startswith(b"%pdf-"):
+            return "application/pdf"
+        if start.startswith((b"<!doctype html", b"<html")):
+            return "text/html"
+        return kind or "text/plain"
+    return kind
+
+
+def _decode(content: bytes, media_type: str, label: str) -> str:
+    """Return the text in the declared encoding, by its byte order mark, as UTF-8, or as what it most likely is."""
+    declared = _CHARSET.search(media_type)
+    candidates = ["utf-8-sig"]
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        candidates.insert(0, "utf-16")
+    if declared:
+        candidates.insert(0, declared[1])
+    for encoding in candidates:
+        try:
+            text = content.decode(encoding)
+        except (LookupError, ValueError):
+            continue
+        return _check_text(text, label)
+    return _check_text(_guess(content), label)
+
+
+def _guess(content: bytes) -> str:
+    from charset_normalizer import from_bytes  # noqa: PLC0415 - a few MB that most services never need
+
+    best = from_bytes(content).best() if len(content) > 200 else None
+    return str(best) if best else content.decode("cp1252", errors="replace")
+
+
+def _check_text(text: str, label: str) -> str:
+    if "\x00" in text:
+        raise InvalidRequestError(f"{label} is not text: it holds binary data. Send HTML, Markdown, PDF or plain text.")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _read_pdf(content: bytes, name: str, label: str) -> Document:
+    from pypdf import PdfReader  # noqa: PLC0415 - 20 MB that only a PDF needs
+    from pypdf.errors import PyPdfError  # noqa: PLC0415
+
+    broken = (
+        *(PyPdfError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, AssertionError),
+        *(OSError, RecursionError, NotImplementedError, struct.error, zlib.error),
+    )  # what pypdf is seen to raise on broken files
+    try:
+        reader = PdfReader(BytesIO(content))
+        if reader.is_encrypted and not reader.decrypt(""):
+            raise InvalidRequestError(f"{label} is a PDF that needs a password; send it without one.")
+        pages = tuple(page.extract_text().replace("\x00", "").strip() for page in reader.pages)
+        title = (reader.metadata.title if reader.metadata else None) or ""
+    except broken as error:
+        raise InvalidRequestError(f"{label} is not a PDF that can be read ({type(error).__name__}).") from error
+    if not any(pages):
+        raise InvalidRequestError(
+            f"{label} is a PDF without text, perhaps scanned pages; send it with recognised text."
+        )
+    return Document(title.strip() or PurePath(name).stem, "\n\n".join(page for page in pages if page), pages)
+
+
+class _Element(Protocol):
+    """What is used of an lxml element; lxml has no types."""
+
+    tag: object
+    text: str | None
+    tail: str | None
+
+    def get(self, key: str) -> str | None: ...
+    def text_content(self) -> str: ...
+    def iter(self, *tags: str) -> "Iterator[_Element]": ...
+    def __iter__(self) -> "Iterator[_Element]": ...
+
+
+_SKIPPED = frozenset(
+    {"script", "style", "noscript", "template", "nav", "footer", "aside", "iframe", "svg", "canvas", "button", "select"}
+    | {"textarea", "head", "object", "audio", "video"}
+)
+_BLOCK_TAGS = """
+    address article blockquote body caption dd details div dl dt fieldset figcaption figure form h1 h2 h3 h4 h5 h6
+    header hr html legend li main ol p section summary table tbody tfoot thead tr ul
+"""
+_BLOCKS = frozenset(_BLOCK_TAGS.split())
+_PREFIXES = {"li": "- ", **{f"h{level}": "#" * level + " " for level in range(1, 7)}}
+_SEPARATORS = {"td": " | ", "th": " | ", "br": " "}
+_BLOCK_END = "\0"
+
+
+def _read_html(content: bytes, media_type: str, name: str) -> Document:
+    from lxml import html  # noqa: PLC0415 - needed for HTML only
+    from lxml.etree import ParserError  # noqa: PLC0415 # pyright: ignore[reportAttributeAccessIssue, reportUnknownVariableType]
+
+    try:
+        parser = html.HTMLParser(encoding=_encoding_of(content, media_type), remove_comments=True, remove_pis=True)
+        root = cast("_Element", html.document_fromstring(content, parser=parser))  # pyright: ignore[reportUnknownMemberType]
+    except (ParserError, LookupError, ValueError, AssertionError):
+        return Document(PurePath(name).stem, "")
+    title = next((" ".join(found.text_content().split()) for found in root.iter("title")), "")
+    text = _html_text(_main_part(root))
+    if len(text) > _SHORT_PAGE_CHARS:
+        text = _without_boilerplate(content, text)
+    return Document(title or _first_heading(text) or PurePath(name).stem, text)
+
+
+def _encoding_of(content: bytes, media_type: str) -> str | None:
+    """Return the declared encoding, UTF-8 if the bytes are that and the page names none, else None: as it names."""
+    if declared := _CHARSET.search(media_type):
+        with suppress(LookupError):
+            return codecs.lookup(declared[1]).name
+    if b"charset" not in content[:2048].lower():
+        with suppress(UnicodeDecodeError):
+            content.decode("utf-8")
+            return "utf-8"
+    return None
+
+
+def _main_part(root: _Element) -> _Element:
+    for tag in ("main", "article"):
+        found = list(root.iter(tag))
+        if len(found) == 1 and found[0].text_content().strip():
+            return found[0]
+    return root
+
+
+def _html_text(root: _Element) -> str:
+    """Return the visible text: one paragraph for each block, headings and list items as in Markdown."""
+    lines: list[str] = []
+    line = ""
+    prefix = ""
+
+    def flush() -> None:
+        nonlocal line, prefix
+        if words := " ".join(line.split()).strip("| "):
+            lines.append(prefix + words)
+            prefix = ""
+        line = ""
+
+    waiting: list[_Element | str] = [root]  # a string: the text after an element, or the end of a block
+    while waiting:
+        match waiting.pop():
+            case str(text):
+                if text == _BLOCK_END:
+                    flush()
+                    prefix = ""
+                else:
+                    line += text
+                continue
+            case element:
+                tag = element.tag if isinstance(element.tag, str) else ""
+        if element is not root and element.tail:
+            waiting.append(element.tail)
+        if tag in _SKIPPED or not tag or element.get("hidden") is not None:
+            continue
+        if tag in _BLOCKS or tag == "pre":
+            flush()
+            waiting.append(_BLOCK_END)
+        if tag == "pre":
+            lines.append(f"```\n{element.text_content().strip()}\n```")
+            continue
+        prefix = _PREFIXES.get(tag, prefix)
+        line += _SEPARATORS.get(tag, "") + (element.text or "")
+        waiting.extend(reversed(list(element)))
+    flush()
+    return "\n\n".join(lines)
+
+
+def _without_boilerplate(content: bytes, text: str) -> str:
+    """Return the page's main text if it can be told from menus and advertising, else all of it."""
+    import trafilatura  # noqa: PLC0415
+
+    found = trafilatura.extract(
+        content, output_format="markdown", include_comments=False, include_tables=True, favor_recall=True
+    )
+    return found if found and len(found) >= _LEAST_SHARE * len(text) else text
+
+
+def _first_heading(text: str) -> str:
+    for line in text.splitlines()[:50]:
+        if match := _HEADING.match(line):
+            return plain(match[2])
+    return ""
+
+
+def _blocks(text: str) -> Iterator[str]:
+    """Yield the running text between blank lines, headings, list items, table rows and code, on one line each."""
+    pending: list[str] = []
+    fenced = False
+    for line in [*text.splitlines(), ""]:
+        if _FENCE.match(line):
+            fenced = not fenced
+        if fenced or not line.strip() or any(rule.match(line) for rule in _BREAKS):
+            if pending and not (len(pending) == 1 and _UNDERLINE.match(line)):
+                yield plain(" ".join(pending))
+            pending = []
+        elif line.lstrip().startswith("|"):
+            if pending:
+                yield plain(" ".join(pending))
+            pending = []
+            yield plain(" | ".join(cell.strip() for cell in line.strip().strip("|").split("|")))
+        else:
+            if _ITEM.match(line) and pending:
+                yield plain(" ".join(pending))
+                pending = []
+            pending.append(_ITEM.sub("", line))
+
+
+def _split(block: str) -> Iterator[str]:
+    start = 0
+    for match in _SENTENCE_END.finditer(block):
+        if match[0] == "." and _ABBREVIATION.search(block, start, match.end()):
+            continue
+        if sentence := block[start : match.end()].strip():
+            yield sentence
+        start = match.end()
+    if rest := block[start:].strip():
+        yield rest

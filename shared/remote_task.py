@@ -1,0 +1,365 @@
+"""What is known of a task at another agent: folds what the agent says (A2A 1.0 JSON) into events and an outcome.
+
+Nothing here does I/O. What an agent says is peer text: ids are checked, states only move forward, sizes are bounded.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from pydantic import JsonValue
+
+from shared.agent import METADATA_KEY, File, JsonObject, Usage
+from shared.agent_events import (
+    Artifact,
+    ArtifactChunk,
+    DataPart,
+    Ended,
+    Failure,
+    Limits,
+    Part,
+    RemoteEvent,
+    Started,
+    State,
+    StatusChanged,
+    TextPart,
+)
+from shared.errors import AgentProtocolError, TooLargeError
+
+_STATES: dict[str, State] = {
+    "TASK_STATE_UNSPECIFIED": "submitted",
+    "TASK_STATE_SUBMITTED": "submitted",
+    "TASK_STATE_WORKING": "working",
+    "TASK_STATE_INPUT_REQUIRED": "input_required",
+    "TASK_STATE_AUTH_REQUIRED": "auth_required",
+    "TASK_STATE_COMPLETED": "completed",
+    "TASK_STATE_FAILED": "failed",
+    "TASK_STATE_CANCELED": "canceled",
+    "TASK_STATE_REJECTED": "rejected",
+}
+_INTERRUPTED = frozenset({"input_required", "auth_required"})
+_TERMINAL = 2
+_LONGEST_NOTE = 2_000
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_BIDI = re.compile("[\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+_URL_SAFE = str.maketrans("-_", "+/")
+
+
+@dataclass(slots=True)
+class _Growing:
+    """An artifact that may get more. `size` counts its parts, a run of texts as one: they join to one part."""
+
+    name: str
+    pieces: list[Part] = field(default_factory=list)
+    size: int = 0
+
+    def extend(self, parts: Iterable[Part]) -> None:
+        for part in parts:
+            joins = isinstance(part, TextPart) and bool(self.pieces) and isinstance(self.pieces[-1], TextPart)
+            self.size += 0 if joins else 1
+            self.pieces.append(part)
+
+
+class RemoteTask:
+    """One remote task, as its events tell it. `ended` is set once, by the first terminal or interrupted state."""
+
+    def __init__(self, remote_task_id: str | None = None, limits: Limits | None = None) -> None:
+        self.id = remote_task_id
+        self.context_id = ""
+        self.state: State = "submitted"
+        self.ended: Ended | None = None
+        self._limits = limits or Limits()
+        self._artifacts: dict[str, _Growing] = {}
+        self._status: JsonObject = {}
+        self._status_before: JsonObject | None = None
+        self._last_message: JsonObject = {}
+        self._facts: JsonObject = {}
+        self._started = False
+        self._event_count = 0
+
+    @property
+    def begun(self) -> bool:
+        """Whether the agent has said that it has this task."""
+        return self._started
+
+    @property
+    def repeats_itself(self) -> bool:
+        """Whether a task that waited, and was answered, has not been seen in another status since."""
+        return self.ended is None and self._status_before is not None
+
+    def expect_answer_after(self, task: JsonObject) -> None:
+        """Remember how a waiting task stands before it is answered: that same status again is no news."""
+        status = _object(task.get("status"))
+        if _state(status) in _INTERRUPTED:
+            self._status_before = status
+
+    def read(self, event: JsonObject) -> list[RemoteEvent]:
+        """Take in one stream response, or the result of a sent message. Raises: AgentProtocolError, TooLargeError."""
+        match event:
+            case {"statusUpdate": dict(update)}:
+                self._count()
+                return self._identify(update) + self._read_status(update)
+            case {"artifactUpdate": dict(update)}:
+                self._count()
+                return [*self._identify(update), self._read_artifact(update)]
+            case {"task": dict(task)}:
+                return self.read_task(task)
+            case {"message": dict(message)}:
+                return self._read_message(message)
+            case _:
+                raise AgentProtocolError("The agent sent an event that is neither a task, a message nor an update.")
+
+    def read_task(self, task: JsonObject) -> list[RemoteEvent]:
+        """Take in the whole task, and return how it differs from what was known."""
+        self._count()
+        events = self._identify({"taskId": task.get("id"), "contextId": task.get("contextId")})
+        for message in _objects(task.get("history")):
+            if message.get("role") == "ROLE_AGENT":
+                self._last_message = message
+        for artifact in _objects(task.get("artifacts")):
+            events.extend(self._compare_artifact(artifact))
+        self._keep_facts(task)
+        return events + self._read_status({"status": task.get("status")})
+
+    def settle(self) -> Ended:
+        """Take the present state for the end, though it was no news."""
+        if self._status_before is not None:
+            self.state = _state(self._status_before)
+            self._status = self._status_before
+        self.ended = self.outcome()
+        return self.ended
+
+    def outcome(self) -> Ended:
+        """Return the outcome as it stands now, also while the task still works."""
+        artifacts = tuple(
+            Artifact(key, growing.name, _joined_parts(growing.pieces)) for key, growing in self._artifacts.items()
+        )
+        made = [part for artifact in artifacts for part in artifact.parts]
+        said = _parts(_object(self._status.get("message"))) or _parts(self._last_message)
+        spoken = "\n".join(part.text for part in said if isinstance(part, TextPart))
+        waiting = self.state in _INTERRUPTED
+        written = "" if waiting else "\n\n".join(filter(None, map(_text_of, artifacts)))
+        carriers = said if waiting or not made else made
+        return Ended(
+            state=self.state,
+            text=written or spoken,
+            data=tuple(part.data for part in carriers if isinstance(part, DataPart)),
+            files=tuple(part for part in carriers if isinstance(part, File)),
+            artifacts=artifacts,
+            error=self._failure(spoken) if self.state in {"failed", "rejected"} else None,
+            usage=_usage(_object(self._facts.get("usage"))),
+            facts=self._facts,
+        )
+
+    def _identify(self, event: JsonObject) -> list[RemoteEvent]:
+        found = event.get("taskId")
+        if not isinstance(found, str) or not found or len(found) > 500:
+            raise AgentProtocolError("The agent sent an event without a task id.")
+        if self.id is not None and found != self.id:
+            raise AgentProtocolError(
+                f"The agent sent an event of another task ({clean_note(found)[:80]}) than this one ({self.id})."
+            )
+        self.id = found
+        if self._started:
+            return []
+        self._started = True
+        context_id = event.get("contextId")
+        self.context_id = context_id[:500] if isinstance(context_id, str) else ""
+        return [Started(found, self.context_id)]
+
+    def _read_status(self, event: JsonObject) -> list[RemoteEvent]:
+        status = _object(event.get("status"))
+        message = _object(status.get("message"))
+        self._keep_facts(event)
+        self._keep_facts(message)
+        state = _state(status)
+        if status in (self._status_before, self._status) or _rank(state) < _rank(self.state):
+            return []
+        self._status_before = None
+        self.state = state
+        self._status = status
+        if message:
+            self._last_message = message
+        if _rank(state) == _TERMINAL or state in _INTERRUPTED:
+            self.ended = self.outcome()
+            return [self.ended]
+        metadata = _object(message.get("metadata")) | _object(event.get("metadata"))
+        return [StatusChanged(state, clean_note(_text_in(message)), metadata)]
+
+    def _read_artifact(self, update: JsonObject) -> ArtifactChunk:
+        key, name, parts = _artifact(_object(update.get("artifact")))
+        append = update.get("append") is True and key in self._artifacts
+        growing = self._artifacts[key] if append else _Growing(name)
+        self._keep_artifact(key, growing, parts)
+        return ArtifactChunk(key, growing.name, tuple(parts), append, update.get("lastChunk") is True)
+
+    def _compare_artifact(self, artifact: JsonObject) -> list[RemoteEvent]:
+        key, name, pieces = _artifact(artifact)
+        parts = _joined_parts(pieces)
+        known = _joined_parts(self._artifacts[key].pieces) if key in self._artifacts else None
+        if parts == known:
+            return []
+        more = _rest(known, parts) if known is not None else None
+        self._keep_artifact(key, _Growing(name), parts)
+        return [ArtifactChunk(key, name, parts if more is None else more, append=more is not None, last=False)]
+
+    def _keep_artifact(self, key: str, growing: _Growing, parts: Iterable[Part]) -> None:
+        growing.extend(parts)
+        self._artifacts[key] = growing
+        if sum(max(each.size, 1) for each in self._artifacts.values()) > self._limits.parts:
+            raise TooLargeError(f"The agent sent more than {self._limits.parts:,} parts for one task.")
+
+    def _read_message(self, message: JsonObject) -> list[RemoteEvent]:
+        """A message is the whole answer when there is no task, else only something said on the way."""
+        self._count()
+        if self.id is not None or message.get("taskId"):
+            events = self._identify(message)
+            self._last_message = message
+            return events
+        self._last_message = message
+        self._keep_facts(message)
+        self.state = "completed"
+        self.ended = self.outcome()
+        return [self.ended]
+
+    def _keep_facts(self, carrier: JsonObject) -> None:
+        facts = _object(carrier.get("metadata")).get(METADATA_KEY)
+        if isinstance(facts, dict):
+            self._facts = self._facts | facts
+
+    def _failure(self, said: str) -> Failure:
+        told = _object(self._facts.get("error"))
+        kind, title, detail = (clean_note(_text(told.get(key))) for key in ("type", "title", "detail"))
+        return Failure(
+            type=kind or "agent-failed",
+            title=title or "The agent reported a failure",
+            detail=detail or clean_note(said) or f"The agent ended the task as {self.state} and did not say why.",
+            retryable=told.get("retryable") is True,
+        )
+
+    def _count(self) -> None:
+        self._event_count += 1
+        if self._event_count > self._limits.events:
+            raise TooLargeError(f"The agent sent more than {self._limits.events:,} events for one task.")
+
+
+def clean_note(text: str) -> str:
+    """Return a sentence of a peer, fit to be shown and logged: at most 2,000 characters, none that control."""
+    short = text if len(text) <= _LONGEST_NOTE else text[: _LONGEST_NOTE - 1] + "…"
+    return _BIDI.sub("", _CONTROL.sub("", short)).strip()
+
+
+def _state(status: JsonObject) -> State:
+    name = status.get("state", "TASK_STATE_UNSPECIFIED")
+    state = _STATES.get(name) if isinstance(name, str) else None
+    if state is None:
+        raise AgentProtocolError(f"The agent sent a task state that A2A does not have: {clean_note(str(name))[:60]}.")
+    return state
+
+
+def _rank(state: State) -> int:
+    match state:
+        case "submitted":
+            return 0
+        case "working" | "input_required" | "auth_required":
+            return 1
+        case _:
+            return _TERMINAL
+
+
+def _artifact(artifact: JsonObject) -> tuple[str, str, list[Part]]:
+    key, name = _text(artifact.get("artifactId"))[:500], clean_note(_text(artifact.get("name")))[:500]
+    if not key:
+        raise AgentProtocolError("The agent sent an artifact without an artifact id.")
+    return key, name or key, _parts(artifact)
+
+
+def _parts(carrier: JsonObject) -> list[Part]:
+    return [_part(part) for part in _objects(carrier.get("parts"))]
+
+
+def _part(part: JsonObject) -> Part:
+    name = clean_note(_text(part.get("filename")))[:500]
+    media_type = clean_note(_text(part.get("mediaType")))[:200] or "application/octet-stream"
+    match part:
+        case {"text": str(text)}:
+            return TextPart(_CONTROL.sub("", text))
+        case {"raw": str(encoded)}:
+            return File(name, media_type, content=_decode(encoded))
+        case {"url": str(url)}:
+            return File(name, media_type, url=url[:8_000])
+        case {"data": data}:
+            return DataPart(data)
+        case _:
+            raise AgentProtocolError("The agent sent a part that is neither text, data, bytes nor a URL.")
+
+
+def _decode(encoded: str) -> bytes:
+    plain = encoded.translate(_URL_SAFE).rstrip("=")
+    try:
+        return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise AgentProtocolError("The agent sent a file whose bytes are not base64.") from error
+
+
+def _joined_parts(pieces: Iterable[Part]) -> tuple[Part, ...]:
+    """Join texts that follow each other: agents stream an answer word by word, each word a part."""
+    joined: list[Part] = []
+    run: list[str] = []
+    for piece in pieces:
+        if isinstance(piece, TextPart):
+            run.append(piece.text)
+            continue
+        if run:
+            joined.append(TextPart("".join(run)))
+            run.clear()
+        joined.append(piece)
+    return (*joined, TextPart("".join(run))) if run else tuple(joined)
+
+
+def _rest(known: tuple[Part, ...], parts: tuple[Part, ...]) -> tuple[Part, ...] | None:
+    """Return what `parts` has after all of `known`, or None if it does not begin with it."""
+    if parts[: len(known)] == known:
+        return parts[len(known) :]
+    last = len(known) - 1
+    if parts[:last] != known[:last] or len(parts) <= last:
+        return None
+    old, new = known[last], parts[last]
+    if isinstance(old, TextPart) and isinstance(new, TextPart) and new.text.startswith(old.text):
+        return (TextPart(new.text[len(old.text) :]), *parts[last + 1 :])
+    return None
+
+
+def _text_of(artifact: Artifact) -> str:
+    return "\n".join(part.text for part in artifact.parts if isinstance(part, TextPart))
+
+
+def _text_in(message: JsonObject) -> str:
+    return "\n".join(part.text for part in _parts(message) if isinstance(part, TextPart))
+
+
+def _usage(told: JsonObject) -> Usage:
+    def number(key: str) -> int | float:
+        value = told.get(key)
+        return value if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0 else 0
+
+    return Usage(
+        input_tokens=int(number("input_tokens")),
+        output_tokens=int(number("output_tokens")),
+        cost_usd=float(number("cost_usd")),
+        llm_calls=int(number("llm_calls")),
+    )
+
+
+def _text(value: JsonValue) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _object(value: JsonValue) -> JsonObject:
+    return value if isinstance(value, dict) else {}
+
+
+def _objects(value: JsonValue) -> list[JsonObject]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

@@ -1,0 +1,202 @@
+"""What every service's HTTP app has: health, problem details, limits at the front door, and a way to run it."""
+
+import logging
+import secrets
+import socket
+import sys
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from errno import EADDRINUSE
+from http import HTTPStatus
+from importlib.metadata import version
+from typing import Final
+
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import JsonValue
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared import front_door, telemetry
+from shared.errors import FederationError, InvalidRequestError, InvalidSettingError
+from shared.settings import FederationSettings, ServiceName
+
+logger = logging.getLogger(__name__)
+
+PORT_SETTINGS: Final[dict[ServiceName, str]] = {
+    "orchestrator": "ORCHESTRATOR_PORT",
+    "research": "RESEARCH_AGENT_PORT",
+    "api": "API_AGENT_PORT",
+    "browser": "BROWSER_PORT",
+    "code": "CODE_AGENT_PORT",
+}
+
+INSTANCE: Final = secrets.token_hex(8)
+"""Differs in every process: others see by it that a service was started anew."""
+
+
+def create_app(
+    settings: FederationSettings,
+    service: ServiceName,
+    title: str,
+    description: str,
+    lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]],
+    *,
+    problems: Callable[[], list[str]] = list[str],
+    origins: Sequence[str] = (),
+) -> FastAPI:
+    """Return an app with `/health`, `/docs`, problem details for every error, and the front door's limits.
+
+    `problems` says in sentences what is missing now: health is then "degraded". `origins` are the web origins besides
+    the service's own (such as `https://example.org`) that browsers may call it from.
+    """
+
+    @asynccontextmanager
+    async def living(app: FastAPI) -> AsyncGenerator[None]:
+        async with lifespan(app):
+            logger.info("service is up", extra={"url": settings.url_of(service), "version": app.version})
+            yield
+        logger.info("service is down")
+
+    app = FastAPI(
+        title=title, description=description, version=version("agent-federation"), lifespan=living, redoc_url=None
+    )
+
+    @app.get("/health", tags=["health"], summary="Whether the service serves, and what it lacks")
+    async def health() -> dict[str, JsonValue]:  # pyright: ignore[reportUnusedFunction] - the decorator keeps it
+        lacks: list[JsonValue] = [*problems()]
+        state: dict[str, JsonValue] = {"status": "degraded" if lacks else "ok", "version": app.version}
+        return {**state, "service": service, "instance": INSTANCE, **({"problems": lacks} if lacks else {})}
+
+    app.add_exception_handler(FederationError, _answer_foreseen)
+    app.add_exception_handler(RequestValidationError, _answer_invalid)
+    app.add_exception_handler(HTTPException, _answer_http)
+    app.add_exception_handler(Exception, _answer_unexpected)
+    if origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(origins),
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=["Location", "Retry-After", "traceparent"],
+        )
+    app.add_middleware(front_door.BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(
+        front_door.KnownCallers, hosts=front_door.hosts_of(settings, service, origins), origins=frozenset(origins)
+    )
+    app.add_middleware(front_door.Traced)
+    return app
+
+
+def run(create: Callable[[], FastAPI], settings: FederationSettings, service: ServiceName) -> None:
+    """Serve the app that `create` returns on the service's port until the process is told to stop.
+
+    What was foreseen, such as a port that is taken, ends the process with one line and a code that is not 0.
+    """
+    telemetry.configure(settings, service)
+    try:
+        listener, app = _listen(settings, service), create()
+    except FederationError as error:
+        sys.stderr.write(f"{service}: {error.detail}\n")
+        raise SystemExit(1) from None
+    with listener:
+        config = uvicorn.Config(
+            _start_plainly(app),
+            loop="uvloop",
+            http="httptools",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            lifespan="on",
+            timeout_graceful_shutdown=settings.shutdown_timeout_s,
+        )
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def problem(error: FederationError, headers: dict[str, str] | None = None) -> JSONResponse:
+    """Return the RFC 9457 response for `error`."""
+    return JSONResponse(error.to_problem(), error.status, headers, "application/problem+json")
+
+
+def _listen(settings: FederationSettings, service: ServiceName) -> socket.socket:
+    host, port, setting = settings.federation_host, settings.port_of(service), PORT_SETTINGS[service]
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(2048)  # a second process that bound the same free port fails here
+    except OSError as error:
+        listener.close()
+        if error.errno == EADDRINUSE:
+            reason = f"Port {port} on {host} is taken. Stop what uses it, or set {setting} to another port."
+        else:
+            reason = f"{host}:{port} cannot be bound ({error.strerror}). Check FEDERATION_HOST and {setting}."
+        raise InvalidSettingError(reason) from error
+    return listener
+
+
+def _start_plainly(app: ASGIApp) -> ASGIApp:
+    """Return `app`, whose foreseen failures to start are logged as their sentence, not as a stack."""
+
+    async def start(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_plainly(message: Message) -> None:
+            error = sys.exc_info()[1]  # what ended the lifespan: the router sends from its except clause
+            if message["type"] == "lifespan.startup.failed" and isinstance(error, FederationError):
+                message = {**message, "message": error.detail}
+            await send(message)
+
+        await app(scope, receive, send_plainly if scope["type"] == "lifespan" else send)
+
+    return start
+
+
+async def _answer_foreseen(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, FederationError)  # noqa: S101 - Starlette's types are wider than what it does
+    return problem(error)
+
+
+async def _answer_invalid(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - Starlette's types are wider than what it does
+    faults: list[JsonValue] = [
+        {"pointer": _pointer(fault["loc"]), "detail": str(fault["msg"])} for fault in error.errors()
+    ]
+    return problem(InvalidRequestError("The request does not have the expected form; see `errors`.", errors=faults))
+
+
+async def _answer_http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 - Starlette's types are wider than what it does
+    path = request.url.path
+    match error.status_code:
+        case 404:
+            detail = f"There is nothing at {path}. /docs lists what there is."
+        case 405:
+            detail = f"{path} does not take {request.method}. /docs lists what there is."
+        case _:
+            detail = str(error.detail)
+    title = HTTPStatus(error.status_code).phrase
+    body = {
+        "type": f"urn:agent-federation:error:{title.lower().replace(' ', '-')}",
+        "title": title,
+        "status": error.status_code,
+        "detail": detail,
+    }
+    return JSONResponse(body, error.status_code, error.headers, "application/problem+json")
+
+
+async def _answer_unexpected(_request: Request, _error: Exception) -> JSONResponse:
+    """Say nothing of the error: Starlette raises it again after this, and uvicorn logs it with its stack."""
+    trace = telemetry.trace_id()
+    detail = f"The service failed unexpectedly; its log has the details under trace {trace}."
+    return problem(FederationError(detail, trace_id=trace))
+
+
+def _pointer(location: Sequence[str | int]) -> str:
+    """Return the JSON pointer of a fault in the body (as a URI fragment, RFC 9457), else the parameter's place."""
+    place, *steps = [str(step).replace("~", "~0").replace("/", "~1") for step in location]
+    if place != "body":
+        return "/".join([place, *steps])
+    return "".join(["#", *(f"/{step}" for step in steps if not step.isdecimal() or len(location) > 2)])

@@ -1,0 +1,88 @@
+"""Reads JSON from others: no duplicate keys, no NaN or infinity, no deep nesting, no text that a database refuses."""
+
+import json
+from typing import NoReturn, cast
+
+from pydantic import JsonValue
+
+from shared.agent import JsonObject
+
+MAX_DEPTH = 32
+
+
+class JsonError(ValueError):
+    """The bytes are not JSON as it is accepted here. The text completes a sentence: "The card ... <text>."."""
+
+
+def parse(content: bytes) -> JsonValue:
+    """Return the JSON value that `content` is; zero bytes and lone surrogates in its strings become U+FFFD.
+
+    Raises: JsonError.
+    """
+    try:
+        value = cast("JsonValue", _DECODER.decode(content.decode("utf-8-sig")))
+    except RecursionError as error:
+        raise JsonError(f"is nested deeper than {MAX_DEPTH} levels") from error
+    except UnicodeDecodeError as error:
+        raise JsonError("is not UTF-8") from error
+    except json.JSONDecodeError as error:
+        raise JsonError(f"is not JSON ({error.msg.lower()} at character {error.pos})") from error
+    _check_depth(value)
+    return _scrub(value) if b"\\u" in content or b"\0" in content else value
+
+
+def _object(pairs: list[tuple[str, JsonValue]]) -> JsonObject:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        repeated = next(key for key in keys if keys.count(key) > 1)
+        raise JsonError(f"has the key {repeated[:60]!r} twice in one object")
+    return found
+
+
+def _float(text: str) -> float:
+    number = float(text)
+    if number in {float("inf"), float("-inf")}:
+        raise JsonError(f"has a number that is out of range ({text[:30]})")
+    return number
+
+
+def _int(text: str) -> int | float:
+    return int(text) if len(text) < 19 else _float(text)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise JsonError(f"has {name}, which JSON does not have")
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object, parse_float=_float, parse_int=_int, parse_constant=_refuse_constant
+)
+
+
+def _check_depth(value: JsonValue) -> None:
+    """Walk level by level, so that the walk itself needs no recursion."""
+    level: list[JsonValue] = [value]
+    for _ in range(MAX_DEPTH + 1):
+        below: list[JsonValue] = []
+        for item in level:
+            if isinstance(item, dict):
+                below.extend(item.values())
+            elif isinstance(item, list):
+                below.extend(item)
+        if not below:
+            return
+        level = below
+    raise JsonError(f"is nested deeper than {MAX_DEPTH} levels")
+
+
+def _scrub(value: JsonValue) -> JsonValue:
+    match value:
+        case str():
+            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\ufffd")
+        case list():
+            return [_scrub(item) for item in value]
+        case dict():
+            return {cast("str", _scrub(key)): _scrub(item) for key, item in value.items()}
+        case _:
+            return value
