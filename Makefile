@@ -1,0 +1,59 @@
+# `make run` and `make test` prepare everything they need; `make help` lists the rest.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format bench setup setup-dev doctor lock env-example python
+
+# The text of a task reaches the shell as a variable: neither make nor the shell expands what stands in it.
+override TASK := $(value TASK)
+export TASK
+
+# The first Python that is new enough; `make PYTHON=/path/to/python run` decides otherwise.
+ifndef PYTHON
+PYTHON := $(shell for python in python3 python3.13 python3.12 python3.11 python3.14 python; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$python"; break; }; done)
+endif
+
+TEST_ARGS ?= -n 2
+
+help: ## Say what can be made
+	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+run: setup ## Start the federation; with TASK="..." run that one task and print its result
+	@if [ -n "$$TASK" ]; then exec .venv/bin/federation run --start -- "$$TASK"; else exec .venv/bin/federation up; fi
+
+test: setup-dev ## Run the whole test suite; TEST_ARGS="..." replaces pytest's arguments
+	@exec .venv/bin/python -m pytest $(TEST_ARGS)
+
+lint: setup-dev ## Check style, types and which module may import which
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/basedpyright
+	.venv/bin/lint-imports
+
+format: setup-dev ## Format the code
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+bench: setup-dev ## Run the benchmarks, one after the other
+	@set -e; for script in benchmarks/*.py; do echo "== $$script"; .venv/bin/python "$$script"; done
+
+setup: python ## Install what `make run` needs, if it is not there
+	@"$(PYTHON)" deploy/setup.py $(if $(AGAIN),--again)
+
+setup-dev: python ## Install what `make test` needs too
+	@"$(PYTHON)" deploy/setup.py --dev $(if $(AGAIN),--again)
+
+doctor: setup ## Say what is there, what is missing and how to get it
+	@exec .venv/bin/federation doctor
+
+python:
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer found. Install one (Debian, Ubuntu: apt install python3 python3-venv), or name it: make PYTHON=/path/to/python3.11 run" >&2; exit 1; }
+
+lock: ## Resolve the dependencies of pyproject.toml anew (needs uv)
+	printf 'hatchling\neditables\n' | uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--custom-compile-command "make lock" --upgrade pyproject.toml - --output-file requirements.lock
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--custom-compile-command "make lock" --upgrade --constraint requirements.lock --group pyproject.toml:dev --output-file requirements-dev.lock
+
+env-example: setup ## Write .env.example anew from the services' settings
+	@.venv/bin/python -m federation.env_example > .env.example

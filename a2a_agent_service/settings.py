@@ -1,0 +1,39 @@
+"""Settings of the research agent."""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+
+from shared.settings import FederationSettings
+
+
+class Settings(FederationSettings):
+    """Where the research agent looks, how long, and how much it reads."""
+
+    research_documents: Path = Field(
+        default=Path("docs"),
+        description="Folder of documents that is searched: Markdown, text, HTML and PDF, with subfolders.",
+    )
+    research_max_rounds: int = Field(default=2, ge=1, le=10, description="Most rounds of searching for one question.")
+    research_max_passages: int = Field(default=6, ge=1, le=30, description="Most passages an answer is made of.")
+    research_max_file_mb: float = Field(
+        default=20.0, gt=0, description="Largest document or page that is read, in megabytes."
+    )
+    research_fetch_timeout_s: float = Field(
+        default=20.0, gt=0, description="Longest time to read one page, in seconds."
+    )
+
+    research_web: bool = Field(default=True, description="Search the web where documents do not suffice; false: never.")
+    research_web_timeout_s: float = Field(default=4.0, gt=0, description="Longest wait for a web search, in seconds.")
+    wikipedia_url: str = Field(
+        default="https://en.wikipedia.org", description="Wikipedia (or another MediaWiki) to search."
+    )
+    searxng_url: str | None = Field(
+        default=None, description="SearXNG that is asked for web searches, with JSON switched on."
+    )
+    tavily_api_key: SecretStr | None = Field(default=None, description="Key for web searches by Tavily.")
+
+    @property
+    def max_file_bytes(self) -> int:
+        """`research_max_file_mb` in bytes."""
+        return int(self.research_max_file_mb * 1_000_000)

@@ -1,0 +1,224 @@
+"""Writes answers out of passages: quotes with numbered citations, and the check of those that a model wrote."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from a2a_agent_service.passages import Passage
+from a2a_agent_service.ranking import Ranked, alike, overlap, rank, terms
+from shared.documents import sentences
+
+_MOST_SENTENCES = 3
+_SHORT_CHARS = 400
+_MOST_CHARS = 600
+_MOST_CODE_LINES = 12
+_ENDS = (".", "!", "?", "…", "。", "！", "？", ":", ";", '"', "”", "»")
+_FIGURE = re.compile(
+    r"(?<![\w.])[$€£]?\d+(?:[.,]\d+)*(?:\s?[%€£$]|[\s-](?:(?:business|calendar|more|working)\s)?[a-zA-Z]{2,})?"
+)
+_CITATION = re.compile(r"\[(\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*)\](?!\()")
+_SENTENCE = re.compile(r"(?<=[.!?\]])\s+(?!\[\d)")
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What a passage says to a query, word for word: `text` as it is written there, `line` on one line."""
+
+    number: int
+    passage: Passage
+    text: str
+    line: str
+
+
+def quote(selected: Sequence[Ranked]) -> list[Quote]:
+    """Return what each passage says to its query, numbered from 1: all of a short one, else its best sentences."""
+    quotes: list[Quote] = []
+    seen: list[set[str]] = []
+    for found in selected:
+        line = _best_sentences(found.passage, found.query, seen)
+        text = found.passage.text.strip()
+        if line or not sentences(text):
+            text = text if len(text) <= _SHORT_CHARS else line or _code(text)
+            quotes.append(Quote(len(quotes) + 1, found.passage, text, line or _code(text)))
+    return quotes
+
+
+def write_research(quotes: Sequence[Quote]) -> str:
+    """Return the quotes one after the other, each with its citation."""
+    return "\n\n".join(_cited(entry.text, entry.number) for entry in quotes)
+
+
+def write_analysis(quotes: Sequence[Quote], subjects: Sequence[str]) -> str:
+    """Return the quotes side by side: by the things compared if there are two, else by source; then the figures."""
+    groups = _by_subject(quotes, subjects) if subjects else _by_source(quotes)
+    sections = [
+        f"**{title}**\n" + "\n".join(f"- {_cited(entry.line, entry.number)}" for entry in group)
+        for title, group in groups.items()
+        if group
+    ]
+    figures = _figures(quotes)
+    if len(figures) > 1:
+        named = "; ".join(
+            f"{figure} {''.join(f'[{number}]' for number in numbers)}" for figure, numbers in figures.items()
+        )
+        sections.append(f"**Figures named**\n{named}")
+    return "\n\n".join(sections)
+
+
+def list_sources(passages: Iterable[tuple[int, Passage]]) -> str:
+    """Return the list of sources that ends an answer: number, title, path or URL, place in it."""
+    lines = [f"[{number}] {_describe(passage)}" for number, passage in passages]
+    return "Sources:\n" + "\n".join(lines)
+
+
+def source_data(number: int, passage: Passage) -> dict[str, JsonValue]:
+    """Return a source as JSON."""
+    source = passage.source
+    where: dict[str, JsonValue] = {"path": source.path} if source.path else {"url": source.url} if source.url else {}
+    return {"number": number, "title": source.title, "location": _location(passage), **where}
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A text whose citations were checked: `kept` has only cited paragraphs and known numbers."""
+
+    kept: str
+    cited: tuple[int, ...]
+    unknown: tuple[int, ...]
+
+
+def check(text: str, count: int) -> Checked:
+    """Check the citations in a text that a model wrote from passages 1 to `count`.
+
+    A sentence that cites an unknown number is dropped, and so is a paragraph without any citation.
+    """
+    paragraphs: list[str] = []
+    unknown: set[int] = set()
+    for paragraph in re.split(r"\n\s*\n", text.strip()):
+        lines = [_known_sentences(line, count, unknown) for line in paragraph.splitlines()]
+        kept = "\n".join(line for line in lines if line.strip())
+        if _numbers(kept) or (kept.startswith("#") and "\n" not in kept):
+            paragraphs.append(kept)
+    while paragraphs and not _numbers(paragraphs[-1]):
+        paragraphs.pop()
+    joined = "\n\n".join(paragraphs)
+    return Checked(joined, tuple(sorted(set(_numbers(joined)))), tuple(sorted(unknown)))
+
+
+def _best_sentences(passage: Passage, query: str, seen: list[set[str]]) -> str:
+    """Return the sentences that speak of the query with what stands beside them, without what was quoted before."""
+    said = sentences(passage.text)
+    scores = [overlap(sentence, query) for sentence in said]
+    fresh = [number for number, sentence in enumerate(said) if not _seen(sentence, seen)]
+    best = sorted((number for number in fresh if scores[number]), key=lambda number: -scores[number])[:_MOST_SENTENCES]
+    best = best or fresh[:1]
+    beside = [near for number in best for near in (number + 1, number - 1) if near in fresh]
+    chosen: list[int] = []
+    size = 0
+    for number in dict.fromkeys(best + beside):
+        limit = _MOST_CHARS if number in best else _SHORT_CHARS
+        if not chosen or size + len(said[number]) <= limit:
+            chosen.append(number)
+            size += len(said[number])
+    chosen.sort()
+    seen.extend(set(terms(said[number])) for number in chosen)
+    prefix = ""
+    if chosen and not any(scores[number] for number in chosen) and overlap(passage.heading, query):
+        prefix = passage.heading.rpartition(" > ")[2] + ": "
+    return prefix + _join(said, chosen)
+
+
+def _seen(sentence: str, seen: list[set[str]]) -> bool:
+    words = set(terms(sentence))
+    return bool(words) and any(alike(words, others) for others in seen)
+
+
+def _join(said: list[str], chosen: list[int]) -> str:
+    text = ""
+    for place, number in enumerate(chosen):
+        if place:
+            gap = " " if text.endswith(_ENDS) else "; "
+            text += gap if chosen[place - 1] == number - 1 else " … "
+        text += said[number]
+    return text
+
+
+def _code(text: str) -> str:
+    lines = [line for line in text.splitlines() if not re.match(r"\s*(```|~~~)", line)]
+    cut = lines[:_MOST_CODE_LINES]
+    return "\n".join(["```", *cut, "```"]) if any(line.strip() for line in cut) else ""
+
+
+def _cited(text: str, number: int) -> str:
+    last = text.splitlines()[-1]
+    gap = "\n\n" if last.startswith("|") else "\n" if last.lstrip().startswith(("```", "~~~")) else " "
+    return f"{text}{gap}[{number}]"
+
+
+def _by_subject(quotes: Sequence[Quote], subjects: Sequence[str]) -> dict[str, list[Quote]]:
+    speaking = [{found.passage for found in rank([entry.passage for entry in quotes], subject)} for subject in subjects]
+    groups: dict[str, list[Quote]] = {"Both": [], **{subject: [] for subject in subjects}, "Also": []}
+    for entry in quotes:
+        about = [subject for subject, passages in zip(subjects, speaking, strict=True) if entry.passage in passages]
+        if len(about) > 1:
+            best = {subject: overlap(entry.line, subject) for subject in about}
+            about = [subject for subject in about if best[subject] == max(best.values())]
+        groups[about[0] if len(about) == 1 else "Both" if about else "Also"].append(entry)
+    return groups
+
+
+def _by_source(quotes: Sequence[Quote]) -> dict[str, list[Quote]]:
+    groups: dict[str, list[Quote]] = {}
+    for entry in quotes:
+        source = entry.passage.source
+        title = source.title if source.title == source.place else f"{source.title} ({source.place})"
+        groups.setdefault(title, []).append(entry)
+    return groups
+
+
+def _figures(quotes: Sequence[Quote]) -> dict[str, list[int]]:
+    figures: dict[str, list[int]] = {}
+    for entry in quotes:
+        for match in _FIGURE.finditer(entry.line):
+            numbers = figures.setdefault(match[0].rstrip(".,"), [])
+            if entry.number not in numbers:
+                numbers.append(entry.number)
+    return figures
+
+
+def _heading(passage: Passage) -> str:
+    """Return the headings above a passage, without the one that is the document's title."""
+    if passage.heading == passage.source.title:
+        return ""
+    return passage.heading.removeprefix(f"{passage.source.title} > ")
+
+
+def _location(passage: Passage) -> str:
+    return ", ".join(part for part in (passage.location, _heading(passage)) if part)
+
+
+def _describe(passage: Passage) -> str:
+    source = passage.source
+    title = source.title if source.title != source.place else ""
+    return ", ".join(part for part in (title, source.place, _location(passage)) if part)
+
+
+def _numbers(text: str) -> list[int]:
+    found: list[int] = []
+    for match in _CITATION.finditer(text):
+        for part in re.split(r"\s*[,;]\s*", match[1]):
+            first, _, last = (piece.strip() for piece in re.sub("[–-]", "-", part).partition("-"))
+            found += range(int(first), min(int(last), int(first) + 50) + 1) if last else [int(first)]
+    return found
+
+
+def _known_sentences(line: str, count: int, unknown: set[int]) -> str:
+    kept: list[str] = []
+    for sentence in _SENTENCE.split(line):
+        bad = {number for number in _numbers(sentence) if not 1 <= number <= count}
+        unknown |= bad
+        if not bad:
+            kept.append(sentence)
+    return " ".join(kept)

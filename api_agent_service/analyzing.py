@@ -1,0 +1,192 @@
+"""The skill `analyze-data`: a profile of a table, or answers to questions about it, and a chart.
+
+This module loads Polars; the agent imports it when the first table comes.
+"""
+
+import asyncio
+import logging
+import re
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from api_agent_service import answers, charts, data_analysis, material, questions, report, tables
+from api_agent_service.answers import Answered
+from api_agent_service.query import Query
+from api_agent_service.question_items import itemize
+from api_agent_service.report import Section
+from api_agent_service.sources import Resources, Work, gather
+from api_agent_service.tables import Limits, Table
+from api_agent_service.vocabulary import Vocabulary
+from shared.agent import AgentRequest, Answer, File, JsonObject, Produced, Progress, Update, Usage
+from shared.errors import InvalidRequestError
+from shared.llm import MODEL_ERRORS, Model, fence, spent
+
+logger = logging.getLogger(__name__)
+
+_ANSWER = "analysis"
+_MOST_TABLES = 5
+
+_ALL = re.compile(r"\b(?:profile|describe|overview|explore|everything|summary|summar[iy][sz]e|statistics|stats)\b", re.IGNORECASE)
+_LEAD_IN = re.compile(r"\b(?:please|analy[sz]e|analysis|inspect|examine|look|study|check|evaluate|read|insights?)\b", re.IGNORECASE)
+_NO_CHART = re.compile(r"\b(?:no|without(?: a| any)?) (?:charts?|plots?|graphs?|diagrams?)\b", re.IGNORECASE)
+_SECTIONS: dict[Section, str] = {
+    "columns": r"schema|columns|data types?|column names|fields",
+    "missing": r"missing|nulls?|empty|incomplete|completeness",
+    "duplicates": r"duplicates?|duplicated|repeated",
+    "numbers": r"distributions?|histograms?|quantiles?|quartiles?|percentiles?|spread",
+    "groups": r"top groups|most common|most frequent|categories|frequenc(?:y|ies)",
+    "dates": r"date range|date ranges|period|time span|time range",
+    "correlations": r"correlat\w*|related|relationships?",
+    "outliers": r"outliers?|anomal\w+|unusual",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What is said about one table."""
+
+    text: str
+    data: JsonObject
+    chart: JsonObject | None
+
+
+class _Questions(BaseModel):
+    """What a model makes of a question that rules cannot read."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    queries: list[Query] = Field(max_length=5, description="Empty when the request asks nothing that a query can answer.")
+
+
+async def analyze(request: AgentRequest, resources: Resources) -> AsyncGenerator[Update]:
+    """Answer the questions about the tables that the request brings along, or profile them.
+
+    Raises: InvalidRequestError when there is no table, it cannot be read, or a question names what it does not have;
+    TooLargeError.
+    """
+    work = Work("")
+    async with aclosing(gather(request, material.split_table, resources)) as steps:
+        async for step in steps:
+            if isinstance(step, Progress):
+                yield step
+            else:
+                work = step
+    if not work.sources:
+        raise InvalidRequestError(
+            "There is no table to analyze. Paste CSV or JSON below the question, attach a file (CSV, TSV, JSON, JSON "
+            "Lines, Parquet), or give its URL."
+        )
+    settings = resources.settings
+    limits = Limits(settings.max_data_bytes, settings.max_data_rows, settings.max_data_columns)
+    found: list[_Found] = []
+    for source in work.sources[:_MOST_TABLES]:
+        yield Progress(f"Reading {source.name[:200]}")
+        table = await asyncio.to_thread(tables.read, source, limits)
+        vocabulary = await asyncio.to_thread(data_analysis.read_vocabulary, table)
+        reading = questions.read(work.question(), vocabulary)
+        queries, problem = reading.queries, _problem(reading, table)
+        if not queries and resources.model is not None and _asks(work.question(), refused=problem is not None):
+            try:
+                queries, usage = await _ask(resources.model, work.question(), table, vocabulary)
+                yield usage
+                problem = problem if not queries else None
+            except MODEL_ERRORS as error:
+                yield spent(error)
+                yield Progress(f"The language model could not read the question: {error}")
+        if problem is not None and not queries:
+            raise problem
+        found.append(await asyncio.to_thread(_analyze, table, work.question(), queries, vocabulary, reading.ignored))
+    for number, chart in enumerate([item.chart for item in found if item.chart], 1):
+        if not _NO_CHART.search(work.instruction):
+            yield Progress("Drawing a chart")
+            for file in await asyncio.to_thread(_draw, chart, "chart" if number == 1 else f"chart-{number}"):
+                yield Produced(file)
+    data: JsonObject = found[0].data if len(found) == 1 else {"tables": [item.data for item in found]}
+    yield Answer(_ANSWER, "\n\n".join(item.text for item in found), data)
+
+
+def _problem(reading: questions.Reading, table: Table) -> InvalidRequestError | None:
+    """Return why a question cannot be answered, if so."""
+    if reading.unknown:
+        return answers.unknown_column(reading.unknown[0], table.frame.columns)
+    if reading.unread:
+        listed = ", ".join(table.frame.columns[:40])
+        return InvalidRequestError(
+            f"{' '.join(reading.unread)!r} in the question is neither a column nor a value in {table.name}. "
+            f"Say it as a condition, such as 'where COLUMN is VALUE'. The columns are: {listed}."
+        )
+    return None
+
+
+def _asks(question: str, *, refused: bool) -> bool:
+    """Tell whether there is something in a question besides "profile this": then a model may read it."""
+    left = _LEAD_IN.sub(" ", _ALL.sub(" ", question))
+    listed = any(re.search(rf"\b(?:{words})\b", left, re.IGNORECASE) for words in _SECTIONS.values())
+    return refused or (not listed and not _ALL.search(question) and len(re.findall(r"[^\W\d_]{3,}", left)) > 2)
+
+
+async def _ask(model: Model, question: str, table: Table, vocabulary: Vocabulary) -> tuple[tuple[Query, ...], Usage]:
+    """Let a model put a question into the form of queries; columns that do not exist are sent back to it."""
+
+    def verify(answer: _Questions) -> None:
+        for query in answer.queries:
+            answers.check(query, table)
+
+    columns = "\n".join(f"{name}: {kind}" for name, kind in list(vocabulary.kinds.items())[:200])
+    prompt = (
+        "Turn the question about a table into queries. Use only the columns listed. Compute nothing yourself.\n\n"
+        f"Question: {question}\n\n{fence('columns of the table and their kinds', columns)}"
+    )
+    found, usage = await model.structured(prompt, _Questions, verify=verify)
+    return tuple(found.queries), usage
+
+
+def _analyze(
+    table: Table, question: str, queries: tuple[Query, ...], vocabulary: Vocabulary, ignored: tuple[str, ...]
+) -> _Found:
+    answered = [answers.answer(table, query) for query in queries]
+    wanted = [section for section, words in _SECTIONS.items() if re.search(rf"\b(?:{words})\b", question, re.IGNORECASE)]
+    everything = bool(_ALL.search(question))
+    if answered and not everything:
+        return _answered(table, answered, ignored)
+    profile = data_analysis.profile(table)
+    sections = tuple(wanted) if wanted and not everything else report.SECTIONS
+    names = [item.column for item in itemize(question, vocabulary) if item.code == "C"] if sections == tuple(wanted) else []
+    text = report.write_profile(profile, sections, names)
+    data: JsonObject = {"profile": report.profile_json(profile)}
+    chart = charts.of_profile(profile, names)
+    if not answered:
+        return _Found(text, data, chart)
+    told = _answered(table, answered, ignored)
+    return _Found(f"{told.text}\n\n{text}", told.data | data, told.chart or chart)
+
+
+def _answered(table: Table, answered: list[Answered], ignored: tuple[str, ...]) -> _Found:
+    parts = [report.write_answer(item) for item in answered]
+    notes = list(table.notes)
+    if ignored:
+        words = ", ".join(f"“{word}”" for word in ignored[:5])
+        notes.append(f"{words} in the question is neither a column nor a value, and changed nothing.")
+    parts += ["### Notes\n\n" + "\n".join(f"- {report.text(note)}" for note in notes)] if notes else []
+    data: JsonObject = {
+        "table": table.name,
+        "rows": table.frame.height,
+        "columns": list(table.frame.columns),
+        "answers": [item.to_json() for item in answered],
+        "notes": list(notes),
+    }
+    drawn = (charts.of_answer(item) for item in answered)
+    return _Found("\n\n".join(parts), data, next((chart for chart in drawn if chart), None))
+
+
+def _draw(chart: JsonObject, name: str) -> list[File]:
+    """Return a chart as files: its specification, and its picture where it can be drawn."""
+    files = [charts.specification(chart, name)]
+    try:
+        files.append(charts.picture(chart, name))
+    except ValueError:
+        logger.warning("chart could not be drawn", extra={"chart": name}, exc_info=True)
+    return files

@@ -1,0 +1,138 @@
+"""Charts: Vega-Lite specifications of answers and profiles, and the same as SVG."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from pydantic import JsonValue
+
+from api_agent_service.answers import Answered
+from api_agent_service.data_analysis import Column, Profile
+from api_agent_service.query import label
+from shared.agent import File, JsonObject
+
+SPEC_MEDIA_TYPE = "application/vnd.vegalite.v5+json"
+
+_SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
+_VERSION = "5.21"
+_WIDTH = 480
+_MOST_MARKS = 50
+_MOST_HISTOGRAMS = 4
+_LONGEST_LABEL = 40
+
+Scale: TypeAlias = Literal["quantitative", "nominal", "ordinal", "temporal"]
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """What one direction of a chart shows."""
+
+    title: str
+    scale: Scale
+
+
+def of_answer(answered: Answered) -> JsonObject | None:
+    """Return the chart of an answer with two or more groups: lines over time, else bars. None where there is none."""
+    query = answered.query
+    groups = len(query.groups)
+    if query.rows or groups not in (1, 2) or len(answered.rows) < 2:
+        return None
+    measure = answered.names.index(label(query.measures[0]))
+    rows = [row for row in answered.rows if row[measure] is not None][:_MOST_MARKS]
+    timed = query.groups[0].bucket not in ("value", "weekday", "hour")
+    values: list[JsonValue] = [
+        {"x": _label(row[0]), "y": row[measure]} | ({"series": _label(row[1])} if groups == 2 else {}) for row in rows
+    ]
+    unit = answered.units.get(answered.names[measure], "")
+    y = Axis(answered.names[measure] + (f" ({unit})" if unit else ""), "quantitative")
+    x = Axis(answered.names[0], "ordinal" if timed else "nominal")
+    title = answered.title if len(answered.rows) <= _MOST_MARKS else f"{answered.title} (first {_MOST_MARKS})"
+    series = Axis(answered.names[1], "nominal") if groups == 2 else None
+    return _chart(title, values, "line" if timed else "bar", x, y, series=series)
+
+
+def of_profile(profile: Profile, names: Sequence[str] = ()) -> JsonObject | None:
+    """Return histograms of the first columns with numbers, or of those named; else bars of the first top groups."""
+    wanted = [column for column in profile.columns if not names or column.name in names]
+    numbers = [column for column in wanted if column.distribution and not column.identifier][:_MOST_HISTOGRAMS]
+    if numbers:
+        charts: list[JsonValue] = [_histogram(column) for column in numbers]
+        if len(charts) == 1:
+            return _complete(_histogram(numbers[0]))
+        return _complete({"title": f"Distributions in {profile.name}", "concat": charts, "columns": 2})
+    texts = [column for column in wanted if len(column.top) > 1]
+    if not texts:
+        return None
+    values: list[JsonValue] = [{"x": _label(group.value), "y": group.count} for group in texts[0].top]
+    title = f"Most frequent in {texts[0].name}"
+    return _chart(title, values, "bar", Axis(texts[0].name, "nominal"), Axis("rows", "quantitative"))
+
+
+def specification(chart: JsonObject, name: str) -> File:
+    """Return a chart as a Vega-Lite file."""
+    return File(f"{name}.vl.json", SPEC_MEDIA_TYPE, json.dumps(chart, ensure_ascii=False).encode())
+
+
+def picture(chart: JsonObject, name: str) -> File:
+    """Return a chart as SVG. Blocking; loads the renderer, which fetches nothing.
+
+    Raises: ValueError when the renderer refuses the specification.
+    """
+    import vl_convert  # noqa: PLC0415 - 70 MB that only a chart needs
+
+    drawn = vl_convert.vegalite_to_svg(chart, vl_version=_VERSION, allowed_base_urls=[])
+    return File(f"{name}.svg", "image/svg+xml", drawn.encode())
+
+
+def _chart(
+    title: str, values: list[JsonValue], mark: str, x: Axis, y: Axis, *, series: Axis | None = None
+) -> JsonObject:
+    # Fields have names of our own: dots and brackets in a column's name would be paths to Vega-Lite.
+    encoding: JsonObject = {
+        "x": {"field": "x", "type": x.scale, "title": x.title, "sort": None, "axis": {"labelAngle": -35}},
+        "y": {"field": "y", "type": y.scale, "title": y.title},
+        "tooltip": [{"field": "x", "title": x.title}, {"field": "y", "title": y.title}],
+    }
+    if series:
+        encoding["color"] = {"field": "series", "type": "nominal", "title": series.title}
+        if mark == "bar":
+            encoding["xOffset"] = {"field": "series", "type": "nominal"}
+    drawn: JsonValue = {"type": mark, "point": True} if mark == "line" else {"type": mark}
+    return _complete(
+        {
+            "title": title,
+            "width": _WIDTH,
+            "height": 280,
+            "data": {"values": values},
+            "mark": drawn,
+            "encoding": encoding,
+        }
+    )
+
+
+def _histogram(column: Column) -> JsonObject:
+    bins = column.distribution.histogram if column.distribution else ()
+    values: list[JsonValue] = [{"low": item.low, "high": item.high, "rows": item.count} for item in bins]
+    title = column.name + (f" ({column.unit})" if column.unit else "")
+    return {
+        "title": f"Distribution of {column.name}",
+        "width": 240,
+        "height": 160,
+        "data": {"values": values},
+        "mark": {"type": "bar"},
+        "encoding": {
+            "x": {"field": "low", "bin": {"binned": True}, "type": "quantitative", "title": title},
+            "x2": {"field": "high"},
+            "y": {"field": "rows", "type": "quantitative", "title": "rows"},
+        },
+    }
+
+
+def _complete(spec: JsonObject) -> JsonObject:
+    return {"$schema": _SCHEMA, "background": "white", **spec}
+
+
+def _label(value: JsonValue) -> str:
+    text = str(value)
+    return text if len(text) <= _LONGEST_LABEL else text[: _LONGEST_LABEL - 1] + "…"

@@ -1,0 +1,106 @@
+"""Conditions in a question: "where city is Paris", "in 2024", "price above 10", "between 5 and 10", "in March"."""
+
+import re
+from collections.abc import Callable
+from re import Pattern
+
+from api_agent_service.query import Filter, Operator
+from api_agent_service.question_items import Item, codes
+from api_agent_service.vocabulary import Vocabulary
+
+_LITERAL = "[NYDQVM]"
+
+
+def take_filters(items: list[Item], vocabulary: Vocabulary) -> tuple[list[Item], list[Filter]]:
+    """Return the items that are no conditions, and the conditions."""
+    filters: list[Filter] = []
+    for pattern, make in _RULES:
+        place = 0
+        while match := pattern.search(codes(items), place):
+            found = make(items[match.start() : match.end()], vocabulary)
+            if found:
+                filters += found
+                items = items[: match.start()] + items[match.end() :]
+            place = match.start() if found else match.start() + 1
+    return items, filters
+
+
+def _between(items: list[Item], vocabulary: Vocabulary) -> list[Filter]:
+    low, high = [item for item in items if item.code in "NYD"]
+    column = _compared_column(items, vocabulary)
+    return [_filter(column, ">=", low), _filter(column, "<=", high)] if column else []
+
+
+def _compared(items: list[Item], vocabulary: Vocabulary) -> list[Filter]:
+    operator = next(item.meaning for item in items if item.code in "XS")
+    column = _compared_column(items, vocabulary)
+    return [_filter(column, operator, items[-1])] if column and operator != "between" else []
+
+
+def _equal(items: list[Item], _vocabulary: Vocabulary) -> list[Filter]:
+    column = next(item.column for item in items if item.code == "C")
+    negated = any(item.code == "x" for item in items)
+    last = items[-1]
+    if last.code == "V" and last.column != column:
+        return []
+    return [_filter(column, "!=" if negated else "=", last)]
+
+
+def _missing(items: list[Item], _vocabulary: Vocabulary) -> list[Filter]:
+    column = next(item.column for item in items if item.code == "C")
+    present = any(item.code == "x" or item.meaning == "!=" for item in items)
+    return [Filter(column=column, operator="present" if present else "missing")]
+
+
+def _period(items: list[Item], vocabulary: Vocabulary) -> list[Filter]:
+    """Return a condition on year, month or both, of the first column with dates; or on a column called year or month."""
+    found: list[Filter] = []
+    for code, part in (("Y", "year"), ("M", "month")):
+        item = next((item for item in items if item.code == code), None)
+        if item is None:
+            continue
+        dates = vocabulary.of_kind("date", "datetime")
+        column = vocabulary.column(part, fuzzy=False) or (dates[0] if dates else None)
+        if column is None:
+            return []
+        operator: Operator = "year" if part == "year" else "month"
+        value = float(item.meaning) if vocabulary.kinds[column] != "text" else item.text
+        found.append(Filter(column=column, operator=operator, value=value))
+    return found
+
+
+def _valued(items: list[Item], _vocabulary: Vocabulary) -> list[Filter]:
+    negated = any(item.code == "x" or item.meaning == "!=" for item in items)
+    return [_filter(item.column, "!=" if negated else "=", item) for item in items if item.code == "V"]
+
+
+_Make = Callable[[list[Item], Vocabulary], list[Filter]]
+_RULES: tuple[tuple[Pattern[str], _Make], ...] = tuple(
+    (re.compile(pattern), make)
+    for pattern, make in (
+        (r"w?(?<![AHLU])CI?X[NYD]&[NYD]", _between),
+        (r"I?[Xw]?X[YD]&[YD]", _between),
+        (rf"[&Pw]*CI?[XS](?:{_LITERAL}|W)", _compared),
+        (r"[Pw&]*S[YD]", _compared),
+        (r"[Pw&]*CI?X?x?0|w0P?C|0P?C", _missing),
+        (rf"[Pw&]*CIx?{_LITERAL}|[Pw&]*w[Pw&]*CI?x?(?:{_LITERAL}|W)", _equal),
+        (r"[Pw]MY?|PY|(?<=C)Y", _period),
+        (r"[PwxI]*(?:X(?=V))?V(?:&V)*", _valued),
+    )
+)
+
+
+def _compared_column(items: list[Item], vocabulary: Vocabulary) -> str | None:
+    """Return the column that is compared, if its kind allows it: the one named, else the first with dates."""
+    dates = vocabulary.of_kind("date", "datetime")
+    column = next((item.column for item in items if item.code == "C"), None)
+    if column is None:
+        return dates[0] if dates else None
+    dated = any(item.code == "D" for item in items) or (any(item.code == "S" for item in items) and bool(dates))
+    return None if dated and column not in dates else column
+
+
+def _filter(column: str, operator: str, item: Item) -> Filter:
+    value = item.meaning or item.text
+    number = item.code in "NY"
+    return Filter(column=column, operator=operator, value=float(value) if number else value)  # pyright: ignore[reportArgumentType] - checked by pydantic

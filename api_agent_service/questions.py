@@ -1,0 +1,289 @@
+"""Questions in plain words → typed queries, by rules: "average price by city", "top 5 products by revenue in 2024".
+
+A question is read as a row of items (columns, values, numbers, aggregations, words), from which conditions, groups and
+measures are taken one after another. What cannot be read is told, never guessed.
+"""
+
+import re
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Literal, TypeAlias
+
+from api_agent_service.query import Aggregation, Bucket, Filter, Group, Measure, Query
+from api_agent_service.question_filters import take_filters
+from api_agent_service.question_items import Item, codes, itemize
+from api_agent_service.vocabulary import Vocabulary, is_identifier, normalize, singular
+
+Order: TypeAlias = Literal["descending", "ascending"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was understood, and what was not.
+
+    `unknown` are words where a column should be, but is none; `unread` are conditions that could not be read. A question
+    with either has no query. `ignored` are words that may have meant something in questions that do have one.
+    """
+
+    queries: tuple[Query, ...] = ()
+    unknown: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+
+
+def read(text: str, vocabulary: Vocabulary) -> Reading:
+    """Return the queries that a text asks for, in order; none when it asks nothing that rules can read."""
+    readings = [_read_one(question, vocabulary) for question in _questions(text)]
+    return Reading(
+        tuple(dict.fromkeys(query for reading in readings for query in reading.queries)),
+        tuple(dict.fromkeys(word for reading in readings for word in reading.unknown)),
+        tuple(dict.fromkeys(word for reading in readings for word in reading.unread)),
+        tuple(dict.fromkeys(word for reading in readings for word in reading.ignored)),
+    )
+
+
+_ASKING = r"how many|how much|what|which|who|when|average|mean|median|total|sum|count|number of|top|bottom|max|min|the (?:average|total)"
+_JOINTS = re.compile(
+    rf",?\s+(?:and|then|also|as well as)\s+(?=(?:also\s+)?(?:{_ASKING})\b)|,\s+(?=(?:{_ASKING})\b)", re.IGNORECASE
+)
+
+
+def _questions(text: str) -> list[str]:
+    """Return the questions in a text. "And" ends one only where what follows it groups by something of its own."""
+    questions: list[str] = []
+    for line in re.split(r"[?;\n]+|[.!:](?:\s+|$)", text):
+        parts = [part for part in _JOINTS.split(line) if part.strip()]
+        pending = ""
+        for part in parts:
+            pending = f"{pending} and {part}" if pending else part
+            if len(parts) > 1 and _stands_alone(part):
+                questions.append(pending)
+                pending = ""
+        if pending:
+            questions.append(pending)
+    return questions
+
+
+def _stands_alone(part: str) -> bool:
+    words = part.split()
+    return len(words) > 1 and bool(
+        re.search(r"\b(?:by|per|each|in|for|where|how many|which|what|top|bottom|number of)\b", part, re.IGNORECASE)
+    )
+
+
+@dataclass(slots=True)
+class _Question:
+    """A question while it is read: the items not used yet, and what came of the others."""
+
+    items: list[Item]
+    vocabulary: Vocabulary
+    groups: list[Group] = field(default_factory=list[Group])
+    measures: list[Measure] = field(default_factory=list[Measure])
+    unknown: list[str] = field(default_factory=list[str])
+    order: Order | None = None
+    limit: int | None = None
+    rows: bool = False
+
+    def take(self, pattern: str) -> list[Item]:
+        """Remove and return the first items whose codes match."""
+        match = re.search(pattern, codes(self.items))
+        if match is None:
+            return []
+        taken = self.items[match.start() : match.end()]
+        self.items = self.items[: match.start()] + self.items[match.end() :]
+        return taken
+
+
+def _read_one(text: str, vocabulary: Vocabulary) -> Reading:
+    items = itemize(text, vocabulary)
+    asks = any(item.code in "AHLEKUTtG%" for item in items)
+    items, filters = take_filters(items, vocabulary)
+    question = _Question(items, vocabulary)
+    if question.take("%"):
+        filters = _group_by_conditions(question, filters)
+    _take_ranking(question)
+    _take_groups(question, filters)
+    _take_measures(question)
+    _take_default_measure(question, filtered=bool(filters))
+    unread = [item.text for item in question.items if item.code in "XSVQDMYN0x"]
+    loose = [after.text for before, after in pairwise(question.items) if before.code in "Pw" and after.code == "W"]
+    unread += [word for word in loose if word[0].isupper()]
+    if question.unknown or (unread and question.measures):
+        return Reading(unknown=tuple(question.unknown), unread=tuple(unread)) if asks else Reading()
+    if not question.measures:
+        return Reading()
+    query = Query(
+        measures=tuple(dict.fromkeys(question.measures))[:8],
+        groups=tuple(dict.fromkeys(question.groups))[:3],
+        filters=tuple(dict.fromkeys(filters))[:12],
+        order=question.order,
+        limit=question.limit,
+        rows=question.rows,
+    )
+    return Reading((query,), ignored=tuple(loose))
+
+
+def _group_by_conditions(question: _Question, filters: list[Filter]) -> list[Filter]:
+    """Ask for shares: a share of the rows with a value is seen best beside those with other values."""
+    question.measures.append(Measure(aggregation="count"))
+    question.groups += [Group(column=item.column) for item in filters if item.operator == "="]
+    return [item for item in filters if item.operator != "="]
+
+
+_MEASURE = "(?:[AHL]?C|K[CWR]?|[AHL])"
+
+
+def _take_ranking(question: _Question) -> None:
+    """Take "top 5 products by revenue", "the 3 largest orders by price", "which city has the highest average price"."""
+    if taken := question.take(rf"[Tt]N?[HL]?[CWR]*B{_MEASURE}|N[HL][CWR]+B{_MEASURE}|[HL]N[CWR]+B{_MEASURE}"):
+        by = next(index for index, item in enumerate(taken) if item.code == "B")
+        subject, measure = taken[:by], taken[by + 1 :]
+    elif taken := question.take(r"G[WR]*C[IWRw]*[HL][AK]*[CWR]?"):
+        by = next(index for index, item in enumerate(taken) if item.code in "HL")
+        subject, measure = taken[: by + 1], taken[by + 1 :]
+        question.limit = 1
+        if not measure or (measure[-1].code == "W" and singular(measure[-1].text) == measure[-1].text):
+            question.unknown.append(taken[-1].text)
+            return
+    elif taken := question.take(r"G[WR]*w?[HL]A?C|N[WR]+w?[HL]A?C|[Tt]N?R(?!B)"):
+        subject, measure = taken, [item for item in taken if item.code == "C"][-1:]
+        question.limit = 1
+        question.rows = True
+    elif taken := question.take(r"N?E[CWR]?|G[CWR]?I?E"):
+        measure = [item for item in taken if item.code == "E"]
+        subject = [*(item for item in taken if item.code == "N"), *(item for item in measure if item.meaning == "min")]
+        question.limit = 1
+        question.rows = True
+    elif taken := question.take(r"[Tt]N?C"):
+        subject, measure = taken, [Item("K", "count")]
+    else:
+        return
+    codes_taken = codes(subject)
+    ascending = set(codes_taken) & {"L", "t"} or any(item.meaning == "min" for item in subject)
+    question.order = "ascending" if ascending else "descending"
+    question.limit = next((int(float(item.meaning)) for item in subject if item.code == "N"), question.limit or 10)
+    question.limit = min(max(question.limit, 1), 1000)
+    groups = [Group(column=item.column) for item in subject if item.code == "C"]
+    if question.rows or not groups:
+        question.rows = True
+        question.measures.append(_sorting(measure))
+        if question.measures[0].column is None and "B" in codes(taken):
+            question.unknown.append(taken[-1].text)
+        return
+    question.groups += groups
+    _add_ranked_measure(question, measure, averaged="B" in codes(taken))
+
+
+def _sorting(measure: list[Item]) -> Measure:
+    column = next((item.column for item in measure if item.code in "CE"), None)
+    return Measure(aggregation="max", column=column) if column else Measure(aggregation="count")
+
+
+def _add_ranked_measure(question: _Question, measure: list[Item], *, averaged: bool) -> None:
+    column = next((item.column for item in measure if item.code == "C"), None)
+    if any(item.code == "K" for item in measure):
+        aggregation: Aggregation = "distinct" if column else "count"
+        question.measures.append(Measure(aggregation=aggregation, column=column))
+    elif column is None:
+        if measure and measure[0].code in "AHL":
+            question.unknown.append(measure[-1].text)
+        else:
+            question.measures.append(Measure(aggregation="count"))
+    elif question.vocabulary.kinds[column] != "number" or is_identifier(column):
+        question.measures.append(Measure(aggregation="distinct", column=column))
+    elif named := next((item for item in measure if item.code in "AHL"), None):
+        question.measures.append(Measure(aggregation=_aggregation(named), column=column))
+    elif _usual_aggregation(column) == "sum":
+        question.measures.append(Measure(aggregation="sum", column=column))
+    else:
+        extreme: Aggregation = "max" if question.order == "descending" else "min"
+        question.measures.append(Measure(aggregation="mean" if averaged else extreme, column=column))
+
+
+def _take_groups(question: _Question, filters: list[Filter]) -> None:
+    while taken := question.take(r"B[CZz](?:&[CZz](?![C]))*(?:PC)?|z"):
+        named = [item for item in taken if item.code in "CZz"]
+        of = named.pop().column if codes(taken).endswith("PC") and named[0].code != "C" else ""
+        for item in named:
+            if item.code == "C":
+                question.groups.append(Group(column=item.column))
+            elif column := of or next(iter(question.vocabulary.of_kind("date", "datetime")), ""):
+                question.groups.append(Group(column=column, bucket=_BUCKETS[item.meaning]))
+            else:
+                question.unknown.append(item.text)
+    question.take("BR")
+    if taken := question.take("BW"):
+        question.unknown.append(taken[1].text)
+    columns = [item.column for item in filters if item.operator == "="]
+    for column in dict.fromkeys(columns):
+        if columns.count(column) > 1 and all(group.column != column for group in question.groups):
+            question.groups.append(Group(column=column))
+
+
+def _take_measures(question: _Question) -> None:
+    while taken := question.take(r"[AHL](?:&?[AHL])*P?C(?:&C(?!I))*"):
+        columns = [item.column for item in taken if item.code == "C"]
+        question.measures += [
+            Measure(aggregation=_aggregation(item), column=column)
+            for column in columns
+            for item in taken
+            if item.code in "AHL"
+        ]
+    while taken := question.take(r"KU?P?C|K[RW]?|UP?C"):
+        column = next((item.column for item in taken if item.code == "C"), None)
+        if taken[0].code == "U" and column:
+            question.groups.append(Group(column=column))
+            column = None
+        question.measures.append(Measure(aggregation="distinct" if column else "count", column=column))
+    if taken := question.take(r"[AHL](?:&?[AHL])*P?[WR]"):
+        question.unknown.append(taken[-1].text)
+    elif not question.measures and (taken := question.take(r"[AHL](?:&?[AHL])*$")):
+        numbers = [name for name in question.vocabulary.of_kind("number") if not is_identifier(name)]
+        question.measures += [
+            Measure(aggregation=_aggregation(item), column=column)
+            for column in numbers[:4]
+            for item in taken
+            if item.code in "AHL"
+        ]
+
+
+def _take_default_measure(question: _Question, *, filtered: bool) -> None:
+    """Where groups are asked for, but not what of: the numbers that are named, else how many rows; or else rows."""
+    if question.measures:
+        return
+    if question.groups and not question.unknown:
+        kinds = question.vocabulary.kinds
+        named = [item.column for item in question.items if item.code == "C" and kinds[item.column] == "number"]
+        question.measures += [Measure(aggregation=_usual_aggregation(column), column=column) for column in named[:4]]
+        question.measures = question.measures or [Measure(aggregation="count")]
+    elif filtered and question.take("R"):
+        question.rows = True
+        question.limit = 20
+        question.measures.append(Measure(aggregation="count"))
+
+
+_BUCKETS: dict[str, Bucket] = {
+    "year": "year",
+    "quarter": "quarter",
+    "month": "month",
+    "week": "week",
+    "day": "day",
+    "hour": "hour",
+    "weekday": "weekday",
+}
+_AGGREGATIONS: dict[str, Aggregation] = {"mean": "mean", "median": "median", "sum": "sum", "std": "std", "min": "min"}
+_INTENSIVE = re.compile(
+    r"\b(?:price|rate|rating|score|temperature|temp|age|ratio|percent|percentage|average|avg|mean|height|weight|speed|grade|"
+    r"duration|latency|density|index|humidity|pressure|salary|margin|year)\b"
+)
+
+
+def _aggregation(item: Item) -> Aggregation:
+    if item.code in "HL":
+        return "max" if item.code == "H" else "min"
+    return _AGGREGATIONS.get(item.meaning, "mean")
+
+
+def _usual_aggregation(column: str) -> Aggregation:
+    """Return what one does with a column's numbers: amounts add up, prices and temperatures do not."""
+    return "mean" if _INTENSIVE.search(normalize(column)) else "sum"

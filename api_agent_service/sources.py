@@ -1,0 +1,109 @@
+"""What a skill works on, brought together: text in the message, data parts, files, URLs, files of DATA_FILES."""
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, field
+
+import httpx
+
+from api_agent_service import material
+from api_agent_service.material import MESSAGE, Parts, Source
+from api_agent_service.settings import Settings
+from shared import documents
+from shared.agent import AgentRequest, JsonObject, Progress
+from shared.errors import InvalidRequestError, NotFoundError, TooLargeError, UnavailableError
+from shared.http import fetch
+from shared.llm import Model
+
+_MOST_SOURCES = 10
+_LONGEST_INSTRUCTION = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What is open while the agent serves."""
+
+    settings: Settings
+    client: httpx.AsyncClient
+    model: Model | None
+
+
+@dataclass(slots=True)
+class Work:
+    """A request made ready: what is asked for, and what it is asked of."""
+
+    instruction: str
+    schema: JsonObject | None = None
+    sources: list[Source] = field(default_factory=list[Source])
+
+    def question(self) -> str:
+        """Return the instruction without the URLs and file names in it."""
+        return material.without_names(self.instruction)
+
+
+async def gather(
+    request: AgentRequest, split: Callable[[str], Parts], resources: Resources
+) -> AsyncGenerator[Progress | Work]:
+    """Yield progress while URLs are fetched, and last the work.
+
+    URLs in the instruction and names of files in DATA_FILES count only where nothing was sent along; addresses inside
+    the material are never followed.
+    Raises: InvalidRequestError when there is nothing to work on, and what fetching raises.
+    """
+    parameters = material.read_parameters(request)
+    parts = split(request.text)
+    work = Work("\n".join(filter(None, (parameters.instruction, parts.instruction)))[:_LONGEST_INSTRUCTION], parameters.schema)
+    work.sources += [material.file_source(file) for file in request.files if file.content is not None]
+    work.sources += parameters.sources
+    if parameters.text:
+        work.sources.append(Source("the text", "text/plain", parameters.text.encode("utf-8", "replace")))
+    if parts.material:
+        work.sources.append(Source(MESSAGE, "text/plain", parts.material.encode("utf-8", "replace")))
+    addresses = [*parameters.urls, *(file.url for file in request.files if file.url)]
+    if not work.sources and not addresses:
+        addresses += material.urls(work.instruction)
+    if len(addresses) + len(work.sources) > _MOST_SOURCES:
+        raise InvalidRequestError(f"At most {_MOST_SOURCES} files and URLs are taken in one request; send fewer.")
+    for address in dict.fromkeys(addresses):
+        yield Progress(f"Fetching {address[:200]}")
+        work.sources.append(await _fetch(address, resources))
+    if not work.sources:
+        settings = resources.settings
+        found = await asyncio.to_thread(material.find_file, work.instruction, settings.data_files, settings.max_data_bytes)
+        work.sources += [found] if found else []
+    yield work
+
+
+async def read_text(source: Source, settings: Settings) -> documents.Document:
+    """Return a source as text. Raises: InvalidRequestError, TooLargeError."""
+    if len(source.content) > settings.max_data_bytes:
+        raise TooLargeError(f"{source.name} has more than {settings.max_data_bytes:,} bytes (MAX_DATA_BYTES).")
+    document = await asyncio.to_thread(documents.extract_text, source.content, source.media_type, _file_name(source))
+    if len(document.text) > settings.max_text_chars:
+        raise TooLargeError(
+            f"The text of {source.name} has {len(document.text):,} characters; at most {settings.max_text_chars:,} are "
+            "read (MAX_TEXT_CHARS). Send a part of it."
+        )
+    return document
+
+
+async def _fetch(address: str, resources: Resources) -> Source:
+    settings = resources.settings
+    found = await fetch(
+        resources.client, address, timeout_s=settings.fetch_timeout_s, max_bytes=settings.max_data_bytes
+    )
+    if found.status in {404, 410}:
+        raise NotFoundError(f"There is nothing at {address[:200]} (HTTP {found.status}). Check the address.")
+    if found.status == 429 or found.status >= 500:
+        raise UnavailableError(f"{address[:200]} answered with HTTP {found.status}; try again later.")
+    if found.status >= 400:
+        raise InvalidRequestError(f"{address[:200]} answered with HTTP {found.status}; it cannot be read without permission.")
+    if not found.content.strip():
+        raise InvalidRequestError(f"{address[:200]} answered with nothing to read.")
+    return Source(address, found.media_type, found.content)
+
+
+def _file_name(source: Source) -> str:
+    """Return a name whose ending tells the kind of file, also where the source is a URL."""
+    return re.sub(r"[?#].*$", "", source.name) if "://" in source.name else source.name

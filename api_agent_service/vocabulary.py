@@ -1,0 +1,80 @@
+"""What words in a question can mean: the columns of a table and the values in them."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Literal, TypeAlias
+
+Kind: TypeAlias = Literal["number", "text", "date", "datetime", "boolean"]
+
+_LEAST_LIKENESS = 0.82
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """The columns of a table with their kinds, and the values that occur in its text columns."""
+
+    kinds: Mapping[str, Kind]
+    columns: Mapping[str, str]
+    values: Mapping[str, tuple[str, str]]
+
+    def column(self, words: str, *, fuzzy: bool = True) -> str | None:
+        """Return the column that some words name: by its name, its plural, a part of it, or nearly its name."""
+        wanted = normalize(words)
+        if not wanted:
+            return None
+        if found := self.columns.get(wanted):
+            return found
+        if not fuzzy:
+            return None
+        parts = set(wanted.split())
+        within = [name for key, name in self.columns.items() if parts <= set(key.split())]
+        if len(within) == 1:
+            return within[0]
+        close = get_close_matches(wanted, list(self.columns), 1, _LEAST_LIKENESS) if len(wanted) > 3 else []
+        return self.columns[close[0]] if close else None
+
+    def value(self, words: str) -> tuple[str, str] | None:
+        """Return the column and the value that some words are, whatever their case."""
+        return self.values.get(" ".join(words.casefold().split()))
+
+    def of_kind(self, *kinds: Kind) -> list[str]:
+        """Return the columns of these kinds, in order."""
+        return [name for name, kind in self.kinds.items() if kind in kinds]
+
+
+def build(kinds: Mapping[str, Kind], values: Iterable[tuple[str, Sequence[str]]]) -> Vocabulary:
+    """Make a vocabulary. A value that stands in several columns belongs to the first."""
+    columns: dict[str, str] = {}
+    for name in kinds:
+        columns.setdefault(normalize(name), name)
+    known: dict[str, tuple[str, str]] = {}
+    for column, items in values:
+        for item in items:
+            known.setdefault(" ".join(item.casefold().split()), (column, item))
+    known.pop("", None)
+    return Vocabulary(kinds, columns, known)
+
+
+def normalize(text: str) -> str:
+    """Return words in one form: `unitPrices`, `Unit_Price` and `unit prices` are all `unit price`."""
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", text)
+    return " ".join(singular(word) for word in re.findall(r"[^\W_]+", spaced.casefold()))
+
+
+def is_identifier(column: str) -> bool:
+    """Tell whether a column's name says that it numbers things: `order_id`, `customerNumber`."""
+    words = normalize(column).split()
+    return bool(words) and words[-1] in {"id", "index", "nr", "no", "number", "key", "uuid", "code"}
+
+
+def singular(word: str) -> str:
+    """Return an English noun without its plural ending; other words come back as they are, or as good as."""
+    if len(word) < 4 or word.endswith(("ss", "us", "is")):
+        return word
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    if word.endswith(("sses", "xes", "ches", "shes", "zes")):
+        return word[:-2]
+    return word.removesuffix("s")

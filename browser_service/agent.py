@@ -1,0 +1,108 @@
+"""The browser agent: reads the request as actions, performs them one after another, tells what they brought."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Annotated
+
+from pydantic import BaseModel, Field, JsonValue
+
+from browser_service import actions, answers, card, instructions, navigation
+from browser_service.actions import Action, Findings, Open
+from browser_service.browser import Browser, open_browser
+from browser_service.browser_session import BrowserSession
+from browser_service.checks import CheckResult
+from browser_service.errors import ElementNotFoundError
+from browser_service.instructions import Instructions
+from browser_service.settings import Settings
+from shared.agent import AgentRequest, OpenAgent, Progress, Update
+from shared.errors import InvalidRequestError
+from shared.llm import MODEL_ERRORS, Model, fence, open_model, spent
+
+_SYSTEM = (
+    "You turn a request about a web page into actions for a browser, in order. Use only addresses that the request "
+    "names. Ask with `get` for everything the request wants to know; claims it wants checked become `verify`. "
+    "Name buttons, links and fields as they are labelled on the page."
+)
+
+
+class _Plan(BaseModel):
+    """The model's answer."""
+
+    actions: Annotated[list[Action], Field(min_length=1, max_length=instructions.MAX_ACTIONS)]
+
+
+class BrowserAgent:
+    """Answers requests with a browser, and a model where the rules leave something unread."""
+
+    def __init__(self, settings: Settings, browser: Browser, model: Model | None) -> None:
+        self._settings = settings
+        self._browser = browser
+        self._model = model
+
+    async def answer(self, request: AgentRequest) -> AsyncGenerator[Update]:
+        """Do what `request` asks on a page of its own."""
+        read = instructions.parse(request.text, request.skill, _named_url(request.data))
+        if read.unread and self._model is not None:
+            yield Progress("Working out what is asked")
+            try:
+                plan, usage = await self._model.structured(
+                    fence("request", request.text), _Plan, system=_SYSTEM, verify=lambda plan: _check_plan(plan, read)
+                )
+                yield usage
+                read = Instructions(tuple(plan.actions), (), read.urls)
+            except MODEL_ERRORS as error:
+                yield spent(error)  # the rules' reading stands
+        is_verification = request.skill == card.VERIFY or any(action.do == "verify" for action in read.actions)
+        if is_verification and read.unread:
+            raise InvalidRequestError(
+                f"This could not be read as a check: {read.unread[0][:200]!r}. Say for example: verify that URL shows "
+                "'Welcome', has a link 'Docs', the title is 'Home'."
+            )
+        if self._browser.is_full:
+            yield Progress(f"Waiting for a free page; all {self._settings.browser_max_pages} are in use")
+        findings = Findings(patience_s=self._settings.browser_action_timeout_s)
+        async with self._browser.open_session() as session:
+            for action in read.actions:
+                yield Progress(actions.describe(action))
+                if not await _perform(action, session, findings, is_verification=is_verification):
+                    break
+            told = answers.Told(read.urls[0], session.url, session.status, session.is_settled, read.unread)
+        for update in answers.compose(findings, told, is_verification=is_verification):
+            yield update
+
+
+@asynccontextmanager
+async def open_agent(settings: Settings) -> AsyncGenerator[OpenAgent]:
+    """Open the browser, which starts in the background, and the model if one is configured."""
+    async with open_browser(settings) as browser, open_model(settings) as model:
+        yield OpenAgent(BrowserAgent(settings, browser, model).answer, browser.problems)
+
+
+async def _perform(action: Action, session: BrowserSession, findings: Findings, *, is_verification: bool) -> bool:
+    """Do `action` and say whether to go on. In a verification, what does not work on the page is a failed check."""
+    try:
+        await actions.perform(action, session, findings)
+    except ElementNotFoundError as error:
+        if not is_verification:
+            raise
+        findings.checks.append(CheckResult(actions.describe(action), passed=False, details=error.detail))
+        return False
+    if session.status is not None and session.status >= 400 and not is_verification:
+        raise navigation.explain_status(session.url, session.status)
+    return True
+
+
+def _named_url(data: tuple[JsonValue, ...]) -> str | None:
+    for part in data:
+        if isinstance(part, dict) and isinstance(url := part.get("url"), str):
+            return url
+    return None
+
+
+def _check_plan(plan: _Plan, read: Instructions) -> None:
+    """Refuse a model's plan that opens what the request does not name. Raises: InvalidRequestError."""
+    opened = [action.url for action in plan.actions if isinstance(action, Open)]
+    if not isinstance(plan.actions[0], Open):
+        raise InvalidRequestError("The first action must open an address.")
+    if strange := [url for url in opened if url not in read.urls]:
+        raise InvalidRequestError(f"{strange[0][:200]!r} is not an address of the request; it names {list(read.urls)}.")

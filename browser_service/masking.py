@@ -1,0 +1,105 @@
+"""Takes addresses and quoted texts out of a request, so that the words around them can be read."""
+
+import re
+from dataclasses import dataclass
+
+from shared.errors import InvalidRequestError
+
+URL = "\ue000"
+QUOTE = "\ue001"
+_END = "\ue002"
+URL_TOKEN = rf"{URL}(\d+){_END}"
+QUOTE_TOKEN = rf"{QUOTE}(\d+){_END}"
+_TOKEN = re.compile(rf"([{URL}{QUOTE}])(\d+){_END}")
+
+_PRIVATE = re.compile(r"[\ue000-\uf8ff]")
+_WEB_ADDRESS = re.compile(r"https?://[^\s<>\"'“”‘’«»`]+", re.IGNORECASE)
+_OTHER_SCHEME = re.compile(
+    r"(?<![\w.])(?:(?!https?:)[a-z][a-z0-9+.-]{1,30}://|(?:javascript|data|file|about|chrome|view-source|blob):)\S*",
+    re.IGNORECASE,
+)
+_QUOTED = re.compile(
+    r"\"([^\"\n]+)\"|“([^”\n]+)”|«([^»\n]+)»|‘([^’\n]+)’(?!\w)|`([^`\n]+)`"
+    r"|(?<!\w)'((?:[^'\n]|(?<=\w)'(?=\w))+)'(?!\w)"
+)
+_BARE_ADDRESS = re.compile(
+    r"(?<![\w@./:-])"
+    r"(?P<host>(?:\d{1,3}\.){3}\d{1,3}|\[[0-9a-f:.]+\]|(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)*[a-z](?:[a-z0-9-]*[a-z0-9])?)"
+    r"(?P<port>:\d{1,5})?(?P<path>[/?][^\s<>\"'“”‘’«»`]*)?(?![\w@])",
+    re.IGNORECASE,
+)
+_FILE_ENDING = re.compile(
+    r"csv|tsv|jsonl?|xml|html?|md|txt|pdf|png|jpe?g|gif|svg|webp|py|js|ts|css|ya?ml|toml|ini|log|docx?|xlsx?|pptx?|"
+    r"zip|gz|tar|parquet|sql|sh|exe"
+)
+_BRACKETS = {")": "(", "]": "[", "}": "{"}
+
+
+@dataclass(frozen=True, slots=True)
+class Masked:
+    """A request with tokens in place of its addresses and quoted texts."""
+
+    text: str
+    urls: tuple[str, ...]
+    quotes: tuple[str, ...]
+
+    def unmask(self, text: str) -> str:
+        """Return `text`, a piece of the masked request, with what its tokens stand for; quotes lose their marks."""
+        return _TOKEN.sub(lambda m: (self.urls if m[1] == URL else self.quotes)[int(m[2])], text).strip()
+
+
+def mask(text: str) -> Masked:
+    """Put tokens in place of addresses (with scheme anywhere, bare ones outside quotes) and quoted texts.
+
+    Raises: InvalidRequestError for an address that is neither http nor https.
+    """
+    urls: list[str] = []
+    quotes: list[str] = []
+    text = _PRIVATE.sub("", text)
+    if other := _OTHER_SCHEME.search(_WEB_ADDRESS.sub("", text)):
+        raise InvalidRequestError(f"Only http and https addresses can be opened, not {other[0][:100]!r}.")
+
+    def keep_url(match: re.Match[str]) -> str:
+        url, rest = _trim(match[0])
+        urls.append(url)
+        return f"{URL}{len(urls) - 1}{_END}{rest}"
+
+    def keep_quote(match: re.Match[str]) -> str:
+        inside = next(group for group in match.groups() if group is not None).strip()
+        if re.fullmatch(URL_TOKEN, inside):
+            return inside
+        quotes.append(Masked("", tuple(urls), ()).unmask(inside))
+        return f"{QUOTE}{len(quotes) - 1}{_END}"
+
+    def keep_bare(match: re.Match[str]) -> str:
+        if not _is_address(match["host"].lower(), match["port"], match["path"]):
+            return match[0]
+        url, rest = _trim(match[0])
+        is_plain = match["port"] is not None or "." not in match["host"] or match["host"][-1].isdigit()
+        urls.append(f"{'http' if is_plain else 'https'}://{url}")
+        return f"{URL}{len(urls) - 1}{_END}{rest}"
+
+    text = _WEB_ADDRESS.sub(keep_url, text)
+    text = _QUOTED.sub(keep_quote, text)
+    text = _BARE_ADDRESS.sub(keep_bare, text)
+    return Masked(text, tuple(urls), tuple(quotes))
+
+
+def _is_address(host: str, port: str | None, path: str | None) -> bool:
+    if host == "localhost" or host.startswith("[") or re.fullmatch(r"(\d+\.){3}\d+", host):
+        return True
+    if port is not None:
+        return True
+    ending = host.rpartition(".")[2]
+    return "." in host and 2 <= len(ending) <= 24 and (bool(path) or not _FILE_ENDING.fullmatch(ending))
+
+
+def _trim(url: str) -> tuple[str, str]:
+    """Split off the punctuation at the end of `url` that belongs to the sentence around it."""
+    end = len(url)
+    while end and url[end - 1] in ".,;:!?)]}…":
+        last = url[end - 1]
+        if last in _BRACKETS and url[:end].count(last) <= url[:end].count(_BRACKETS[last]):
+            break
+        end -= 1
+    return url[:end], url[end:]

@@ -1,0 +1,90 @@
+"""What a running sandbox uses, seen from outside: the memory and CPU time of all its processes, and its files.
+
+Limits of the kernel are per process; these are for the sandbox as a whole. Read from /proc, so that it works for any
+user and without control groups.
+"""
+
+import os
+from collections.abc import Generator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from code_agent_service.bubblewrap import FOLDERS
+
+CHILDREN_FILE = Path("/proc/thread-self/children")
+"""Exists where the kernel can tell a process's children (CONFIG_PROC_CHILDREN)."""
+
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class Consumption:
+    """What the processes below a sandbox's first one use now. CPU time includes that of processes that ended."""
+
+    processes: int
+    memory_bytes: int
+    cpu_s: float
+    files: int
+
+
+def measure(init: int, *, exact: bool = False) -> Consumption:
+    """Return what the sandbox with the first process `init` uses; nothing, once it has ended.
+
+    Pages that processes share count for each of them, unless `exact`, which takes longer.
+    """
+    pids = [pid for pid in _walk(init) if pid != init]
+    read_memory = _proportional_bytes if exact else _resident_bytes
+    return Consumption(
+        processes=len(pids),
+        memory_bytes=sum(map(read_memory, pids)),
+        cpu_s=sum(map(_cpu_s, [init, *pids])),
+        files=_count_files(pids[0]) if pids else 0,
+    )
+
+
+def _walk(root: int) -> Generator[int]:
+    waiting = [root]
+    while waiting:
+        pid = waiting.pop()
+        yield pid
+        with suppress(OSError):  # it has just ended
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                waiting += map(int, (task / "children").read_text().split())
+
+
+def _cpu_s(pid: int) -> float:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return sum(map(int, fields[11:15])) / _TICKS_PER_S  # its own, and that of children it has waited for
+
+
+def _resident_bytes(pid: int) -> int:
+    return _sum_of_lines(f"/proc/{pid}/status", ("RssAnon:", "RssShmem:"))
+
+
+def _proportional_bytes(pid: int) -> int:
+    try:
+        return _sum_of_lines(f"/proc/{pid}/smaps_rollup", ("Pss_Anon:", "Pss_Shmem:"))
+    except PermissionError:
+        return _resident_bytes(pid)
+
+
+def _sum_of_lines(path: str, names: tuple[str, ...]) -> int:
+    try:
+        lines = Path(path).read_text(errors="replace").splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(names))
+
+
+def _count_files(pid: int) -> int:
+    """Return how many files there are in the folders that can be written, as `pid` sees them."""
+    files = 0
+    for folder in FOLDERS:
+        with suppress(OSError):
+            status = os.statvfs(f"/proc/{pid}/root{folder}")
+            files += status.f_files - status.f_ffree
+    return files

@@ -1,0 +1,292 @@
+"""Plain words to Python, for what can be computed from the words alone: arithmetic, lists of numbers, primes, counts.
+
+Pure. It never guesses: a phrase that is not understood as a whole is not translated. The computing itself is done by
+the program, in the sandbox.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from code_agent_service import arithmetic
+
+MAX_NUMBERS = 10_000
+"""Most numbers that are taken out of a text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """A Python expression; `setup` are the lines that it needs before it, `label` the words it was made from."""
+
+    label: str
+    expression: str
+    setup: tuple[str, ...] = ()
+
+
+_Translation: TypeAlias = tuple[str, tuple[str, ...]]
+"""An expression and its setup."""
+
+_ASK = re.compile(
+    r"\b(?P<strong>compute|calculate|evaluate|work out)\b[:\s]+"
+    r"|\b(?:what(?:'s| is| are)|how much (?:is|are)|find|determine|give me|tell me|print|show|get"
+    r"|(?=how many|count|is))(?:\s*:\s*|\s+|\b)",
+    re.IGNORECASE,
+)
+_MEANS = r"(?:python|code|sandbox|program|script|interpreter|code agent)"
+_BY_MEANS = (
+    r"(?:with|using|use|by|in|via|by running|inside)\s+(?:(?:a|an|the|some|your)\s+)?"
+    rf"(?:(?:small|short|little|python)\s+)*{_MEANS}(?:\s+{_MEANS})?"
+)
+_QUALIFIER = re.compile(
+    rf"[\s,]*\b(?:{_BY_MEANS}|for me|please"
+    r"|and (?:show|print|report|tell me|give me|return|answer with) (?:it|that|the (?:result|answer|value|number)))"
+    r"[\s.!?]*$",
+    re.IGNORECASE,
+)
+_LEAD = re.compile(
+    rf"^(?:{_BY_MEANS}[\s,:]+)?(?:the\s+)?(?:(?:exact\s+)?(?:result|value|answer|outcome)\s+(?:of|to)\s+)?(?:the\s+)?",
+    re.IGNORECASE,
+)
+_PART_END = re.compile(r"[.?;](?=\s|$)|\n|,?\s+(?:and\s+)?then\b", re.IGNORECASE)
+
+_PLAIN_NUMBER = r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?"
+_DIGITS = r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?"
+_LIST = re.compile(rf"[\[(]?\s*{_PLAIN_NUMBER}(?:(?:\s*[,;]\s*(?:and\s+)?|\s+and\s+|\s+){_PLAIN_NUMBER})*\s*[\])]?")
+_FOUND_NUMBER = re.compile(
+    rf"(?<![\w.,/:#-])(?:(?<=\s)|(?<=[\[(|$€£])|^){_PLAIN_NUMBER}(?![\w/:]|[-.,]\d)", re.MULTILINE
+)
+_NOT_A_VALUE = re.compile(r"^\s*\d+[.)]\s|\[\d+\]", re.MULTILINE)  # the numbers of lists, citations
+
+_STATISTICS = "import statistics"
+_OVER_NUMBERS: dict[str, _Translation] = {
+    "sum": ("sum({})", ()),
+    "total": ("sum({})", ()),
+    "average": ("statistics.mean({})", (_STATISTICS,)),
+    "mean": ("statistics.mean({})", (_STATISTICS,)),
+    "arithmetic mean": ("statistics.mean({})", (_STATISTICS,)),
+    "median": ("statistics.median({})", (_STATISTICS,)),
+    "mode": ("statistics.multimode({})", (_STATISTICS,)),
+    "standard deviation": ("statistics.stdev({})", (_STATISTICS,)),
+    "variance": ("statistics.variance({})", (_STATISTICS,)),
+    "min": ("min({})", ()),
+    "minimum": ("min({})", ()),
+    "smallest": ("min({})", ()),
+    "lowest": ("min({})", ()),
+    "max": ("max({})", ()),
+    "maximum": ("max({})", ()),
+    "largest": ("max({})", ()),
+    "highest": ("max({})", ()),
+    "biggest": ("max({})", ()),
+    "product": ("math.prod({})", ("import math",)),
+}
+_OVER = re.compile(
+    rf"(?P<what>{'|'.join(sorted(_OVER_NUMBERS, key=len, reverse=True))})(?:\s+(?:value|number|one))?"
+    r"\s+(?:of|from|in|among)\s+(?P<words>[^\d:]*?):?\s*(?P<list>(?<![a-z])[-+\[(]?\s*\d.*)?",
+    re.IGNORECASE,
+)
+
+_PRIMES = (
+    "def primes():",
+    "    known, number = [], 2",
+    "    while True:",
+    "        if all(number % prime for prime in known if prime * prime <= number):",
+    "            known.append(number)",
+    "            yield number",
+    "        number += 1",
+    "",
+)
+_ITERTOOLS = "import itertools"
+_PRIME_FACTORS = (
+    "def prime_factors(number):",
+    "    factors, divisor = [], 2",
+    "    while divisor * divisor <= number:",
+    "        while number % divisor == 0:",
+    "            factors.append(divisor)",
+    "            number //= divisor",
+    "        divisor += 1",
+    "    return factors + [number] * (number > 1)",
+    "",
+)
+_FIBONACCI = (
+    "def fibonacci(count):",
+    "    numbers, a, b = [], 0, 1",
+    "    for _ in range(count):",
+    "        a, b = b, a + b",
+    "        numbers.append(a)",
+    "    return numbers",
+    "",
+)
+_TAKE = "list(itertools.islice(primes(), {}))"
+_BELOW = "list(itertools.takewhile(lambda prime: prime {}, primes()))"
+_INTEGERS = r"(?:(?:whole |natural |positive )*(?:numbers|integers))"
+_RANGE = r"(?:(?:from )?(\d+) (?:to|through|up to) (\d+)|between (\d+) and (\d+))(?: inclusive)?"
+_BOUND = r"(?:are )?(?:there )?(?:that are )?(below|under|less than|smaller than|up to)"
+_DATE = r"(\d{4}-\d\d-\d\d)"
+
+_PATTERNS: tuple[tuple[str, Callable[[re.Match[str]], _Translation]], ...] = (
+    (
+        rf"sum of (?:all |the )*(?:(even|odd) )?{_INTEGERS}?\s*{_RANGE}",
+        lambda m: _sum_of_range(m[2] or m[4], m[3] or m[5], m[1]),
+    ),
+    (
+        rf"sum of (?:all |the )*squares of (?:all |the )*{_INTEGERS} {_RANGE}",
+        lambda m: (f"sum(number**2 for number in range({m[1] or m[3]}, {m[2] or m[4]} + 1))", ()),
+    ),
+    (
+        rf"sum of (?:the )?first (\d+) {_INTEGERS}",
+        lambda m: _sum_of_range("1", m[1], None),
+    ),
+    (r"(sum of )?(?:the )?first (\d+) prime(?: number)?s", lambda m: _primes(_TAKE.format(m[2]), m[1])),
+    (
+        rf"(sum of |how many |number of |count )?(?:all )?(?:the )?prime(?: number)?s {_BOUND} (\d+)",
+        lambda m: _primes(_BELOW.format(f"{'<=' if m[2].lower() == 'up to' else '<'} {m[3]}"), m[1]),
+    ),
+    (r"(\d+)(?:st|nd|rd|th) prime(?: number)?", lambda m: _primes(f"{_TAKE.format(m[1])}[-1]", None)),
+    (
+        r"is (\d+) (?:a )?prime(?: number)?|(?:whether )?(\d+) is (?:a )?prime(?: number)?",
+        lambda m: (f"prime_factors({m[1] or m[2]}) == [{m[1] or m[2]}]", _PRIME_FACTORS),
+    ),
+    (
+        r"prime (?:factors|factori[sz]ation) of (\d+)|factori[sz]e (\d+)",
+        lambda m: (f"prime_factors({m[1] or m[2]})", _PRIME_FACTORS),
+    ),
+    (r"first (\d+) fibonacci numbers", lambda m: (f"fibonacci({m[1]})", _FIBONACCI)),
+    (
+        r"(\d+)(?:st|nd|rd|th) fibonacci number|fib(?:onacci)?(?: number| of)?\s*\(?(\d+)\)?",
+        lambda m: (f"fibonacci({m[1] or m[2]})[-1]", _FIBONACCI),
+    ),
+    (
+        r"(?:gcd|greatest common divisor|(lcm|least common multiple)) of (\d+(?:(?:, | and |, and )\d+)+)",
+        lambda m: (f"math.{'lcm' if m[1] else 'gcd'}({', '.join(re.findall(r'[0-9]+', m[2]))})", ("import math",)),
+    ),
+    (
+        rf"(?:how many|number of) days (?:are (?:there )?)?(?:between|from) {_DATE} (?:and|to|until) {_DATE}",
+        lambda m: (
+            f"(date.fromisoformat('{m[2]}') - date.fromisoformat('{m[1]}')).days",
+            ("from datetime import date",),
+        ),
+    ),
+)
+_COUNT = re.compile(
+    r"(?:how many|(?:the )?number of|count(?: the)?(?: number of)?) (?P<what>words|letters|characters|lines) "
+    r"(?:are (?:there )?)?(?:in|of)\s*"
+    r"(?P<words>(?:the |this |that )?(?:following )?(?:text|sentence|heading|title|output|result|it|that))?"
+    r"\s*:?\s*(?P<text>.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+_COUNTS = {
+    "words": "len({}.split())",
+    "letters": "sum(map(str.isalpha, {}))",
+    "characters": "len({})",
+    "lines": "len({}.splitlines())",
+}
+
+
+def find_formulas(text: str) -> list[Formula]:
+    """Return what `text` asks to compute, in its order; nothing, when a part of that is not understood."""
+    whole = _translate(text.strip(), "")
+    if whole:
+        return whole
+    found: list[Formula] = []
+    position = 0
+    while ask := _ASK.search(text, position):
+        end = _PART_END.search(text, ask.end())
+        stop = end.start() if end else len(text)
+        formulas = _translate(text[ask.end() : stop], _context(text, ask.start(), stop))
+        if not formulas and ask["strong"]:
+            inner = _ASK.match(text, ask.end())  # "calculate what is …"
+            if inner is None:
+                return []
+        found += formulas
+        position = stop if formulas else max(ask.end(), ask.start() + 1)
+    return found
+
+
+def find_numbers(text: str) -> list[str]:
+    """Return the numbers that stand in `text` as values: not those of dates, addresses, names, lists and citations."""
+    numbers = _FOUND_NUMBER.findall(_NOT_A_VALUE.sub(" ", text))
+    return [_clean(number) for number in numbers[:MAX_NUMBERS]]
+
+
+def _context(text: str, start: int, stop: int) -> str:
+    """Return what a part of `text` may refer to: what follows, or else the lines before its own."""
+    after = text[stop:]
+    return after if find_numbers(after) else text[: text.rfind("\n", 0, start) + 1] + after
+
+
+def _translate(phrase: str, context: str) -> list[Formula]:
+    """Return the formulas of `phrase`, all of it; `context` is the text around it, which it may refer to."""
+    phrase = _strip(phrase)
+    if not phrase:
+        return []
+    translation = _translate_one(phrase, context)
+    if translation is not None:
+        return [Formula(phrase, *translation)]
+    parts = [_strip(part) for part in re.split(r",?\s+and\s+", phrase)]
+    translations = [_translate_one(part, "") for part in parts]
+    known = [(part, one) for part, one in zip(parts, translations, strict=True) if one is not None]
+    return [Formula(part, *one) for part, one in known] if len(known) == len(parts) > 1 else []
+
+
+def _translate_one(phrase: str, context: str) -> _Translation | None:
+    for pattern, build in _PATTERNS:
+        match = re.fullmatch(pattern, phrase, re.IGNORECASE)
+        if match:
+            return build(match)
+    return _over_numbers(phrase, context) or arithmetic.translate(phrase) or _count(phrase, context)
+
+
+def _over_numbers(phrase: str, context: str) -> _Translation | None:
+    match = _OVER.fullmatch(phrase)
+    if match is None:
+        return None
+    listed = match["list"]
+    if listed is None:
+        numbers = find_numbers(context)
+    elif _LIST.fullmatch(listed):
+        spaced = re.search(r",\s|;|\sand\s", listed)  # else a comma separates numbers, not thousands
+        separate = re.findall(_PLAIN_NUMBER if spaced else _DIGITS, listed)
+        numbers = [_clean(number) for number in separate]
+    else:
+        return None
+    if not numbers:
+        return None
+    expression, setup = _OVER_NUMBERS[match["what"].lower()]
+    return expression.format(f"[{', '.join(numbers)}]"), setup
+
+
+def _count(phrase: str, context: str) -> _Translation | None:
+    match = _COUNT.fullmatch(phrase)
+    if match is None:
+        return None
+    text = match["text"].strip(" \n.?;:") or context.strip()
+    quoted = re.fullmatch(r"([\"'“‘])(.*)[\"'”’]", text, re.DOTALL)
+    text = quoted[2] if quoted else text
+    if not text or (not quoted and not match["words"] and ":" not in phrase):
+        return None
+    return _COUNTS[match["what"].lower()].format(repr(text)), ()
+
+
+def _sum_of_range(first: str, last: str, parity: str | None) -> _Translation:
+    only = f" if number % 2 == {int(parity.lower() == 'odd')}" if parity else ""
+    numbers = f"range({first}, {last} + 1)"
+    return (f"sum(number for number in {numbers}{only})" if only else f"sum({numbers})"), ()
+
+
+def _primes(expression: str, wanted: str | None) -> _Translation:
+    function = {"sum": "sum", "how": "len", "number": "len", "count": "len"}.get((wanted or "").split(" ")[0].lower())
+    return (f"{function}({expression})" if function else expression), (_ITERTOOLS, "", *_PRIMES)
+
+
+def _strip(phrase: str) -> str:
+    phrase = phrase.strip().rstrip(".?;:").strip()
+    while (shorter := _QUALIFIER.sub("", phrase)) != phrase:
+        phrase = shorter
+    return _LEAD.sub("", phrase).strip()
+
+
+def _clean(number: str) -> str:
+    number = number.replace(",", "").lstrip("+")
+    sign, digits = ("-", number[1:]) if number.startswith("-") else ("", number)
+    return sign + (digits.lstrip("0") or "0" if digits.isdigit() else digits)

@@ -1,0 +1,107 @@
+"""How a run is told: the answer's text and data, and the sentence of a failure. Pure."""
+
+import mimetypes
+import re
+
+from pydantic import JsonValue
+
+from code_agent_service.runs import Limits, Reason, Run, WorkFile
+from shared.agent import File, JsonObject
+
+_SHORT_LINES, _SHORT_CHARS = 3, 400
+_TAIL_LINES, _TAIL_CHARS = 5, 600
+_MIB = 1024 * 1024
+
+
+def to_text(run: Run, limits: Limits) -> str:
+    """Return the run as Markdown: its output first."""
+    parts = [_block(run.stdout)] if run.stdout.strip() else []
+    if run.stderr.strip():
+        parts.append(f"Standard error:\n\n{fence(run.stderr)}")
+    if run.exit_code or run.stopped_by:
+        parts.append(explain(run, limits))
+    elif not parts and not run.files:
+        parts.append("The program ended without any output.")
+    if run.files:
+        parts.append("Files: " + ", ".join(f"{file.name} ({len(file.content):,} bytes)" for file in run.files))
+    if run.left_out:
+        parts.append(
+            f"Not handed back, for there is a limit (SANDBOX_MAX_FILES, SANDBOX_FILES_KB): {', '.join(run.left_out)}"
+        )
+    return "\n\n".join(parts)
+
+
+def to_data(run: Run, code: str) -> JsonObject:
+    """Return the run as JSON."""
+    files: list[JsonValue] = [
+        {"name": file.name, "media_type": media_type_of(file.name), "size_bytes": len(file.content)}
+        for file in run.files
+    ]
+    return {
+        "stdout": run.stdout,
+        "stderr": run.stderr,
+        "exit_code": run.exit_code,
+        "duration_s": round(run.duration_s, 3),
+        "timed_out": run.stopped_by == "time",
+        "killed_for": run.stopped_by,
+        "files": files,
+        "left_out": list(run.left_out),
+        "code": code,
+    }
+
+
+def to_file(file: WorkFile) -> File:
+    """Return a file of the working folder as an artifact."""
+    return File(file.name, media_type_of(file.name), file.content)
+
+
+def media_type_of(name: str) -> str:
+    """Return the media type that the name's ending stands for."""
+    return mimetypes.guess_type(name)[0] or "application/octet-stream"
+
+
+def explain(run: Run, limits: Limits) -> str:
+    """Return the sentence that says why a program failed."""
+    if run.stopped_by is not None:
+        return _explain_limit(run.stopped_by, limits)
+    if run.exit_code is not None and run.exit_code < 0:
+        return f"The program was ended by signal {-run.exit_code}."
+    return f"The program ended with exit code {run.exit_code}."
+
+
+def fence(text: str, language: str = "") -> str:
+    """Return `text` as a block of Markdown that it cannot end."""
+    longest = max(map(len, re.findall(r"`{3,}", text)), default=2)
+    mark = "`" * (longest + 1)
+    content = text.strip("\n")
+    return f"{mark}{language}\n{content}\n{mark}"
+
+
+def tail(text: str) -> str:
+    """Return the last lines of `text`."""
+    return "\n".join(text.rstrip().splitlines()[-_TAIL_LINES:])[-_TAIL_CHARS:]
+
+
+def _explain_limit(reason: Reason, limits: Limits) -> str:
+    match reason:
+        case "time":
+            return f"The program was stopped: it ran longer than {limits.timeout_s:g} s (SANDBOX_TIMEOUT_S)."
+        case "cpu":
+            return f"The program was stopped: it used more than {limits.cpu_s:g} s of CPU time (SANDBOX_CPU_S)."
+        case "memory":
+            return f"The program needed more than {limits.memory_bytes // _MIB} MB of memory (SANDBOX_MEMORY_MB)."
+        case "processes":
+            return f"The program started more than {limits.processes} processes and threads (SANDBOX_PROCESSES)."
+        case "output":
+            return "The program was stopped: its output had no end."
+        case "files":
+            return (
+                f"The program's files were too many, or larger than {limits.disk_bytes // _MIB} MB (SANDBOX_DISK_MB)."
+            )
+
+
+def _block(text: str) -> str:
+    """Return output as it is when it is short, so that a next step can use it, else as a block."""
+    text = text.strip("\n")
+    short = len(text) <= _SHORT_CHARS and text.count("\n") < _SHORT_LINES
+    return text if short else fence(text)

@@ -1,0 +1,214 @@
+"""Runs a Python program where it can do no harm: bubblewrap around it, limits on all it uses, nothing kept after.
+
+    sandbox = await open_sandbox(settings)
+    run = await sandbox.run(Program("main.py", (WorkFile("main.py", b"print(6 * 7)"),)))
+
+Inside there is the standard library of this very Python and a working folder; no network, no other files, no secrets.
+"""
+
+import asyncio
+import json
+import logging
+import os
+import shutil
+import time
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT
+from contextlib import suppress
+from pathlib import Path
+
+from code_agent_service import bubblewrap, consumption, runs
+from code_agent_service.box import Box, open_box
+from code_agent_service.bubblewrap import Way
+from code_agent_service.runs import Limits, Program, Reason, Run, WorkFile
+from code_agent_service.settings import Settings
+from shared.errors import NotInstalledError, UnavailableError
+
+logger = logging.getLogger(__name__)
+
+_MAX_FOLDER_FILES = 20_000
+_HELP_TIMEOUT_S = 5.0
+_WATCH_INTERVAL_S = 0.05
+_LAUNCHER = Path(__file__).with_name("launcher.py")
+_PROBE = Path(__file__).with_name("probe.py")
+_PROBE_LIMITS = Limits(
+    timeout_s=10.0,
+    cpu_s=5.0,
+    memory_bytes=128 * 1024 * 1024,
+    processes=16,
+    open_files=64,
+    disk_bytes=1024 * 1024,
+    output_bytes=16 * 1024,
+    max_files=0,
+    files_bytes=0,
+)
+
+
+class Sandbox:
+    """A way to run programs that was tried and found to confine them. Any number may run at the same time."""
+
+    def __init__(self, bwrap: str, way: Way, limits: Limits) -> None:
+        self.limits = limits
+        self._bwrap = bwrap
+        self._way: Way = way
+
+    async def run(self, program: Program) -> Run:
+        """Run `program` to its end, or until a limit stops it. Cancelled, it leaves no process.
+
+        Raises: TooLargeError (its files), UnavailableError (no sandbox could be started just now).
+        """
+        job = runs.pack(program, self.limits)
+        started_s = time.monotonic()
+        try:
+            async with (
+                open_box(
+                    self._build_command,
+                    job,
+                    as_nobody=self._way == "as-nobody",
+                    output_bytes=self.limits.output_bytes,
+                    report_bytes=runs.report_bytes(self.limits),
+                ) as box,
+                asyncio.TaskGroup() as group,
+            ):
+                watcher = group.create_task(_watch(box, self.limits))
+                exit_code = await box.wait()
+                watcher.cancel()
+        except TimeoutError as error:
+            raise UnavailableError("The sandbox did not start in time; the machine may be overloaded.") from error
+        duration_s = time.monotonic() - started_s
+        stdout, stderr = box.stdout.text(), box.stderr.text()
+        if box.stopped_by is not None:
+            return Run(stdout, stderr, None, duration_s, box.stopped_by)
+        return runs.unpack(bytes(box.report.kept), stdout, stderr, exit_code, duration_s)
+
+    def _build_command(self, report_fd: int, info_fd: int, seccomp_fd: int | None) -> list[str]:
+        launcher = _LAUNCHER.read_text(encoding="utf-8")
+        return bubblewrap.build_command(
+            self._bwrap,
+            self._way,
+            [bubblewrap.find_python(), "-I", "-S", "-c", launcher, str(report_fd)],
+            work_bytes=self.limits.disk_bytes,
+            info_fd=info_fd,
+            seccomp_fd=seccomp_fd,
+        )
+
+
+async def open_sandbox(settings: Settings) -> Sandbox:
+    """Return a sandbox that a program was really run in, and that was found tight.
+
+    Raises: NotInstalledError, which says what is missing and how to get it.
+    """
+    bwrap = await _find_bwrap(settings.sandbox_bwrap)
+    problem = ""
+    for way in bubblewrap.list_ways():
+        problem = await _try(Sandbox(bwrap, way, _PROBE_LIMITS))
+        if not problem:
+            logger.info("sandbox tried", extra={"way": way})
+            return Sandbox(bwrap, way, Limits.from_settings(settings))
+    raise NotInstalledError(f"Bubblewrap cannot build a sandbox here: {problem}. {_advise()}")
+
+
+async def find_problem(settings: Settings | None = None) -> str | None:
+    """Return what keeps programs from being run here, with what to do, or None when all is well."""
+    try:
+        await open_sandbox(settings or Settings())  # pyright: ignore[reportCallIssue] - read from the environment
+    except NotInstalledError as error:
+        return error.detail
+    return None
+
+
+async def _watch(box: Box, limits: Limits) -> None:
+    """Stop `box` when all its processes together meet a limit, or when its time is over."""
+    try:
+        async with asyncio.timeout(limits.timeout_s):
+            while box.init is not None:
+                used = await asyncio.to_thread(consumption.measure, box.init)
+                if used.memory_bytes > limits.memory_bytes:
+                    used = await asyncio.to_thread(consumption.measure, box.init, exact=True)
+                reason = _find_excess(used, limits)
+                if reason is not None:
+                    box.stop(reason)
+                await asyncio.sleep(_WATCH_INTERVAL_S)
+    except TimeoutError:
+        box.stop("time")
+
+
+def _find_excess(used: consumption.Consumption, limits: Limits) -> Reason | None:
+    if used.memory_bytes > limits.memory_bytes:
+        return "memory"
+    if used.cpu_s > limits.cpu_s:
+        return "cpu"
+    if used.files > _MAX_FOLDER_FILES:
+        return "files"
+    return "processes" if used.processes > limits.processes else None
+
+
+async def _find_bwrap(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        raise NotInstalledError(
+            f"{name!r} was not found. Programs run only inside Bubblewrap: install it (Debian, Ubuntu: apt install "
+            "bubblewrap; Fedora: dnf install bubblewrap), or set SANDBOX_BWRAP to its path."
+        )
+    path = os.path.realpath(found)  # noqa: ASYNC240 - once, at start
+    if b"--disable-userns" not in await _read_help(path):
+        raise NotInstalledError(f"{path} is too old, or is not Bubblewrap; version 0.8 or newer is needed.")
+    if not consumption.CHILDREN_FILE.exists():
+        raise NotInstalledError("This system's kernel does not show a process's children (CONFIG_PROC_CHILDREN).")
+    return path
+
+
+async def _read_help(path: str) -> bytes:
+    try:
+        process = await asyncio.create_subprocess_exec(path, "--help", stdout=PIPE, stderr=STDOUT, stdin=DEVNULL)
+    except OSError:
+        return b""
+    try:
+        async with asyncio.timeout(_HELP_TIMEOUT_S):
+            return (await process.communicate())[0]
+    except TimeoutError:
+        return b""
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+
+
+async def _try(sandbox: Sandbox) -> str:
+    """Return what is wrong with the sandbox, or nothing."""
+    program = Program(
+        "probe.py",
+        (WorkFile("probe.py", _PROBE.read_bytes()),),
+        (str(sandbox.limits.processes), str(sandbox.limits.memory_bytes)),
+    )
+    try:
+        run = await sandbox.run(program)
+    except UnavailableError as error:
+        return error.detail.rstrip(".")
+    try:
+        leaks = json.loads(run.stdout)
+    except ValueError:
+        return runs.last_line(run.stderr) or f"a program ended with {run.exit_code} (limit: {run.stopped_by})"
+    return "; ".join(leaks)
+
+
+def _advise() -> str:
+    """Return what to do where the system forbids user namespaces."""
+    for name, forbidding, advice in (
+        (
+            "user/max_user_namespaces",
+            "0",
+            "User namespaces are off: sysctl user.max_user_namespaces=10000 allows them.",
+        ),
+        ("kernel/unprivileged_userns_clone", "0", "sysctl kernel.unprivileged_userns_clone=1 allows user namespaces."),
+        (
+            "kernel/apparmor_restrict_unprivileged_userns",
+            "1",
+            "AppArmor forbids user namespaces: sysctl kernel.apparmor_restrict_unprivileged_userns=0 allows them.",
+        ),
+    ):
+        path = Path("/proc/sys", name)
+        if path.exists() and path.read_text().strip() == forbidding:
+            return advice
+    return (
+        "In a container, start it with --security-opt seccomp=unconfined --security-opt apparmor=unconfined "
+        "--security-opt systempaths=unconfined."
+    )

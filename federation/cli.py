@@ -1,0 +1,298 @@
+"""The command line: `federation up`, `run`, `tasks`, `agents`, `doctor`."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import httpx
+import typer
+
+from federation import attachments
+from federation.client import Client, find_url
+from federation.display import Display
+from federation.models import Agent, Task
+from federation.progress import first_line
+from federation.task_run import Wish, run_task
+from shared.errors import ConflictError, FederationError, NotFoundError
+
+T = TypeVar("T")
+
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
+
+app = typer.Typer(help="Say what you want; agents do it.", add_completion=False, no_args_is_help=True)
+tasks = typer.Typer(help="See and steer tasks.", no_args_is_help=True)
+agents = typer.Typer(help="See and change which agents are registered.", no_args_is_help=True)
+app.add_typer(tasks, name="tasks")
+app.add_typer(agents, name="agents")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def main() -> None:
+    """Run the command line; every foreseen failure ends as a sentence and an exit code."""
+    try:
+        app()
+    except FederationError as error:
+        Display().err.print(str(error), style="red")
+        sys.exit(FAILED)
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+        Display().err.print(f"That is no address of an orchestrator: {error}", style="red")
+        sys.exit(USAGE)
+
+
+@app.callback()
+def _global_options(
+    context: typer.Context,
+    url: Annotated[
+        str | None, typer.Option(help="Where the orchestrator answers; default: from the environment and .env.")
+    ] = None,
+    version_: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+) -> None:
+    if version_:
+        sys.stdout.write(version("agent-federation") + "\n")
+        raise typer.Exit
+    context.obj = url
+
+
+@app.command("up")
+def _up(verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show every line of the logs.")] = False) -> None:
+    """Start the whole federation, here, until Ctrl-C."""
+    from federation import up  # noqa: PLC0415 - what only some commands need is imported by them: the others start fast
+
+    up.run_in_foreground(verbose=verbose)
+
+
+@app.command("run")
+def _run(
+    context: typer.Context,
+    task: Annotated[str, typer.Argument(help="What you want, in plain words.")],
+    file: Annotated[list[Path] | None, typer.Option("--file", "-f", help="Send this file along; repeatable.")] = None,
+    attach: Annotated[bool, typer.Option(help="Send along the files that the task's words name.")] = True,
+    agent: Annotated[str | None, typer.Option(help="Send it to this agent; no planning.")] = None,
+    session: Annotated[str | None, typer.Option(help="Id of the session it belongs to.")] = None,
+    approve_plan: Annotated[bool, typer.Option("--approve-plan", help="Show the plan and ask before it runs.")] = False,
+    timeout: Annotated[float | None, typer.Option(min=0.1, help="Cancel the task after so many seconds.")] = None,
+    save: Annotated[Path | None, typer.Option(help="Folder to save the task's files in.")] = None,
+    start: Annotated[bool, typer.Option("--start", help="Start the federation for this task if none runs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the task as JSON, and nothing else.")] = False,
+) -> None:
+    """Run one task and print its result. Ends with 0, 1 (failed), 3 (waits for an answer) or 130 (canceled)."""
+    if not task.strip():
+        raise typer.BadParameter("Say what you want: the task is empty.", param_hint="TASK")
+    display = Display(quiet=as_json)
+    named = [path for path in (attachments.find_named(task) if attach else []) if path not in (file or [])]
+    if named:
+        display.note(f"Sending along: {', '.join(map(str, named))}")
+    wish = Wish(
+        description=task,
+        files=tuple(attachments.check([*(file or []), *named])),
+        agent=agent,
+        session_id=session,
+        approve_plan=approve_plan,
+        timeout_s=timeout,
+        save=save,
+        as_json=as_json,
+    )
+    with ExitStack() as stack:
+        if start:
+            from federation import up  # noqa: PLC0415
+
+            stack.enter_context(up.running())
+        code = _wait(run_task(_url(context), wish, display))
+    raise typer.Exit(code)
+
+
+@app.command("doctor")
+def _doctor(as_json: AsJson = False) -> None:
+    """Say what is there, what is missing and how to get it. Ends with 1 when the federation could not start."""
+    from federation import doctor  # noqa: PLC0415
+
+    findings = doctor.examine()
+    if as_json:
+        sys.stdout.write(json.dumps([finding.to_json() for finding in findings], indent=2) + "\n")
+    else:
+        display = Display()
+        for finding in findings:
+            display.finding(finding.state, finding.name, finding.text)
+    if any(finding.state == "missing" for finding in findings):
+        raise typer.Exit(FAILED)
+
+
+@tasks.command("list")
+def _list_tasks(
+    context: typer.Context,
+    status: Annotated[str | None, typer.Option(help="Only those with this status.")] = None,
+    q: Annotated[str | None, typer.Option(help="Only those whose text holds this.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List tasks, newest first."""
+    found = _call(context, lambda client: client.tasks(status=status, q=q, limit=limit))
+    if as_json:
+        _print_json(found)
+        return
+    rows = [(task.id, task.status, _when(task), first_line(task.description, 80)) for task in found]
+    Display().table(("id", "status", "created", "task"), rows)
+
+
+@tasks.command("show")
+def _show_task(context: typer.Context, task_id: str, as_json: AsJson = False) -> None:
+    """Show a task: its steps, its result, what it waits for."""
+    task = _call(context, lambda client: client.get(task_id))
+    if as_json:
+        _print_json(task)
+        return
+    display = Display()
+    display.facts({"task": task.description, "status": task.status, "session": task.session_id or ""})
+    for step in task.steps:
+        display.finding(step.status, step.agent_name or step.skill or step.id, first_line(step.instruction))
+        if step.error:
+            display.facts({"  error": str(step.error)})
+    for pending in task.pending_inputs:
+        display.facts({"waits for an answer": pending.prompt, "input": pending.input_id})
+    display.result(task)
+
+
+@tasks.command("cancel")
+def _cancel_task(context: typer.Context, task_id: str) -> None:
+    """Cancel a task, with what it started at its agents."""
+    task = _call(context, lambda client: client.cancel(task_id))
+    Display().facts({"status": "canceling" if not task.is_over else task.status})
+
+
+@tasks.command("answer")
+def _answer_task(
+    context: typer.Context,
+    task_id: str,
+    input_id: str,
+    text: Annotated[str | None, typer.Option(help="The answer.")] = None,
+    approve: Annotated[bool | None, typer.Option(help="Whether the plan may run.")] = None,
+) -> None:
+    """Answer a question of a task, or decide about its plan."""
+    if (text is None) == (approve is None):
+        raise typer.BadParameter("Give one of --text, --approve and --no-approve.")
+    task = _call(context, lambda client: client.answer(task_id, input_id, text=text, approve=approve))
+    Display().facts({"status": task.status})
+
+
+@agents.command("list")
+def _list_agents(
+    context: typer.Context,
+    skill: Annotated[str | None, typer.Option(help="Only those with this skill id or tag.")] = None,
+    q: Annotated[str | None, typer.Option(help="Only those that fit these words.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the registered agents."""
+    found = _call(context, lambda client: client.agents(capability=skill, q=q))
+    if as_json:
+        _print_json(found)
+        return
+    rows = [
+        (agent.name, agent.status, ", ".join(skill.id for skill in agent.skills), agent.endpoint, agent.id)
+        for agent in found
+    ]
+    Display().table(("name", "status", "skills", "endpoint", "id"), rows)
+
+
+@agents.command("show")
+def _show_agent(
+    context: typer.Context, name: Annotated[str, typer.Argument(help="Name or id.")], as_json: AsJson = False
+) -> None:
+    """Show one agent and what it can do."""
+    agent = _call(context, lambda client: _find_agent(client, name))
+    if as_json:
+        _print_json(agent)
+        return
+    display = Display()
+    checked = f", checked {agent.health.checked_at:%Y-%m-%d %H:%M:%S %Z}" if agent.health.checked_at else ""
+    display.facts(
+        {
+            "name": agent.name,
+            "id": agent.id,
+            "description": agent.description,
+            "endpoint": agent.endpoint,
+            "status": f"{agent.status} ({agent.health.state}{checked})",
+        }
+    )
+    display.table(("skill", "description"), [(skill.id, first_line(skill.description)) for skill in agent.skills])
+
+
+@agents.command("add")
+def _add_agent(
+    context: typer.Context, endpoint: Annotated[str, typer.Argument(help="The agent's base URL or card URL.")]
+) -> None:
+    """Register an A2A agent by its address."""
+    agent = _call(context, lambda client: client.add_agent(endpoint))
+    skills = ", ".join(skill.id for skill in agent.skills)
+    Display().facts({"registered": agent.name, "id": agent.id, "skills": skills})
+
+
+@agents.command("remove")
+def _remove_agent(context: typer.Context, name: Annotated[str, typer.Argument(help="Name or id.")]) -> None:
+    """Take an agent out of the registry."""
+
+    async def remove(client: Client) -> Agent:
+        agent = await _find_agent(client, name)
+        await client.remove_agent(agent.id)
+        return agent
+
+    Display().facts({"removed": _call(context, remove).name})
+
+
+async def _find_agent(client: Client, name: str) -> Agent:
+    """Return the agent with that id or name. Raises: NotFoundError, ConflictError when several have the name."""
+    registered = await client.agents()
+    found = [agent for agent in registered if name in {agent.id, agent.name}]
+    found = found or [agent for agent in registered if agent.name.casefold() == name.casefold()]
+    if not found:
+        known = ", ".join(agent.name for agent in registered) or "none"
+        raise NotFoundError(f"There is no agent {name!r}. Registered: {known}.")
+    if len(found) > 1:
+        ids = ", ".join(f"{agent.id} ({agent.endpoint})" for agent in found)
+        raise ConflictError(f"Several agents are called {name!r}; name one by its id: {ids}.")
+    return found[0]
+
+
+def _url(context: typer.Context) -> str:
+    given: str | None = context.obj
+    if given and not given.startswith(("http://", "https://")):
+        raise typer.BadParameter(f"{given!r} is no address; write it like http://127.0.0.1:8000.", param_hint="--url")
+    return given or find_url()
+
+
+def _call(context: typer.Context, ask: Callable[[Client], Awaitable[T]]) -> T:
+    """Return what `ask` gets from the orchestrator."""
+
+    async def call() -> T:
+        async with Client(_url(context)) as client:
+            return await ask(client)
+
+    return _wait(call())
+
+
+def _wait(work: Awaitable[T]) -> T:
+    async def wait() -> T:
+        return await work
+
+    try:
+        return asyncio.run(wait())
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _print_json(answer: Task | Agent | list[Task] | list[Agent]) -> None:
+    plain = (
+        [item.model_dump(mode="json") for item in answer]
+        if isinstance(answer, list)
+        else answer.model_dump(mode="json")
+    )
+    sys.stdout.write(json.dumps(plain, indent=2, ensure_ascii=False) + "\n")
+
+
+def _when(task: Task) -> str:
+    return f"{task.created_at.astimezone():%Y-%m-%d %H:%M:%S}" if task.created_at else ""

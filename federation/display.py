@@ -1,0 +1,170 @@
+"""Shows a task to the person at the terminal: live as a tree, or line by line where there is no terminal."""
+
+import re
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Final
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.markdown import Markdown
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from federation.models import Artifact, Event, Task
+from federation.progress import StepView, TaskView, apply, describe, first_line
+
+_WIDTH_WITHOUT_TERMINAL: Final = 200
+_HIDDEN: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_MARKS: Final[dict[str, tuple[str, str]]] = {
+    "ok": ("✓", "green"),
+    "degraded": ("!", "yellow"),
+    "missing": ("✗", "red"),
+    "pending": ("·", "dim"),
+    "running": ("▸", "cyan"),
+    "input_required": ("?", "yellow"),
+    "completed": ("✓", "green"),
+    "failed": ("✗", "red"),
+    "skipped": ("-", "dim"),
+    "canceled": ("-", "yellow"),
+}
+
+
+def printable(text: str) -> str:
+    """Return `text` without the characters that steer a terminal: much of what is shown was written by others."""
+    return _HIDDEN.sub("", text)
+
+
+class Display:
+    """Progress goes to standard error, what was asked for to standard output."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.out = _console(stderr=False)
+        self.err = _console(stderr=True)
+        self._quiet = quiet
+        self._view = TaskView()
+        self._live: Live | None = None
+        self._last = ""
+
+    @contextmanager
+    def following(self) -> Generator[None]:
+        """Show what `show` is told, live where there is a terminal, until the end of the block."""
+        if self._quiet or not self.err.is_terminal:
+            yield
+            return
+        with Live(_tree(self._view), console=self.err, refresh_per_second=8) as self._live:
+            yield
+        self._live = None
+
+    @contextmanager
+    def paused(self) -> Generator[None]:
+        """Leave the terminal to somebody else for the block."""
+        if self._live is None:
+            yield
+            return
+        self._live.stop()
+        try:
+            yield
+        finally:
+            self._live.start(refresh=True)
+
+    def show(self, event: Event) -> None:
+        """Take in an event."""
+        self._view = apply(self._view, event)
+        if self._live is not None:
+            self._live.update(_tree(self._view))
+        elif line := describe(self._view, event):
+            if line != self._last:
+                self.note(line)
+            self._last = line
+
+    def note(self, text: str) -> None:
+        """Say something beside the result."""
+        if not self._quiet:
+            self.err.print(Text(printable(text)))
+
+    def result(self, task: Task) -> None:
+        """Print what came out of the task."""
+        text = printable(task.summary)
+        if text and self.out.is_terminal:
+            self.out.print()
+            self.out.print(Markdown(text, hyperlinks=False))
+        elif text:
+            self.out.print(Text(text))
+        if task.status == "failed":
+            self.err.print(Text(f"The task failed. {printable(str(task.error)) if task.error else ''}", style="red"))
+        elif task.status == "canceled":
+            self.err.print(Text("The task was canceled.", style="yellow"))
+        if artifacts := (task.result.artifacts if task.result else []):
+            self.note("Files: " + ", ".join(_artifact(artifact) for artifact in artifacts))
+        self.note(_spent(task))
+
+    def table(self, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+        """Print a table."""
+        table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+        for row in rows:
+            table.add_row(*(Text(printable(cell)) for cell in row))
+        self.out.print(table)
+
+    def finding(self, state: str, name: str, text: str) -> None:
+        """Print one line of a list of things that are well or not."""
+        mark, style = _MARKS.get(state, ("·", "dim"))
+        self.out.print(Text.assemble((f"{mark} ", style), (f"{name}: ", "bold"), printable(text)))
+
+    def facts(self, facts: dict[str, str]) -> None:
+        """Print names with their values, the empty ones left out."""
+        for name, value in facts.items():
+            if value:
+                self.out.print(Text.assemble((f"{name}: ", "bold"), printable(value)))
+
+
+def _console(*, stderr: bool) -> Console:
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else _WIDTH_WITHOUT_TERMINAL
+    return Console(
+        stderr=stderr, width=width, soft_wrap=not stream.isatty(), highlight=False, emoji=False, markup=False
+    )
+
+
+def _tree(view: TaskView) -> RenderableType:
+    if not view.steps:
+        return Spinner("dots", Text(view.status))
+    how = f" (plan by {view.strategy})" if view.strategy else ""
+    tree = Tree(Text(f"{view.status.replace('_', ' ')}{how}"), guide_style="dim")
+    for step in view.steps:
+        tree.add(_step(step))
+    return tree
+
+
+def _step(step: StepView) -> RenderableType:
+    mark, style = _MARKS[step.status]
+    who = f" [{step.agent or step.skill}]" if step.agent or step.skill else ""
+    title = Text.assemble((f"{mark} ", style), printable(first_line(step.instruction)), (printable(who), "dim"))
+    lines: list[Text] = [title]
+    if step.note and step.status in {"running", "failed", "input_required"}:
+        lines.append(
+            Text(f"  {printable(first_line(step.note, 160))}", style="red" if step.status == "failed" else "dim")
+        )
+    if step.files:
+        lines.append(Text(f"  files: {printable(', '.join(step.files))}", style="dim"))
+    return Group(*lines)
+
+
+def _artifact(artifact: Artifact) -> str:
+    size = f", {artifact.size_bytes:,} bytes" if artifact.size_bytes is not None else ""
+    return f"{artifact.name or artifact.id} ({artifact.media_type}{size})"
+
+
+def _spent(task: Task) -> str:
+    parts = [f"{task.status}"]
+    if task.created_at and task.completed_at:
+        parts.append(f"{(task.completed_at - task.created_at).total_seconds():.1f} s")
+    if task.usage.llm_calls:
+        tokens = task.usage.input_tokens + task.usage.output_tokens
+        parts.append(f"{task.usage.llm_calls} model calls, {tokens:,} tokens")
+    if task.usage.cost_usd:
+        parts.append(f"${task.usage.cost_usd:.4f}")
+    return f"Task {task.id}: " + ", ".join(parts)

@@ -1,0 +1,145 @@
+"""What this machine has for the federation, what it lacks and how to get it."""
+
+import asyncio
+import platform
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal, cast
+
+from pydantic import JsonValue
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from browser_service import chromium
+from browser_service.settings import Settings as BrowserSettings
+from code_agent_service import sandbox
+from code_agent_service.settings import Settings as CodeSettings
+from federation import probe
+from federation.running import find
+from federation.services import MODULES, PORT_SETTINGS, read, read_all
+from federation.up import describe_model
+from shared.db import database_url, open_engine
+from shared.errors import InvalidRequestError
+from shared.settings import FederationSettings
+
+State = Literal["ok", "degraded", "missing"]
+
+_CHROMIUM_TIMEOUT_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. "degraded": part of the work is not possible; "missing": it cannot start."""
+
+    name: str
+    state: State
+    text: str
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """Return the finding as JSON."""
+        return {**asdict(self)}
+
+
+def examine() -> list[Finding]:
+    """Look at everything and return what was found. Changes nothing."""
+    found = [Finding("python", "ok", f"{platform.python_version()} ({sys.executable})")]
+    try:
+        settings = read_all()
+    except InvalidRequestError as error:
+        return [*found, Finding("settings", "missing", str(error))]
+    found.append(Finding("settings", "ok", "all are right" + (", .env is read" if Path(".env").exists() else "")))
+    found += _examine_data(settings)
+    found.append(_examine_chromium(read(BrowserSettings)))
+    found.append(_examine_sandbox(read(CodeSettings)))
+    model = describe_model(settings)
+    found.append(Finding("model", "ok", model))
+    found += _examine_services(settings)
+    return found
+
+
+def _examine_data(settings: FederationSettings) -> Iterator[Finding]:
+    folder = settings.data_dir.resolve()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            free_gb = shutil.disk_usage(folder).free / 1e9
+        yield Finding("data", "ok" if free_gb > 1 else "degraded", f"{folder} can be written, {free_gb:.1f} GB free")
+    except OSError as error:
+        why = f"{folder} cannot be written ({error.strerror}). Make it writable, or set DATA_DIR."
+        yield Finding("data", "missing", why)
+        return
+    if settings.database_url is None:
+        yield Finding("database", "ok", f"SQLite {sqlite3.sqlite_version} in {folder}")
+        return
+    try:
+        engine = open_engine(database_url(settings, "orchestrator"), pool_size=1)
+        try:
+            with engine.connect() as connection:
+                said = str(connection.execute(text("SELECT version()")).scalar_one())
+            yield Finding("database", "ok", " ".join(said.split()[:2]))
+        finally:
+            engine.dispose()
+    except SQLAlchemyError as error:
+        first = str(error.__cause__ or error).strip().splitlines()[0]
+        yield Finding("database", "missing", f"DATABASE_URL cannot be used: {first}. Start PostgreSQL, or correct it.")
+
+
+def _examine_chromium(settings: BrowserSettings) -> Finding:
+    found = chromium.find(settings)
+    if found is None:
+        return Finding("chromium", "degraded", chromium.problem(settings))
+    if found.how == "cdp":
+        return Finding("chromium", "ok", f"the one at {found.path} (BROWSER_CDP_URL)")
+    try:
+        said = subprocess.run(  # noqa: S603 - the browser that the browser service would start
+            [found.path, "--version"], capture_output=True, text=True, timeout=_CHROMIUM_TIMEOUT_S, check=True
+        ).stdout.strip()
+    except (OSError, subprocess.SubprocessError) as error:
+        return Finding("chromium", "degraded", f"{found.path} does not start: {error}. {chromium.INSTALL}")
+    return Finding("chromium", "ok", f"{said or 'found'} ({found.path})")
+
+
+def _examine_sandbox(settings: CodeSettings) -> Finding:
+    problem = asyncio.run(sandbox.find_problem(settings))
+    if problem:
+        return Finding("sandbox", "degraded", problem)
+    return Finding("sandbox", "ok", "bubblewrap runs a program, and it is tight")
+
+
+def _examine_services(settings: FederationSettings) -> Iterator[Finding]:
+    """Yield how the services are where the federation runs, else whether their ports are free."""
+    running = find(settings.data_dir)
+    if running is not None:
+        yield Finding("running", "ok", f"at {running.get('url')} (process {running.get('pid')})")
+    else:
+        yield Finding("running", "ok", "no; start it with `federation up`")
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.federation_host, settings.federation_host)  # noqa: S104
+    for name in MODULES:
+        port = settings.port_of(name)
+        if running is None:
+            yield _examine_port(name, host, port, PORT_SETTINGS[name])
+            continue
+        status, facts = probe.ask(f"http://{host}:{port}/health")
+        problems = facts.get("problems")
+        if not status:
+            yield Finding(name, "degraded", f"does not answer on port {port}; see {settings.data_dir}/logs/{name}.log")
+        elif isinstance(problems, list):
+            yield Finding(name, "degraded", " ".join(map(str, cast("list[object]", problems))))
+        else:
+            yield Finding(name, "ok", f"answers on port {port}")
+
+
+def _examine_port(name: str, host: str, port: int, setting: str) -> Finding:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as caller:
+        caller.settimeout(1)
+        taken = caller.connect_ex((host, port)) == 0
+    if taken:
+        return Finding(name, "missing", f"port {port} is taken by another program; stop it, or set {setting}")
+    return Finding(name, "ok", f"port {port} is free")

@@ -1,0 +1,310 @@
+"""What the orchestrator's API answers, as typed values. Fields that a newer orchestrator adds are kept, not refused."""
+
+from datetime import datetime
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Discriminator, Field, JsonValue, Tag, TypeAdapter
+
+JsonObject: TypeAlias = dict[str, JsonValue]
+TaskStatus: TypeAlias = Literal["pending", "planning", "executing", "input_required", "completed", "failed", "canceled"]
+StepStatus: TypeAlias = Literal["pending", "running", "input_required", "completed", "failed", "skipped", "canceled"]
+
+TERMINAL: frozenset[TaskStatus] = frozenset({"completed", "failed", "canceled"})
+
+
+class Answered(BaseModel):
+    """Anything the orchestrator answers."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+
+class WrongField(Answered):
+    """One thing that is wrong in a request's body."""
+
+    pointer: str = ""
+    detail: str = ""
+
+
+class Problem(Answered):
+    """Why something failed (RFC 9457). `str(problem)` is a text for people."""
+
+    type: str = ""
+    title: str = ""
+    status: int | None = None
+    detail: str = ""
+    errors: list[WrongField] = Field(default_factory=list[WrongField])
+
+    def __str__(self) -> str:
+        wrong = [f"{error.pointer}: {error.detail}" for error in self.errors[:5]]
+        return "\n".join([self.detail or self.title or "No reason was given.", *wrong])
+
+
+class Usage(Answered):
+    """What was spent."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float = 0.0
+    llm_calls: int = 0
+    agent_calls: int = 0
+
+
+class Artifact(Answered):
+    """A file that a step produced; its bytes: `Client.artifact`. The name is text from the agent, never a path."""
+
+    id: str
+    name: str = ""
+    media_type: str = "application/octet-stream"
+    size_bytes: int | None = None
+
+
+class PlanStep(Answered):
+    """One message to one agent, as planned."""
+
+    id: str
+    step_number: int = 0
+    skill: str | None = None
+    agent: str | None = None
+    instruction: str = ""
+    depends_on: list[str] = Field(default_factory=list[str])
+
+
+class Plan(Answered):
+    """A graph of steps."""
+
+    id: str = ""
+    revision: int = 1
+    strategy: str = ""
+    steps: list[PlanStep] = Field(default_factory=list[PlanStep])
+
+
+class Step(PlanStep):
+    """How a planned step went."""
+
+    status: StepStatus = "pending"
+    agent_id: str | None = None
+    agent_name: str | None = None
+    why_chosen: str | None = None
+    artifacts: list[Artifact] = Field(default_factory=list[Artifact])
+    error: Problem | None = None
+    usage: Usage | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+
+
+class Output(Answered):
+    """What one step of a task contributed: its instruction and its output."""
+
+    step: str
+    output: str
+
+
+class Result(Answered):
+    """What came out of a task."""
+
+    summary: str = ""
+    outputs: list[Output] = Field(default_factory=list[Output])
+    artifacts: list[Artifact] = Field(default_factory=list[Artifact])
+
+
+class PendingInput(Answered):
+    """A question to a person; answer it with `Client.answer`. `kind` "plan" asks whether the plan may run."""
+
+    input_id: str = Field(validation_alias=AliasChoices("input_id", "id"))
+    step_id: str | None = None
+    kind: str = "input"
+    prompt: str = ""
+
+
+class Task(Answered):
+    """One goal given to the orchestrator."""
+
+    id: str
+    session_id: str | None = None
+    description: str = ""
+    status: TaskStatus
+    plan: Plan | None = None
+    steps: list[Step] = Field(default_factory=list[Step])
+    result: Result | None = None
+    error: Problem | None = None
+    pending_inputs: list[PendingInput] = Field(default_factory=list[PendingInput])
+    usage: Usage = Usage()
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the status is terminal: it never changes again."""
+        return self.status in TERMINAL
+
+    @property
+    def summary(self) -> str:
+        """The result in words; empty when there is none."""
+        return self.result.summary if self.result else ""
+
+
+class Skill(Answered):
+    """What an agent's card says it can do."""
+
+    id: str
+    name: str = ""
+    description: str = ""
+    tags: list[str] = Field(default_factory=list[str])
+    examples: list[str] = Field(default_factory=list[str])
+
+
+class Health(Answered):
+    """An agent's health when it was last asked."""
+
+    state: str = "unknown"
+    checked_at: datetime | None = None
+    latency_ms: float | None = None
+    error: JsonValue = None
+
+
+class Agent(Answered):
+    """A registered A2A server. What its card says is text from elsewhere."""
+
+    id: str
+    name: str
+    description: str = ""
+    endpoint: str = ""
+    agent_type: str = ""
+    skills: list[Skill] = Field(default_factory=list[Skill])
+    status: str = ""
+    health: Health = Health()
+
+
+class _Event(Answered):
+    """`seq` numbers the task's log 1, 2, 3, …; 0 is news that the log does not keep, such as pieces of a text."""
+
+    seq: int = 0
+    task_id: str = ""
+    at: datetime | None = None
+
+
+class TaskStatusChanged(_Event):
+    """The task has another status; a terminal one is the task's last event."""
+
+    type: Literal["task.status"] = "task.status"
+    status: TaskStatus
+    error: Problem | None = None
+
+
+class PlanMade(_Event):
+    """The task has a plan, or another revision of it."""
+
+    type: Literal["plan.created", "plan.revised"]
+    plan: Plan
+    reason: str | None = None
+
+
+class StepStatusChanged(_Event):
+    """A step has another status."""
+
+    type: Literal["step.status"] = "step.status"
+    step_id: str
+    status: StepStatus
+    agent_name: str | None = None
+    why_chosen: str | None = None
+    error: Problem | None = None
+
+
+class StepProgress(_Event):
+    """What a step is doing now, in a sentence."""
+
+    type: Literal["step.progress"] = "step.progress"
+    step_id: str
+    text: str
+
+
+class StepOutput(_Event):
+    """A piece of a step's output, or (`append` false) all of it."""
+
+    type: Literal["step.output"] = "step.output"
+    step_id: str
+    text: str
+    append: bool = False
+
+
+class StepArtifact(_Event):
+    """A step produced a file."""
+
+    type: Literal["step.artifact"] = "step.artifact"
+    step_id: str
+    artifact: Artifact
+
+
+class InputRequired(_Event):
+    """The task waits for a person."""
+
+    type: Literal["input.required"] = "input.required"
+    input_id: str
+    step_id: str | None = None
+    prompt: str = ""
+
+
+class InputAnswered(_Event):
+    """A question has its answer."""
+
+    type: Literal["input.answered"] = "input.answered"
+    input_id: str
+
+
+class ResultDelta(_Event):
+    """The next piece of the summary."""
+
+    type: Literal["result.delta"] = "result.delta"
+    text: str
+
+
+class TaskResult(_Event):
+    """The task's result is there."""
+
+    type: Literal["task.result"] = "task.result"
+    result: Result
+
+
+class OtherEvent(_Event):
+    """An event this client has no form for; its fields are kept."""
+
+    type: str
+
+
+_KNOWN = {
+    "task.status": "status",
+    "plan.created": "plan",
+    "plan.revised": "plan",
+    "step.status": "step_status",
+    "step.progress": "progress",
+    "step.output": "output",
+    "step.artifact": "artifact",
+    "input.required": "required",
+    "input.answered": "answered",
+    "result.delta": "delta",
+    "task.result": "result",
+}
+
+
+def _tag(value: object) -> str:
+    kind = value.get("type") if isinstance(value, dict) else getattr(value, "type", None)  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+    return _KNOWN.get(kind, "other") if isinstance(kind, str) else "other"
+
+
+Event: TypeAlias = Annotated[
+    Annotated[TaskStatusChanged, Tag("status")]
+    | Annotated[PlanMade, Tag("plan")]
+    | Annotated[StepStatusChanged, Tag("step_status")]
+    | Annotated[StepProgress, Tag("progress")]
+    | Annotated[StepOutput, Tag("output")]
+    | Annotated[StepArtifact, Tag("artifact")]
+    | Annotated[InputRequired, Tag("required")]
+    | Annotated[InputAnswered, Tag("answered")]
+    | Annotated[ResultDelta, Tag("delta")]
+    | Annotated[TaskResult, Tag("result")]
+    | Annotated[OtherEvent, Tag("other")],
+    Discriminator(_tag),
+]
+
+EVENT: TypeAdapter[Event] = TypeAdapter(Event)

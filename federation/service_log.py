@@ -1,0 +1,59 @@
+"""A service's log: everything goes to the file, what matters to the terminal too."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+_LONGEST_FILE_BYTES = 20_000_000
+_LONGEST_LINE_BYTES = 100_000
+_SHOWN_CHARS = 300
+_ALARMING = frozenset({"warning", "error", "critical"})
+
+
+class ServiceLog:
+    """Takes a service's output as it comes. One file, and one older beside it, of at most 20 MB each."""
+
+    def __init__(self, path: Path, name: str, say: Callable[[str], None], *, verbose: bool) -> None:
+        self.path = path
+        self.last_line = ""
+        self._name = name
+        self._say = say
+        self._verbose = verbose
+        self._rest = b""
+        self._file = path.open("ab", buffering=0)
+
+    def write(self, chunk: bytes) -> None:
+        """Keep `chunk`, and show the lines it completes where they matter."""
+        if self._file.tell() > _LONGEST_FILE_BYTES:
+            self._file.close()
+            self.path.replace(self.path.with_suffix(".log.1"))
+            self._file = self.path.open("ab", buffering=0)
+        self._file.write(chunk)
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        self._rest = self._rest[-_LONGEST_LINE_BYTES:]
+        for line in lines:
+            if text := line.decode(errors="replace").strip():
+                self._show(text)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _show(self, line: str) -> None:
+        level, text = _parse(line)
+        self.last_line = text
+        if self._verbose or level in _ALARMING:
+            self._say(f"{self._name}: {level + ': ' if level else ''}{text[:_SHOWN_CHARS]}")
+
+
+def _parse(line: str) -> tuple[str, str]:
+    """Return the level and the message of a log line; of anything else, the line itself."""
+    try:
+        facts: object = json.loads(line) if line.startswith("{") else None
+    except ValueError:
+        facts = None
+    if not isinstance(facts, dict):
+        return "", line
+    fields: dict[str, object] = {**facts}
+    extra = fields.get("error") or fields.get("detail") or ""
+    return str(fields.get("level", "")), f"{fields.get('message', line)}{f' ({extra})' if extra else ''}"

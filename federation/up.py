@@ -1,0 +1,100 @@
+"""Starts the federation: reads every service's settings, then hands over to the process runner."""
+
+import asyncio
+import http.client
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from federation import probe
+from federation.launch import Launch, Service
+from federation.running import find
+from federation.services import MODULES, PORT_SETTINGS, read_all
+from shared.errors import FederationError, TimedOutError, UnavailableError
+from shared.llm import open_model
+from shared.settings import FederationSettings
+
+START_TIMEOUT_S = 180.0
+
+
+def run_in_foreground(*, verbose: bool) -> None:
+    """Become the process runner: this process goes on as a much smaller program. Never returns."""
+    settings = read_all()
+    launch = _launch(settings, banner=_banner(settings), verbose=verbose)
+    os.execv(sys.executable, [*_RUNNER, launch.to_json()])  # noqa: S606 - our own interpreter
+
+
+@contextmanager
+def running() -> Generator[None]:
+    """Have the federation ready for the block: the one that runs, else one of its own, of which nothing stays.
+
+    Raises: UnavailableError, TimedOutError when it does not get ready.
+    """
+    settings = read_all()
+    launch = _launch(settings, attached=True)
+    ready = launch.address("orchestrator") + "/ready"
+    process: subprocess.Popen[bytes] | None = None
+    if probe.ask(ready)[0] == 0 and find(settings.data_dir) is None:
+        process = subprocess.Popen(  # noqa: S603 - our own module, no shell
+            [*_RUNNER, launch.to_json()], stdin=subprocess.PIPE, stdout=sys.stderr.fileno(), start_new_session=True
+        )
+    try:
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while probe.ask(ready)[0] != http.client.OK:
+            if process is not None and process.poll() is not None:
+                raise UnavailableError("The federation could not be started; the lines above say why.")
+            if time.monotonic() > deadline:
+                raise TimedOutError(
+                    f"The federation is not ready after {START_TIMEOUT_S:g} s; see {settings.data_dir}/logs."
+                )
+            time.sleep(0.1)  # readiness is asked for; nothing announces it to another process
+        yield
+    finally:
+        if process is not None and process.stdin is not None:
+            process.stdin.close()
+            process.wait()
+
+
+def describe_model(settings: FederationSettings) -> str:
+    """Say in a line which model is used."""
+    try:
+        return asyncio.run(_model_line(settings))
+    except FederationError as error:
+        return f"Model: none can be used: {error}"
+
+
+_RUNNER = (sys.executable, "-m", "federation.runner")
+
+
+def _launch(
+    settings: FederationSettings, *, banner: tuple[str, ...] = (), attached: bool = False, verbose: bool = False
+) -> Launch:
+    return Launch(
+        services=tuple(Service(name, MODULES[name], settings.port_of(name), PORT_SETTINGS[name]) for name in MODULES),
+        host=settings.federation_host,
+        url=settings.url_of("orchestrator"),
+        data_dir=str(settings.data_dir),
+        banner=banner,
+        attached=attached,
+        verbose=verbose,
+        grace_s=settings.shutdown_timeout_s + 5.0,
+    )
+
+
+def _banner(settings: FederationSettings) -> tuple[str, ...]:
+    return (
+        describe_model(settings),
+        f"Logs: {settings.data_dir}/logs. API: {settings.url_of('orchestrator')}/docs. Ctrl-C stops everything.",
+        'Try, in another terminal:  make run TASK="Find in the documents how a killed orchestrator finishes its tasks"',
+    )
+
+
+async def _model_line(settings: FederationSettings) -> str:
+    async with open_model(settings) as model:
+        if model is None:
+            return "No model: rules and extraction; set OPENAI_API_KEY, GROQ_API_KEY or LLM_BASE_URL."
+        where = settings.llm_base_url or model.provider
+        return f"Model: {model.name or 'the one that is served'} ({where})."

@@ -1,0 +1,185 @@
+"""Plain words become actions, by rules alone."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from browser_service.actions import Action, Click, Fill, Get, Open, Press, Screenshot, Scroll, Verify, WaitFor
+from browser_service.checks import Check
+from browser_service.instructions import MAX_CHARS, parse
+from browser_service.reading import What
+from shared.errors import InvalidRequestError
+
+URL = "http://127.0.0.1:9900/x"
+DEFAULT = [Get(what="title"), Get(what="heading"), Get(what="text")]
+
+
+def gets(*whats: What) -> list[Action]:
+    return [Get(what=what) for what in whats]
+
+
+def actions(text: str, skill: str | None = None) -> list[Action]:
+    read = parse(text, skill)
+    assert read.unread == ()
+    return list(read.actions)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"open {URL} and get the title", [Get(what="title")]),
+        (f"Go to {URL} and read its heading.", [Get(what="heading")]),
+        (f"What is the main heading of {URL}?", [Get(what="heading")]),
+        (f"Open the page {URL} and tell me its main heading", [Get(what="heading")]),
+        (f"Get the title, main heading and all links of {URL}", gets("title", "heading", "links")),
+        (f"Extract the table on the page {URL}", [Get(what="tables")]),
+        (f"{URL}: get the meta description, images and prices", gets("description", "images", "prices")),
+        (f"list the list items of {URL}", [Get(what="list_items")]),
+        (f"extract all headings and the text from {URL}", [Get(what="headings"), Get(what="text")]),
+        (f"Browse {URL} and tell me what it says", DEFAULT),
+        (URL, DEFAULT),
+        (f"take a screenshot of {URL}", [Screenshot()]),
+        (f"Open {URL} then take a screenshot of the full page", [Screenshot(full_page=True)]),
+        (f"scroll to the bottom of {URL} and get the links", [Scroll(to="bottom"), Get(what="links")]),
+        (
+            f"Open {URL}, click 'Sign in', type 'bob' into 'User' and press Enter, wait for 'Hello' then get the text",
+            [
+                Click(name="Sign in"),
+                Fill(name="User", text="bob"),
+                Press(key="Enter"),
+                WaitFor(text="Hello"),
+                Get(what="text"),
+            ],
+        ),
+        (
+            f"1. Open {URL}\n2. Fill in 'Name' with 'Don't'\n3. Select 'Red' from 'Colour'\n4. Click the 'Go' button",
+            [Fill(name="Name", text="Don't"), Fill(name="Colour", text="Red"), Click(name="Go"), *DEFAULT],
+        ),
+        (f"click Save and Continue on {URL} then get the title", [Click(name="Save and Continue"), Get(what="title")]),
+        (
+            f"search for 'cats' on {URL} and get the links",
+            [Fill(name="Search", text="cats"), Press(key="Enter"), Get(what="links")],
+        ),
+    ],
+)
+def test_plain_words_become_actions_after_the_page_is_opened(text: str, expected: list[Action]) -> None:
+    assert actions(text) == [Open(url=URL), *expected]
+
+
+@pytest.mark.parametrize(
+    ("claim", "check"),
+    [
+        ("shows 'Welcome'", Check(subject="text", relation="contains", value="Welcome")),
+        ("does not show 'Error'", Check(subject="text", relation="contains", value="Error", expected=False)),
+        ("says Hello World", Check(subject="text", relation="contains", value="Hello World")),
+        ("has a link 'Docs'", Check(subject="link", relation="contains", value="Docs")),
+        ("has a link to 'http://a.test/b'", Check(subject="link", relation="contains", value="http://a.test/b")),
+        ("has no table", Check(subject="table", expected=False)),
+        ("has a title", Check(subject="title")),
+        ("has the title 'Home'", Check(subject="title", relation="contains", value="Home")),
+        ("and that the title is 'Home'", Check(subject="title", relation="is", value="Home")),
+        (": main heading is Example Domain", Check(subject="main_heading", relation="is", value="Example Domain")),
+        ("and the heading contains 'x'", Check(subject="main_heading", relation="contains", value="x")),
+        ("and that the login button exists", Check(subject="button", relation="contains", value="login")),
+        ("and that 'Done' appears", Check(subject="text", relation="contains", value="Done")),
+        ("loads", Check(subject="loads")),
+        ("does not load", Check(subject="loads", expected=False)),
+        ("returns status 404", Check(subject="status", relation="is", value="404")),
+        ("redirects to http://a.test/b", Check(subject="url", relation="contains", value="http://a.test/b")),
+    ],
+)
+def test_claims_become_checks(claim: str, check: Check) -> None:
+    assert actions(f"Verify that {URL} {claim}") == [Open(url=URL), Verify(check=check)]
+
+
+def test_a_list_of_texts_repeats_the_claim() -> None:
+    checks = [action.check for action in actions(f"verify that {URL} shows 'A', 'B' and 'C'") if action.do == "verify"]
+    assert [(check.subject, check.value) for check in checks] == [("text", "A"), ("text", "B"), ("text", "C")]
+
+
+def test_actions_and_claims_may_follow_each_other() -> None:
+    text = f"open {URL} and verify that the heading is 'X', click 'Go' and check that 'Done' is shown"
+    assert [action.do for action in actions(text)] == ["open", "verify", "click", "verify"]
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("open localhost:9000/x and get the title", "http://localhost:9000/x"),
+        ("get the title of 127.0.0.1:5000", "http://127.0.0.1:5000"),
+        ("example.com", "https://example.com"),
+        ("read example.com/data.csv?x=1.", "https://example.com/data.csv?x=1"),
+        ("Look at https://example.com/a_(b), please", "https://example.com/a_(b)"),
+        ('open "https://example.com/"', "https://example.com/"),
+        ("open (see http://web:8080/y)", "http://web:8080/y"),
+        ("get the title of http://[::1]:9000/z", "http://[::1]:9000/z"),
+    ],
+)
+def test_an_address_is_found_anywhere(text: str, url: str) -> None:
+    assert parse(text).actions[0] == Open(url=url)
+
+
+@pytest.mark.parametrize(
+    "text", ["hello", "", "read data.csv", "click 'Sign in'", "e.g. the title", "mail bob@example.com"]
+)
+def test_a_request_without_an_address_says_so(text: str) -> None:
+    with pytest.raises(InvalidRequestError, match="names no address"):
+        parse(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["file:///etc/passwd", "open javascript:alert(1)", "ftp://a.test/", "chrome://crash", "view-source:http://a.b"],
+)
+def test_an_address_that_is_not_http_is_refused(text: str) -> None:
+    with pytest.raises(InvalidRequestError, match="Only http and https"):
+        parse(text)
+
+
+def test_the_address_may_come_as_data() -> None:
+    assert parse("get the title", url=URL).actions == (Open(url=URL), Get(what="title"))
+    with pytest.raises(InvalidRequestError):
+        parse("get the title", url="file:///etc/passwd")
+
+
+def test_two_addresses_are_both_asked() -> None:
+    read = actions("get the title of http://a.test and http://b.test")
+    assert read == [Open(url="http://a.test"), Get(what="title"), Open(url="http://b.test"), Get(what="title")]
+
+
+def test_a_skill_says_what_is_asked_when_the_words_do_not() -> None:
+    assert actions(URL, "screenshot") == [Open(url=URL), Screenshot()]
+    assert actions(URL, "verify-page") == [Open(url=URL), Verify(check=Check(subject="loads"))]
+
+
+def test_what_is_not_understood_is_told() -> None:
+    assert parse(f"open {URL} and juggle three balls").unread == ("juggle three balls",)
+
+
+def test_too_much_is_refused() -> None:
+    with pytest.raises(InvalidRequestError, match=f"{MAX_CHARS:,}"):
+        parse(f"open {URL} " + "x" * MAX_CHARS)
+    with pytest.raises(InvalidRequestError, match="at most 30"):
+        parse(f"open {URL}" + " and get the title" * 31)
+
+
+@given(st.text(max_size=200), st.sampled_from([None, "browse", "screenshot", "verify-page"]))
+def test_any_text_is_read_or_refused_with_a_sentence(text: str, skill: str | None) -> None:
+    try:
+        read = parse(text, skill, URL)
+    except InvalidRequestError:
+        return
+    opened = [action.url for action in read.actions if isinstance(action, Open)]
+    assert isinstance(read.actions[0], Open)
+    assert all(url.startswith(("http://", "https://")) for url in opened)
+
+
+_CLAUSES = ["get the title", "click 'A, then B'", "type 'x and y' into 'Name'", "press Enter", "scroll down"]
+
+
+@given(st.lists(st.sampled_from(_CLAUSES), min_size=1), st.sampled_from([" and ", ", ", " then ", ". ", "; ", "\n"]))
+def test_clauses_are_read_the_same_however_they_are_joined(clauses: list[str], joint: str) -> None:
+    read = parse(joint.join([f"open {URL}", *clauses[:20]]))
+    alone = [parse(clause, url=URL).actions[1] for clause in clauses[:20]]
+    assert read.unread == ()
+    assert list(read.actions[1 : 1 + len(alone)]) == alone

@@ -1,0 +1,317 @@
+"""The command line, as processes, against an orchestrator that follows a script."""
+
+import asyncio
+import json
+import os
+import pty
+import signal
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.federation.fake_orchestrator import BEGIN, END, FAILURE, RESULT, TASK_ID, FakeOrchestrator
+from tests.federation.processes import ROOT, free_ports
+from tests.support.serving import serve
+
+_PROGRAM = (sys.executable, "-c", "from federation.cli import main; main()")
+_PATIENCE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended and what it printed."""
+
+    code: int | None
+    out: str
+    err: str
+
+
+@asynccontextmanager
+async def begun(
+    *arguments: str, folder: Path = ROOT, env: dict[str, str] | None = None
+) -> AsyncGenerator[asyncio.subprocess.Process]:
+    process = await asyncio.create_subprocess_exec(
+        *_PROGRAM,
+        *arguments,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def ended(process: asyncio.subprocess.Process) -> Ended:
+    async with asyncio.timeout(_PATIENCE_S):
+        out, err = await process.communicate()
+    return Ended(process.returncode, out.decode(), err.decode())
+
+
+async def federation(*arguments: str, folder: Path = ROOT, env: dict[str, str] | None = None) -> Ended:
+    async with begun(*arguments, folder=folder, env=env) as process:
+        return await ended(process)
+
+
+async def test_a_task_runs_with_progress_beside_its_result() -> None:
+    async with serve(FakeOrchestrator().app()) as url:
+        run = await federation("--url", url, "run", "open the page")
+    assert run.code == 0
+    assert run.out == "The heading is *Welcome*.\n"
+    for line in ("plan by rules: 2 steps", "step 1 Browser: open the page", "step 1 opening the page", "chart.svg"):
+        assert line in run.err
+
+
+async def test_a_failed_task_ends_with_1_and_keeps_what_went_well() -> None:
+    async with serve(FakeOrchestrator(script=[*BEGIN, *FAILURE]).app()) as url:
+        run = await federation("--url", url, "run", "open the page")
+    assert run.code == 1
+    assert "The task failed. The page does not load." in run.err
+    assert "Welcome" in run.out
+
+
+async def test_json_is_the_task_and_nothing_else() -> None:
+    async with serve(FakeOrchestrator().app()) as url:
+        run = await federation("--url", url, "run", "--json", "open the page")
+    assert run.code == 0
+    assert json.loads(run.out)["result"]["summary"] == RESULT["summary"]
+    assert run.err == ""
+
+
+async def test_ctrl_c_cancels_the_task_and_ends_with_130() -> None:
+    fake = FakeOrchestrator(hold=len(BEGIN))
+    async with serve(fake.app()) as url, begun("--url", url, "run", "open the page") as process:
+        assert process.stderr
+        async with asyncio.timeout(_PATIENCE_S):
+            while b"opening the page" not in await process.stderr.readline():
+                pass
+        process.send_signal(signal.SIGINT)
+        run = await ended(process)
+    assert run.code == 130
+    assert fake.canceled
+
+
+async def test_a_task_that_takes_too_long_is_canceled() -> None:
+    fake = FakeOrchestrator(hold=len(BEGIN))
+    async with serve(fake.app()) as url:
+        run = await federation("--url", url, "run", "--timeout", "0.5", "open the page")
+    assert run.code == 1
+    assert "not over after 0.5 s" in run.err
+    assert fake.canceled
+
+
+async def test_a_question_without_a_terminal_ends_with_3_and_says_how_to_answer() -> None:
+    script = [*BEGIN, {"type": "input.required", "input_id": "i1", "prompt": "Which page?"}, *END]
+    fake = FakeOrchestrator(script=script)
+    async with serve(fake.app()) as url:
+        run = await federation("--url", url, "run", "open the page")
+        assert run.code == 3
+        assert "Which page?" in run.err
+        assert f'federation tasks answer {TASK_ID} i1 --text "..."' in run.err
+        answer = await federation("--url", url, "tasks", "answer", TASK_ID, "i1", "--text", "the first")
+    assert answer.code == 0
+    assert fake.answers == [{"input_id": "i1", "text": "the first"}]
+
+
+async def test_at_a_terminal_the_plan_is_shown_and_approved() -> None:
+    script = [*BEGIN, {"type": "input.required", "input_id": "i1", "prompt": "Approve the plan?"}, *END]
+    fake = FakeOrchestrator(script=script)
+    async with serve(fake.app()) as url:
+        code, shown = await at_a_terminal(
+            "--url", url, "run", "--approve-plan", "open", answer_to="[y/n]", answer="y\n"
+        )
+    assert code == 0
+    assert fake.submitted == [{"description": "open", "approve_plan": True}]
+    assert fake.answers == [{"input_id": "i1", "approve": True}]
+    assert "sum it up" in shown
+    assert "The heading is" in shown
+
+
+async def at_a_terminal(*arguments: str, answer_to: str, answer: str) -> tuple[int | None, str]:
+    """Run the command at a terminal of its own; once `answer_to` is shown, type `answer`."""
+    ours, theirs = pty.openpty()
+    process = await asyncio.create_subprocess_exec(
+        *_PROGRAM,
+        *arguments,
+        cwd=ROOT,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "120"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    os.set_blocking(ours, False)
+    shown = b""
+    changed = asyncio.Event()
+    answered = False
+
+    def read() -> None:
+        nonlocal shown, answered
+        try:
+            shown += os.read(ours, 65_536)
+        except OSError:  # the other end is closed
+            asyncio.get_running_loop().remove_reader(ours)
+        if not answered and answer_to.encode() in shown:
+            answered = True
+            os.write(ours, answer.encode())
+        changed.set()
+
+    asyncio.get_running_loop().add_reader(ours, read)
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            code = await process.wait()
+    finally:
+        asyncio.get_running_loop().remove_reader(ours)
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        read_rest = b""
+        try:
+            read_rest = os.read(ours, 1_000_000)
+        except OSError:
+            pass
+        os.close(ours)
+    return code, (shown + read_rest).decode(errors="replace")
+
+
+async def test_files_that_the_task_names_go_along_and_are_said(tmp_path: Path) -> None:
+    (tmp_path / "cities.csv").write_text("city,price\n", encoding="utf-8")
+    (tmp_path / "profile").write_text("no file name that one would mean", encoding="utf-8")
+    (tmp_path / "more.txt").write_text("more", encoding="utf-8")
+    fake = FakeOrchestrator()
+    async with serve(fake.app()) as url:
+        task = "profile 'cities.csv', then compare it with nothing.csv."
+        run = await federation("--url", url, "run", task, "--file", "more.txt", folder=tmp_path)
+    assert run.code == 0
+    assert "Sending along: cities.csv" in run.err
+    assert [file["name"] for file in fake.submitted[0]["files"]] == ["more.txt", "cities.csv"]
+
+
+async def test_a_file_that_is_not_there_is_said_before_anything_is_sent(tmp_path: Path) -> None:
+    fake = FakeOrchestrator()
+    async with serve(fake.app()) as url:
+        run = await federation("--url", url, "run", "profile it", "--file", str(tmp_path / "no.csv"))
+    assert run.code == 1
+    assert "no.csv is not a file" in run.err
+    assert not fake.submitted
+
+
+async def test_the_tasks_files_are_saved_under_plain_names(tmp_path: Path) -> None:
+    async with serve(FakeOrchestrator().app()) as url:
+        for _ in range(2):
+            assert (await federation("--url", url, "run", "open", "--save", str(tmp_path / "out"))).code == 0
+    assert sorted(path.name for path in tmp_path.rglob("*.svg")) == ["chart-2.svg", "chart.svg"]
+    assert (tmp_path / "out" / "chart.svg").read_bytes() == b"<svg/>"
+
+
+async def test_what_agents_write_cannot_steer_the_terminal() -> None:
+    script = [*BEGIN, {"type": "step.progress", "step_id": "a", "text": "\x1b[2Jgone\x07"}, *END]
+    async with serve(FakeOrchestrator(script=script).app()) as url:
+        run = await federation("--url", url, "run", "open the page")
+    assert "[2Jgone" in run.err
+    assert "\x1b" not in run.err
+
+
+async def test_tasks_can_be_listed_shown_and_canceled() -> None:
+    fake = FakeOrchestrator(script=BEGIN)
+    async with serve(fake.app()) as url:
+        listed = await federation("--url", url, "tasks", "list", "--limit", "3")
+        shown = await federation("--url", url, "tasks", "show", TASK_ID)
+        canceled = await federation("--url", url, "tasks", "cancel", TASK_ID)
+        unknown = await federation("--url", url, "tasks", "show", "none")
+    assert [line.split()[0] for line in listed.out.splitlines()[1:]] == ["task-0", "task-1", "task-2"]
+    assert "status: executing" in shown.out
+    assert "open the page" in shown.out
+    assert canceled.out == "status: canceled\n"
+    assert fake.canceled
+    assert unknown.code == 1
+    assert unknown.err == "There is no /api/tasks/none.\n"
+
+
+async def test_agents_can_be_listed_shown_added_and_removed() -> None:
+    fake = FakeOrchestrator()
+    async with serve(fake.app()) as url:
+        listed = await federation("--url", url, "agents", "list")
+        shown = await federation("--url", url, "agents", "show", "browser")
+        removed = await federation("--url", url, "agents", "remove", "Browser")
+        gone = await federation("--url", url, "agents", "show", "Browser")
+        added = await federation("--url", url, "agents", "add", "http://127.0.0.1:9900")
+        refused = await federation("--url", url, "agents", "add", "http://nowhere.example")
+    assert "Browser  active  browse" in listed.out
+    assert "Opens pages." in shown.out
+    assert removed.out == "removed: Browser\n"
+    assert gone.code == 1
+    assert "There is no agent 'Browser'. Registered: none." in gone.err
+    assert "registered: Browser" in added.out
+    assert refused.code == 1
+    assert refused.err == "http://nowhere.example does not answer.\n"
+
+
+async def test_without_an_orchestrator_it_says_how_to_start_one() -> None:
+    run = await federation("run", "anything", env={"ORCHESTRATOR_PORT": str(free_ports(1)[0])})
+    assert run.code == 1
+    assert "federation up" in run.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("run", " "), "the task is empty"),
+        (("run",), "Missing argument"),
+        (("--url", "ftp://x", "tasks", "list"), "is no address"),
+        (("tasks", "answer", "1", "2"), "Give one of"),
+    ],
+)
+async def test_wrong_use_ends_with_2(arguments: tuple[str, ...], said: str) -> None:
+    run = await federation(*arguments)
+    assert run.code == 2
+    assert said in run.err
+
+
+async def test_a_wrong_setting_is_named_with_its_value() -> None:
+    for command in (("up",), ("run", "anything"), ("doctor",)):
+        run = await federation(*command, env={"ORCHESTRATOR_PORT": "99999"})
+        assert run.code == 1
+        assert "ORCHESTRATOR_PORT (it is '99999')" in run.out + run.err
+
+
+async def test_the_doctor_says_what_is_there_and_what_is_missing(tmp_path: Path) -> None:
+    ports = free_ports(5)
+    names = ("ORCHESTRATOR_PORT", "RESEARCH_AGENT_PORT", "API_AGENT_PORT", "BROWSER_PORT", "CODE_AGENT_PORT")
+    env = {**{name: str(port) for name, port in zip(names, ports, strict=True)}, "DATA_DIR": str(tmp_path / "data")}
+    async with serve(FakeOrchestrator().app(), port=ports[3]):
+        env["BROWSER_EXECUTABLE"] = str(tmp_path / "no-browser")
+        run = await federation("doctor", "--json", env=env)
+    findings = {finding["name"]: finding for finding in json.loads(run.out)}
+    assert findings["python"]["state"] == "ok"
+    assert findings["data"]["state"] == "ok"
+    assert "SQLite" in findings["database"]["text"]
+    assert findings["chromium"]["state"] == "degraded"
+    assert "BROWSER_EXECUTABLE" in findings["chromium"]["text"]
+    assert findings["browser"]["state"] == "missing"
+    assert "set BROWSER_PORT" in findings["browser"]["text"]
+    assert findings["code"]["text"] == f"port {ports[4]} is free"
+    assert "GROQ_API_KEY" in findings["model"]["text"]
+    assert run.code == 1
+
+
+async def test_the_doctor_finds_a_data_dir_that_cannot_be_written_and_a_database_that_is_away(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file", encoding="utf-8")
+    run = await federation("doctor", "--json", env={"DATA_DIR": str(tmp_path / "data")})
+    assert "set DATA_DIR" in {finding["name"]: finding for finding in json.loads(run.out)}["data"]["text"]
+    away = f"postgresql://someone:secret-word@127.0.0.1:{free_ports(1)[0]}/x"
+    run = await federation("doctor", "--json", env={"DATA_DIR": str(tmp_path / "ok"), "DATABASE_URL": away})
+    database = {finding["name"]: finding for finding in json.loads(run.out)}["database"]
+    assert database["state"] == "missing"
+    assert "DATABASE_URL" in database["text"]
+    assert "secret-word" not in run.out

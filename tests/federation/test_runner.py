@@ -1,0 +1,176 @@
+"""The process runner, with real processes and services that are small."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from federation.launch import Launch, Service
+from tests.federation.processes import ROOT, Printing, free_ports, lives, poll, python, started
+
+_NAMES = ("orchestrator", "research", "api", "browser", "code")
+_SERVE = "from tests.federation.small_service import serve\nserve({port})\n"
+
+
+class Federation:
+    """Five small services in a folder, and the runner for them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.data_dir = folder / "data"
+        self._programs = folder
+        self.ports: dict[str, int] = dict(zip(_NAMES, free_ports(len(_NAMES)), strict=True))
+        for name in _NAMES:
+            self.program(name, _SERVE)
+
+    def program(self, name: str, text: str) -> None:
+        """Make `text` the service's program."""
+        (self._programs / f"small_{name}.py").write_text(text.format(port=self.ports[name]), encoding="utf-8")
+
+    @contextmanager
+    def running(
+        self, *, stdin: int = subprocess.DEVNULL, grace_s: float = 5.0, verbose: bool = False
+    ) -> Generator[Printing]:
+        """Run the runner."""
+        launch = Launch(
+            services=tuple(
+                Service(name, f"small_{name}", port, f"{name.upper()}_PORT") for name, port in self.ports.items()
+            ),
+            host="127.0.0.1",
+            url=f"http://127.0.0.1:{self.ports['orchestrator']}",
+            data_dir=str(self.data_dir),
+            banner=("Model: none.",),
+            attached=stdin == subprocess.PIPE,
+            grace_s=grace_s,
+            verbose=verbose,
+        )
+        env = {"PYTHONPATH": os.pathsep.join([str(self._programs), str(ROOT)])}
+        with started(python("-m", "federation.runner", launch.to_json()), env=env, stdin=stdin) as runner:
+            yield runner
+
+    def pids(self) -> dict[str, int]:
+        """Return the processes of the services, as recorded."""
+        return json.loads((self.data_dir / "federation.json").read_text(encoding="utf-8"))["services"]
+
+
+@pytest.fixture
+def federation(tmp_path: Path) -> Federation:
+    return Federation(tmp_path)
+
+
+def test_it_says_when_it_is_ready_and_stops_everything_on_ctrl_c(federation: Federation) -> None:
+    with federation.running() as runner:
+        assert "orchestrator" in runner.expect("Starting 5 services")
+        runner.expect(f"http://127.0.0.1:{federation.ports['orchestrator']}")
+        runner.expect("Degraded: browser: Chromium is missing.")
+        runner.expect("Model: none.")
+        pids = federation.pids()
+        assert all(lives(pid) for pid in pids.values())
+        runner.process.send_signal(signal.SIGINT)
+        assert runner.end() == 0
+        assert not [pid for pid in pids.values() if lives(pid)]
+        assert (federation.data_dir / "federation.json").read_text(encoding="utf-8") == ""
+
+
+def test_a_service_that_dies_is_started_again_and_said(federation: Federation) -> None:
+    with federation.running() as runner:
+        runner.expect("Model: none.")
+        killed = federation.pids()["api"]
+        os.kill(killed, signal.SIGKILL)
+        assert "killed by SIGKILL" in runner.expect("api stopped")
+        poll(lambda: federation.pids()["api"] not in {killed, None})
+
+
+def test_a_taken_port_is_one_line_with_the_port_and_its_setting(federation: Federation) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", federation.ports["browser"]))
+        other.listen()
+        with federation.running() as runner:
+            assert runner.end() == 1
+    assert len(runner.lines) == 1
+    assert f"Port {federation.ports['browser']} (browser) is taken" in runner.text
+    assert "BROWSER_PORT" in runner.text
+
+
+def test_one_port_for_two_services_is_said_before_anything_starts(federation: Federation) -> None:
+    federation.ports["code"] = federation.ports["api"]
+    with federation.running() as runner:
+        assert runner.end() == 1
+    assert "API_PORT and CODE_PORT are both" in runner.text
+
+
+def test_a_second_start_on_the_same_data_says_where_the_first_runs(federation: Federation) -> None:
+    with federation.running() as first:
+        first.expect("Model: none.")
+        with federation.running() as second:
+            assert second.end() == 1
+        assert f"already running at http://127.0.0.1:{federation.ports['orchestrator']}" in second.text
+
+
+def test_killing_the_runner_leaves_no_process_and_the_next_start_works(federation: Federation) -> None:
+    with federation.running() as runner:
+        runner.expect("Model: none.")
+        pids = federation.pids()
+        runner.process.kill()
+    with federation.running() as again:
+        again.expect("Model: none.")
+        assert not [pid for pid in pids.values() if lives(pid)]
+
+
+def test_a_service_that_ignores_the_stop_is_killed_with_its_children(federation: Federation) -> None:
+    federation.program("code", _SERVE.replace("{port}", "{port}, stubborn=True"))
+    with federation.running(grace_s=0.5, verbose=True) as runner:
+        child = int(runner.expect("code: child").split()[-1])
+        runner.expect("Model: none.")
+        stubborn = federation.pids()["code"]
+        runner.process.send_signal(signal.SIGINT)
+        assert runner.end() == 0
+        poll(lambda: not lives(stubborn) and not lives(child))
+
+
+def test_a_stubborn_service_does_not_outlive_a_killed_runner(federation: Federation) -> None:
+    federation.program("code", _SERVE.replace("{port}", "{port}, stubborn=True"))
+    with federation.running(grace_s=0.5, verbose=True) as runner:
+        child = int(runner.expect("code: child").split()[-1])
+        runner.expect("Model: none.")
+        stubborn = federation.pids()["code"]
+        runner.process.kill()
+        poll(lambda: not lives(stubborn) and not lives(child))
+
+
+def test_a_service_that_never_starts_ends_the_run_with_its_reason(federation: Federation) -> None:
+    federation.program("research", "raise SystemExit('LLM_MODEL is wrong')\n")
+    with federation.running() as runner:
+        assert runner.end() == 1
+    assert "research does not start (exit code 1: LLM_MODEL is wrong)" in runner.text
+    assert "research.log" in runner.text
+
+
+def test_an_attached_run_ends_with_the_one_who_started_it(federation: Federation) -> None:
+    with federation.running(stdin=subprocess.PIPE) as runner:
+        runner.expect("Model: none.")
+        pids = federation.pids()
+        assert runner.process.stdin
+        runner.process.stdin.close()
+        assert runner.end() == 0
+        assert not [pid for pid in pids.values() if lives(pid)]
+
+
+def test_everything_goes_to_the_log_and_warnings_to_the_terminal(federation: Federation) -> None:
+    with federation.running() as runner:
+        runner.expect("api: warning: it is small")
+        runner.expect("Model: none.")
+    assert '"it is small"' in (federation.data_dir / "logs" / "api.log").read_text(encoding="utf-8")
+
+
+def test_a_data_dir_that_cannot_be_written_is_said(federation: Federation) -> None:
+    federation.data_dir.write_text("a file", encoding="utf-8")
+    with federation.running() as runner:
+        assert runner.end() == 1
+    assert "cannot be used" in runner.text
+    assert "DATA_DIR" in runner.text
