@@ -3,6 +3,8 @@
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
+from pydantic import JsonValue
+
 from orchestrator_service import artifacts, inputs, task_views
 from orchestrator_service.events import EventLog, Recorded
 from orchestrator_service.intake import Intake
@@ -99,8 +101,8 @@ def _to_update(event: Recorded) -> Update | None:
     match event.type:
         case "plan.created":
             plan = data["plan"]
-            steps = plan["steps"] if isinstance(plan, dict) else []
-            return Progress(f"planned {len(steps) if isinstance(steps, list) else 0} steps")
+            steps = _objects(plan["steps"]) if isinstance(plan, dict) else []
+            return Progress(f"planned {len(steps)} step{'s' if len(steps) > 1 else ''}")
         case "step.status" if data["status"] == "running":
             return Progress(f"{data['step_id']}: {data.get('agent_name')} works on it")
         case "step.status":
@@ -139,5 +141,5 @@ def _failure(task: JsonObject) -> FederationError:
     return GoalFailedError(str(error.get("detail") or f"The task is {task['status']}."))
 
 
-def _objects(value: object) -> list[JsonObject]:
+def _objects(value: JsonValue) -> list[JsonObject]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

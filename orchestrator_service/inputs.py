@@ -1,8 +1,10 @@
 """Answers of people: a pending input is answered once, and the answer starts the task's next run."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol, cast
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, ValidationError
 from pydantic import JsonValue
 from sqlalchemy import Connection, select, update
 
@@ -12,6 +14,14 @@ from shared.agent import JsonObject
 from shared.auth import Caller
 from shared.db import now
 from shared.errors import ConflictError, InvalidRequestError, NotFoundError
+
+
+class Validator(Protocol):
+    """What is used of a JSON Schema validator."""
+
+    def iter_errors(self, instance: JsonValue) -> Iterator[ValidationError]:
+        """Yield what does not fit."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +43,7 @@ def answer(connection: Connection, caller: Caller, task_id: str, given: Answer) 
     task = connection.execute(
         select(Task.status, Task.run, Task.run_state)
         .where(tasks.visible_to(caller), Task.id == task_id)
-        .with_for_update()
+        .with_for_update(key_share=True)
     ).one_or_none()
     if task is None:
         raise NotFoundError(f"There is no task {task_id!r}.")
@@ -85,12 +95,14 @@ def _reply(given: Answer, schema: JsonObject | None) -> JsonObject:
     if given.text is None and given.data is None:
         raise InvalidRequestError("Give `text` or `data` as the answer.")
     if schema is not None:
-        found = sorted(Draft202012Validator(schema).iter_errors(given.data), key=str)
+        validator = cast("Validator", Draft202012Validator(schema))
+        found = [
+            (error.json_path.replace("$", "data", 1), error.message) for error in validator.iter_errors(given.data)
+        ]
         if found:
             errors: list[JsonValue] = [
-                {"pointer": "/data" + "".join(f"/{part}" for part in error.absolute_path), "detail": error.message}
-                for error in found
+                {"pointer": "/" + path.replace(".", "/"), "detail": message} for path, message in sorted(found)
             ]
-            first = errors[0]
-            raise InvalidRequestError(f"The answer does not fit what is asked: {first}", errors=errors)
+            path, message = min(found)
+            raise InvalidRequestError(f"The answer does not fit what is asked: {path}: {message}.", errors=errors)
     return {"text": given.text, "data": given.data}

@@ -27,7 +27,8 @@ class Intake:
         """Store the task and start it; the same key, or the same id, answers the same task again.
 
         `new.user_id` is as the caller gave it; it is hashed here. What can be checked of a plan now is checked now.
-        Raises: NotFoundError (session, agent), PlanInvalidError, IdempotencyConflictError, QueueFullError, TooLargeError.
+        Raises: NotFoundError (session, agent), PlanInvalidError, IdempotencyConflictError, QueueFullError,
+        TooLargeError.
         """
         for file in new.files:
             if len(file.content or b"") > self._settings.max_artifact_bytes:

@@ -55,7 +55,7 @@ def create_session(
 def ensure_session(connection: Connection, caller: Caller, session_id: str) -> None:
     """Store a session with this id, unless the caller has it already. Raises: NotFoundError if it is another's."""
     at = now()
-    values = {"title": "", "meta": {}, "created_at": at, "updated_at": at}
+    values: dict[str, object] = {"title": "", "meta": {}, "created_at": at, "updated_at": at}
     connection.execute(insert_or_skip(connection, Session).values(id=session_id, tenant_id=caller.tenant_id, **values))
     find_session(connection, caller, session_id)
 

@@ -12,27 +12,32 @@ class Settings(FederationSettings):
     """What the orchestrator reads beside the common settings."""
 
     bundled_agents: Annotated[tuple[ServiceName, ...], NoDecode] = Field(
-        ("research", "api", "browser", "code"),
+        default=("research", "api", "browser", "code"),
         description="Bundled agents that must be registered before GET /ready answers 200.",
     )
     agent_check_interval_s: float = Field(
-        15.0, gt=0, description="Pause between two health checks of an agent, in seconds."
+        default=15.0, gt=0, description="Pause between two health checks of an agent, in seconds."
     )
     max_running_tasks: int = Field(
-        100, ge=1, description="Tasks this process works on at once; the rest wait in the queue."
+        default=100, ge=1, description="Tasks this process works on at once; the rest wait in the queue."
     )
-    max_queued_tasks: int = Field(20_000, ge=1, description="Tasks that may wait; more are refused with 429.")
-    max_steps_at_once: int = Field(64, ge=1, description="Steps this process performs at once, over all tasks.")
-    step_attempts: int = Field(3, ge=1, le=10, description="How often a step is tried where trying again can help.")
-    input_hold_s: float = Field(
-        2.0, ge=0, description="How long a run waits for a person before it makes room, in seconds."
+    max_queued_tasks: int = Field(default=20_000, ge=1, description="Tasks that may wait; more are refused with 429.")
+    max_steps_at_once: int = Field(default=64, ge=1, description="Steps this process performs at once, over all tasks.")
+    step_attempts: int = Field(
+        default=3, ge=1, le=10, description="How often a step is tried where trying again can help."
     )
-    idempotency_hours: float = Field(24.0, gt=0, description="How long an Idempotency-Key is remembered, in hours.")
-    history_turns: int = Field(20, ge=0, description="Earlier messages of a session that a new task is planned with.")
-    max_artifact_bytes: int = Field(20_000_000, ge=1, description="Largest file a task may carry or produce, in bytes.")
-    frontend_url: str | None = Field(None, description="Origin of a web UI served elsewhere (CORS).")
+    idempotency_hours: float = Field(
+        default=24.0, gt=0, description="How long an Idempotency-Key is remembered, in hours."
+    )
+    history_turns: int = Field(
+        default=20, ge=0, description="Earlier messages of a session that a new task is planned with."
+    )
+    max_artifact_bytes: int = Field(
+        default=20_000_000, ge=1, description="Largest file a task may carry or produce, in bytes."
+    )
+    frontend_url: str | None = Field(default=None, description="Origin of a web UI served elsewhere (CORS).")
     federation_secret_key: SecretStr | None = Field(
-        None,
+        default=None,
         description="Key for hashing user ids and encrypting credentials; default: made once in DATA_DIR/secret.key.",
     )
 

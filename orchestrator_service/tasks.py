@@ -28,6 +28,14 @@ class IdempotencyConflictError(ConflictError):
     title = "The Idempotency-Key belongs to another request"
 
 
+class BudgetExhaustedError(FederationError):
+    """The task has spent what it may."""
+
+    slug = "budget-exhausted"
+    title = "The budget is used up"
+    status = 402
+
+
 class UnknownWorkflowError(NotFoundError):
     """There is no workflow of that name."""
 
@@ -154,7 +162,9 @@ def request_cancel(connection: Connection, caller: Caller, task_id: str) -> bool
     Raises: NotFoundError, ConflictError when the task is over.
     """
     row = connection.execute(
-        select(Task.status, Task.run_state).where(visible_to(caller), Task.id == task_id).with_for_update()
+        select(Task.status, Task.run_state)
+        .where(visible_to(caller), Task.id == task_id)
+        .with_for_update(key_share=True)
     ).one_or_none()
     if row is None:
         raise NotFoundError(f"There is no task {task_id!r}.")
@@ -179,7 +189,9 @@ def finish(
 
     Steps that never ended are closed: canceled with the task, else skipped.
     """
-    row = connection.execute(select(Task.status, Task.session_id).where(Task.id == task_id).with_for_update()).one()
+    row = connection.execute(
+        select(Task.status, Task.session_id).where(Task.id == task_id).with_for_update(key_share=True)
+    ).one()
     if row.status in events.TERMINAL:
         return False
     left = "canceled" if status == "canceled" else "skipped"
@@ -203,6 +215,12 @@ def finish(
     )
     events.append(connection, task_id, drafts)
     return True
+
+
+def lock(connection: Connection, task_id: str) -> None:
+    """Take the task's row lock: every transition takes it first of all, so that none wait in a circle."""
+    if connection.dialect.name != "sqlite":  # there, a transaction that writes has the whole database
+        connection.execute(select(Task.id).where(Task.id == task_id).with_for_update(key_share=True))
 
 
 def require(connection: Connection, caller: Caller, task_id: str) -> None:

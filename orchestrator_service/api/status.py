@@ -63,4 +63,4 @@ def _count(connection: Connection) -> tuple[list[tuple[str, int]], list[tuple[st
     tasks = connection.execute(select(Task.status, func.count()).group_by(Task.status)).all()
     agents = connection.execute(select(Agent.status, func.count()).group_by(Agent.status)).all()
     queued = connection.execute(select(func.count()).where(Task.run_state == "queued")).scalar_one()
-    return [tuple(row) for row in tasks], [tuple(row) for row in agents], queued
+    return [(row[0], row[1]) for row in tasks], [(row[0], row[1]) for row in agents], queued

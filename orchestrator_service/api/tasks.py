@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from base64 import b64decode
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import datetime
@@ -11,7 +12,7 @@ from urllib.parse import quote
 import orjson
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 from sse_starlette.sse import EventSourceResponse
 
 from orchestrator_service import artifacts, events, inputs, task_views, tasks
@@ -38,6 +39,15 @@ class TaskMissingError(FederationError):
     status = 400
 
 
+def _decode(content: object) -> object:
+    if not isinstance(content, str):
+        return content
+    try:
+        return b64decode(content, validate=True)
+    except ValueError as error:
+        raise ValueError(f"it is not valid Base64: {error}") from error
+
+
 class NewFile(BaseModel):
     """A file the task brings along."""
 
@@ -45,7 +55,9 @@ class NewFile(BaseModel):
 
     name: str = Field(min_length=1, max_length=255, examples=["sales.csv"])
     media_type: str = Field(default="application/octet-stream", max_length=200, examples=["text/csv"])
-    content: Base64Bytes = Field(description="The bytes, in Base64.", examples=["Y2l0eSxwcmljZQpPc2xvLDQyCg=="])
+    content: Annotated[bytes, BeforeValidator(_decode)] = Field(
+        description="The bytes, in Base64.", examples=["Y2l0eSxwcmljZQpPc2xvLDQyCg=="]
+    )
 
 
 class Budget(BaseModel):
@@ -265,7 +277,7 @@ async def _rest(parts: Parts, task_id: str, timeout_s: float) -> None:
         return
 
 
-async def _stream(parts: Parts, task_id: str, after: int) -> AsyncGenerator[dict[str, str | int]]:
+async def _stream(parts: Parts, task_id: str, after: int) -> AsyncGenerator[dict[str, str]]:
     async with aclosing(parts.log.follow(task_id, after)) as log:
         async for event in log:
-            yield {"id": event.seq, "event": event.type, "data": orjson.dumps(event.to_json()).decode()}
+            yield {"id": str(event.seq), "event": event.type, "data": orjson.dumps(event.to_json()).decode()}

@@ -67,6 +67,7 @@ class Settler:
         if run.plan is not None:
             return State(run.plan, run.outcomes)
         plan, usage = await self._plan(run)
+        _check_budget(run, plan)
         ask = run.request.get("approve_plan") is True
         stored = await self._log.write(task_id, task_records.keep_plan, task_id, plan, usage, ask=ask)
         return None if ask else State(stored, {})
@@ -148,6 +149,15 @@ class Settler:
                 text += piece
                 await self._log.write(task_id, events.append, task_id, [events.draft("result.delta", text=piece)])
         return text, usage
+
+
+def _check_budget(run: task_records.Run, plan: Plan) -> None:
+    budget = run.request.get("budget")
+    most = budget.get("steps") if isinstance(budget, dict) else None
+    if isinstance(most, int) and len(plan.steps) > most:
+        raise tasks.BudgetExhaustedError(
+            f"The plan has {len(plan.steps)} steps, more than the {most} that the task's budget allows."
+        )
 
 
 def _stream(model: Model, goal: str, outputs: list[synthesis.StepOutput]) -> AsyncGenerator[str | Usage]:

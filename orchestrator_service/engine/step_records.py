@@ -9,10 +9,10 @@ from uuid import UUID, uuid5
 from pydantic import JsonValue
 from sqlalchemy import Connection, insert, select, update
 
-from orchestrator_service import artifacts, events, registry
+from orchestrator_service import artifacts, events, registry, tasks
 from orchestrator_service.engine import step_inputs
 from orchestrator_service.engine.decide import Outcome
-from orchestrator_service.engine.task_records import ask_person, outcomes, spend, usage_json
+from orchestrator_service.engine.task_records import ask_person, number_of, outcomes, spend, usage_json
 from orchestrator_service.models import Attempt, PendingInput, StepRow, Task
 from orchestrator_service.planning.plan import PlanStep, Reference
 from shared.agent import File, JsonObject, Usage
@@ -60,7 +60,7 @@ class StepWork:
     tried: tuple[str, ...]
     attempt: OpenAttempt | None
     reply: Reply | None
-    root: JsonObject
+    request: JsonObject
 
 
 def step_work(connection: Connection, task_id: str, step: PlanStep) -> StepWork:
@@ -115,12 +115,14 @@ def step_work(connection: Connection, task_id: str, step: PlanStep) -> StepWork:
         tried=tuple(tried.agent_id for tried in tries),
         attempt=attempt,
         reply=_reply(connection, task_id, step.id),
-        root=request,
+        request=request,
     )
 
 
 def begin_attempt(connection: Connection, work: StepWork, choice: registry.Choice, number: int) -> OpenAttempt:
-    """Record that the step goes to an agent, before anything is sent."""
+    """Record that the step goes to an agent, before anything is sent. Raises: BudgetExhaustedError."""
+    tasks.lock(connection, work.task_id)
+    _check_budget(connection, work)
     message_id = str(uuid5(_MESSAGES, f"{work.task_id}/{work.step.id}/{number}"))
     at = now()
     connection.execute(
@@ -164,6 +166,7 @@ def keep_progress(
     drafts: Sequence[events.Draft],
 ) -> None:
     """Keep the remote task's id and context as soon as they are known, and what was told on the way."""
+    tasks.lock(connection, work.task_id)
     if remote is not None:
         _change_attempt(connection, work, number, remote_task_id=remote[0], remote_context_id=remote[1])
     events.append(connection, work.task_id, drafts)
@@ -171,6 +174,7 @@ def keep_progress(
 
 def end_attempt(connection: Connection, work: StepWork, number: int, error: JsonObject, next_try: str) -> None:
     """Record that a try failed and another follows."""
+    tasks.lock(connection, work.task_id)
     _change_attempt(connection, work, number, ended_at=now(), error=error)
     events.append(connection, work.task_id, [events.draft("step.progress", step_id=work.step.id, text=next_try)])
 
@@ -197,6 +201,7 @@ def end_step(
     drafts: Sequence[events.Draft] = (),
 ) -> Outcome:
     """Close the step and its last try; a step that is closed already stays as it is."""
+    tasks.lock(connection, work.task_id)
     step_id = work.step.id
     at = now()
     changed = connection.execute(
@@ -244,6 +249,7 @@ def ask(
     drafts: Sequence[events.Draft],
 ) -> None:
     """Record that the remote task waits for a person: one pending input, announced."""
+    tasks.lock(connection, work.task_id)
     if remote is not None:
         _change_attempt(connection, work, number, remote_task_id=remote[0], remote_context_id=remote[1])
     if work.reply is not None:
@@ -286,6 +292,23 @@ def _reply(connection: Connection, task_id: str, step_id: str) -> Reply | None:
     if row is None:
         return None
     return Reply(row.id, str(row.answer.get("text") or ""), row.answer.get("data"))
+
+
+def _check_budget(connection: Connection, work: StepWork) -> None:
+    budget = work.request.get("budget")
+    if not isinstance(budget, dict) or not budget:
+        return
+    used: JsonObject = connection.execute(select(Task.usage).where(Task.id == work.task_id)).scalar_one()
+    spent = {
+        "cost_usd": number_of(used.get("cost_usd")),
+        "tokens": number_of(used.get("input_tokens")) + number_of(used.get("output_tokens")),
+    }
+    for name, amount in spent.items():
+        most = budget.get(name)
+        if isinstance(most, int | float) and amount >= most:
+            raise tasks.BudgetExhaustedError(
+                f"The task has spent {amount:g} of the {most:g} {name} that its budget allows; give it a larger one."
+            )
 
 
 def _change_attempt(connection: Connection, work: StepWork, number: int, **values: object) -> None:

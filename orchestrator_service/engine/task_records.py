@@ -47,7 +47,7 @@ def begin_run(connection: Connection, task_id: str) -> Run | None:
             Task.started_at,
         )
         .where(Task.id == task_id)
-        .with_for_update()
+        .with_for_update(key_share=True)
     ).one_or_none()
     if row is None or row.status in events.TERMINAL:
         return None
@@ -102,6 +102,9 @@ def outcomes(connection: Connection, task_id: str) -> dict[str, Outcome]:
 
 def keep_plan(connection: Connection, task_id: str, plan: Plan, usage: Usage, *, ask: bool) -> Plan:
     """Store the plan and its steps, and go on to "executing"; with `ask`, wait for a person to approve it first."""
+    tasks.lock(connection, task_id)
+    if (kept := current_plan(connection, task_id)) is not None:
+        return kept
     stored = plan.model_copy(update={"id": new_id()})
     steps: list[JsonValue] = [step.model_dump(mode="json") for step in stored.steps]
     connection.execute(
@@ -141,12 +144,15 @@ def history(connection: Connection, run: Run, limit: int) -> list[tuple[str, str
 
 def park(connection: Connection, task_id: str) -> bool:
     """End the run, because every way on leads through a person; False if an answer has come meanwhile."""
+    tasks.lock(connection, task_id)
     answered = connection.execute(
         select(PendingInput.id).where(
             PendingInput.task_id == task_id, PendingInput.answered_at.is_not(None), PendingInput.consumed.is_(False)
         )
     ).first()
-    row = connection.execute(select(Task.cancel_requested).where(Task.id == task_id).with_for_update()).one()
+    row = connection.execute(
+        select(Task.cancel_requested).where(Task.id == task_id).with_for_update(key_share=True)
+    ).one()
     if answered is not None or row.cancel_requested:
         return False
     connection.execute(update(Task).where(Task.id == task_id).values(run_state="idle"))
@@ -184,8 +190,8 @@ def end_task(
     """Write the result and the terminal state."""
     files = [artifact for _, artifact in artifacts.of_tasks(connection, [task_id]) if artifact["step_id"] is not None]
     result: JsonObject = {"summary": summary, "outputs": outputs_json, "artifacts": list[JsonValue](files)}
-    drafts = spend(connection, task_id, usage)
-    events.append(connection, task_id, drafts)
+    tasks.lock(connection, task_id)
+    events.append(connection, task_id, spend(connection, task_id, usage))
     tasks.finish(connection, task_id, status, result=result, error=error)
 
 
@@ -213,9 +219,11 @@ def spend(connection: Connection, task_id: str, usage: Usage, agent_calls: int =
     """Add to what the task has used; returns the event that says so, if a model was used."""
     if usage == Usage() and not agent_calls:
         return []
-    used: JsonObject = connection.execute(select(Task.usage).where(Task.id == task_id).with_for_update()).scalar_one()
+    used: JsonObject = connection.execute(
+        select(Task.usage).where(Task.id == task_id).with_for_update(key_share=True)
+    ).scalar_one()
     spent = usage_json(usage) | {"agent_calls": agent_calls}
-    total: JsonObject = {key: _number(used.get(key)) + _number(spent.get(key)) for key in tasks.NO_USAGE}
+    total: JsonObject = {key: number_of(used.get(key)) + number_of(spent.get(key)) for key in tasks.NO_USAGE}
     connection.execute(update(Task).where(Task.id == task_id).values(usage=total))
     return [] if usage == Usage() else [events.draft("usage", usage=total)]
 
@@ -230,7 +238,8 @@ def usage_json(usage: Usage) -> JsonObject:
     }
 
 
-def _number(value: JsonValue) -> int | float:
+def number_of(value: JsonValue) -> int | float:
+    """Return a stored number; 0 for what is none."""
     return value if isinstance(value, int | float) else 0
 
 

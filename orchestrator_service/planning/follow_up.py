@@ -24,15 +24,16 @@ _REPEATED: Final = (
     r"(?:(?:do|try|run|repeat|make|apply|get|show)\s+)?(?:the\s+|exactly\s+the\s+)?same(?:\s+(?:thing|again|analysis|task))?"
     r"|(?:do\s+|try\s+|run\s+|repeat\s+)(?:it|that|this|so)(?:\s+again)?|(?:once\s+)?again|once\s+more|repeat|likewise"
 )
-_AGAIN: Final = re.compile(rf"{_LEAD}(?:{_REPEATED})[\s.!?]*$", re.IGNORECASE)
+_END: Final = r"(?:[\s,]+(?:please|too|as\s+well|thanks|now))*[\s.!?]*$"
+_AGAIN: Final = re.compile(rf"{_LEAD}(?:{_REPEATED}){_END}", re.IGNORECASE)
 _SAME_FOR: Final = re.compile(
-    rf"{_LEAD}(?:{_REPEATED})[\s,]+(?:but\s+)?(?P<preposition>for|with|on|to|in|using|about)\s+(?P<new>.+?)[\s.!?]*$",
+    rf"{_LEAD}(?:{_REPEATED})[\s,]+(?:but\s+)?(?P<preposition>for|with|on|to|in|using|about)\s+(?P<new>.+?){_END}",
     re.IGNORECASE | re.DOTALL,
 )
 _AND_FOR: Final = re.compile(
-    r"^(?:and|now|also)[\s,]+(?P<preposition>for|with|in|on|about)\s+(?P<new>.+?)[\s.!?]*$", re.IGNORECASE
+    rf"^(?:and|now|also)[\s,]+(?P<preposition>for|with|in|on|about)\s+(?P<new>.+?){_END}", re.IGNORECASE
 )
-_WHAT_ABOUT: Final = re.compile(r"^(?:and\s+)?(?:what|how)\s+about\s+(?P<new>.+?)[\s.!?]*$", re.IGNORECASE)
+_WHAT_ABOUT: Final = re.compile(rf"^(?:and\s+)?(?:what|how)\s+about\s+(?P<new>.+?){_END}", re.IGNORECASE)
 _AND_X: Final = re.compile(r"^and\s+(?P<new>[^\s?][^?\n]{0,80}?)\s*\?$", re.IGNORECASE)
 
 _ORDINAL_FILE: Final = re.compile(

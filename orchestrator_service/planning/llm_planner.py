@@ -117,9 +117,9 @@ def _foreign(form: _Form, goal: Goal) -> list[str]:
     errors: list[str] = []
     for step in form.steps:
         errors += [f"Step {step.id}: there is no file {name!r}." for name in step.files if name not in goal.files]
-        for url in URL.findall(step.instruction):
-            if str(urlsplit(url).netloc).lower() not in named:
-                errors.append(f"Step {step.id}: the person did not name the address {url}.")
+        for found in URL.finditer(step.instruction):
+            if urlsplit(found[0]).netloc.lower() not in named:
+                errors.append(f"Step {step.id}: the person did not name the address {found[0]}.")
     return errors
 
 

@@ -98,12 +98,13 @@ def mask(text: str) -> str:
 def split(text: str, verbs: frozenset[str] = frozenset()) -> list[Part]:
     """Return the requests in a text, in order; at least one if there is a word in it.
 
-    A text of more than SPLIT_CHARS, quotes and code not counted, is one request with its material.
+    A text of more than SPLIT_CHARS, code blocks not counted, is one request with its material.
     `verbs`: further words that begin a request, such as those by which agents describe their skills.
     """
+    if len(text) > SPLIT_CHARS and len(FENCE.sub("", text)) > SPLIT_CHARS:
+        start = len(text) - len(text.lstrip())
+        return [Part(start, len(text.rstrip()))] if any(map(str.isalnum, text)) else []
     masked = mask(text)
-    if len(masked) - masked.count(FILLER) > SPLIT_CHARS:
-        return [Part(0, len(text))]
     parts: list[Part] = []
     for segment in _segments(text, masked, verbs):
         parts += _clauses(masked, segment, verbs)

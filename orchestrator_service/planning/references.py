@@ -47,6 +47,7 @@ _ANY_MATERIAL: Final = stems(
     "text page content summary data heading title code report table numbers list article program"
 )
 _PRONOUN_WORDS: Final = 7
+_READ_CHARS: Final = 2_000
 
 
 def earlier(text: str, before: Sequence[str], used: frozenset[int] = frozenset()) -> frozenset[int]:
@@ -56,7 +57,7 @@ def earlier(text: str, before: Sequence[str], used: frozenset[int] = frozenset()
     """
     if not before:
         return frozenset()
-    masked = mask(text)[:2000]
+    masked = mask(text[:_READ_CHARS])
     count = len(before)
     if named := _named(masked, count):
         return named
@@ -78,7 +79,7 @@ def _named(masked: str, count: int) -> frozenset[int]:
 
 def refers_back(text: str) -> bool:
     """Tell whether a text speaks of something said before it: "it", "the result", "summarize in two sentences"."""
-    masked = mask(text)[:2000]
+    masked = mask(text[:_READ_CHARS])
     if speaks_of_results(masked):
         return True
     pronoun = _PRONOUN.search(masked)
@@ -89,7 +90,7 @@ def refers_back(text: str) -> bool:
 
 def speaks_of_results(text: str) -> bool:
     """Tell whether a text speaks of results: "the result", "all answers", "the findings"."""
-    return any(pattern.search(text[:2000]) for pattern in (_RESULT, _ALL, _LOOSE))
+    return any(pattern.search(text[:_READ_CHARS]) for pattern in (_RESULT, _ALL, _LOOSE))
 
 
 def _object_of(masked: str, before: Sequence[str]) -> frozenset[int]:
@@ -99,7 +100,7 @@ def _object_of(masked: str, before: Sequence[str]) -> frozenset[int]:
         return frozenset()
     nouns = stems(found["nouns"])
     for place in range(len(before) - 1, -1, -1):
-        if nouns & stems(before[place][:2000]):
+        if nouns & stems(before[place][:_READ_CHARS]):
             return frozenset({place})
     return frozenset({len(before) - 1}) if nouns & _ANY_MATERIAL else frozenset()
 

@@ -60,21 +60,32 @@ FRAMES = """<!doctype html><title>Framed</title><body><h1>Outside</h1>
 <iframe srcdoc="<h2>Inside</h2><p>Text of the frame.</p>
 <button onclick=&quot;this.textContent='Pressed'&quot;>Press me</button>"></iframe></body>"""
 
-HOSTILE = """<!doctype html><title>Hostile</title><body><h1>Nothing to see</h1>
-<img src="ELSEWHERE/image"><img src="/to-elsewhere">
+HOSTILE = """<!doctype html><title>Hostile</title><body><h1>Nothing to see</h1><script>
+let left = 7;
+const tried = () => { left -= 1; if (left === 0) document.body.append('Tried everything'); };
+</script>
+<img src="ELSEWHERE/image" onload="tried()" onerror="tried()">
+<img src="/to-elsewhere" onload="tried()" onerror="tried()">
 <iframe src="ELSEWHERE/frame"></iframe><iframe src="/to-elsewhere"></iframe>
 <script>
-fetch('ELSEWHERE/fetch', {mode: 'no-cors'}).catch(() => 0);
+fetch('ELSEWHERE/fetch', {mode: 'no-cors'}).then(tried, tried);
 navigator.sendBeacon('ELSEWHERE/beacon', 'x');
-new WebSocket('ELSEWHERE/socket'.replace('http', 'ws'));
-new EventSource('ELSEWHERE/events');
-new Worker('/worker.js'); new SharedWorker('/worker.js');
+const socket = new WebSocket('ELSEWHERE/echo'.replace('http', 'ws'));
+socket.onclose = socket.onmessage = () => { socket.onclose = socket.onmessage = null; tried(); };
+new EventSource('ELSEWHERE/events').onerror = function () { this.close(); tried(); };
+new Worker('/worker.js').onmessage = tried;
+new SharedWorker('/shared-worker.js').port.onmessage = tried;
 try { navigator.serviceWorker.register('/worker.js').catch(() => 0); } catch (refused) {}
 window.open('ELSEWHERE/window');
 </script></body>"""
 
-WORKER = """fetch('ELSEWHERE/worker', {mode: 'no-cors'}).catch(() => 0);
-fetch('/to-elsewhere', {mode: 'no-cors'}).catch(() => 0);"""
+_WORKER = """const tries = Promise.allSettled([
+fetch('ELSEWHERE/NAME', {mode: 'no-cors'}), fetch('/to-elsewhere', {mode: 'no-cors'})]);"""
+WORKER = _WORKER.replace("NAME", "worker") + "tries.then(() => postMessage('tried'));"
+SHARED_WORKER = (
+    _WORKER.replace("NAME", "shared-worker")
+    + "onconnect = (event) => tries.then(() => event.ports[0].postMessage('tried'));"
+)
 
 BUSY = "<title>Busy</title><h1>Busy</h1><script>while (true) {}</script>"
 BUSY_LATER = "<title>Busy</title><h1>Busy</h1><script>setTimeout(() => { while (true) {} }, 50)</script>"
@@ -96,8 +107,11 @@ def create(elsewhere: str = "http://127.0.0.1:1") -> Starlette:
     async def to_elsewhere(_request: Request) -> Response:
         return RedirectResponse(f"{elsewhere}/redirected")
 
-    async def worker(_request: Request) -> Response:
-        return Response(WORKER.replace("ELSEWHERE", elsewhere), media_type="text/javascript")
+    def script(code: str) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(_request: Request) -> Response:
+            return Response(code.replace("ELSEWHERE", elsewhere), media_type="text/javascript")
+
+        return answer
 
     site = Starlette(
         routes=[
@@ -108,7 +122,8 @@ def create(elsewhere: str = "http://127.0.0.1:1") -> Starlette:
             Route("/form", page(FORM)),
             Route("/frames", page(FRAMES)),
             Route("/hostile", page(HOSTILE)),
-            Route("/worker.js", worker),
+            Route("/worker.js", script(WORKER)),
+            Route("/shared-worker.js", script(SHARED_WORKER)),
             Route("/broken", page("<h1>Out of order</h1>", 500)),
             Route("/busy", page(BUSY)),
             Route("/busy-later", page(BUSY_LATER)),
@@ -117,6 +132,8 @@ def create(elsewhere: str = "http://127.0.0.1:1") -> Starlette:
             Route("/controls", page("<title>A\u202eB\x07C</title><h1>Plain\u200f text\x1b[31m</h1>")),
             Route("/tampered", page(TAMPERED)),
             Route("/websocket", page(SOCKET)),
+            Route("/moves-on", page("<h1>Here</h1><script>location = 'ELSEWHERE/moved'</script>")),
+            Route("/leads-away", page("<h1>Here</h1><a href='ELSEWHERE/clicked'>Away</a>")),
             Route("/never-finishes", page("<title>Half</title><h1>The first half</h1><img src='/hang'>")),
             Route("/visits", _visits),
             Route("/data.json", _data),
@@ -172,8 +189,10 @@ async def _circle(_request: Request) -> Response:
 
 
 async def _hang(request: Request) -> Response:
-    while not await request.is_disconnected():  # noqa: ASYNC110 - starlette tells it no other way
-        await asyncio.sleep(0.05)
+    """Answer nothing until the caller is gone, and note that as a hit of "/hang left"."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    request.app.state.hits.append("/hang left")
     return Response()
 
 
