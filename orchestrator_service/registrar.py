@@ -28,6 +28,13 @@ _CHECKS_AT_ONCE: Final = 16
 _WELL_KNOWN: Final = "/.well-known/"
 
 
+class AgentUnreachableError(AgentUnavailableError):
+    """The agent that is to be registered does not answer; nothing was stored."""
+
+    slug = "agent-unreachable"
+    title = "The agent cannot be reached"
+
+
 @dataclass(frozen=True, slots=True)
 class NewAgent:
     """What a client gives to register an agent: an address or a card, and what it wants to say otherwise."""
@@ -65,7 +72,7 @@ class Registrar:
     async def register(self, caller: Caller, new: NewAgent) -> tuple[str, bool]:
         """Fetch and validate the card, and store the agent; returns its id and whether it is new.
 
-        Raises: AgentCardInvalidError, AgentUnavailableError, AddressRefusedError; nothing is stored then.
+        Raises: AgentCardInvalidError, AgentUnreachableError, AddressRefusedError; nothing is stored then.
         """
         registration = await (self._read_card(new) if new.card is not None else self._fetch_card(new))
         return await self._database.write(
@@ -101,7 +108,10 @@ class Registrar:
     async def _fetch_card(self, new: NewAgent) -> Registration:
         endpoint = (new.endpoint or "").strip()
         began = monotonic()
-        fetched = await agent_client.fetch_card(self._client, endpoint, timeout_s=self._settings.card_timeout_s)
+        try:
+            fetched = await agent_client.fetch_card(self._client, endpoint, timeout_s=self._settings.card_timeout_s)
+        except AgentUnavailableError as error:
+            raise AgentUnreachableError(error.detail, **error.facts) from error
         health = _healthy(began)
         agent_client.connect(self._client, fetched.card)  # an agent that cannot be called is not registered
         return Registration(
@@ -113,7 +123,7 @@ class Registrar:
         url = agent_client.connect(self._client, card).endpoint.url
         health = await self._ask(url)
         if health["state"] != "healthy":
-            raise AgentUnavailableError(f"The agent does not answer at {url}, where its card says: {health['error']}")
+            raise AgentUnreachableError(f"The agent does not answer at {url}, where its card says: {health['error']}")
         raw = cast("JsonObject", MessageToDict(cast("Message", card)))
         return Registration(endpoint=_base(new.endpoint or url), card=card, raw_card=raw, card_url=None, health=health)
 

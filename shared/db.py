@@ -24,14 +24,14 @@ from sqlalchemy import JSON, Connection, DateTime, Dialect, Engine, MetaData, cr
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
 from shared.agent import JsonObject
-from shared.errors import UnavailableError
+from shared.errors import InvalidRequestError, UnavailableError
 from shared.settings import FederationSettings
 
 P = ParamSpec("P")
@@ -124,8 +124,13 @@ class Database:
     ) -> T:
         with self.engine.connect() as connection:
             connection.execution_options(changes=changes)
-            with connection.begin():
-                return work(connection, *args, **kwargs)
+            try:
+                with connection.begin():
+                    return work(connection, *args, **kwargs)
+            except DataError as error:
+                raise InvalidRequestError(
+                    "A text holds a character that cannot be stored, such as NUL; leave it out."
+                ) from error
 
     async def _patiently(self, threads: ThreadPoolExecutor, transaction: Callable[[], T]) -> T:
         deadline = monotonic() + PATIENCE_S
@@ -166,9 +171,7 @@ def database_url(settings: FederationSettings, name: str) -> str:
     return f"sqlite:///{folder / name}.db"
 
 
-def open_engine(
-    url: str, *, pool_size: int | None = None, durable: bool = True, driver_begins: bool = False
-) -> Engine:
+def open_engine(url: str, *, pool_size: int | None = None, durable: bool = True, driver_begins: bool = False) -> Engine:
     """Return an engine, tuned: on SQLite WAL, foreign keys and a busy timeout.
 
     `durable`: on SQLite a commit survives a power cut (`synchronous=FULL`); without it, only a crash of the process.
@@ -264,8 +267,8 @@ def _is_locked(error: DBAPIError) -> bool:
 
 
 def _is_away(error: DBAPIError) -> bool:
-    """PostgreSQL: no connection could be made, or the server is starting up or shutting down (class 57P, 08, 53)."""
+    """PostgreSQL: no connection, a server that starts or stops (08, 53, 57P), or a lost race for locks (40)."""
     state: str | None = getattr(error.orig, "sqlstate", None)
     return not isinstance(error.orig, sqlite3.Error) and (
-        state is None or state[:2] in {"08", "53"} or state.startswith("57P")
+        state is None or state[:2] in {"08", "40", "53"} or state.startswith("57P")
     )

@@ -5,9 +5,10 @@ from dataclasses import asdict
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from orchestrator_service import discovery, registry
+from orchestrator_service.api.body import Body
 from orchestrator_service.api.parts import Cursor, Limit, OpenParts, WhoAsks, page
 from orchestrator_service.registrar import NewAgent
 from shared import agent_client
@@ -19,10 +20,10 @@ from shared.errors import AgentProtocolError
 router = APIRouter(prefix="/api/agents", tags=["agents"])
 
 
-class AgentRegistration(BaseModel):
+class AgentRegistration(Body):
     """An agent to register: its address, or its card."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"endpoint": "http://127.0.0.1:9900"}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"endpoint": "http://127.0.0.1:9900"}]})
 
     endpoint: str | None = Field(default=None, min_length=1, max_length=2000, description="Base URL, or the card's.")
     card: dict[str, JsonValue] | None = None
@@ -43,10 +44,10 @@ class AgentRegistration(BaseModel):
         return self
 
 
-class AgentChange(BaseModel):
+class AgentChange(Body):
     """What to change of an agent; what is left out stays."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"status": "inactive"}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "inactive"}]})
 
     name: str | None = Field(default=None, min_length=1, max_length=200)
     description: str | None = Field(default=None, max_length=10_000)
@@ -56,10 +57,10 @@ class AgentChange(BaseModel):
     headers: dict[str, str] | None = None
 
 
-class DirectMessage(BaseModel):
+class DirectMessage(Body):
     """A message straight to one agent."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"text": "Compute 2 + 2."}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"text": "Compute 2 + 2."}]})
 
     text: str = Field(min_length=1, max_length=1_000_000)
 

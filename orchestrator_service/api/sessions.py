@@ -3,29 +3,30 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import ConfigDict, Field, JsonValue
 
 from orchestrator_service import memory
+from orchestrator_service.api.body import Body
 from orchestrator_service.api.parts import Cursor, Limit, OpenParts, WhoAsks, page
 from shared.agent import JsonObject
 
 router = APIRouter(prefix="/api/sessions", tags=["sessions"])
 
 
-class NewSession(BaseModel):
+class NewSession(Body):
     """A conversation to begin."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"user_id": "ada@example.org"}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"user_id": "ada@example.org"}]})
 
     user_id: str | None = Field(default=None, max_length=200, description="Stored only as a keyed hash.")
     title: str = Field(default="", max_length=200)
     metadata: dict[str, JsonValue] = Field(default_factory=dict[str, JsonValue])
 
 
-class NewMessage(BaseModel):
+class NewMessage(Body):
     """A turn to add to a conversation."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"role": "user", "content": "Hello"}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"role": "user", "content": "Hello"}]})
 
     role: memory.Role
     content: str = Field(min_length=1, max_length=1_000_000)

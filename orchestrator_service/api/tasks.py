@@ -12,10 +12,11 @@ from urllib.parse import quote
 import orjson
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+from pydantic import BeforeValidator, ConfigDict, Field, JsonValue
 from sse_starlette.sse import EventSourceResponse
 
 from orchestrator_service import artifacts, events, inputs, task_views, tasks
+from orchestrator_service.api.body import Body
 from orchestrator_service.api.parts import Cursor, Limit, OpenParts, Parts, WhoAsks, page
 from orchestrator_service.planning.plan import MAX_INSTRUCTION_CHARS, Plan
 from shared.agent import File, JsonObject
@@ -48,10 +49,8 @@ def _decode(content: object) -> object:
         raise ValueError(f"it is not valid Base64: {error}") from error
 
 
-class NewFile(BaseModel):
+class NewFile(Body):
     """A file the task brings along."""
-
-    model_config = ConfigDict(extra="forbid")
 
     name: str = Field(min_length=1, max_length=255, examples=["sales.csv"])
     media_type: str = Field(default="application/octet-stream", max_length=200, examples=["text/csv"])
@@ -60,10 +59,8 @@ class NewFile(BaseModel):
     )
 
 
-class Budget(BaseModel):
+class Budget(Body):
     """What a task may spend; what is left out is unlimited."""
-
-    model_config = ConfigDict(extra="forbid")
 
     cost_usd: float | None = Field(default=None, ge=0)
     tokens: int | None = Field(default=None, ge=0)
@@ -71,12 +68,10 @@ class Budget(BaseModel):
     seconds: float | None = Field(default=None, gt=0)
 
 
-class NewTask(BaseModel):
+class NewTask(Body):
     """A goal. `agent` skips planning and sends it there; `plan` is run as it is."""
 
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"description": "Compute 17 * 23 in Python."}]}
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [{"description": "Compute 17 * 23 in Python."}]})
 
     description: str = Field(min_length=1, max_length=MAX_INSTRUCTION_CHARS, pattern=r"\S")
     session_id: str | None = Field(default=None, max_length=200)
@@ -108,11 +103,10 @@ class NewTask(BaseModel):
         )
 
 
-class NewAnswer(BaseModel):
+class NewAnswer(Body):
     """An answer to a pending input: `text` or `data` for an agent, `approve` for a plan."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={"examples": [{"input_id": "0190a7a4-0000-7000-8000-000000000000", "text": "yes"}]},
     )
 
@@ -123,7 +117,7 @@ class NewAnswer(BaseModel):
     comment: str | None = Field(default=None, max_length=10_000)
 
 
-class Execution(BaseModel):
+class Execution(Body):
     """A goal to run and wait for."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"task": "Compute 17 * 23 in Python."}]})

@@ -89,9 +89,9 @@ class LlmPlanner:
 
 def _planned(form: _Form, goal: Goal, offers: Sequence[Offer]) -> Plan:
     """Return the model's plan, checked. Raises: PlanInvalidError."""
-    agents = {step.id: routing.named_agent(step.agent, offers) if step.agent else None for step in form.steps}
+    agents = {step.id: _only(step.agent, offers) if step.agent else None for step in form.steps}
     errors = [*_foreign(form, goal), *(_unknown_agents(form, agents))]
-    wanted = {routing.named_agent(found["name"], offers) for found in MENTION.finditer(goal.text)} - {None}
+    wanted = {_only(found["name"], offers) for found in MENTION.finditer(goal.text)} - {None}
     errors += [f"The person named the agent {agent}, but no step has it." for agent in wanted - set(agents.values())]
     if errors:
         raise PlanInvalidError(" ".join(errors[:5]))
@@ -107,6 +107,11 @@ def _planned(form: _Form, goal: Goal, offers: Sequence[Offer]) -> Plan:
         for step in form.steps
     ]
     return check(Plan(strategy="llm", steps=steps), skills={offer.skill_id for offer in offers}, inputs=goal.inputs)
+
+
+def _only(name: str, offers: Sequence[Offer]) -> str | None:
+    named = routing.named_agents(name, offers)
+    return named.pop() if len(named) == 1 else None
 
 
 def _foreign(form: _Form, goal: Goal) -> list[str]:

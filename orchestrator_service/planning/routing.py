@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from orchestrator_service.planning.parts import FENCE, FILE, FILLER, MENTION, URL, mask
-from orchestrator_service.planning.plan import Catalogue, Offer, PlanningFailedError
+from orchestrator_service.planning.plan import Catalogue, Offer
 from orchestrator_service.planning.references import refers_back
 from orchestrator_service.planning.words import (
     CODE_WORDS,
@@ -126,17 +126,12 @@ def speaks_of_data(text: str) -> bool:
     return not DATA_WORDS.isdisjoint(words(_plain(text)))
 
 
-def named_agent(mention: str, offers: Sequence[Offer]) -> str | None:
-    """Return the id of the agent that `@mention` names, or None. Raises: PlanningFailedError when it names several."""
+def named_agents(mention: str, offers: Sequence[Offer]) -> set[str]:
+    """Return the ids of the agents that `@mention` may mean: by id or name, else by a word of the name."""
     wanted = _squeezed(mention)
     exact = {offer.agent_id for offer in offers if mention == offer.agent_id or wanted == _squeezed(offer.agent_name)}
-    found = exact or {offer.agent_id for offer in offers if mention.lower() in words(offer.agent_name)}
-    if len(found) > 1:
-        named = ", ".join(
-            sorted(f"{offer.agent_name} ({offer.agent_id})" for offer in offers if offer.agent_id in found)
-        )
-        raise PlanningFailedError(f"Several agents go by @{mention}: {named}. Write @ and the id of the one you mean.")
-    return next(iter(found), None)
+    word = mention.lower()
+    return exact or {offer.agent_id for offer in offers if word != "agent" and word in words(offer.agent_name)}
 
 
 async def choose(text: str, need: Need, offers: Sequence[Offer], catalogue: Catalogue) -> Offer | None:

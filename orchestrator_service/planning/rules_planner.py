@@ -118,15 +118,24 @@ def _drafted(text: str, parts: Sequence[Part], offers: Sequence[Offer], files: S
 def _addressed(clause: str, offers: Sequence[Offer]) -> tuple[str | None, str]:
     """Take `@agent` off a clause. Only at its beginning must it be an agent; elsewhere it may be anything."""
     if found := _MENTION_FIRST.match(clause):
-        agent_id = routing.named_agent(found["name"], offers)
-        if agent_id is None:
-            known = ", ".join(sorted({offer.agent_name for offer in offers})) or "none"
-            raise PlanningFailedError(f"There is no agent @{found['name']} now. Registered: {known}.")
-        return agent_id, clause[found.end() :].strip() or clause
+        return _one_agent(found["name"], offers), clause[found.end() :].strip() or clause
     for found in MENTION.finditer(clause[:2000]):
-        if agent_id := routing.named_agent(found["name"], offers):
-            return agent_id, clause
+        if len(named := routing.named_agents(found["name"], offers)) == 1:
+            return named.pop(), clause
     return None, clause
+
+
+def _one_agent(name: str, offers: Sequence[Offer]) -> str:
+    named = routing.named_agents(name, offers)
+    if len(named) == 1:
+        return named.pop()
+    if named:
+        meant = ", ".join(
+            sorted({f"{offer.agent_name} ({offer.agent_id})" for offer in offers if offer.agent_id in named})
+        )
+        raise PlanningFailedError(f"Several agents go by @{name}: {meant}. Write @ and the id of the one you mean.")
+    known = ", ".join(sorted({offer.agent_name for offer in offers})) or "none"
+    raise PlanningFailedError(f"There is no agent @{name} now. Registered: {known}.")
 
 
 def _goes_on(draft: _Draft, clause: str) -> bool:
@@ -174,7 +183,9 @@ def _given_files(drafts: Sequence[_Draft], files: Sequence[str]) -> list[_Draft]
     place = min(
         range(len(given)), key=lambda place: (bool(_target(given[place].text)), kinds.index(given[place].need.kind))
     )
-    given[place] = replace(given[place], files=tuple(files), need=read_need(given[place].text, files))
+    chosen = given[place]
+    need = read_need(chosen.text, files, several=chosen.several)
+    given[place] = replace(chosen, files=tuple(files), need=need)
     return given
 
 

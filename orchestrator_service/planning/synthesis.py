@@ -84,7 +84,7 @@ async def summarize(model: Model, goal_text: str, outputs: Sequence[StepOutput])
 def _prompt(goal_text: str, outputs: Sequence[StepOutput]) -> str:
     share = _MAX_SOURCE_CHARS // len(outputs)
     results = [
-        f"Step {output.step_number}, by {_line(output.agent_name)}:\n"
+        f"Step {output.step_number} ({_line(output.instruction)}), by {_name(output)}:\n"
         + fence(f"result of step {output.step_number}", _shortened(output.text, share))
         for output in outputs
     ]
@@ -113,11 +113,16 @@ def _with_known_citations(text: str, known: set[int]) -> tuple[str, bool]:
 
 
 def _sources(outputs: Sequence[StepOutput]) -> str:
-    return "Sources: " + "; ".join(f"[step {output.step_number}] {_line(output.agent_name)}" for output in outputs)
+    return "Sources: " + "; ".join(f"[step {output.step_number}] {_name(output)}" for output in outputs)
 
 
 def _origin(output: StepOutput) -> str:
-    return f"Step {output.step_number}, {_line(output.agent_name)}"
+    return f"Step {output.step_number}, {_name(output)}"
+
+
+def _name(output: StepOutput) -> str:
+    """Return the agent's name without markup."""
+    return _line(re.sub(r"[`*_<>\[\]#|\\]", "", output.agent_name)) or "an agent"
 
 
 def _line(text: str) -> str:

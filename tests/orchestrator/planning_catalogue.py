@@ -1,6 +1,7 @@
 """A catalogue for planning tests: the skills of the bundled agents' own cards, ranked by shared words."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,7 +15,8 @@ from browser_service import card as browser_card
 from browser_service import settings as browser_settings
 from code_agent_service import card as code_card
 from code_agent_service import settings as code_settings
-from orchestrator_service.planning.plan import Match, Offer
+from orchestrator_service.planning.plan import Goal, Match, Offer, Plan, PlanStep, check
+from orchestrator_service.planning.rules_planner import RulesPlanner
 from orchestrator_service.planning.words import stems
 
 
@@ -53,14 +55,35 @@ def offers_of(card: AgentCard) -> list[Offer]:
     ]
 
 
-def bundled() -> list[Offer]:
-    """Return what the four bundled agents offer."""
+def bundled(*, with_model: bool = False) -> list[Offer]:
+    """Return what the four bundled agents offer, without a model or with one."""
+    code = code_settings.Settings.model_construct(llm_base_url="http://127.0.0.1:1/v1" if with_model else None)
     return [
-        *offers_of(research_card.build(research_settings.Settings())),
-        *offers_of(api_card.build(api_settings.Settings())),
-        *offers_of(browser_card.build(browser_settings.Settings())),
-        *offers_of(code_card.build(code_settings.Settings())),
+        *offers_of(research_card.build(research_settings.Settings.model_construct())),
+        *offers_of(api_card.build(api_settings.Settings.model_construct())),
+        *offers_of(browser_card.build(browser_settings.Settings.model_construct())),
+        *offers_of(code_card.build(code)),
     ]
 
 
 BUNDLED = ListCatalogue(bundled())
+
+
+async def plan(text: str, catalogue: ListCatalogue = BUNDLED, **more: object) -> Plan:
+    """Plan and check, as the orchestrator does."""
+    goal = Goal(text, **more)  # pyright: ignore[reportArgumentType]  tests name the fields
+    offers = await catalogue.offers()
+    planned = await RulesPlanner().plan(goal, catalogue)
+    assert planned.strategy == "rules"
+    return check(planned, skills={offer.skill_id for offer in offers}, inputs=goal.inputs)
+
+
+def shape(planned: Plan) -> list[tuple[str | None, list[int]]]:
+    """Return each step's skill and the numbers of the steps it waits for."""
+    numbers = {step.id: step.step_number for step in planned.steps}
+    return [(step.skill, sorted(numbers[needed] for needed in step.depends_on)) for step in planned.steps]
+
+
+def takes(step: PlanStep) -> list[str]:
+    """Return the ids of the steps whose output is handed to a step."""
+    return re.findall(r"\{\{ steps\.([\w-]+)\.output \}\}", step.instruction)

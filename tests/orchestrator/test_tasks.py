@@ -340,6 +340,20 @@ async def test_a_wrong_task_is_refused_and_the_answer_names_what_is_wrong(
         assert (await running.get("/api/tasks"))["items"] == []
 
 
+async def test_text_that_the_database_cannot_hold_is_refused_or_kept_whole(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    async with federation(tmp_path, ECHO, database_url=database_url) as running:
+        for description in ("a\x00b", "emoji 🦜 and \u202e bidi", "{{ steps.x.output }} {{ inputs.y }}"):
+            body: JsonObject = {"description": description, "agent": "Echo"}
+            response = await running.client.post("/api/tasks", json=body, headers={"Prefer": "wait=20"})
+            if response.status_code == 422:
+                assert "NUL" in response.text
+            else:
+                assert response.json()["status"] == "completed"
+                assert response.json()["result"]["outputs"][0]["output"] == f"<{description}>"
+
+
 async def test_a_task_of_a_megabyte_is_done(tmp_path: Path) -> None:
     async with federation(tmp_path, ECHO) as running:
         task = await running.submit("x" * 1_000_000, agent="Echo")

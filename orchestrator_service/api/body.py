@@ -1,0 +1,34 @@
+"""What every request body has in common: unknown fields are refused, and so is text that no database can hold."""
+
+from collections.abc import Iterator
+from typing import cast
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+
+class Body(BaseModel):
+    """A request body."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_nul(cls, value: object) -> object:
+        if any("\0" in text for text in _texts(value)):
+            raise ValueError("a text holds the character NUL (\\u0000); leave it out")
+        return value
+
+
+def _texts(value: object) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case dict():
+            for key, item in cast("dict[object, object]", value).items():
+                yield from _texts(key)
+                yield from _texts(item)
+        case list():
+            for item in cast("list[object]", value):
+                yield from _texts(item)
+        case _:
+            return

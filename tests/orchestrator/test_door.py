@@ -1,0 +1,114 @@
+"""The orchestrator as an A2A agent, called by the official SDK's client."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from pathlib import Path
+
+import httpx
+from a2a.client import A2ACardResolver, Client, ClientConfig, ClientFactory
+from a2a.helpers import get_artifact_text
+from a2a.types import (
+    CancelTaskRequest,
+    GetTaskRequest,
+    Message,
+    Part,
+    Role,
+    SendMessageRequest,
+    StreamResponse,
+    Task,
+    TaskState,
+)
+
+from shared.agent import AgentRequest, Answer, InputRequired, Progress, Update
+from tests.support.federation import Federation, TestAgent, federation, names
+
+
+async def echo(request: AgentRequest) -> AsyncGenerator[Update]:
+    """Answer with the request."""
+    yield Answer("echo", f"<{request.text}>")
+
+
+async def test_a_message_becomes_a_task_of_the_same_id(tmp_path: Path) -> None:
+    async with federation(tmp_path, TestAgent("Echo", echo, ("echo",))) as running, httpx.AsyncClient() as http:
+        client = await _client(running, http)
+        events = [event async for event in client.send_message(_message("echo hello"))]
+        task_id = events[0].task.id
+        task = await client.get_task(GetTaskRequest(id=task_id))
+        assert task.status.state == TaskState.TASK_STATE_COMPLETED
+        assert "<echo hello>" in get_artifact_text(task.artifacts[-1])
+        ours = await running.get(f"/api/tasks/{task_id}")
+        assert ours["status"] == "completed"
+        assert ours["session_id"] == task.context_id
+        assert [names((await running.get("/api/tasks"))["items"], "id")] == [[task_id]]
+
+
+async def test_what_an_agent_asks_reaches_the_client_and_its_answer_the_agent(tmp_path: Path) -> None:
+    async def ask(request: AgentRequest) -> AsyncGenerator[Update]:
+        if not request.history:
+            yield InputRequired("Which city?")
+            return
+        yield Answer("city", f"It is {request.text}.")
+
+    async with federation(tmp_path, TestAgent("Asks", ask, ("echo",))) as running, httpx.AsyncClient() as http:
+        client = await _client(running, http)
+        first = await _last_task(client.send_message(_message("echo my city")), client)
+        assert first.status.state == TaskState.TASK_STATE_INPUT_REQUIRED
+        assert first.status.message.parts[0].text == "Which city?"
+        answer = _message("Oslo", task_id=first.id, context_id=first.context_id)
+        second = await _last_task(client.send_message(answer), client)
+        assert second.id == first.id
+        assert second.status.state == TaskState.TASK_STATE_COMPLETED
+        assert "It is Oslo." in get_artifact_text(second.artifacts[-1])
+
+
+async def test_a_cancel_over_a2a_reaches_the_agent(tmp_path: Path) -> None:
+    started, stopped = asyncio.Event(), asyncio.Event()
+
+    async def endless(_request: AgentRequest) -> AsyncGenerator[Update]:
+        yield Progress("begun")
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopped.set()
+
+    async with federation(tmp_path, TestAgent("Endless", endless, ("echo",))) as running, httpx.AsyncClient() as http:
+        client = await _client(running, http)
+        stream = client.send_message(_message("echo for ever"))
+        task_id = (await anext(stream)).task.id
+        async with asyncio.timeout(20):
+            await started.wait()
+            await running.task_when({"id": task_id}, lambda found: "remote_task_id': '" in str(found["steps"]))
+            canceled = await client.cancel_task(CancelTaskRequest(id=task_id))
+            assert canceled.status.state == TaskState.TASK_STATE_CANCELED
+            await stopped.wait()
+            ours = await running.task_when({"id": task_id}, lambda found: found["status"] == "canceled")
+            assert names(ours["steps"], "status") == ["canceled"]
+
+
+async def test_a_goal_that_nobody_can_do_fails_and_says_what_is_there(tmp_path: Path) -> None:
+    async with federation(tmp_path, TestAgent("Echo", echo, ("echo",))) as running, httpx.AsyncClient() as http:
+        client = await _client(running, http)
+        task = await _last_task(client.send_message(_message("zyx wvu")), client)
+        assert task.status.state == TaskState.TASK_STATE_FAILED
+        assert "Echo" in task.status.message.parts[0].text
+
+
+async def _client(running: Federation, http: httpx.AsyncClient) -> Client:
+    http.timeout = httpx.Timeout(30)
+    card = await A2ACardResolver(http, running.url).get_agent_card()
+    return ClientFactory(ClientConfig(httpx_client=http)).create(card)
+
+
+def _message(text: str, *, task_id: str = "", context_id: str = "") -> SendMessageRequest:
+    message = Message(
+        message_id=f"m-{text}", role=Role.ROLE_USER, parts=[Part(text=text)], task_id=task_id, context_id=context_id
+    )
+    return SendMessageRequest(message=message)
+
+
+async def _last_task(stream: AsyncIterator[StreamResponse], client: Client) -> Task:
+    task_id = ""
+    async for event in stream:
+        task_id = task_id or event.task.id or event.status_update.task_id
+    return await client.get_task(GetTaskRequest(id=task_id))
