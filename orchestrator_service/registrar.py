@@ -19,6 +19,7 @@ from orchestrator_service.settings import Settings
 from shared import agent_client, http
 from shared.agent import JsonObject
 from shared.auth import Caller
+from shared.background import background
 from shared.db import Database, DatabaseUnavailableError, now
 from shared.errors import AgentCardInvalidError, AgentUnavailableError, FederationError
 
@@ -62,12 +63,8 @@ class Registrar:
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[None]:
         """Check every agent's health again and again until closed."""
-        checks = asyncio.create_task(self._check_for_ever(), name="health checks of agents")
-        try:
+        async with background("health checks of agents", self._check_for_ever()):
             yield
-        finally:
-            checks.cancel()
-            await asyncio.gather(checks, return_exceptions=True)
 
     async def register(self, caller: Caller, new: NewAgent) -> tuple[str, bool]:
         """Fetch and validate the card, and store the agent; returns its id and whether it is new.

@@ -1,10 +1,9 @@
-"""Registered agents: stored, found, and chosen for a step. (`discovery` ranks them, `registrar` talks to them.)
+"""Registered agents: stored, found, changed. (`discovery` ranks, `choosing` picks one, `registrar` talks to them.)
 
 An agent is its registry id and endpoint, never its name. What its card says is peer text.
 """
 
 import hashlib
-from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -14,12 +13,12 @@ from pydantic import JsonValue
 from sqlalchemy import ColumnElement, Connection, RowMapping, delete, insert, select, update
 
 from orchestrator_service import discovery
-from orchestrator_service.models import Agent, AgentSkill
+from orchestrator_service.models import Agent
 from shared.agent import JsonObject
 from shared.agent_card import parse_card
 from shared.auth import Caller
 from shared.db import new_id, now
-from shared.errors import AgentUnavailableError, FederationError, NotFoundError
+from shared.errors import NotFoundError
 
 AgentType = Literal["a2a_server", "langgraph", "api", "browser"]
 AgentStatus = Literal["active", "inactive", "error"]
@@ -44,15 +43,6 @@ _SHOWN: Final = (
 )
 
 
-class NoAgentError(FederationError):
-    """No registered agent can take the step; the text says why each candidate cannot."""
-
-    slug = "no-agent"
-    title = "No agent can do this now"
-    status = 503
-    retryable = True
-
-
 @dataclass(frozen=True, slots=True)
 class Registration:
     """An agent to store. None in the optional fields means: as the card says, or as it was."""
@@ -71,23 +61,11 @@ class Registration:
     credentials: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """The agent a step goes to, and why."""
-
-    agent_id: str
-    name: str
-    endpoint: str
-    card: JsonObject
-    credentials: bytes | None
-    why: str
-
-
 def save(connection: Connection, caller: Caller, new: Registration) -> tuple[str, bool]:
     """Store an agent, or bring the one with the same endpoint up to date. Returns its id and whether it is new."""
     at = now()
     known = connection.execute(
-        select(Agent.id, Agent.given).where(_visible_to(caller), Agent.endpoint == new.endpoint)
+        select(Agent.id, Agent.given).where(visible_to(caller), Agent.endpoint == new.endpoint)
     ).one_or_none()
     given: JsonObject = {} if known is None else dict(known.given)
     given |= _given(new)
@@ -137,7 +115,7 @@ def save(connection: Connection, caller: Caller, new: Registration) -> tuple[str
 
 def find(connection: Connection, caller: Caller, agent_id: str) -> JsonObject:
     """Return the agent as the API shows it. Raises: NotFoundError."""
-    row = connection.execute(select(*_SHOWN).where(_visible_to(caller), Agent.id == agent_id)).mappings().one_or_none()
+    row = connection.execute(select(*_SHOWN).where(visible_to(caller), Agent.id == agent_id)).mappings().one_or_none()
     if row is None:
         raise NotFoundError(f"There is no agent {agent_id!r}.")
     return _to_json(row)
@@ -147,7 +125,7 @@ def identify(connection: Connection, caller: Caller, name_or_id: str) -> str:
     """Return the id of the agent with that id, or with that name if only one has it. Raises: NotFoundError."""
     rows = connection.execute(
         select(Agent.id, Agent.name)
-        .where(_visible_to(caller), (Agent.id == name_or_id) | (Agent.name.ilike(_literal(name_or_id), escape="\\")))
+        .where(visible_to(caller), (Agent.id == name_or_id) | (Agent.name.ilike(_literal(name_or_id), escape="\\")))
         .limit(3)
     ).all()
     exact = [row.id for row in rows if row.id == name_or_id] or [row.id for row in rows]
@@ -155,7 +133,7 @@ def identify(connection: Connection, caller: Caller, name_or_id: str) -> str:
         return exact[0]
     if len(exact) > 1:
         raise NotFoundError(f"Several agents are named {name_or_id!r}; give the id of the one you mean.")
-    known = connection.execute(select(Agent.name).where(_visible_to(caller)).order_by(Agent.name).limit(20)).scalars()
+    known = connection.execute(select(Agent.name).where(visible_to(caller)).order_by(Agent.name).limit(20)).scalars()
     raise NotFoundError(f"There is no agent {name_or_id!r}. Registered: {', '.join(known) or 'none'}.")
 
 
@@ -172,7 +150,7 @@ def list_agents(
     connection: Connection, caller: Caller, filters: Filters, after: str | None, limit: int
 ) -> list[JsonObject]:
     """Return agents in the order of their ids, from above the id `after`."""
-    query = select(*_SHOWN).where(_visible_to(caller)).order_by(Agent.id)
+    query = select(*_SHOWN).where(visible_to(caller)).order_by(Agent.id)
     if after is not None:
         query = query.where(Agent.id > after)
     if filters.status is not None:
@@ -201,7 +179,7 @@ class Changes:
 def change(connection: Connection, caller: Caller, agent_id: str, changes: Changes) -> None:
     """Change an agent. A name or description given here stays when the card changes. Raises: NotFoundError."""
     row = connection.execute(
-        select(Agent.given, Agent.card).where(_visible_to(caller), Agent.id == agent_id)
+        select(Agent.given, Agent.card).where(visible_to(caller), Agent.id == agent_id)
     ).one_or_none()
     if row is None:
         raise NotFoundError(f"There is no agent {agent_id!r}.")
@@ -256,100 +234,8 @@ def addresses(connection: Connection, agent_id: str | None = None) -> list[Addre
     return [Address(*row) for row in connection.execute(query)]
 
 
-def reach(connection: Connection, agent_id: str) -> Choice | None:
-    """Return the agent that a step was given to, however it is now; None if it was removed."""
-    row = (
-        connection.execute(
-            select(Agent.id, Agent.name, Agent.endpoint, Agent.card, Agent.credentials).where(Agent.id == agent_id)
-        )
-        .mappings()
-        .one_or_none()
-    )
-    return None if row is None else _chosen(row, "has the step already")
-
-
-def choose(
-    connection: Connection,
-    tenant_id: str,
-    skill: str | None,
-    agent: str | None,
-    need: str,
-    avoid: Collection[str] = (),
-) -> Choice:
-    """Choose the agent for a step: the one it names, else the best of those that have the skill and are reachable.
-
-    `avoid` holds ids of agents that failed the step already; they are taken only if there is no other.
-    Raises: NoAgentError, NotFoundError (a named agent that is not registered).
-    """
-    caller = Caller(tenant_id)
-    if agent is not None:
-        return _named(connection, caller, agent)
-    query = (
-        select(Agent.id, Agent.name, Agent.endpoint, Agent.card, Agent.credentials, Agent.status, Agent.health)
-        .join(AgentSkill, AgentSkill.agent_id == Agent.id)
-        .where(_visible_to(caller), AgentSkill.skill_id == skill)
-        .order_by(Agent.id)
-    )
-    rows = connection.execute(query).mappings().all()
-    ready = [row for row in rows if row["status"] == "active"]
-    if not ready:
-        raise NoAgentError(_why_none(skill, rows))
-    fresh = [row for row in ready if row["id"] not in avoid] or ready
-    if len(fresh) == 1:
-        why = f"the only reachable agent with the skill {skill}" if len(ready) == 1 else f"the other agent with {skill}"
-        return _chosen(fresh[0], why)
-    scores = {
-        match.offer.agent_id: match
-        for match in discovery.rank(connection, caller, need, 50)
-        if match.offer.skill_id == skill
-    }
-    best = max(fresh, key=lambda row: (scores[row["id"]].score if row["id"] in scores else 0.0, -_latency_ms(row)))
-    reason = scores[best["id"]].why if best["id"] in scores else "answers fastest"
-    return _chosen(best, f"best of {len(fresh)} reachable agents with the skill {skill}: {reason}")
-
-
-def _named(connection: Connection, caller: Caller, agent: str) -> Choice:
-    agent_id = identify(connection, caller, agent)
-    row = (
-        connection.execute(
-            select(
-                Agent.id, Agent.name, Agent.endpoint, Agent.card, Agent.credentials, Agent.status, Agent.health
-            ).where(Agent.id == agent_id)
-        )
-        .mappings()
-        .one()
-    )
-    match row["status"]:
-        case "active":
-            return _chosen(row, "named by the plan")
-        case "inactive":
-            raise NoAgentError(f"The agent {row['name']!r} is switched off (status inactive).")
-        case _:
-            raise AgentUnavailableError(f"The agent {row['name']!r} is not reachable: {row['health'].get('error')}")
-
-
-def _chosen(row: RowMapping, why: str) -> Choice:
-    return Choice(row["id"], row["name"], row["endpoint"], row["card"], row["credentials"], why)
-
-
-def _why_none(skill: str | None, rows: Sequence[RowMapping]) -> str:
-    if not rows:
-        return f"No registered agent has the skill {skill!r}. Register one that has it, or choose another skill."
-    reasons = "; ".join(
-        f"{row['name']} is switched off"
-        if row["status"] == "inactive"
-        else f"{row['name']}: {row['health'].get('error')}"
-        for row in rows
-    )
-    return f"No agent with the skill {skill!r} is reachable. {reasons}"
-
-
-def _latency_ms(row: RowMapping) -> float:
-    latency = row["health"].get("latency_ms")
-    return latency if isinstance(latency, int | float) else 1e9
-
-
-def _visible_to(caller: Caller) -> ColumnElement[bool]:
+def visible_to(caller: Caller) -> ColumnElement[bool]:
+    """Return the condition under which an agent is the caller's to see."""
     return Agent.tenant_id == caller.tenant_id
 
 

@@ -57,7 +57,7 @@ class AgentRequest:
     files: tuple[File, ...] = ()
     skill: str | None = None
     history: tuple[Turn, ...] = ()
-    metadata: JsonObject = field(default_factory=lambda: {})
+    metadata: JsonObject = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import base64
 import itertools
 import random
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from typing import Literal, cast
 
@@ -22,7 +22,7 @@ import httpx
 from a2a.types import AgentCard, AgentInterface
 from pydantic import JsonValue
 
-from shared import agent_wire
+from shared import agent_wire, http
 from shared.agent import METADATA_KEY, File, JsonObject
 from shared.agent_card import MAX_CARD_BYTES, FetchedCard, fetch_card, parse_card
 from shared.agent_events import (
@@ -80,7 +80,8 @@ _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 5.0
 _MOST_LOST_CALLS = 5
 _LOST_CALL_PAUSE_S = 0.2
-_STALE_STATUS_S = 5.0
+_STALE_STATUS_S = 2.0
+_DRAIN_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,7 @@ def connect(
     preferred: tuple[Binding, ...] = ("JSONRPC 1.0", "HTTP+JSON 1.0", "JSONRPC 0.3")
     for binding in preferred:
         if binding in offered:
+            http.parse_url(offered[binding].url)
             endpoint = Endpoint(offered[binding].url, binding, offered[binding].tenant, headers or {})
             return AgentConnection(
                 client, endpoint, streaming=card.capabilities.streaming, deadlines=deadlines, limits=limits
@@ -242,6 +244,8 @@ class AgentConnection:
                 received = True
                 for event in task.read(answer):
                     yield event
+            if task.ended is not None:
+                await _drain(answers)
         if not received:
             raise AgentUnavailableError("The agent closed the stream without an answer.", reached=None)
 
@@ -309,6 +313,13 @@ class AgentConnection:
     @staticmethod
     def _now() -> float:
         return asyncio.get_running_loop().time()
+
+
+async def _drain(answers: AsyncGenerator[JsonObject]) -> None:
+    """Read the end of a stream that is over, so that its connection can be used again."""
+    with suppress(FederationError, TimeoutError):
+        async with asyncio.timeout(_DRAIN_S):
+            await anext(answers, None)
 
 
 def _binding(interface: AgentInterface) -> Binding | None:

@@ -16,6 +16,7 @@ from a2a.types import (
     GetExtendedAgentCardRequest,
     GetTaskRequest,
     InternalError,
+    InvalidParamsError,
     ListTasksRequest,
     ListTasksResponse,
     Message,
@@ -37,6 +38,7 @@ from shared.agent_runs import Runs, contained
 from shared.agent_tasks import Scope, Stored
 from shared.settings import ServiceName
 
+_MAX_OWNER_CHARS: Final = 512
 _NO_PUSH: Final = "This agent sends no push notifications; follow the task by a stream, or ask with GetTask."
 
 
@@ -124,7 +126,10 @@ class AgentHandler(RequestHandler):
 
     def _scope(self, context: ServerCallContext) -> Scope:
         """Return whose tasks a call may see: (tenant, user), each quoted so that no two pairs look alike."""
-        return Scope(self._service, f"{quote(context.tenant, safe='')}/{quote(context.user.user_name, safe='')}"[:512])
+        owner = f"{quote(context.tenant, safe='')}/{quote(context.user.user_name, safe='')}"
+        if len(owner) > _MAX_OWNER_CHARS:
+            raise InvalidParamsError("The tenant's name is too long.")
+        return Scope(self._service, owner)
 
     async def _accept(self, scope: Scope, params: SendMessageRequest) -> Stored:
         check(params.message)

@@ -6,12 +6,9 @@ task group that `Runs.working` opens.
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from datetime import timedelta
-from enum import Enum, auto
-from itertools import islice
 from time import monotonic
 from typing import Final
 
@@ -27,18 +24,9 @@ from a2a.types import (
 
 from shared import agent_tasks, telemetry
 from shared.agent import METADATA_KEY, AgentRequest, InputRequired, OpenAgent
-from shared.agent_messages import (
-    AT_REST,
-    ENDED,
-    Event,
-    Narrator,
-    apply,
-    is_piece,
-    join,
-    to_failure,
-    to_request,
-    to_status,
-)
+from shared.agent_messages import AT_REST, ENDED, Event, apply, join, to_request
+from shared.agent_narration import to_failure, to_status
+from shared.agent_run import Run, Stop
 from shared.agent_tasks import Scope, Stored
 from shared.db import Database, new_id, now
 from shared.errors import FederationError, TimedOutError, UnavailableError
@@ -55,8 +43,6 @@ _POLL_S: Final = 0.5
 _BEAT_S: Final = 5.0
 _SILENT: Final = timedelta(seconds=30)
 _PRUNE_S: Final = 600.0
-_RECENT_EVENTS: Final = 512
-_WAITING_EVENTS: Final = 256
 
 
 class InterruptedRunError(UnavailableError):
@@ -64,60 +50,6 @@ class InterruptedRunError(UnavailableError):
 
     slug = "interrupted"
     title = "Interrupted by a restart"
-
-
-class _Stop(Enum):
-    """Why a run was told to stop."""
-
-    CANCELED = auto()
-    INTERRUPTED = auto()
-    HANDED_OVER = auto()
-
-
-class _Run:
-    """A run under way. `task` and `seq` are what is stored, `waiting` are the events that are not stored yet."""
-
-    agent: asyncio.Task[None]
-    writer: asyncio.Task[None]
-
-    def __init__(self, scope: Scope, stored: Stored, *, resumed: bool) -> None:
-        self.scope = scope
-        self.task = stored.task
-        self.seq = stored.seq
-        self.narrator = Narrator(stored.task, resumed=resumed)
-        self.stop: _Stop | None = None
-        self.is_abandoned = False
-        self.waiting: list[Event] = []
-        self.arrived = asyncio.Event()
-        self.changed = asyncio.Event()
-        self._recent: deque[tuple[int, Event]] = deque(maxlen=_RECENT_EVENTS)
-
-    @property
-    def is_told(self) -> bool:
-        """Whether nothing more will come from the agent, or may."""
-        return self.agent.done() or self.is_abandoned
-
-    async def tell(self, events: Sequence[Event]) -> None:
-        """Hand events to the writer; wait while it is far behind."""
-        self.waiting.extend(events)
-        self.arrived.set()
-        while len(self.waiting) > _WAITING_EVENTS:
-            await self.changed.wait()
-
-    def advance(self, task: Task, events: Sequence[Event]) -> None:
-        """Note that `events` are stored, and tell whoever follows."""
-        self._recent.extend(enumerate(events, self.seq + 1))
-        self.task, self.seq = task, self.seq + len(events)
-        self.wake()
-
-    def wake(self) -> None:
-        self.changed.set()
-        self.changed = asyncio.Event()
-
-    def since(self, seq: int) -> list[tuple[int, Event]] | None:
-        """Return the stored events after `seq`, or None when those are no longer all in memory."""
-        missing = self.seq - seq
-        return None if missing > len(self._recent) else list(islice(self._recent, len(self._recent) - missing, None))
 
 
 class Runs:
@@ -138,7 +70,7 @@ class Runs:
         self._agent = agent
         self._resumable = resumable
         self._runner = new_id()
-        self._live: dict[str, _Run] = {}
+        self._live: dict[str, Run] = {}
         self._group = asyncio.TaskGroup()
 
     @asynccontextmanager
@@ -156,9 +88,10 @@ class Runs:
                 yield
             finally:
                 upkeep.cancel()
-                reason = _Stop.HANDED_OVER if self._resumable else _Stop.INTERRUPTED
+                reason = Stop.HANDED_OVER if self._resumable else Stop.INTERRUPTED
                 await asyncio.gather(*(self._stop(run, reason) for run in self._live.values()))
-                await self._database.write(agent_tasks.leave, self._runner)
+                with contained("the end of A2A tasks"):
+                    await self._database.write(agent_tasks.leave, self._runner)
 
     async def accept(self, scope: Scope, message: Message) -> Stored:
         """Store what `message` asks for and let the agent work on it, unless the same message was accepted before."""
@@ -207,7 +140,9 @@ class Runs:
         async with aclosing(self.follow(scope, stored.task.id, stored.seq)) as events:
             async for _ in events:
                 pass
-        return run.task if run is not None else (await self.find(scope, stored.task.id)).task
+        if run is not None and run.task.status.state in AT_REST:
+            return run.task
+        return (await self.find(scope, stored.task.id)).task
 
     async def cancel(self, scope: Scope, task_id: str) -> Task:
         """Cancel a task and return it, once its agent has cleaned up. Raises: the SDK's TaskNotCancelableError."""
@@ -215,11 +150,12 @@ class Runs:
         _refuse_ended(stored.task)
         run = self._live.get(task_id)
         if run is not None and run.stop is None:
-            run.stop = _Stop.CANCELED  # before `cancel`: what the agent says about being canceled is not its answer
+            run.stop = Stop.CANCELED  # before `cancel`: what the agent says about being canceled is not its answer
         if self._agent.cancel is not None:
-            await self._agent.cancel(task_id)
+            with contained(f"the cancel of task {task_id}"):
+                await self._agent.cancel(task_id)
         if run is not None:
-            await self._stop(run, _Stop.CANCELED)
+            await self._stop(run, Stop.CANCELED)
         stored = await self.find(scope, task_id)
         if stored.task.status.state not in ENDED:
             event = to_status(stored.task, TaskState.TASK_STATE_CANCELED)
@@ -229,13 +165,13 @@ class Runs:
         return stored.task
 
     def _start(self, scope: Scope, stored: Stored, *, resumed: bool) -> None:
-        run = _Run(scope, stored, resumed=resumed)
+        run = Run(scope, stored, resumed=resumed)
         self._live[stored.task.id] = run
         run.agent = self._group.create_task(self._ask(run))
         run.agent.add_done_callback(lambda _: run.arrived.set())
         run.writer = self._group.create_task(self._write(run))
 
-    async def _stop(self, run: _Run, reason: _Stop) -> None:
+    async def _stop(self, run: Run, reason: Stop) -> None:
         """Stop a run and wait until its last event is stored; an agent that does not stop is left behind."""
         run.stop = run.stop or reason
         run.agent.cancel()
@@ -246,7 +182,7 @@ class Runs:
         run.arrived.set()
         await asyncio.wait({run.writer})
 
-    async def _ask(self, run: _Run) -> None:
+    async def _ask(self, run: Run) -> None:
         """Ask the agent and hand its updates to the writer."""
         request = to_request(run.task)
         call = request.metadata.get(METADATA_KEY)
@@ -260,7 +196,7 @@ class Runs:
                 await run.tell(run.narrator.fail(failures[0]) if failures else ending)
                 logger.info("task done", extra={"failed": bool(failures), "skill": request.skill})
 
-    async def _perform(self, run: _Run, request: AgentRequest) -> list[Event]:
+    async def _perform(self, run: Run, request: AgentRequest) -> list[Event]:
         """Hand on what the agent yields, and return the events that end the run."""
         limit_s = self._settings.task_timeout_s
         deadline = asyncio.timeout(limit_s)
@@ -282,22 +218,23 @@ class Runs:
             raise RuntimeError("The agent was cancelled by something inside it.") from error
         return run.narrator.complete()
 
-    async def _write(self, run: _Run) -> None:
+    async def _write(self, run: Run) -> None:
         """Store a run's events until it is over."""
         try:
             with contained(f"task {run.task.id}"):
                 await self._store_all(run)
         finally:
-            del self._live[run.task.id]
+            if self._live.get(run.task.id) is run:  # a follow-up may have begun the next one
+                del self._live[run.task.id]
             run.agent.cancel()
             run.wake()
 
-    async def _store_all(self, run: _Run) -> None:
+    async def _store_all(self, run: Run) -> None:
         written = 0.0
         while not (run.is_told and not run.waiting):
             await run.arrived.wait()
             run.arrived.clear()
-            await _join_pieces(run, written + _JOIN_S)
+            await run.join_pieces(written + _JOIN_S)
             events, run.waiting = join(run.waiting), []
             if events and not await self._store(run, events):
                 return
@@ -305,15 +242,15 @@ class Runs:
         if run.task.status.state in AT_REST:
             return
         match run.stop:
-            case _Stop.CANCELED:
+            case Stop.CANCELED:
                 await self._store(run, run.narrator.cancel())
-            case _Stop.INTERRUPTED:
+            case Stop.INTERRUPTED:
                 error = InterruptedRunError("The agent's service stopped before it was done. Send the request again.")
                 await self._store(run, run.narrator.fail(error))
-            case _Stop.HANDED_OVER | None:
+            case Stop.HANDED_OVER | None:
                 pass
 
-    async def _store(self, run: _Run, events: Sequence[Event]) -> bool:
+    async def _store(self, run: Run, events: Sequence[Event]) -> bool:
         """Store events and tell the followers; False when the task is no longer this run's to change."""
         task = Task()
         task.CopyFrom(run.task)
@@ -321,7 +258,7 @@ class Runs:
             apply(task, event)
         if not await self._database.write(agent_tasks.add_events, task, run.seq, events, self._runner):
             logger.info("a task was ended by another process", extra={"a2a_task_id": task.id})
-            run.stop = run.stop or _Stop.HANDED_OVER
+            run.stop = run.stop or Stop.HANDED_OVER
             return False
         run.advance(task, events)
         return True
@@ -343,7 +280,7 @@ class Runs:
                 await self._adopt()
                 for task_id in await self._database.read(agent_tasks.taken, list(self._live), self._runner):
                     if run := self._live.get(task_id):
-                        await self._stop(run, _Stop.HANDED_OVER)
+                        await self._stop(run, Stop.HANDED_OVER)
 
     async def _adopt(self) -> None:
         silent_since = None if self._database.is_sqlite else now() - _SILENT
@@ -375,17 +312,6 @@ def contained(where: str) -> Generator[list[FederationError]]:
     except Exception:
         logger.exception("failed unexpectedly", extra={"where": where})
         failures.append(FederationError(f"The agent failed unexpectedly; its log has the details under {where}."))
-
-
-async def _join_pieces(run: _Run, until: float) -> None:
-    """Wait for more pieces of a text until a moment, or until something else has come."""
-    try:
-        async with asyncio.timeout(max(0.0, until - monotonic())):
-            while not run.is_told and all(is_piece(event) for event in run.waiting):
-                await run.arrived.wait()
-                run.arrived.clear()
-    except TimeoutError:
-        pass
 
 
 def _refuse_ended(task: Task) -> None:

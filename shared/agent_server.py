@@ -82,9 +82,9 @@ class AgentServer:
     @asynccontextmanager
     async def working(self) -> AsyncGenerator[None]:
         """Open the agent and its tasks; work until the end."""
-        database = Database(open_engine(database_url(self._settings, self._service), durable=False))
+        database = Database(open_engine(database_url(self._settings, f"a2a-{self._service}"), durable=False))
         try:
-            await asyncio.to_thread(migrate, database, _MIGRATIONS, "a2a_version")
+            await asyncio.to_thread(migrate, database, _MIGRATIONS, "a2a_version", "0001")
             async with self._open_agent() as agent:
                 runs = Runs(self._settings, self._service, database, agent, resumable=self._resumable)
                 async with runs.working():

@@ -33,19 +33,12 @@ from a2a.utils.task import (
     validate_page_size,
 )
 from sqlalchemy import (
-    BigInteger,
-    Column,
     Connection,
-    ForeignKey,
-    Index,
     Integer,
-    LargeBinary,
-    MetaData,
     Row,
     Select,
-    String,
-    Table,
     and_,
+    bindparam,
     delete,
     func,
     insert,
@@ -55,61 +48,52 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import ReturningInsert
 
-from shared.agent_messages import AT_REST, ENDED, Event, apply, to_status
-from shared.db import Base, UtcTime, new_id, now
+from shared.agent_messages import AT_REST, ENDED, Event, apply
+from shared.agent_narration import to_status
+from shared.agent_tables import EVENTS, MESSAGES, RUNNERS, TASKS
+from shared.db import new_id, now
 from shared.settings import ServiceName
 
+_Insert: TypeAlias = sqlite.Insert | postgresql.Insert
 _Row: TypeAlias = Row[*tuple[Any, ...]]  # Core rows have no types
 
-metadata: Final = MetaData(naming_convention=Base.metadata.naming_convention)
 
-_tasks: Final = Table(
-    "a2a_tasks",
-    metadata,
-    Column("id", String(64), primary_key=True),
-    Column("service", String(32), nullable=False),
-    Column("owner", String(512), nullable=False),
-    Column("context_id", String(256), nullable=False),
-    Column("state", Integer, nullable=False),
-    Column("status_ns", BigInteger, nullable=False),
-    Column("last_seq", BigInteger, nullable=False),
-    Column("snapshot", LargeBinary, nullable=False),
-    Column("snapshot_seq", BigInteger, nullable=False),
-    Column("runner", String(64), nullable=False),
-    Column("created_at", UtcTime, nullable=False),
-    Column("updated_at", UtcTime, nullable=False),
-    Index("ix_a2a_tasks_listing", "service", "owner", "status_ns", "id"),
-    Index("ix_a2a_tasks_state", "service", "state"),
-)
-_events: Final = Table(
-    "a2a_events",
-    metadata,
-    Column("task_id", String(64), ForeignKey("a2a_tasks.id", ondelete="CASCADE"), primary_key=True),
-    Column("seq", BigInteger, primary_key=True, autoincrement=False),
-    Column("event", LargeBinary, nullable=False),
-)
-_messages: Final = Table(
-    "a2a_messages",
-    metadata,
-    Column("service", String(32), primary_key=True),
-    Column("owner", String(512), primary_key=True),
-    Column("message_id", String(256), primary_key=True),
-    Column("task_id", String(64), nullable=False),
-    Column("digest", String(64), nullable=False),
-    Column("created_at", UtcTime, nullable=False, index=True),
-)
-_runners: Final = Table(
-    "a2a_runners",
-    metadata,
-    Column("id", String(64), primary_key=True),
-    Column("service", String(32), nullable=False),
-    Column("seen_at", UtcTime, nullable=False),
-)
+def _renewing(claim: _Insert) -> ReturningInsert[tuple[str]]:
+    """Return an INSERT of a message that replaces one that has expired; it returns nothing when one still counts."""
+    return claim.on_conflict_do_update(
+        index_elements=["service", "owner", "message_id"],
+        set_={name: claim.excluded[name] for name in ("task_id", "digest", "created_at")},
+        where=MESSAGES.c.created_at < bindparam("expired", type_=MESSAGES.c.created_at.type),
+    ).returning(MESSAGES.c.task_id)
+
 
 _SAME_MESSAGE: Final = timedelta(hours=24)
 _EVENTS_KEPT: Final = timedelta(hours=1)
 _UNFINISHED: Final = (TaskState.TASK_STATE_SUBMITTED, TaskState.TASK_STATE_WORKING)
+
+# What every message needs is built once: SQLAlchemy takes longer to build a statement than SQLite to run it.
+_INSERT_TASK: Final = insert(TASKS)
+_INSERT_EVENT: Final = insert(EVENTS)
+_SELECT_TASK: Final = select(TASKS).where(
+    TASKS.c.service == bindparam("of_service"),
+    TASKS.c.owner == bindparam("of_owner"),
+    TASKS.c.id == bindparam("of_task"),
+)
+_SELECT_EVENTS: Final = (
+    select(EVENTS.c.seq, EVENTS.c.event)
+    .where(EVENTS.c.task_id == bindparam("of_task"), EVENTS.c.seq > bindparam("after_seq"))
+    .order_by(EVENTS.c.seq)
+    .limit(bindparam("limit", type_=Integer))
+)
+_ADVANCE_TASK: Final = update(TASKS).where(
+    TASKS.c.id == bindparam("of_task"),
+    TASKS.c.last_seq == bindparam("at_seq"),
+    TASKS.c.runner == bindparam("by_runner"),
+)
+_CLAIM_ON_SQLITE: Final = _renewing(sqlite.insert(MESSAGES))
+_CLAIM_ON_POSTGRESQL: Final = _renewing(postgresql.insert(MESSAGES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,24 +130,16 @@ def accept(connection: Connection, scope: Scope, message: Message, runner: str) 
     task.history.append(message)
     task.history[0].task_id, task.history[0].context_id = task.id, task.context_id
     apply(task, to_status(task, TaskState.TASK_STATE_WORKING))
-    connection.execute(
-        insert(_tasks).values(
-            id=task.id,
-            service=scope.service,
-            owner=scope.owner,
-            context_id=task.context_id,
-            last_seq=0,
-            runner=runner,
-            created_at=now(),
-            **_snapshot_columns(task, 0),
-        )
-    )
+    fixed = {"id": task.id, "service": scope.service, "owner": scope.owner, "context_id": task.context_id}
+    changing = {"last_seq": 0, "runner": runner, "created_at": now(), **_snapshot_columns(task, 0)}
+    connection.execute(_INSERT_TASK, {**fixed, **changing})
     return Stored(task, 0, is_new=True)
 
 
 def find(connection: Connection, scope: Scope, task_id: str) -> Stored:
     """Return a task as it is now. Raises: the SDK's TaskNotFoundError, also for another owner's."""
-    row = connection.execute(_visible(scope).where(_tasks.c.id == task_id)).one_or_none()
+    wanted = {"of_service": scope.service, "of_owner": scope.owner, "of_task": task_id}
+    row = connection.execute(_SELECT_TASK, wanted).one_or_none()
     if row is None:
         raise TaskNotFoundError(f"There is no task '{task_id[:64]}'.")
     return _load(connection, [row])[0]
@@ -180,27 +156,16 @@ def add_events(connection: Connection, task: Task, seq: int, events: Sequence[Ev
         columns = _snapshot_columns(task, last_seq)
     else:
         columns = {"updated_at": now(), "state": task.status.state, "status_ns": _status_ns(task)}
-    changed = connection.execute(
-        update(_tasks)
-        .where(_tasks.c.id == task.id, _tasks.c.last_seq == seq, _tasks.c.runner == runner)
-        .values(last_seq=last_seq, **columns)
-    )
-    if changed.rowcount == 0:
+    still = {"of_task": task.id, "at_seq": seq, "by_runner": runner}
+    if connection.execute(_ADVANCE_TASK, {**still, "last_seq": last_seq, **columns}).rowcount == 0:
         return False
-    if events:
-        connection.execute(
-            insert(_events),
-            [
-                {"task_id": task.id, "seq": number, "event": to_stream_response(event).SerializeToString()}
-                for number, event in enumerate(events, seq + 1)
-            ],
-        )
+    _insert_events(connection, task.id, seq, events)
     return True
 
 
 def end(connection: Connection, scope: Scope, task_id: str, event: TaskStatusUpdateEvent, runner: str) -> Stored:
     """End a task that no process of ours is heard working on; if it has ended meanwhile, leave it as it is."""
-    connection.execute(update(_tasks).where(_tasks.c.id == task_id).values(runner=runner))
+    connection.execute(update(TASKS).where(TASKS.c.id == task_id).values(runner=runner))
     stored = find(connection, scope, task_id)
     if stored.task.status.state in ENDED:
         return stored
@@ -211,12 +176,7 @@ def end(connection: Connection, scope: Scope, task_id: str, event: TaskStatusUpd
 
 def events_after(connection: Connection, task_id: str, seq: int, limit: int = 500) -> list[tuple[int, Event]]:
     """Return the events after `seq` with their numbers, oldest first."""
-    rows = connection.execute(
-        select(_events.c.seq, _events.c.event)
-        .where(_events.c.task_id == task_id, _events.c.seq > seq)
-        .order_by(_events.c.seq)
-        .limit(limit)
-    )
+    rows = connection.execute(_SELECT_EVENTS, {"of_task": task_id, "after_seq": seq, "limit": limit})
     return [(number, _parse_event(content)) for number, content in rows]
 
 
@@ -227,18 +187,18 @@ def search(connection: Connection, scope: Scope, request: ListTasksRequest) -> L
     validate_history_length(request)
     wanted = _visible(scope)
     if request.context_id:
-        wanted = wanted.where(_tasks.c.context_id == request.context_id)
+        wanted = wanted.where(TASKS.c.context_id == request.context_id)
     if request.status:
-        wanted = wanted.where(_tasks.c.state == request.status)
+        wanted = wanted.where(TASKS.c.state == request.status)
     if request.HasField("status_timestamp_after"):
-        wanted = wanted.where(_tasks.c.status_ns >= request.status_timestamp_after.ToNanoseconds())
+        wanted = wanted.where(TASKS.c.status_ns >= request.status_timestamp_after.ToNanoseconds())
     total = connection.execute(select(func.count()).select_from(wanted.subquery())).scalar_one()
     if request.page_token:
         cursor = decode_list_tasks_cursor(request.page_token)
         if cursor is None:
             raise InvalidParamsError("pageToken is not one that this service gave out.")
-        wanted = wanted.where(tuple_(_tasks.c.status_ns, _tasks.c.id) < (cursor.timestamp_ns or 0, cursor.task_id))
-    rows = connection.execute(wanted.order_by(_tasks.c.status_ns.desc(), _tasks.c.id.desc()).limit(size + 1)).all()
+        wanted = wanted.where(tuple_(TASKS.c.status_ns, TASKS.c.id) < (cursor.timestamp_ns or 0, cursor.task_id))
+    rows = connection.execute(wanted.order_by(TASKS.c.status_ns.desc(), TASKS.c.id.desc()).limit(size + 1)).all()
     page = _load(connection, rows[:size])
     following = ListTasksCursor(rows[size - 1].status_ns, rows[size - 1].id) if len(rows) > size else None
     tasks = [apply_history_length(stored.task, request) for stored in page]
@@ -255,15 +215,14 @@ def search(connection: Connection, scope: Scope, request: ListTasksRequest) -> L
 
 def beat(connection: Connection, service: ServiceName, runner: str) -> None:
     """Note that `runner` is alive."""
-    row = {"id": runner, "service": service, "seen_at": now()}
-    connection.execute(
-        _insert(connection, _runners).values(row).on_conflict_do_update(index_elements=["id"], set_={"seen_at": now()})
-    )
+    seen = connection.execute(update(RUNNERS).where(RUNNERS.c.id == runner).values(seen_at=now()))
+    if seen.rowcount == 0:
+        connection.execute(insert(RUNNERS).values(id=runner, service=service, seen_at=now()))
 
 
 def leave(connection: Connection, runner: str) -> None:
     """Note that `runner` is gone: others may take its unfinished tasks at once."""
-    connection.execute(delete(_runners).where(_runners.c.id == runner))
+    connection.execute(delete(RUNNERS).where(RUNNERS.c.id == runner))
 
 
 def adopt(
@@ -274,17 +233,17 @@ def adopt(
     Nobody does when the runner has not been seen since `silent_since` (None: no other runner can be alive), or when it
     is `runner` itself, does not have the task among its `live` ones, and has not just accepted it.
     """
-    lost = _tasks.c.runner != runner
+    lost = TASKS.c.runner != runner
     if silent_since is not None:
-        lost &= _tasks.c.runner.not_in(select(_runners.c.id).where(_runners.c.seen_at >= silent_since))
+        lost &= TASKS.c.runner.not_in(select(RUNNERS.c.id).where(RUNNERS.c.seen_at >= silent_since))
     dropped = and_(
-        _tasks.c.runner == runner, _tasks.c.id.not_in(live), _tasks.c.updated_at < now() - timedelta(seconds=60)
+        TASKS.c.runner == runner, TASKS.c.id.not_in(live), TASKS.c.updated_at < now() - timedelta(seconds=60)
     )
     rows = connection.execute(
-        update(_tasks)
-        .where(_tasks.c.service == service, _tasks.c.state.in_(_UNFINISHED), or_(lost, dropped))
+        update(TASKS)
+        .where(TASKS.c.service == service, TASKS.c.state.in_(_UNFINISHED), or_(lost, dropped))
         .values(runner=runner, updated_at=now())
-        .returning(*_tasks.c)
+        .returning(*TASKS.c)
     ).all()
     scopes = [Scope(service, row.owner) for row in rows]
     return list(zip(scopes, _load(connection, rows), strict=True))
@@ -292,44 +251,34 @@ def adopt(
 
 def taken(connection: Connection, task_ids: Sequence[str], runner: str) -> list[str]:
     """Return those of the tasks that are no longer `runner`'s: another process has ended or adopted them."""
-    wanted = select(_tasks.c.id).where(_tasks.c.id.in_(task_ids), _tasks.c.runner != runner)
+    wanted = select(TASKS.c.id).where(TASKS.c.id.in_(task_ids), TASKS.c.runner != runner)
     return list(connection.execute(wanted).scalars())
 
 
 def prune(connection: Connection, service: ServiceName, kept: timedelta) -> None:
     """Delete what is no longer needed: tasks that ended longer than `kept` ago, old events, old message ids."""
-    ended = and_(_tasks.c.service == service, _tasks.c.state.in_(ENDED))
-    quiet = select(_tasks.c.id).where(ended, _tasks.c.updated_at < now() - _EVENTS_KEPT)
-    connection.execute(delete(_events).where(_events.c.task_id.in_(quiet)))
-    connection.execute(delete(_tasks).where(ended, _tasks.c.updated_at < now() - kept))
+    ended = and_(TASKS.c.service == service, TASKS.c.state.in_(ENDED))
+    quiet = select(TASKS.c.id).where(ended, TASKS.c.updated_at < now() - _EVENTS_KEPT)
+    connection.execute(delete(EVENTS).where(EVENTS.c.task_id.in_(quiet)))
+    connection.execute(delete(TASKS).where(ended, TASKS.c.updated_at < now() - kept))
     connection.execute(
-        delete(_messages).where(_messages.c.service == service, _messages.c.created_at < now() - _SAME_MESSAGE)
+        delete(MESSAGES).where(MESSAGES.c.service == service, MESSAGES.c.created_at < now() - _SAME_MESSAGE)
     )
-    connection.execute(
-        delete(_runners).where(_runners.c.service == service, _runners.c.seen_at < now() - _SAME_MESSAGE)
-    )
+    connection.execute(delete(RUNNERS).where(RUNNERS.c.service == service, RUNNERS.c.seen_at < now() - _SAME_MESSAGE))
 
 
 def _claim(connection: Connection, scope: Scope, message: Message, task_id: str) -> str | None:
     """Reserve the message's id for `task_id`; return the task it already belongs to, if any."""
     key = {"service": scope.service, "owner": scope.owner, "message_id": message.message_id}
-    value = {"task_id": task_id, "digest": _digest(message), "created_at": now()}
-    claimed = connection.execute(
-        _insert(connection, _messages)
-        .values(**key, **value)
-        .on_conflict_do_update(
-            index_elements=list(key), set_=value, where=_messages.c.created_at < now() - _SAME_MESSAGE
-        )
-        .returning(_messages.c.task_id)
-    ).one_or_none()
-    if claimed is not None:
+    digest = _digest(message)
+    value = {"task_id": task_id, "digest": digest, "created_at": now(), "expired": now() - _SAME_MESSAGE}
+    claim = _CLAIM_ON_SQLITE if connection.dialect.name == "sqlite" else _CLAIM_ON_POSTGRESQL
+    if connection.execute(claim, {**key, **value}).one_or_none() is not None:
         return None
     earlier = connection.execute(
-        select(_messages.c.task_id, _messages.c.digest).where(
-            *(_messages.c[name] == part for name, part in key.items())
-        )
+        select(MESSAGES.c.task_id, MESSAGES.c.digest).where(*(MESSAGES.c[name] == part for name, part in key.items()))
     ).one()
-    if earlier.digest != value["digest"]:
+    if earlier.digest != digest:
         raise InvalidParamsError(
             f"The message id '{message.message_id}' was used for another message. Give each message its own id."
         )
@@ -337,7 +286,7 @@ def _claim(connection: Connection, scope: Scope, message: Message, task_id: str)
 
 
 def _take_up(connection: Connection, scope: Scope, message: Message, runner: str) -> Stored:
-    connection.execute(select(_tasks.c.id).where(_tasks.c.id == message.task_id).with_for_update())
+    connection.execute(select(TASKS.c.id).where(TASKS.c.id == message.task_id).with_for_update())
     stored = find(connection, scope, message.task_id)
     task = stored.task
     if message.context_id and message.context_id != task.context_id:
@@ -351,19 +300,18 @@ def _take_up(connection: Connection, scope: Scope, message: Message, runner: str
     task.history[-1].context_id = task.context_id
     seq = stored.seq + 1
     connection.execute(
-        update(_tasks).where(_tasks.c.id == task.id).values(last_seq=seq, runner=runner, **_snapshot_columns(task, seq))
+        update(TASKS).where(TASKS.c.id == task.id).values(last_seq=seq, runner=runner, **_snapshot_columns(task, seq))
     )
-    content = to_stream_response(event).SerializeToString()
-    connection.execute(insert(_events).values(task_id=task.id, seq=seq, event=content))
+    _insert_events(connection, task.id, stored.seq, [event])
     return Stored(task, seq, is_new=True)
 
 
 def _visible(scope: Scope) -> Select[*tuple[Any, ...]]:
-    return select(_tasks).where(_tasks.c.service == scope.service, _tasks.c.owner == scope.owner)
+    return select(TASKS).where(TASKS.c.service == scope.service, TASKS.c.owner == scope.owner)
 
 
 def _load(connection: Connection, rows: Sequence[_Row]) -> list[Stored]:
-    """Return the tasks of rows of `_tasks`: each snapshot with the events after it."""
+    """Return the tasks of rows of `TASKS`: each snapshot with the events after it."""
     loaded: list[Stored] = []
     for row in rows:
         task = Task.FromString(row.snapshot)
@@ -405,5 +353,10 @@ def _digest(message: Message) -> str:
     return digest.hexdigest()
 
 
-def _insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
-    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+def _insert_events(connection: Connection, task_id: str, seq: int, events: Sequence[Event]) -> None:
+    rows = [
+        {"task_id": task_id, "seq": number, "event": to_stream_response(event).SerializeToString()}
+        for number, event in enumerate(events, seq + 1)
+    ]
+    if rows:
+        connection.execute(_INSERT_EVENT, rows)

@@ -128,7 +128,7 @@ class AgentWire:
         first_byte = min(deadline, now() + self._deadlines.first_byte_s)
         response = await self._begin(call, "text/event-stream, application/json", first_byte, _STREAM_BYTES)
         try:
-            if not response.headers.get("content-type", "").startswith("text/event-stream"):
+            if not response.headers.get("content-type", "").lower().startswith("text/event-stream"):
                 yield self._unwrap(call, await _read(response, deadline))
                 return
             reader = EventReader(self._limits.event_bytes)

@@ -8,6 +8,7 @@ threads, one hop for the whole transaction, so that an event loop never waits fo
 import asyncio
 import random
 import sqlite3
+import threading
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -18,9 +19,19 @@ from typing import Concatenate, Final, ParamSpec, TypeVar
 
 import orjson
 import uuid_utils
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import JSON, Connection, DateTime, Dialect, Engine, MetaData, create_engine, event, make_url, text
+from sqlalchemy import (
+    JSON,
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    MetaData,
+    create_engine,
+    event,
+    inspect,
+    make_url,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -41,6 +52,7 @@ PATIENCE_S: Final = 20.0
 """How long a transaction is tried again while the database is locked or away, in seconds."""
 
 _MIGRATION_LOCK: Final = 4_270_001
+_migrating = threading.Lock()  # Alembic keeps its state in module globals
 
 
 class DatabaseUnavailableError(UnavailableError):
@@ -220,16 +232,14 @@ def open_engine(url: str, *, pool_size: int | None = None, durable: bool = True,
     return engine
 
 
-def migrate(database: Database, scripts: Path, version_table: str) -> None:
-    """Bring the schema to the newest revision of the Alembic `scripts`. Blocks; safe to run in several processes."""
-    config = Config()
-    config.set_main_option("script_location", str(scripts))
-    config.attributes["version_table"] = version_table
-    with database.engine.connect() as connection, connection.execution_options(changes=True).begin():
-        if not database.is_sqlite:
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+def migrate(database: Database, scripts: Path, version_table: str, head: str) -> None:
+    """Bring the schema to `head`, the newest revision of the Alembic `scripts`. Blocks; safe from several processes.
+
+    Alembic is imported only when there is something to do: a service that is up to date does not carry it.
+    """
+    if not _is_at(database, version_table, head):
+        with _migrating:
+            _upgrade(database, scripts, version_table, head)
 
 
 def insert_or_skip(connection: Connection, table: type["Base"]) -> sqlite.Insert | postgresql.Insert:
@@ -246,6 +256,28 @@ def now() -> datetime:
 def new_id() -> str:
     """Return a new UUIDv7 as text: ids made later sort later."""
     return str(uuid_utils.uuid7())
+
+
+def _is_at(database: Database, version_table: str, head: str) -> bool:
+    with database.engine.connect() as connection:
+        if not inspect(connection).has_table(version_table):
+            return False
+        query = text(f"SELECT version_num FROM {version_table}")  # noqa: S608 - a name in our code
+        return connection.execute(query).scalar_one_or_none() == head
+
+
+def _upgrade(database: Database, scripts: Path, version_table: str, head: str) -> None:
+    from alembic import command  # noqa: PLC0415 - 10 MB that only a migration needs
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(scripts))
+    config.attributes["version_table"] = version_table
+    with database.engine.connect() as connection, connection.execution_options(changes=True).begin():
+        if not database.is_sqlite:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+        config.attributes["connection"] = connection
+        command.upgrade(config, head)
 
 
 def _to_json(value: object) -> str:

@@ -160,7 +160,12 @@ def _guess(content: bytes) -> str:
 def _check_text(text: str, label: str) -> str:
     if "\x00" in text:
         raise InvalidRequestError(f"{label} is not text: it holds binary data. Send HTML, Markdown, PDF or plain text.")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return _without_surrogates(text).replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _without_surrogates(text: str) -> str:
+    """Return the text without what no encoding can store: halves of characters, as some PDFs and encodings give."""
+    return text.encode(errors="replace").decode()
 
 
 def _read_pdf(content: bytes, name: str, label: str) -> Document:
@@ -175,8 +180,9 @@ def _read_pdf(content: bytes, name: str, label: str) -> Document:
         reader = PdfReader(BytesIO(content))
         if reader.is_encrypted and not reader.decrypt(""):
             raise InvalidRequestError(f"{label} is a PDF that needs a password; send it without one.")
-        pages = tuple(page.extract_text().replace("\x00", "").strip() for page in reader.pages)
-        title = (reader.metadata.title if reader.metadata else None) or ""
+        texts = (page.extract_text().replace("\x00", "").strip() for page in reader.pages)
+        pages = tuple(_without_surrogates(text) for text in texts)
+        title = _without_surrogates((reader.metadata.title if reader.metadata else None) or "")
     except broken as error:
         raise InvalidRequestError(f"{label} is not a PDF that can be read ({type(error).__name__}).") from error
     if not any(pages):

@@ -92,15 +92,17 @@ class EgressPolicy:
         loopback = not allowed and (chosen if chosen is not None else _is_loopback_name(settings.federation_host))
         return cls(own=frozenset(own), allowed=allowed, loopback=loopback)
 
-    def check(self, url: httpx.URL) -> None:
-        """Check all of `url` that needs no name resolution: scheme, form, port, and the address if it is a literal one.
+    def check(self, url: httpx.URL) -> tuple[str, int] | None:
+        """Check what can be without resolving names: scheme, form, and host and port if the host is an address.
 
-        Raises: AddressRefusedError.
+        Returns the name and port whose addresses remain to be checked. Raises: AddressRefusedError.
         """
         host, port = _host_and_port(url)
         address = _literal(host)
-        if address is not None:
-            self.check_addresses(host, [address], port)
+        if address is None:
+            return host, port
+        self.check_addresses(host, [address], port)
+        return None
 
     def check_addresses(self, host: str, addresses: list[Address], port: int) -> list[Address]:
         """Return those of `addresses`, to which `host` was resolved, that may be connected to.
@@ -123,18 +125,19 @@ class EgressPolicy:
 
 
 def is_public(address: Address) -> bool:
-    """Say whether `address` belongs to the open internet, and so does every IPv4 address written into it."""
+    """Say whether `address` belongs to the open internet, and so does every IPv4 address written into it.
+
+    An IPv4-mapped address is none of IPv6's own; ask about the IPv4 address that it is.
+    """
     if isinstance(address, ipaddress.IPv4Address):
         return (
             address.is_global
             and not (address.is_multicast or address.is_reserved or address.is_unspecified)
             and not any(address in network for network in _SPECIAL)
         )
-    if address.ipv4_mapped is not None:
-        return is_public(address.ipv4_mapped)
     if address in _NAT64:
         return is_public(_last_32_bits(address))
-    if address not in _GLOBAL_UNICAST or not address.is_global or address.teredo is not None:
+    if address not in _GLOBAL_UNICAST or not address.is_global:
         return False
     if address.sixtofour is not None:
         return is_public(address.sixtofour)

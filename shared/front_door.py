@@ -129,7 +129,8 @@ class BodyLimit:
             await self._drain(receive)
             await _problem(EncodingRefusedError("Send the body without Content-Encoding."))(scope, receive, send)
         elif length.isdecimal() and int(length) > self._max_bytes:
-            await self._drain(receive)
+            if "expect" not in headers:  # who asks before sending has not sent anything
+                await self._drain(receive)
             await self._too_large()(scope, receive, send)
         else:
             await self._serve_counted(scope, receive, send)
@@ -148,7 +149,8 @@ class BodyLimit:
                 return message
             refused = True  # for the app the caller is gone; what it still says is not sent
             if not answered:
-                await self._drain(receive)
+                if message.get("more_body", False):
+                    await self._drain(receive)
                 await self._too_large()(scope, receive, send)
             return {"type": "http.disconnect"}
 

@@ -6,6 +6,7 @@ No proxies from the environment, no cookies, no redirects, no compressed answers
 
 import asyncio
 import ipaddress
+import os
 import socket
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
@@ -119,12 +120,10 @@ async def check_url(settings: FederationSettings, url: str) -> None:
     Raises: AddressRefusedError, InvalidRequestError (not a URL), UnavailableError (the name does not resolve).
     """
     policy = EgressPolicy.from_settings(settings)
-    parsed = parse_url(url)
-    policy.check(parsed)
-    host = parsed.raw_host.decode("ascii")
-    if _is_literal(host):
+    unresolved = policy.check(parse_url(url))
+    if unresolved is None:
         return
-    port = parsed.port or (443 if parsed.scheme == "https" else 80)
+    host, port = unresolved
     try:
         async with asyncio.timeout(_RESOLVE_TIMEOUT_S):
             found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -295,16 +294,13 @@ def _why_not_connected(error: aiohttp.ClientConnectorError) -> str:
         case aiohttp.ClientConnectorDNSError():
             return "the name cannot be resolved"
         case _:
-            return error.os_error.strerror or "the connection failed"
+            number = error.os_error.errno
+            return os.strerror(number).lower() if number else "the connection failed"
 
 
 def _addresses(found: Sequence[AddressInfo]) -> list[Address]:
     unique = {str(sockaddr[0]).partition("%")[0]: None for *_, sockaddr in found}
     return [ipaddress.ip_address(text) for text in unique]
-
-
-def _is_literal(host: str) -> bool:
-    return ":" in host or host.replace(".", "").isdecimal()
 
 
 def _too_large(url: httpx.URL, max_bytes: int) -> TooLargeError:

@@ -158,9 +158,7 @@ class RemoteTask:
         if not isinstance(found, str) or not found or len(found) > 500:
             raise AgentProtocolError("The agent sent an event without a task id.")
         if self.id is not None and found != self.id:
-            raise AgentProtocolError(
-                f"The agent sent an event of another task ({clean_note(found)[:80]}) than this one ({self.id})."
-            )
+            raise self._foreign(found)
         self.id = found
         if self._started:
             return []
@@ -168,6 +166,11 @@ class RemoteTask:
         context_id = event.get("contextId")
         self.context_id = context_id[:500] if isinstance(context_id, str) else ""
         return [Started(found, self.context_id)]
+
+    def _foreign(self, found: JsonValue) -> AgentProtocolError:
+        return AgentProtocolError(
+            f"The agent sent an event of another task ({clean_note(str(found))[:80]}) than this one ({self.id})."
+        )
 
     def _read_status(self, event: JsonObject) -> list[RemoteEvent]:
         status = _object(event.get("status"))
@@ -212,13 +215,14 @@ class RemoteTask:
             raise TooLargeError(f"The agent sent more than {self._limits.parts:,} parts for one task.")
 
     def _read_message(self, message: JsonObject) -> list[RemoteEvent]:
-        """A message is the whole answer when there is no task, else only something said on the way."""
+        """A message that comes first is the whole answer, else only something said on the way."""
         self._count()
-        if self.id is not None or message.get("taskId"):
-            events = self._identify(message)
-            self._last_message = message
-            return events
+        found = message.get("taskId")
+        if found and found != self.id and self.id is not None:
+            raise self._foreign(found)
         self._last_message = message
+        if self.begun:
+            return []
         self._keep_facts(message)
         self.state = "completed"
         self.ended = self.outcome()

@@ -15,55 +15,96 @@ class FederationSettings(BaseSettings):
     Each service has a frozen subclass. A field's description is its line in `.env.example`.
     """
 
-    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
-    federation_host: str = Field("127.0.0.1", description="Address every service binds to.")
-    orchestrator_port: int = Field(8000, ge=1, le=65535, description="Port of the orchestrator.")
-    research_agent_port: int = Field(8001, ge=1, le=65535, description="Port of the research agent.")
-    api_agent_port: int = Field(8002, ge=1, le=65535, description="Port of the API agent.")
-    browser_port: int = Field(8003, ge=1, le=65535, description="Port of the browser service.")
-    code_agent_port: int = Field(8004, ge=1, le=65535, description="Port of the code agent.")
+    federation_host: str = Field(default="127.0.0.1", description="Address every service binds to.")
+    orchestrator_port: int = Field(default=8000, ge=1, le=65535, description="Port of the orchestrator.")
+    research_agent_port: int = Field(default=8001, ge=1, le=65535, description="Port of the research agent.")
+    api_agent_port: int = Field(default=8002, ge=1, le=65535, description="Port of the API agent.")
+    browser_port: int = Field(default=8003, ge=1, le=65535, description="Port of the browser service.")
+    code_agent_port: int = Field(default=8004, ge=1, le=65535, description="Port of the code agent.")
 
-    orchestrator_url: str | None = Field(None, description="Where others reach the orchestrator; default http://FEDERATION_HOST:ORCHESTRATOR_PORT.")
-    research_agent_url: str | None = Field(None, description="Where others reach the research agent.")
-    api_agent_url: str | None = Field(None, description="Where others reach the API agent.")
-    browser_url: str | None = Field(None, description="Where others reach the browser service.")
-    code_agent_url: str | None = Field(None, description="Where others reach the code agent.")
+    orchestrator_url: str | None = Field(
+        default=None,
+        description="Where others reach the orchestrator; default http://FEDERATION_HOST:ORCHESTRATOR_PORT.",
+    )
+    research_agent_url: str | None = Field(default=None, description="Where others reach the research agent.")
+    api_agent_url: str | None = Field(default=None, description="Where others reach the API agent.")
+    browser_url: str | None = Field(default=None, description="Where others reach the browser service.")
+    code_agent_url: str | None = Field(default=None, description="Where others reach the code agent.")
 
-    data_dir: Path = Field(Path("./data"), description="Databases, artifacts and recordings.")
-    database_url: SecretStr | None = Field(None, description="postgresql://USER:PASSWORD@HOST/NAME for many machines; default: SQLite in DATA_DIR.")
+    data_dir: Path = Field(default=Path("./data"), description="Databases, artifacts and recordings.")
+    database_url: SecretStr | None = Field(
+        default=None, description="postgresql://USER:PASSWORD@HOST/NAME for many machines; default: SQLite in DATA_DIR."
+    )
 
-    llm_provider: Literal["openai", "groq"] | None = Field(None, description="openai (any OpenAI-compatible address) or groq; default: by the key that is set.")
-    llm_model: str | None = Field(None, description="Model name; default: a small one of the provider.")
-    llm_base_url: str | None = Field(None, description="OpenAI-compatible address, e.g. http://127.0.0.1:11434/v1 for Ollama.")
-    openai_api_key: SecretStr | None = Field(None, description="Key for OpenAI, or for LLM_BASE_URL.")
-    groq_api_key: SecretStr | None = Field(None, description="Key for Groq.")
-    llm_timeout_s: float = Field(60.0, gt=0, description="Longest wait for one answer of the model, in seconds.")
-    llm_max_attempts: int = Field(3, ge=1, le=10, description="Most attempts for one answer of the model.")
-    llm_max_input_chars: int = Field(400_000, ge=1_000, description="Longest prompt that is sent to the model, in characters.")
-    llm_price_input_per_mtok: float = Field(0.0, ge=0, description="Price of a million input tokens, for the cost shown; 0 shows none.")
-    llm_price_output_per_mtok: float = Field(0.0, ge=0, description="Price of a million output tokens, for the cost shown.")
+    llm_provider: Literal["openai", "groq"] | None = Field(
+        default=None, description="openai (any OpenAI-compatible address) or groq; default: by the key that is set."
+    )
+    llm_model: str | None = Field(default=None, description="Model name; default: a small one of the provider.")
+    llm_base_url: str | None = Field(
+        default=None, description="OpenAI-compatible address, e.g. http://127.0.0.1:11434/v1 for Ollama."
+    )
+    openai_api_key: SecretStr | None = Field(default=None, description="Key for OpenAI, or for LLM_BASE_URL.")
+    groq_api_key: SecretStr | None = Field(default=None, description="Key for Groq.")
+    llm_timeout_s: float = Field(
+        default=60.0, gt=0, description="Longest wait for one answer of the model, in seconds."
+    )
+    llm_max_attempts: int = Field(default=3, ge=1, le=10, description="Most attempts for one answer of the model.")
+    llm_max_input_chars: int = Field(
+        default=400_000, ge=1_000, description="Longest prompt that is sent to the model, in characters."
+    )
+    llm_price_input_per_mtok: float = Field(
+        default=0.0, ge=0, description="Price of a million input tokens, for the cost shown; 0 shows none."
+    )
+    llm_price_output_per_mtok: float = Field(
+        default=0.0, ge=0, description="Price of a million output tokens, for the cost shown."
+    )
 
     egress_allow: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="Private addresses that outgoing calls may reach besides the federation's own services, e.g. 127.0.0.1:9900-9999,10.0.0.0/8:443."
+        default=(),
+        description="Private addresses outgoing calls may reach, e.g. 127.0.0.1:9900-9999,10.0.0.0/8:443.",
     )
     federation_allow_private_agents: bool | None = Field(
-        None, description="Let outgoing calls reach loopback; default: true while FEDERATION_HOST is loopback and EGRESS_ALLOW is empty."
+        default=None,
+        description="Let outgoing calls reach loopback; default: only while FEDERATION_HOST is loopback.",
     )
 
-    card_timeout_s: float = Field(10.0, gt=0, description="Longest time to fetch an agent card, in seconds.")
-    step_timeout_s: float = Field(600.0, gt=0, description="Longest time for one step, in seconds.")
-    task_timeout_s: float = Field(3600.0, gt=0, description="Longest time for one task, in seconds.")
-    stream_gap_timeout_s: float = Field(120.0, gt=0, description="Longest silence in a stream before the agent is asked how it stands, in seconds.")
+    card_timeout_s: float = Field(default=10.0, gt=0, description="Longest time to fetch an agent card, in seconds.")
+    step_timeout_s: float = Field(default=600.0, gt=0, description="Longest time for one step, in seconds.")
+    task_timeout_s: float = Field(default=3600.0, gt=0, description="Longest time for one task, in seconds.")
+    stream_gap_timeout_s: float = Field(
+        default=120.0,
+        gt=0,
+        description="Longest silence in a stream before the agent is asked how it stands, in seconds.",
+    )
 
-    max_body_bytes: int = Field(4_194_304, ge=1_024, description="Largest request body that a service accepts, in bytes.")
-    shutdown_timeout_s: int = Field(5, ge=0, description="How long open requests may go on when a service stops, in seconds.")
-    federation_register: bool = Field(True, description="Whether the bundled agents register themselves at the orchestrator.")
-    register_interval_s: float = Field(3.0, gt=0, description="Pause between two looks whether the orchestrator still knows this agent, in seconds.")
-    a2a_retention_h: float = Field(168.0, gt=0, description="How long finished A2A tasks are kept by the service that did them, in hours.")
+    max_body_bytes: int = Field(
+        default=4_194_304, ge=1_024, description="Largest request body that a service accepts, in bytes."
+    )
+    shutdown_timeout_s: int = Field(
+        default=5, ge=0, description="How long open requests may go on when a service stops, in seconds."
+    )
+    federation_register: bool = Field(
+        default=True, description="Whether the bundled agents register themselves at the orchestrator."
+    )
+    register_interval_s: float = Field(
+        default=3.0,
+        gt=0,
+        description="Pause between two looks whether the orchestrator still knows this agent, in seconds.",
+    )
+    a2a_retention_h: float = Field(
+        default=168.0, gt=0, description="How long finished A2A tasks are kept by the service that did them, in hours."
+    )
 
-    log_format: Literal["auto", "json", "text"] = Field("auto", description="json, text, or auto: text on a terminal, JSON lines elsewhere.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe level that is logged.")
+    log_format: Literal["auto", "json", "text"] = Field(
+        default="auto", description="json, text, or auto: text on a terminal, JSON lines elsewhere."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severe level that is logged."
+    )
 
     @field_validator("egress_allow", mode="before")
     @classmethod

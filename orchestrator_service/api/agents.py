@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Response
 from pydantic import ConfigDict, Field, JsonValue, model_validator
 
-from orchestrator_service import discovery, registry
+from orchestrator_service import choosing, discovery, registry
 from orchestrator_service.api.body import Body
 from orchestrator_service.api.parts import Cursor, Limit, OpenParts, WhoAsks, page
 from orchestrator_service.registrar import NewAgent
@@ -161,7 +161,7 @@ async def refresh(agent_id: str, parts: OpenParts, who: WhoAsks) -> JsonObject:
 async def send(agent_id: str, body: DirectMessage, parts: OpenParts, who: WhoAsks) -> JsonObject:
     """Send the message, wait for its end, and answer the agent's A2A task."""
     await parts.database.read(registry.find, who, agent_id)
-    agent = await parts.database.read(registry.choose, who.tenant_id, None, agent_id, body.text)
+    agent = await parts.database.read(choosing.choose, who.tenant_id, None, agent_id, body.text)
     connection = agent_client.connect(
         parts.client,
         agent_client.parse_card(agent.card),

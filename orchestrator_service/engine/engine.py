@@ -22,7 +22,8 @@ from orchestrator_service.engine.execute import Runner, run_id_of
 from orchestrator_service.engine.perform import Performer
 from orchestrator_service.models import Task
 from orchestrator_service.settings import Settings
-from shared.db import Database, open_engine
+from shared.background import background
+from shared.db import Database, DatabaseUnavailableError, open_engine
 from shared.errors import InvalidRequestError
 
 logger = logging.getLogger(__name__)
@@ -72,12 +73,10 @@ class Engine:
         self._run_task = DBOS.workflow(name="run_task")(run_task)
         _refuse_pickle()
         DBOS.launch()  # on this thread: the library runs our coroutines on the loop it is launched from
-        sweeper = asyncio.create_task(self._sweep(), name="sweep of queued tasks")
         try:
-            yield
+            async with background("sweep of queued tasks", self._sweep()):
+                yield
         finally:
-            sweeper.cancel()
-            await asyncio.gather(sweeper, return_exceptions=True)
             await self._stop()
 
     async def start(self, task_id: str, run: int) -> None:
@@ -105,9 +104,13 @@ class Engine:
     async def _sweep(self) -> None:
         while True:
             room = self._settings.max_running_tasks - len(self._runner.running) - len(self._starting)
-            if room > 0:
-                for task_id, run in await self._database.read(_queued, room):
-                    await self.start(task_id, run)
+            try:
+                found = await self._database.read(_queued, room) if room > 0 else []
+            except DatabaseUnavailableError:
+                logger.warning("queued tasks wait: the database is away")
+                found = []
+            for task_id, run in found:
+                await self.start(task_id, run)
             await asyncio.sleep(_SWEEP_S)
 
     async def _stop(self) -> None:

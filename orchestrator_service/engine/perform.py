@@ -15,7 +15,7 @@ from uuid import UUID, uuid5
 
 import httpx
 
-from orchestrator_service import registry
+from orchestrator_service import choosing
 from orchestrator_service.engine import step_records
 from orchestrator_service.engine.decide import Outcome
 from orchestrator_service.engine.listen import listening
@@ -121,7 +121,7 @@ class Performer:
     async def _begin(self, work: step_records.StepWork, number: int, avoid: set[str]) -> step_records.OpenAttempt:
         step = work.step
         choice = await self._log.database.read(
-            registry.choose, work.tenant_id, step.skill, step.agent, step.instruction, frozenset(avoid)
+            choosing.choose, work.tenant_id, step.skill, step.agent, step.instruction, frozenset(avoid)
         )
         return await self._log.write(work.task_id, step_records.begin_attempt, work, choice, number)
 

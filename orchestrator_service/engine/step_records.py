@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 from pydantic import JsonValue
 from sqlalchemy import Connection, insert, select, update
 
-from orchestrator_service import artifacts, events, registry, tasks
+from orchestrator_service import artifacts, choosing, events, tasks
 from orchestrator_service.engine import step_inputs
 from orchestrator_service.engine.decide import Outcome
 from orchestrator_service.engine.task_records import ask_person, number_of, outcomes, spend, usage_json
@@ -88,7 +88,7 @@ def step_work(connection: Connection, task_id: str, step: PlanStep) -> StepWork:
     attempt = None
     if tries and tries[-1].ended_at is None:
         last = tries[-1]
-        agent = registry.reach(connection, last.agent_id)
+        agent = choosing.reach(connection, last.agent_id)
         if agent is not None:
             attempt = OpenAttempt(
                 last.number,
@@ -119,7 +119,7 @@ def step_work(connection: Connection, task_id: str, step: PlanStep) -> StepWork:
     )
 
 
-def begin_attempt(connection: Connection, work: StepWork, choice: registry.Choice, number: int) -> OpenAttempt:
+def begin_attempt(connection: Connection, work: StepWork, choice: choosing.Choice, number: int) -> OpenAttempt:
     """Record that the step goes to an agent, before anything is sent. Raises: BudgetExhaustedError."""
     tasks.lock(connection, work.task_id)
     _check_budget(connection, work)

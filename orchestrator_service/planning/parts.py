@@ -67,6 +67,10 @@ _SHOWS_REQUEST: Final = re.compile(
     r"whether)\b|\ue000|\d)",
     re.IGNORECASE,
 )
+_DIRECT_QUESTION: Final = re.compile(
+    r"\W*\w+\s+(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should|much|many|often|long|far)\b",
+    re.IGNORECASE,
+)
 _SUBORDINATE: Final = re.compile(r"\b(?:to|can|could|should|must|will|would|may|might)\s+(?P<verb>\w+)", re.IGNORECASE)
 
 
@@ -233,10 +237,9 @@ def _breaks_at_and(mark: str, left: str, right: str, verbs: frozenset[str]) -> b
     comma_and = "," in mark and "and" in mark.lower()
     if not starts_request(right, verbs, doubtful=comma_and):
         return False
-    first = words(right[:60])[:1]
-    if first and first[0] in QUESTION_WORDS:
-        return False
     own_target = FILLER in re.split(r"[,;.!?]\s|\s+and\s", right, maxsplit=1)[0]
+    if next(iter(words(right[:60])), "") in QUESTION_WORDS:
+        return bool(_DIRECT_QUESTION.match(right)) and (own_target or comma_and)
     clause = _LEAD_IN.sub("", left, count=1) if _LEAD_IN.match(left) else left
     if not starts_request(clause, verbs):
         return own_target

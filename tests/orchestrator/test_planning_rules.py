@@ -43,6 +43,16 @@ async def test_three_kinds_of_work_in_one_sentence_become_three_steps() -> None:
     assert [takes(step) for step in planned.steps] == [[], [], []]
 
 
+async def test_a_question_after_and_is_a_part_of_its_own() -> None:
+    planned = await plan(
+        "Open http://127.0.0.1:9000/ and get the main heading, then find what the documents say about PostgreSQL, "
+        "and what is the average price by city in sales.csv?"
+    )
+    assert [step.skill for step in planned.steps] == ["browse", "research", "analyze-data"]
+    one = await plan("find what the documents say about retries and what happens after them")
+    assert [step.skill for step in one.steps] == ["research"]
+
+
 async def test_a_step_that_speaks_of_the_result_is_given_it() -> None:
     planned = await plan("compute 17 * 23 then summarize the result")
     assert shape(planned) == [("run-code", []), ("summarize", [1])]

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from shared import service, telemetry
 from shared.errors import NotInstalledError
-from tests.shared.scripted_agent import Settings
+from shared.settings import FederationSettings
 
 logger = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 def main() -> None:
     """Serve on the port given; the third argument "broken" makes the start fail."""
     data_dir, port, mode = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-    settings = Settings.model_validate({"data_dir": data_dir, "api_agent_port": port, "log_format": "json"})
+    settings = FederationSettings.model_validate({"data_dir": data_dir, "api_agent_port": port, "log_format": "json"})
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared import strict_json
@@ -26,6 +26,7 @@ lines = st.text(st.characters(exclude_characters="\r\n", codec="utf-8"), max_siz
 line_ends = st.sampled_from(["\n", "\r\n", "\r"])
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(lines, min_size=1, max_size=3), max_size=5), line_ends, st.data())
 def test_events_are_the_same_wherever_the_stream_is_cut(events: list[list[str]], end: str, data: st.DataObject) -> None:
     text = "".join(
@@ -41,6 +42,7 @@ def test_events_are_the_same_wherever_the_stream_is_cut(events: list[list[str]],
     assert [event.decode() for event in found] == ["\n".join(event) for event in events]
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300), st.integers(1, 20))
 def test_any_bytes_are_read_without_failing_or_keeping_more_than_the_limit(content: bytes, size: int) -> None:
     reader = EventReader(100)
@@ -61,6 +63,7 @@ def test_a_byte_order_mark_and_a_missing_space_are_accepted() -> None:
     assert EventReader(100).feed(b'\xef\xbb\xbfdata:{"a":1}\n\n') == [b'{"a":1}']
 
 
+@settings(deadline=None)
 @given(json_values)
 def test_json_is_read_as_it_was_written(value: object) -> None:
     written = json.dumps(value)
@@ -68,6 +71,7 @@ def test_json_is_read_as_it_was_written(value: object) -> None:
     assert strict_json.parse(written.encode()) == expected
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=80) | st.text('[]{}",:0123456789eE+-.\\undtrufalse ', max_size=40).map(str.encode))
 def test_any_bytes_are_json_or_a_json_error(content: bytes) -> None:
     try:
@@ -95,6 +99,7 @@ def test_numbers_too_long_for_a_database_become_floats() -> None:
         strict_json.parse(b"9" * 400)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["task", "message", "statusUpdate", "artifactUpdate"]), json_values, max_size=2))
 def test_any_event_is_understood_or_a_protocol_error(event: dict[str, object]) -> None:
     task = RemoteTask()
@@ -105,6 +110,7 @@ def test_any_event_is_understood_or_a_protocol_error(event: dict[str, object]) -
     assert task.ended is not None or task.begun
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_a_note_of_a_peer_cannot_control_a_terminal(text: str) -> None:
     note = clean_note(text)

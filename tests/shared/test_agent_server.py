@@ -3,6 +3,7 @@
 import asyncio
 import base64
 from contextlib import aclosing
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -24,8 +25,10 @@ from shared.db import new_id
 from tests.shared.scripted_agent import (
     Caller,
     ScriptedAgent,
+    build_settings,
     facts_of,
     sentence_of,
+    serving,
     state_of,
     text_of,
     to_params,
@@ -314,6 +317,14 @@ async def test_an_unforeseen_failure_is_logged_and_its_text_goes_no_further(
     assert "secret detail" not in str(task)
     assert "ZeroDivisionError: secret detail" in caplog.text
     assert text_of(await caller.send("still there")) == "still there"
+
+
+async def test_an_agent_that_takes_too_long_is_stopped(agent: ScriptedAgent, tmp_path: Path) -> None:
+    async with serving(agent, build_settings(tmp_path, task_timeout_s=0.2)) as caller:
+        task = await caller.send("wait")
+    assert state_of(task) == "FAILED"
+    assert sentence_of(task) == "The agent was not done after 0.2 s (TASK_TIMEOUT_S)."
+    assert agent.cleaned_up.is_set()
 
 
 async def test_tasks_are_listed_newest_first_in_pages_and_by_filter(caller: Caller) -> None:

@@ -75,6 +75,10 @@ def test_text_is_read_in_the_encoding_it_has(content: bytes, media_type: str) ->
     assert extract_text(content, media_type).text == "naïve café"
 
 
+def test_half_a_character_is_replaced() -> None:
+    assert extract_text(b"a\\ud800b", "text/plain; charset=raw_unicode_escape").text == "a?b"
+
+
 def test_an_empty_page_has_no_text() -> None:
     assert extract_text(b"<!-- nothing -->", "text/html").text == ""
 

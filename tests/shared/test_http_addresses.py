@@ -4,7 +4,7 @@ import ipaddress
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared import http
@@ -31,6 +31,7 @@ def is_refused(url: str) -> bool:
     return False
 
 
+@settings(deadline=None)
 @given(private_v4)
 def test_a_private_address_is_refused_in_every_spelling(number: int) -> None:
     a, b, c, d = number.to_bytes(4)
@@ -59,6 +60,7 @@ def test_a_private_address_is_refused_in_every_spelling(number: int) -> None:
         assert is_refused(f"https://{host}:8443/"), host
 
 
+@settings(deadline=None)
 @given(public_v4)
 def test_a_public_address_is_reached_as_four_decimal_numbers_only(number: int) -> None:
     dotted = str(ipaddress.IPv4Address(number))
@@ -105,6 +107,7 @@ def test_what_is_no_plain_web_address_is_refused(url: str) -> None:
     assert is_refused(url)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_any_text_is_either_checked_or_refused_with_a_sentence(text: str) -> None:
     for url in (text, f"http://{text}", f"http://{text}:80/"):
@@ -114,6 +117,7 @@ def test_any_text_is_either_checked_or_refused_with_a_sentence(text: str) -> Non
             assert error.detail.endswith(".")  # noqa: PT017 - no other error may come
 
 
+@settings(deadline=None)
 @given(st.ip_addresses(), st.integers(1, 65535))
 def test_an_entry_for_one_address_and_port_lets_just_that_in(
     address: ipaddress.IPv4Address | ipaddress.IPv6Address, port: int
@@ -133,7 +137,7 @@ def test_an_entry_may_be_a_network_with_a_range_of_ports() -> None:
 
 
 def test_allowing_private_addresses_never_allows_metadata_services() -> None:
-    for settings in ({}, {"federation_allow_private_agents": True}):
-        policy = EgressPolicy.from_settings(FederationSettings.model_validate(settings))
+    for values in ({}, {"federation_allow_private_agents": True}):
+        policy = EgressPolicy.from_settings(FederationSettings.model_validate(values))
         with pytest.raises(AddressRefusedError, match="private or special address"):
             policy.check(httpx.URL("http://169.254.169.254/"))

@@ -87,6 +87,17 @@ SHARED_WORKER = (
     + "onconnect = (event) => tries.then(() => event.ports[0].postMessage('tried'));"
 )
 
+WEBRTC = """<h1>Talking</h1><script>
+const peer = new RTCPeerConnection({iceServers: [{urls: 'stun:127.0.0.1:' + location.search.slice(1)}]});
+peer.createDataChannel('x');
+peer.onicegatheringstatechange = () => {
+  if (peer.iceGatheringState === 'complete') {
+    document.body.append(peer.localDescription.sdp.includes('a=candidate') ? 'Gathered' : 'Gathered nothing');
+  }
+};
+peer.createOffer().then((offer) => peer.setLocalDescription(offer));
+</script>"""
+
 BUSY = "<title>Busy</title><h1>Busy</h1><script>while (true) {}</script>"
 BUSY_LATER = "<title>Busy</title><h1>Busy</h1><script>setTimeout(() => { while (true) {} }, 50)</script>"
 TALL = "<title>Tall</title><div style='height: 30000px; background: linear-gradient(red, blue)'></div>"
@@ -121,6 +132,7 @@ def create(elsewhere: str = "http://127.0.0.1:1") -> Starlette:
             Route("/rendered", page(RENDERED)),
             Route("/form", page(FORM)),
             Route("/frames", page(FRAMES)),
+            Route("/frame-of-elsewhere", page("<h1>Around</h1><iframe src='ELSEWHERE/huge'></iframe>")),
             Route("/hostile", page(HOSTILE)),
             Route("/worker.js", script(WORKER)),
             Route("/shared-worker.js", script(SHARED_WORKER)),
@@ -132,6 +144,7 @@ def create(elsewhere: str = "http://127.0.0.1:1") -> Starlette:
             Route("/controls", page("<title>A\u202eB\x07C</title><h1>Plain\u200f text\x1b[31m</h1>")),
             Route("/tampered", page(TAMPERED)),
             Route("/websocket", page(SOCKET)),
+            Route("/webrtc", page(WEBRTC)),
             Route("/moves-on", page("<h1>Here</h1><script>location = 'ELSEWHERE/moved'</script>")),
             Route("/leads-away", page("<h1>Here</h1><a href='ELSEWHERE/clicked'>Away</a>")),
             Route("/never-finishes", page("<title>Half</title><h1>The first half</h1><img src='/hang'>")),

@@ -2,11 +2,11 @@
 
 from alembic import context
 
-from shared.agent_tasks import metadata
+from shared.agent_tables import METADATA
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=metadata,
+    target_metadata=METADATA,
     version_table=context.config.attributes["version_table"],
 )
 context.run_migrations()

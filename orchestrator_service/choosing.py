@@ -1,0 +1,126 @@
+"""Chooses the agent for a step: the one it names, else the best of those that have the skill and can be reached."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, RowMapping, select
+
+from orchestrator_service import discovery, registry
+from orchestrator_service.models import Agent, AgentSkill
+from shared.agent import JsonObject
+from shared.auth import Caller
+from shared.errors import AgentUnavailableError, FederationError
+
+
+class NoAgentError(FederationError):
+    """No registered agent can take the step; the text says why each candidate cannot."""
+
+    slug = "no-agent"
+    title = "No agent can do this now"
+    status = 503
+    retryable = True
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The agent a step goes to, and why."""
+
+    agent_id: str
+    name: str
+    endpoint: str
+    card: JsonObject
+    credentials: bytes | None
+    why: str
+
+
+def reach(connection: Connection, agent_id: str) -> Choice | None:
+    """Return the agent that a step was given to, however it is now; None if it was removed."""
+    row = (
+        connection.execute(
+            select(Agent.id, Agent.name, Agent.endpoint, Agent.card, Agent.credentials).where(Agent.id == agent_id)
+        )
+        .mappings()
+        .one_or_none()
+    )
+    return None if row is None else _chosen(row, "has the step already")
+
+
+def choose(
+    connection: Connection,
+    tenant_id: str,
+    skill: str | None,
+    agent: str | None,
+    need: str,
+    avoid: Collection[str] = (),
+) -> Choice:
+    """Choose the agent for a step: the one it names, else the best of those that have the skill and are reachable.
+
+    `avoid` holds ids of agents that failed the step already; they are taken only if there is no other.
+    Raises: NoAgentError, NotFoundError (a named agent that is not registered).
+    """
+    caller = Caller(tenant_id)
+    if agent is not None:
+        return _named(connection, caller, agent)
+    query = (
+        select(Agent.id, Agent.name, Agent.endpoint, Agent.card, Agent.credentials, Agent.status, Agent.health)
+        .join(AgentSkill, AgentSkill.agent_id == Agent.id)
+        .where(registry.visible_to(caller), AgentSkill.skill_id == skill)
+        .order_by(Agent.id)
+    )
+    rows = connection.execute(query).mappings().all()
+    ready = [row for row in rows if row["status"] == "active"]
+    if not ready:
+        raise NoAgentError(_why_none(skill, rows))
+    fresh = [row for row in ready if row["id"] not in avoid] or ready
+    if len(fresh) == 1:
+        why = f"the only reachable agent with the skill {skill}" if len(ready) == 1 else f"the other agent with {skill}"
+        return _chosen(fresh[0], why)
+    scores = {
+        match.offer.agent_id: match
+        for match in discovery.rank(connection, caller, need, 50)
+        if match.offer.skill_id == skill
+    }
+    best = max(fresh, key=lambda row: (scores[row["id"]].score if row["id"] in scores else 0.0, -_latency_ms(row)))
+    reason = scores[best["id"]].why if best["id"] in scores else "answers fastest"
+    return _chosen(best, f"best of {len(fresh)} reachable agents with the skill {skill}: {reason}")
+
+
+def _named(connection: Connection, caller: Caller, agent: str) -> Choice:
+    agent_id = registry.identify(connection, caller, agent)
+    row = (
+        connection.execute(
+            select(
+                Agent.id, Agent.name, Agent.endpoint, Agent.card, Agent.credentials, Agent.status, Agent.health
+            ).where(Agent.id == agent_id)
+        )
+        .mappings()
+        .one()
+    )
+    match row["status"]:
+        case "active":
+            return _chosen(row, "named by the plan")
+        case "inactive":
+            raise NoAgentError(f"The agent {row['name']!r} is switched off (status inactive).")
+        case _:
+            raise AgentUnavailableError(f"The agent {row['name']!r} is not reachable: {row['health'].get('error')}")
+
+
+def _chosen(row: RowMapping, why: str) -> Choice:
+    return Choice(row["id"], row["name"], row["endpoint"], row["card"], row["credentials"], why)
+
+
+def _why_none(skill: str | None, rows: Sequence[RowMapping]) -> str:
+    if not rows:
+        return f"No registered agent has the skill {skill!r}. Register one that has it, or choose another skill."
+    reasons = "; ".join(
+        f"{row['name']} is switched off"
+        if row["status"] == "inactive"
+        else f"{row['name']}: {row['health'].get('error')}"
+        for row in rows
+    )
+    return f"No agent with the skill {skill!r} is reachable. {reasons}"
+
+
+def _latency_ms(row: RowMapping) -> float:
+    latency = row["health"].get("latency_ms")
+    return latency if isinstance(latency, int | float) else 1e9

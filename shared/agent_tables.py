@@ -1,0 +1,52 @@
+"""The tables of A2A tasks. A service's rows carry its name, so that several services can share one database."""
+
+from typing import Final
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table
+
+from shared.db import Base, UtcTime
+
+METADATA: Final = MetaData(naming_convention=Base.metadata.naming_convention)
+
+TASKS: Final = Table(
+    "a2a_tasks",
+    METADATA,
+    Column("id", String(64), primary_key=True),
+    Column("service", String(32), nullable=False),
+    Column("owner", String(512), nullable=False),
+    Column("context_id", String(256), nullable=False),
+    Column("state", Integer, nullable=False),
+    Column("status_ns", BigInteger, nullable=False),
+    Column("last_seq", BigInteger, nullable=False),
+    Column("snapshot", LargeBinary, nullable=False),
+    Column("snapshot_seq", BigInteger, nullable=False),
+    Column("runner", String(64), nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+    Index("ix_a2a_tasks_listing", "service", "owner", "status_ns", "id"),
+    Index("ix_a2a_tasks_state", "service", "state"),
+)
+EVENTS: Final = Table(
+    "a2a_events",
+    METADATA,
+    Column("task_id", String(64), ForeignKey("a2a_tasks.id", ondelete="CASCADE"), primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("event", LargeBinary, nullable=False),
+)
+MESSAGES: Final = Table(
+    "a2a_messages",
+    METADATA,
+    Column("service", String(32), primary_key=True),
+    Column("owner", String(512), primary_key=True),
+    Column("message_id", String(256), primary_key=True),
+    Column("task_id", String(64), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("created_at", UtcTime, nullable=False, index=True),
+)
+RUNNERS: Final = Table(
+    "a2a_runners",
+    METADATA,
+    Column("id", String(64), primary_key=True),
+    Column("service", String(32), nullable=False),
+    Column("seen_at", UtcTime, nullable=False),
+)
