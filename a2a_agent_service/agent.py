@@ -2,16 +2,18 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
+from importlib import import_module
 
 from a2a_agent_service.card import ANALYSIS
 from a2a_agent_service.index import DocumentIndex
-from a2a_agent_service.question import Question, understand
+from a2a_agent_service.question import understand
+from a2a_agent_service.research import Research
 from a2a_agent_service.settings import Settings
 from a2a_agent_service.web import WebSearch
 from shared import http, llm
-from shared.agent import AgentRequest, File, OpenAgent, Update
+from shared.agent import AgentRequest, OpenAgent, Update
 from shared.errors import InvalidRequestError
 
 _ANALYSING = re.compile(r"\b(?:analy[sz]e|analysis|compare|comparison|contrast|weigh|versus|vs)\b", re.IGNORECASE)
@@ -23,13 +25,7 @@ async def open_agent(settings: Settings) -> AsyncGenerator[OpenAgent]:
     async with http.open_client(settings) as client, llm.open_model(settings) as model:
         folder = settings.research_documents
         index = DocumentIndex(settings.data_dir / "research.db", folder, settings.max_file_bytes)
-        web = WebSearch(settings, client)
-
-        def load() -> "Callable[[Question, tuple[File, ...], bool], AsyncGenerator[Update]]":
-            from a2a_agent_service import graph, research  # noqa: PLC0415 - LangGraph's 40 MB only when needed
-
-            opened = research.Research(settings, client, index, web, model)
-            return lambda question, files, analysis: graph.run(opened, question, files, analysis=analysis)
+        opened = Research(settings, client, index, WebSearch(settings, client), model)
 
         async def answer(request: AgentRequest) -> AsyncGenerator[Update]:
             question = understand(request)
@@ -37,11 +33,13 @@ async def open_agent(settings: Settings) -> AsyncGenerator[OpenAgent]:
                 raise InvalidRequestError(
                     "The request does not say what to find out. Ask a question, or name a URL or attach a file to read."
                 )
-            run = await asyncio.to_thread(load)
+            await asyncio.to_thread(import_module, "a2a_agent_service.graph")  # with LangGraph: 40 MB and a second
+            from a2a_agent_service.graph import run  # noqa: PLC0415
+
             analysis = request.skill == ANALYSIS or (
                 request.skill is None and _ANALYSING.search(question.text) is not None
             )
-            async with aclosing(run(question, request.files, analysis)) as updates:
+            async with aclosing(run(opened, question, request.files, analysis=analysis)) as updates:
                 async for update in updates:
                     yield update
 

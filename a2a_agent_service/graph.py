@@ -44,6 +44,8 @@ async def run(
         passages=[],
         searched=[],
         problems=[],
+        respelled={},
+        model=research.model,
         selected=[],
     )
     limit = 5 * research.settings.research_max_rounds + 5

@@ -119,7 +119,7 @@ class DocumentIndex:
             rows = connection.execute("SELECT term FROM vocabulary WHERE length(term) > ?", (SHORT,)).fetchall()
         vocabulary = [cast("str", term) for (term,) in rows]
         similar = {
-            word: get_close_matches(stem(word), vocabulary, n=1, cutoff=0.8) for word in words if len(word) > SHORT
+            word: get_close_matches(stem(word), vocabulary, n=1, cutoff=0.84) for word in words if len(word) > SHORT
         }
         return {word: found[0] for word, found in similar.items() if found and found[0] != stem(word)}
 
@@ -176,7 +176,8 @@ class DocumentIndex:
                 connection.commit()
         except sqlite3.DatabaseError as error:
             raise UnavailableError(
-                f"The index of the documents, {self.database}, cannot be used: {error}. Check DATA_DIR."
+                f"The index of the documents, {self.database}, cannot be used: {error}. "
+                "Check DATA_DIR, or delete the file: it is made anew."
             ) from error
 
 

@@ -24,19 +24,25 @@ class Problem:
         return f"{self.source}: {self.reason}" if self.source else self.reason
 
 
-def answer(
-    text: str,
-    cited: Mapping[int, Passage],
-    queries: Sequence[str],
-    unanswered: Sequence[str],
-    problems: Sequence[Problem],
-) -> Answer:
-    """Return the answer with its list of sources, and what is missing from it."""
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """What an answer lacks: parts of the question without a source, words that were replaced, sources not read."""
+
+    unanswered: Sequence[str]
+    respelled: Mapping[str, str]
+    problems: Sequence[Problem]
+
+
+def answer(text: str, cited: Mapping[int, Passage], queries: Sequence[str], gaps: Gaps) -> Answer:
+    """Return the answer with its list of sources and its gaps."""
     sections = [text]
-    if unanswered:
-        sections.append(f"Nothing was found about: {'; '.join(unanswered)}.")
+    if gaps.unanswered:
+        sections.append(f"Nothing was found about: {'; '.join(gaps.unanswered)}.")
+    if gaps.respelled:
+        words = "; ".join(f"{other!r} for {word!r}" for word, other in gaps.respelled.items())
+        sections.append(f"No document has some of the words; searched instead: {words}.")
     sections.append(list_sources(cited.items()))
-    if unread := _unread(problems):
+    if unread := _unread(gaps.problems):
         sections.append(unread)
     data: JsonObject = {
         "sources": [source_data(number, passage) for number, passage in cited.items()],
@@ -44,8 +50,9 @@ def answer(
             {"number": number, "heading": passage.heading, "text": passage.text} for number, passage in cited.items()
         ],
         "queries": list(queries),
-        "not_found": list(unanswered),
-        "problems": [str(problem) for problem in problems],
+        "not_found": list(gaps.unanswered),
+        "respelled": dict(gaps.respelled),
+        "problems": [str(problem) for problem in gaps.problems],
     }
     return Answer("answer", "\n\n".join(sections), data)
 

@@ -142,20 +142,25 @@ def _front_matter_end(lines: list[str]) -> int:
 def _cut(blocks: list[_Block]) -> Iterator[tuple[str, int, int]]:
     """Yield the text of the blocks with its first and last line: in one piece, or cut at the ends of sentences."""
     piece: list[str] = []
+    size = 0
     first = blocks[0].first
     for block in blocks:
         if piece:
             piece.append("")
         for number, line in enumerate(block.lines, block.first):
             *starts, rest = _cut_line(line)
+            if starts and any(piece):
+                yield "\n".join(piece), first, number - 1
             for start in starts:
                 yield start, number, number
+            if starts:
+                piece, size = [], 0
             first = first if piece else number
             piece.append(rest)
-            size = sum(len(part) + 1 for part in piece)
+            size += len(rest) + 1
             if size > 2 * _MOST_CHARS or (size > _MOST_CHARS and line.endswith(_ENDINGS)):
                 yield "\n".join(piece), first, number
-                piece = []
+                piece, size = [], 0
     if any(piece):
         yield "\n".join(piece), first, blocks[-1].first + len(blocks[-1].lines) - 1
 

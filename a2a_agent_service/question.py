@@ -99,8 +99,8 @@ def _divide(text: str) -> tuple[str, str]:
     if len(paragraphs) > 1 and _asks(paragraphs[-1]) and not _asks(paragraphs[0]):
         number = len(paragraphs) - 1
     asked = paragraphs.pop(number)
-    while paragraphs and not search_words(asked) and not _URL.search(asked):
-        asked = f"{asked}\n{paragraphs.pop(0)}"
+    if paragraphs and len(asked) <= _MOST_CHARS and not search_words(asked) and not _URL.search(asked):
+        asked = f"{asked}\n{paragraphs.pop(0)}"  # such as "Research:"
     if len(asked) > _MOST_CHARS:
         end = asked.rfind(". ", 0, _MOST_CHARS) + 1 or asked.rfind(" ", 0, _MOST_CHARS) + 1 or _MOST_CHARS
         first_line = asked.find("\n", 0, end)

@@ -6,11 +6,10 @@ A node tells what it does, and gives its answer, as updates in the graph's custo
 import asyncio
 import operator
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal, TypedDict
 
 import httpx
-from langgraph.config import get_stream_writer
 
 from a2a_agent_service import outcome, prompts, reading, writing
 from a2a_agent_service.index import DocumentIndex
@@ -22,7 +21,7 @@ from a2a_agent_service.settings import Settings
 from a2a_agent_service.web import WebSearch
 from shared.agent import File, Progress, Update, Usage
 from shared.documents import Document
-from shared.errors import FederationError, UnavailableError
+from shared.errors import FederationError, ModelAnswerError, UnavailableError
 from shared.llm import MODEL_ERRORS, Model, spent
 
 _ANSWERED = 0.51
@@ -35,7 +34,7 @@ class State(TypedDict):
     """What is known so far. Lists that nodes running at once add to are joined.
 
     `parts` are what the answer must speak of, `searches` what this round searches for and where, `looked` where was
-    searched.
+    searched, `respelled` words that are looked for in another spelling, `model` the model unless it failed.
     """
 
     question: Question
@@ -51,6 +50,8 @@ class State(TypedDict):
     passages: Annotated[list[Passage], operator.add]
     searched: Annotated[list[str], operator.add]
     problems: Annotated[list[Problem], operator.add]
+    respelled: dict[str, str]
+    model: Model | None
     selected: list[Ranked]
 
 
@@ -69,19 +70,16 @@ class Research:
     index: DocumentIndex
     web: WebSearch
     model: Model | None
+    _refreshing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def plan(self, state: State) -> dict[str, object]:
         """Decide what this round searches for, and where."""
         number = state["round"] + 1
         question = state["question"]
-        parts = state["parts"]
-        if number == 1:
-            proposed = list(question.queries)
-        else:
-            respelled = await self._respell(state)
-            parts = tuple(respelled.get(part, part) for part in parts)
-            proposed = list(parts)
-        proposed += await self._ask_for_queries(state)
+        respelled = await self._respell(state) if number > 1 else {}
+        parts = tuple(" ".join(respelled.get(word, word) for word in part.split()) for part in state["parts"])
+        queries, model = await self._ask_for_queries(state)
+        proposed = [*(question.queries if number == 1 else parts), *queries]
         new = [query for query in dict.fromkeys(proposed) if query and query not in state["queries"]]
         queries = state["queries"] + new
         kinds = self._kinds(state, number, new)
@@ -92,6 +90,8 @@ class Research:
             "searches": {kind: new if kind in state["looked"] else queries for kind in kinds},
             "looked": state["looked"] + kinds,
             "pages": list(question.urls) if number == 1 else [],
+            "respelled": state["respelled"] | respelled,
+            "model": model,
         }
 
     async def search_documents(self, state: Searching) -> dict[str, object]:
@@ -101,7 +101,8 @@ class Research:
         _tell(Progress(f"Searching the documents in {folder} for: {'; '.join(queries)}"))
         stop = threading.Event()
         try:
-            there = await asyncio.to_thread(self.index.refresh, stop)
+            async with self._refreshing:
+                there = await asyncio.to_thread(self.index.refresh, stop)
             passages = await asyncio.to_thread(self.index.search, queries)
         except FederationError as error:
             return {"problems": [Problem("", error.detail, error.retryable)]}
@@ -172,7 +173,7 @@ class Research:
         if _names_sources(state) and not state["passages"] and "documents" not in state["looked"]:
             return "write"  # what was named cannot be read; other sources would answer another question
         passages = [found.passage for found in state["selected"]]
-        proposed = [query for query in state["queries"] if query not in question.queries] if self.model else []
+        proposed = [query for query in state["queries"] if query not in question.queries] if state["model"] else []
         enough = all(share(part, passages) >= _ENOUGH for part in state["parts"])
         return "write" if enough or any(share(query, passages) >= _ENOUGH for query in proposed) else "plan"
 
@@ -182,10 +183,11 @@ class Research:
         least = _ANSWERED_BY_NAMED if _names_sources(state) else _ANSWERED
         unanswered = [part for part in state["parts"] if share(part, passages) < least]
         nothing = bool(state["parts"]) and len(unanswered) == len(state["parts"])
-        if not passages or (nothing and self.model is None):
+        model = state["model"]
+        if not passages or (nothing and model is None):
             raise self._nothing_found(state)
         _tell(Progress(f"Writing from {_counted(len(passages), 'passage')}"))
-        written = await self._ask_for_answer(self.model, state, passages) if self.model is not None else None
+        written = await self._ask_for_answer(model, state, passages) if model is not None else None
         if written is not None:
             cited = {number: passages[number - 1] for number in written.cited}
             text, unanswered = written.kept, list[str]()
@@ -198,7 +200,8 @@ class Research:
             text = writing.write_analysis(quotes, subjects) if state["analysis"] else writing.write_research(quotes)
         if not cited:
             raise self._nothing_found(state)
-        _tell(outcome.answer(text, cited, state["queries"], unanswered, state["problems"]))
+        gaps = outcome.Gaps(unanswered, state["respelled"], state["problems"])
+        _tell(outcome.answer(text, cited, state["queries"], gaps))
         return {}
 
     def _kinds(self, state: State, number: int, new: list[str]) -> list[str]:
@@ -221,34 +224,31 @@ class Research:
         return kinds
 
     async def _respell(self, state: State) -> dict[str, str]:
-        """Return parts of the question with words that no document has as the documents spell them."""
+        """Return the question's words that no document has, each with the most similar one that some document has."""
         passages = [found.passage for found in state["selected"]]
         lost = {word for part in state["parts"] for word in missing(part, passages)}
         if not lost or "documents" not in state["looked"]:
             return {}
         try:
-            respelled = await asyncio.to_thread(self.index.respell, sorted(lost))
+            return await asyncio.to_thread(self.index.respell, sorted(lost))
         except UnavailableError:
             return {}
-        return {
-            part: " ".join(respelled.get(word, word) for word in part.split())
-            for part in state["parts"]
-            if set(part.split()) & respelled.keys()
-        }
 
-    async def _ask_for_queries(self, state: State) -> list[str]:
-        if self.model is None or not state["parts"]:
-            return []
+    async def _ask_for_queries(self, state: State) -> tuple[list[str], Model | None]:
+        """Return what the model would search for, and the model if it can be asked again."""
+        model = state["model"]
+        if model is None or not state["parts"]:
+            return [], model
         _tell(Progress("Asking the language model what to search for"))
         prompt = prompts.plan_queries(state["question"].text, state["queries"])
         try:
-            answer, usage = await self.model.structured(prompt, prompts.SearchQueries, system=prompts.SYSTEM)
+            answer, usage = await model.structured(prompt, prompts.SearchQueries, system=prompts.SYSTEM)
         except MODEL_ERRORS as error:
             _tell(spent(error))
             _tell(Progress(f"Searching for the question's own words: {error.detail}"))
-            return []
+            return [], model if isinstance(error, ModelAnswerError) else None
         _tell(usage)
-        return [search_words(query[:200]) for query in answer.queries]
+        return [search_words(query[:200]) for query in answer.queries], model
 
     async def _ask_for_answer(self, model: Model, state: State, passages: list[Passage]) -> writing.Checked | None:
         """Return the model's answer with citations that exist, or None where it gave none in two attempts.
@@ -285,6 +285,8 @@ class Research:
 
 
 def _tell(update: Update) -> None:
+    from langgraph.config import get_stream_writer  # noqa: PLC0415 - an idle service does not carry LangGraph
+
     if update != Usage():
         get_stream_writer()(update)
 

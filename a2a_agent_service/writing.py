@@ -3,12 +3,13 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from pydantic import JsonValue
 
 from a2a_agent_service.passages import Passage
 from a2a_agent_service.ranking import Ranked, alike, overlap, rank, terms
-from shared.documents import sentences
+from shared.documents import keywords, sentences
 
 _MOST_SENTENCES = 3
 _SHORT_CHARS = 400
@@ -16,8 +17,9 @@ _MOST_CHARS = 600
 _MOST_CODE_LINES = 12
 _ENDS = (".", "!", "?", "…", "。", "！", "？", ":", ";", '"', "”", "»")
 _FIGURE = re.compile(
-    r"(?<![\w.])[$€£]?\d+(?:[.,]\d+)*(?:\s?[%€£$]|[\s-](?:(?:business|calendar|more|working)\s)?[a-zA-Z]{2,})?"
+    r"(?<![\w.])(?:[$€£]\d+(?:[.,]\d+)*|\d+(?:[.,]\d+)*(?:\s?[%€£$]|[\s-](?:(?:business|calendar|working)\s)?(?P<unit>[a-zA-Z]{2,})))"
 )
+_MOST_FIGURES = 12
 _CITATION = re.compile(r"\[(\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*)\](?!\()")
 _SENTENCE = re.compile(r"(?<=[.!?\]])\s+(?!\[\d)")
 
@@ -179,13 +181,16 @@ def _by_source(quotes: Sequence[Quote]) -> dict[str, list[Quote]]:
 
 
 def _figures(quotes: Sequence[Quote]) -> dict[str, list[int]]:
+    """Return the numbers with a unit that the quotes name, each with the citations that name it."""
     figures: dict[str, list[int]] = {}
     for entry in quotes:
         for match in _FIGURE.finditer(entry.line):
-            numbers = figures.setdefault(match[0].rstrip(".,"), [])
+            if match["unit"] and not keywords(match["unit"]):
+                continue  # "59 and 30"
+            numbers = figures.setdefault(match[0], [])
             if entry.number not in numbers:
                 numbers.append(entry.number)
-    return figures
+    return dict(islice(figures.items(), _MOST_FIGURES))
 
 
 def _heading(passage: Passage) -> str:

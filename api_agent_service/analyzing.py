@@ -8,16 +8,16 @@ import logging
 import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api_agent_service import answers, charts, data_analysis, material, questions, report, tables
+from api_agent_service import answers, charts, data_analysis, markdown, material, questions, report, tables
 from api_agent_service.answers import Answered
 from api_agent_service.query import Query
 from api_agent_service.question_items import itemize
 from api_agent_service.report import Section
-from api_agent_service.sources import Resources, Work, gather
+from api_agent_service.sources import Resources, fetch_all, prepare
 from api_agent_service.tables import Limits, Table
 from api_agent_service.vocabulary import Vocabulary
 from shared.agent import AgentRequest, Answer, File, JsonObject, Produced, Progress, Update, Usage
@@ -27,11 +27,16 @@ from shared.llm import MODEL_ERRORS, Model, fence, spent
 logger = logging.getLogger(__name__)
 
 _ANSWER = "analysis"
-_MOST_TABLES = 5
+_MOST_QUERIES = 10
 
-_ALL = re.compile(r"\b(?:profile|describe|overview|explore|everything|summary|summar[iy][sz]e|statistics|stats)\b", re.IGNORECASE)
-_LEAD_IN = re.compile(r"\b(?:please|analy[sz]e|analysis|inspect|examine|look|study|check|evaluate|read|insights?)\b", re.IGNORECASE)
+_ALL = re.compile(
+    r"\b(?:profile|describe|overview|explore|everything|summary|summar[iy][sz]e|statistics|stats)\b", re.IGNORECASE
+)
+_LEAD_IN = re.compile(
+    r"\b(?:please|analy[sz]e|analysis|inspect|examine|look|study|check|evaluate|read|insights?)\b", re.IGNORECASE
+)
 _NO_CHART = re.compile(r"\b(?:no|without(?: a| any)?) (?:charts?|plots?|graphs?|diagrams?)\b", re.IGNORECASE)
+_DRAWN: frozenset[Section] = frozenset({"numbers", "groups", "outliers"})
 _SECTIONS: dict[Section, str] = {
     "columns": r"schema|columns|data types?|column names|fields",
     "missing": r"missing|nulls?|empty|incomplete|completeness",
@@ -58,7 +63,9 @@ class _Questions(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    queries: list[Query] = Field(max_length=5, description="Empty when the request asks nothing that a query can answer.")
+    queries: list[Query] = Field(
+        max_length=5, description="Empty when the request asks nothing that a query can answer."
+    )
 
 
 async def analyze(request: AgentRequest, resources: Resources) -> AsyncGenerator[Update]:
@@ -67,13 +74,11 @@ async def analyze(request: AgentRequest, resources: Resources) -> AsyncGenerator
     Raises: InvalidRequestError when there is no table, it cannot be read, or a question names what it does not have;
     TooLargeError.
     """
-    work = Work("")
-    async with aclosing(gather(request, material.split_table, resources)) as steps:
-        async for step in steps:
-            if isinstance(step, Progress):
-                yield step
-            else:
-                work = step
+    split = material.keep_whole if request.files else material.split_table
+    work = await prepare(request, split, resources)
+    async with aclosing(fetch_all(work, resources)) as fetching:
+        async for progress in fetching:
+            yield progress
     if not work.sources:
         raise InvalidRequestError(
             "There is no table to analyze. Paste CSV or JSON below the question, attach a file (CSV, TSV, JSON, JSON "
@@ -82,30 +87,36 @@ async def analyze(request: AgentRequest, resources: Resources) -> AsyncGenerator
     settings = resources.settings
     limits = Limits(settings.max_data_bytes, settings.max_data_rows, settings.max_data_columns)
     found: list[_Found] = []
-    for source in work.sources[:_MOST_TABLES]:
+    for source in work.sources:
         yield Progress(f"Reading {source.name[:200]}")
         table = await asyncio.to_thread(tables.read, source, limits)
         vocabulary = await asyncio.to_thread(data_analysis.read_vocabulary, table)
-        reading = questions.read(work.question(), vocabulary)
-        queries, problem = reading.queries, _problem(reading, table)
-        if not queries and resources.model is not None and _asks(work.question(), refused=problem is not None):
+        question = _NO_CHART.sub(" ", work.question())
+        reading = await asyncio.to_thread(questions.read, question, vocabulary)
+        queries, problem = reading.queries[:_MOST_QUERIES], _problem(reading, table)
+        if not queries and resources.model is not None and _asks(question, refused=problem is not None):
             try:
-                queries, usage = await _ask(resources.model, work.question(), table, vocabulary)
+                queries, usage = await _ask(resources.model, question, table, vocabulary)
                 yield usage
                 problem = problem if not queries else None
             except MODEL_ERRORS as error:
                 yield spent(error)
                 yield Progress(f"The language model could not read the question: {error}")
-        if problem is not None and not queries:
+        if problem is not None and not queries and not _ALL.search(question):
             raise problem
-        found.append(await asyncio.to_thread(_analyze, table, work.question(), queries, vocabulary, reading.ignored))
-    for number, chart in enumerate([item.chart for item in found if item.chart], 1):
-        if not _NO_CHART.search(work.instruction):
-            yield Progress("Drawing a chart")
-            for file in await asyncio.to_thread(_draw, chart, "chart" if number == 1 else f"chart-{number}"):
-                yield Produced(file)
+        notes = [str(problem)] if problem is not None else []
+        if reading.ignored:
+            words = ", ".join(f"“{word}”" for word in reading.ignored[:5])
+            notes.append(f"{words} in the question is neither a column nor a value, and changed nothing.")
+        table = replace(table, notes=(*table.notes, *notes))
+        found.append(await asyncio.to_thread(_analyze, table, question, queries, vocabulary))
     data: JsonObject = found[0].data if len(found) == 1 else {"tables": [item.data for item in found]}
     yield Answer(_ANSWER, "\n\n".join(item.text for item in found), data)
+    drawn = [item.chart for item in found if item.chart and not _NO_CHART.search(work.instruction)]
+    for number, chart in enumerate(drawn, 1):
+        yield Progress("Drawing a chart")
+        for file in await asyncio.to_thread(_draw, chart, "chart" if number == 1 else f"chart-{number}"):
+            yield Produced(file)
 
 
 def _problem(reading: questions.Reading, table: Table) -> InvalidRequestError | None:
@@ -144,39 +155,39 @@ async def _ask(model: Model, question: str, table: Table, vocabulary: Vocabulary
     return tuple(found.queries), usage
 
 
-def _analyze(
-    table: Table, question: str, queries: tuple[Query, ...], vocabulary: Vocabulary, ignored: tuple[str, ...]
-) -> _Found:
+def _analyze(table: Table, question: str, queries: tuple[Query, ...], vocabulary: Vocabulary) -> _Found:
     answered = [answers.answer(table, query) for query in queries]
-    wanted = [section for section, words in _SECTIONS.items() if re.search(rf"\b(?:{words})\b", question, re.IGNORECASE)]
+    wanted: list[Section] = [
+        section for section, words in _SECTIONS.items() if re.search(rf"\b(?:{words})\b", question, re.IGNORECASE)
+    ]
+    if len(wanted) > 1 and "columns" in wanted:
+        wanted.remove("columns")  # "which columns have missing values"
     everything = bool(_ALL.search(question))
     if answered and not everything:
-        return _answered(table, answered, ignored)
+        return _answered(table, answered)
     profile = data_analysis.profile(table)
-    sections = tuple(wanted) if wanted and not everything else report.SECTIONS
-    names = [item.column for item in itemize(question, vocabulary) if item.code == "C"] if sections == tuple(wanted) else []
+    sections: tuple[Section, ...] = tuple(wanted) if wanted and not everything else report.SECTIONS
+    named = [item.column for item in itemize(question, vocabulary) if item.code == "C"]
+    names = named if sections != report.SECTIONS else []
     text = report.write_profile(profile, sections, names)
     data: JsonObject = {"profile": report.profile_json(profile)}
-    chart = charts.of_profile(profile, names)
+    chart = charts.of_profile(profile, names) if _DRAWN & set(sections) else None
     if not answered:
         return _Found(text, data, chart)
-    told = _answered(table, answered, ignored)
+    told = _answered(table, answered)
     return _Found(f"{told.text}\n\n{text}", told.data | data, told.chart or chart)
 
 
-def _answered(table: Table, answered: list[Answered], ignored: tuple[str, ...]) -> _Found:
+def _answered(table: Table, answered: list[Answered]) -> _Found:
     parts = [report.write_answer(item) for item in answered]
-    notes = list(table.notes)
-    if ignored:
-        words = ", ".join(f"“{word}”" for word in ignored[:5])
-        notes.append(f"{words} in the question is neither a column nor a value, and changed nothing.")
-    parts += ["### Notes\n\n" + "\n".join(f"- {report.text(note)}" for note in notes)] if notes else []
+    if table.notes:
+        parts.append("### Notes\n\n" + "\n".join(f"- {markdown.text(note)}" for note in table.notes))
     data: JsonObject = {
         "table": table.name,
         "rows": table.frame.height,
         "columns": list(table.frame.columns),
         "answers": [item.to_json() for item in answered],
-        "notes": list(notes),
+        "notes": list(table.notes),
     }
     drawn = (charts.of_answer(item) for item in answered)
     return _Found("\n\n".join(parts), data, next((chart for chart in drawn if chart), None))

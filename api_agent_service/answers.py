@@ -25,7 +25,7 @@ MOST_ROWS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What came out. `used_rows` of the table's rows passed the filters; `missing` of them had no value to compute with."""
+    """What came out. `used_rows` of the table's rows passed the filters; `missing` of these lacked a value."""
 
     query: Query
     title: str
@@ -138,7 +138,7 @@ def _condition(series: pl.Series, item: Filter) -> pl.Expr:
             return _comparison(series, item, _COMPARISONS.get(compared, operator.eq))
 
 
-_COMPARISONS: dict[str, Callable[[pl.Expr, object], pl.Expr]] = {
+_COMPARISONS: dict[str, Callable[..., pl.Expr]] = {
     "!=": operator.ne,
     ">": operator.gt,
     ">=": operator.ge,
@@ -147,7 +147,7 @@ _COMPARISONS: dict[str, Callable[[pl.Expr, object], pl.Expr]] = {
 }
 
 
-def _comparison(series: pl.Series, item: Filter, compare: Callable[[pl.Expr, object], pl.Expr]) -> pl.Expr:
+def _comparison(series: pl.Series, item: Filter, compare: Callable[..., pl.Expr]) -> pl.Expr:
     column = pl.col(item.column)
     match kind_of(series.dtype):
         case "number":
@@ -161,7 +161,7 @@ def _comparison(series: pl.Series, item: Filter, compare: Callable[[pl.Expr, obj
 
 
 def _known_text(series: pl.Series, item: Filter) -> str:
-    """Return the text to compare with, lower-cased. Raises: InvalidRequestError when no row has it, naming values near it."""
+    """Return the text to compare with, lower-cased. Raises: InvalidRequestError when no row equals it, with hints."""
     wanted = str(item.value).strip().lower()
     known = series.drop_nulls().str.to_lowercase().unique()
     if item.operator != "=" or wanted in known:
@@ -222,6 +222,8 @@ def _aggregate(frame: pl.DataFrame, query: Query) -> pl.DataFrame:
         result = result.sort(first, *names, descending=[True, *(False for _ in names)], nulls_last=True)
     if [item.aggregation for item in query.measures] == ["count"]:
         result = result.with_columns((pl.col(first) / frame.height * 100).round(1).alias("share in %"))
+    if query.limit == 1:
+        return result.filter(pl.col(first) == pl.col(first).first())  # two may share the first place
     return result.head(query.limit) if query.limit else result
 
 
@@ -232,7 +234,7 @@ def _sort_by_weekday(result: pl.DataFrame, query: Query) -> pl.DataFrame:
     return result.sort(pl.col(group_label(query.groups[0])).cast(pl.Enum(_WEEKDAYS)))
 
 
-def _key(frame: pl.DataFrame, group: Group) -> pl.Expr:
+def _key(frame: pl.DataFrame, group: Group) -> pl.Expr:  # noqa: PLR0911 - one line for each bucket
     column = pl.col(group.column)
     if group.bucket == "value":
         return column
@@ -292,7 +294,7 @@ def _arithmetic(frame: pl.DataFrame, name: str, aggregation: Literal["mean", "me
         case "std":
             return column.std()
         case "sum":
-            return column.sum()
+            return pl.when(column.count() > 0).then(column.sum())  # a sum of nothing is missing, not 0
 
 
 def _list_rows(frame: pl.DataFrame, query: Query) -> pl.DataFrame:

@@ -13,7 +13,10 @@ _SKILLS = (
     cards.Skill(
         id=SUMMARIZE,
         name="Summarize",
-        description="Summarizes a text, a document (text, Markdown, HTML, PDF) or a web page, as long as you ask: in sentences, words or bullet points.",
+        description=(
+            "Summarizes a text, a document (text, Markdown, HTML, PDF) or a web page, as long as you ask: in "
+            "sentences, words or bullet points."
+        ),
         tags=("summarize", "summary", "text", "document", "tl;dr", "key points"),
         examples=(
             "Summarize in three sentences: ...",
@@ -25,7 +28,8 @@ _SKILLS = (
         id=ANALYZE,
         name="Analyze data",
         description=(
-            "Profiles a table (CSV, TSV, JSON, JSON Lines, Parquet; as text, file or URL): columns, missing values, distributions, "
+            "Profiles a table (CSV, TSV, JSON, JSON Lines, Parquet; as text, file or URL): columns, missing values, "
+            "distributions, "
             "correlations, outliers, top groups; and answers questions about it with numbers, a table and a chart."
         ),
         tags=(
@@ -52,7 +56,8 @@ _SKILLS = (
         id=EXTRACT,
         name="Extract data",
         description=(
-            "Extracts structured JSON from a text, document or page: e-mail addresses, URLs, phone numbers, dates, amounts of money, "
+            "Extracts structured JSON from a text, document or page: e-mail addresses, URLs, phone numbers, dates, "
+            "amounts of money, "
             "percentages, IP addresses, key-value pairs and tables; with a model, whatever a JSON schema asks for."
         ),
         tags=("extract", "structured", "json", "email", "phone", "dates", "amounts", "entities", "tables"),
@@ -70,7 +75,7 @@ def build(settings: Settings) -> AgentCard:
         settings,
         "api",
         name="API agent",
-        description="Summarizes texts, analyzes tables and extracts structured data. Works without a model, better with one.",
+        description="Summarizes texts, analyzes tables, extracts structured data. Needs no model, is better with one.",
         skills=_SKILLS,
         input_modes=(
             "text/plain",

@@ -47,7 +47,8 @@ def of_answer(answered: Answered) -> JsonObject | None:
     unit = answered.units.get(answered.names[measure], "")
     y = Axis(answered.names[measure] + (f" ({unit})" if unit else ""), "quantitative")
     x = Axis(answered.names[0], "ordinal" if timed else "nominal")
-    title = answered.title if len(answered.rows) <= _MOST_MARKS else f"{answered.title} (first {_MOST_MARKS})"
+    title = answered.title[0].upper() + answered.title[1:]
+    title += f" (first {_MOST_MARKS})" if len(answered.rows) > _MOST_MARKS else ""
     series = Axis(answered.names[1], "nominal") if groups == 2 else None
     return _chart(title, values, "line" if timed else "bar", x, y, series=series)
 
@@ -124,7 +125,7 @@ def _histogram(column: Column) -> JsonObject:
         "encoding": {
             "x": {"field": "low", "bin": {"binned": True}, "type": "quantitative", "title": title},
             "x2": {"field": "high"},
-            "y": {"field": "rows", "type": "quantitative", "title": "rows"},
+            "y": {"field": "rows", "type": "quantitative", "title": "rows", "axis": {"tickMinStep": 1}},
         },
     }
 

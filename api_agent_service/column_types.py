@@ -63,7 +63,7 @@ def convert(frame: pl.DataFrame) -> Typed:
     )
 
 
-def simplify(frame: pl.DataFrame) -> Typed:
+def simplify(frame: pl.DataFrame) -> Typed:  # noqa: PLR0912 - one case for each kind of type
     """Return the frame of a typed format with plain types: objects spread, decimals as numbers, what else as text."""
     for _ in range(4):
         nested = [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.Struct)]

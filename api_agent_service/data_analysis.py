@@ -36,7 +36,7 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class Outliers:
-    """Values beyond 1.5 interquartile ranges from the quartiles; `examples`: rows (1-based) and values of the farthest."""
+    """Values beyond 1.5 interquartile ranges from the quartiles; `examples`: row (from 1) and value of the farthest."""
 
     low: float
     high: float

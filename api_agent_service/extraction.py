@@ -2,9 +2,11 @@
 
 import ipaddress
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import islice
 from typing import cast
 
 from pydantic import JsonValue
@@ -13,6 +15,7 @@ from api_agent_service import markup_tables, material
 from shared.agent import JsonObject
 
 _MOST_FOUND = 1_000
+_MOST_MATCHES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,10 @@ def html_facts(content: bytes) -> tuple[list[JsonValue], list[str]]:
     return tables, list(dict.fromkeys(link.decode("utf-8", "replace") for link in links))
 
 
+def _matches(pattern: re.Pattern[str], text: str) -> Iterable[re.Match[str]]:
+    return islice(pattern.finditer(text), _MOST_MATCHES)
+
+
 def _unique(found: Iterable[JsonValue]) -> list[JsonValue]:
     seen: dict[str, JsonValue] = {}
     for item in found:
@@ -55,7 +62,7 @@ _EMAIL = re.compile(
 
 
 def _emails(text: str) -> list[JsonValue]:
-    return _unique(match[0] for match in _EMAIL.finditer(text))
+    return _unique(match[0] for match in _matches(_EMAIL, text))
 
 
 def _urls(text: str) -> list[JsonValue]:
@@ -67,8 +74,8 @@ _IP6 = re.compile(r"(?<![\w:.])[0-9A-Fa-f:]{3,39}(?![\w:])")
 
 
 def _ips(text: str) -> list[JsonValue]:
-    found = [match[0] for match in _IP4.finditer(text)]
-    found += [match[0] for match in _IP6.finditer(text) if match[0].count(":") > 1]
+    found = [match[0] for match in _matches(_IP4, text)]
+    found += [match[0] for match in _matches(_IP6, text) if match[0].count(":") > 1]
     return _unique(item for item in found if _is_address(item))
 
 
@@ -80,18 +87,22 @@ def _is_address(text: str) -> bool:
     return len(text) > 3
 
 
-_MONTH = r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sep(?:t(?:ember)?)?|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)"
+_MONTH = (
+    r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sep(?:t(?:ember)?)?|Oct(?:ober)?"
+    r"|Nov(?:ember)?|Dec(?:ember)?)"
+)
 _DATE = re.compile(
     rf"(?<![\w./-])(?:(?P<iso>\d{{4}}-\d{{2}}-\d{{2}})(?:T[\d:.]+(?:Z|[+-]\d\d:?\d\d)?)?"
     rf"|(?P<dmy>\d{{1,2}}\.\d{{1,2}}\.\d{{4}})|(?P<slash>\d{{1,2}}/\d{{1,2}}/\d{{4}})"
-    rf"|(?P<day>\d{{1,2}}(?:st|nd|rd|th)?\.? {_MONTH}\.?,? \d{{4}})|(?P<month>{_MONTH}\.? \d{{1,2}}(?:st|nd|rd|th)?,? \d{{4}}))(?![\w/])",
+    rf"|(?P<day>\d{{1,2}}(?:st|nd|rd|th)?\.? {_MONTH}\.?,? \d{{4}})"
+    rf"|(?P<month>{_MONTH}\.? \d{{1,2}}(?:st|nd|rd|th)?,? \d{{4}}))(?![\w/])",
     re.IGNORECASE,
 )
 
 
 def _dates(text: str) -> list[JsonValue]:
-    """Return dates as written and in ISO form; a date such as 03/04/2024, which can be read two ways, has no ISO form."""
-    return _unique({"text": match[0], "iso": _iso(match)} for match in _DATE.finditer(text) if _is_possible(match))
+    """Return dates as written and in ISO form, which one that can be read two ways, as 03/04/2024, does not have."""
+    return _unique({"text": match[0], "iso": _iso(match)} for match in _matches(_DATE, text) if _is_possible(match))
 
 
 def _iso(match: re.Match[str]) -> str | None:
@@ -166,26 +177,31 @@ _AFTER = re.compile(
 
 
 def _amounts(text: str) -> list[JsonValue]:
-    found: list[tuple[int, JsonValue]] = []
-    taken: list[tuple[int, int]] = []
-    for pattern, order in ((_BEFORE, (1, 2, 3)), (_AFTER, (3, 1, 2))):
-        for match in pattern.finditer(text):
-            if any(match.start() < end and start < match.end() for start, end in taken[-2_000:]):
-                continue
-            sign, digits, scale = (match[place] or "" for place in order)
-            currency = (
-                _CURRENCIES.get(sign.strip())
-                or _CURRENCIES.get(sign.strip().upper())
-                or _CURRENCIES.get(sign.strip().lower())
-            )
-            amount = read_number(digits) * _SCALES.get(scale.lower(), 1)
-            found.append((match.start(), {"text": match[0].strip(), "amount": amount, "currency": currency}))
-            taken.append(match.span())
+    before = list(_matches(_BEFORE, text))
+    starts = [match.start() for match in before]
+    found = [(match.start(), _amount(match[0], match[1], match[2], match[3])) for match in before]
+    for match in _matches(_AFTER, text):
+        place = bisect_right(starts, match.end() - 1) - 1
+        if place < 0 or before[place].end() <= match.start():
+            found.append((match.start(), _amount(match[0], match[3], match[1], match[2])))
     return _unique(item for _, item in sorted(found, key=lambda pair: pair[0]))
 
 
+def _amount(text: str, sign: str, digits: str, scale: str | None) -> JsonValue:
+    sign = sign.strip()
+    currency = _CURRENCIES.get(sign.upper()) or _CURRENCIES.get(sign.lower())
+    return {
+        "text": text.strip(),
+        "amount": read_number(digits) * _SCALES.get((scale or "").lower(), 1),
+        "currency": currency,
+    }
+
+
 def read_number(digits: str) -> float:
-    """Return the number that digits with separators are: the last of two kinds, or one before one or two digits, is the point."""
+    """Return the number that digits with separators are.
+
+    The last of two kinds of marks is the point, and a single one that does not have three digits behind it.
+    """
     plain = re.sub(r"[' ]", "", digits)
     marks = [mark for mark in plain if mark in ",."]
     if not marks:
@@ -201,11 +217,12 @@ _PERCENT = re.compile(r"(?<![\w.,])([+-]?\d{1,9}(?:[.,]\d{1,6})?)\s?(?:%|percent
 
 
 def _percentages(text: str) -> list[JsonValue]:
-    return _unique({"text": match[0], "value": float(match[1].replace(",", "."))} for match in _PERCENT.finditer(text))
+    return _unique({"text": match[0], "value": float(match[1].replace(",", "."))} for match in _matches(_PERCENT, text))
 
 
 _PHONE = re.compile(
-    r"(?<![\w.+/-])(?:\+\d{1,3}[ .-]?)?(?:\(\d{1,5}\)[ .-]?)?\d{2,5}(?:[ .-]\d{2,5}){1,5}(?![\w/-]|\.\d)|(?<!\w)\+\d{7,15}(?!\d)"
+    r"(?<![\w.+/-])(?:\+\d{1,3}[ .-]?)?(?:\(\d{1,5}\)[ .-]?)?\d{2,5}(?:[ .-]\d{2,8}){1,5}(?![\w/-]|\.\d)"
+    r"|(?<!\w)\+\d{7,15}(?!\d)"
 )
 
 
@@ -216,7 +233,7 @@ def _phones(text: str) -> list[JsonValue]:
         dated = _DATE.search(match[0]) or re.fullmatch(r"\d{4}[ .-]\d{2}[ .-]\d{2}|\d{4}-\d{4}", match[0])
         return 7 <= digits <= 15 and not dated and not _IP4.search(match[0]) and not re.search(r"[$€£¥₹%]", around)
 
-    return _unique(match[0].strip() for match in _PHONE.finditer(text) if is_phone(match))
+    return _unique(match[0].strip() for match in _matches(_PHONE, text) if is_phone(match))
 
 
 _PAIR = re.compile(
@@ -225,7 +242,7 @@ _PAIR = re.compile(
 
 
 def _pairs(text: str) -> list[JsonValue]:
-    pairs = [(match[1].strip(), match[2].strip().rstrip("*")) for match in _PAIR.finditer(text)]
+    pairs = [(match[1].strip(), match[2].strip().rstrip("*")) for match in _matches(_PAIR, text)]
     return _unique({"key": key, "value": value} for key, value in pairs if len(key.split()) <= 6)
 
 

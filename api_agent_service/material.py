@@ -60,14 +60,14 @@ _STRONG = re.compile(
     r"(?:the\s+)?(?:key|main)\s+(?:points|ideas|takeaways))",
     re.IGNORECASE,
 )
-_ONE_LINE = re.compile(rf"^(\W*{_POLITE}{_ASKING}[^:\n]{{0,200}}):\s+(?=\S)", re.IGNORECASE)
+_ONE_LINE = re.compile(rf"^(\W*{_POLITE}{_ASKING}(?:[^:\n]|:(?!\s)){{0,200}}):\s+(?=\S)", re.IGNORECASE)
 _FIRST_SENTENCE = re.compile(r"^([^\n]{3,240}?[.!?])\s+(?=\S)")
-_FENCED = re.compile(r"^[ \t]*(```|~~~)[^\n`]*\n(.*?)^[ \t]*\1[ \t]*$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"^[ \t]*(```|~~~)")
 _URL = re.compile(r"https?://[^\s<>\"'`\\^{}|]+", re.IGNORECASE)
 _LONGEST_INSTRUCTION = 600
 
 
-def split_prose(text: str) -> Parts:
+def split_prose(text: str) -> Parts:  # noqa: PLR0911 - one line for each way to write it
     """Tell the instruction from the text it is about, where one message holds both."""
     text = text.strip()
     if not text:
@@ -89,8 +89,13 @@ def split_prose(text: str) -> Parts:
     return Parts("", text)
 
 
+def keep_whole(text: str) -> Parts:
+    """Take a text for an instruction: what it is about came beside it."""
+    return Parts(text.strip(), "")
+
+
 def split_table(text: str) -> Parts:
-    """Tell the instruction from the table it is about: fenced, JSON, JSON Lines, a Markdown table or delimited lines."""
+    """Tell the instruction from its table: fenced, JSON, JSON Lines, a Markdown table or delimited lines."""
     text = text.strip("\n")
     if fenced := _split_fences(text):
         return fenced
@@ -155,7 +160,7 @@ def without_names(instruction: str) -> str:
 
 
 _FILE_NAME = re.compile(
-    r"(?<![\w/:.])((?:[\w.-]+/)*[\w.-]+\.(?:csv|tsv|json|jsonl|ndjson|parquet|txt|text|md|markdown|html?|pdf))\b",
+    r"(?<![\w/:.-])((?:[\w.-]+/)*[\w.-]+\.(?:csv|tsv|json|jsonl|ndjson|parquet|txt|text|md|markdown|html?|pdf))\b",
     re.IGNORECASE,
 )
 
@@ -178,7 +183,8 @@ def find_file(instruction: str, folder: Path, max_bytes: int) -> Source | None:
             except OSError as error:
                 raise InvalidRequestError(f"The file {match[1]} cannot be read: {error.strerror}.") from error
     raise InvalidRequestError(
-        f"There is no file {match[1]} here. Attach it, give a URL, paste its content, or put it into the folder of the setting DATA_FILES."
+        f"There is no file {match[1]} here. Attach it, give a URL, paste its content, or put it into the folder of the "
+        "setting DATA_FILES."
     )
 
 
@@ -188,11 +194,25 @@ def _is_instruction(line: str) -> bool:
 
 
 def _split_fences(text: str) -> Parts | None:
-    blocks = [match[2].strip("\n") for match in _FENCED.finditer(text)]
-    outside = _FENCED.sub("\n", text).strip()
-    if not any(block.strip() for block in blocks) or len(outside) > _LONGEST_INSTRUCTION:
+    """Return what stands inside closed fences as material; None where there are none, or much text around them."""
+    inside: list[str] = []
+    outside: list[str] = []
+    pending: list[str] = []
+    mark = ""
+    for line in text.splitlines():
+        fence = _FENCE.match(line)
+        if not mark:
+            mark = fence[1] if fence else ""
+            outside += [] if fence else [line]
+        elif line.strip() == mark:
+            inside.append("\n".join(pending))
+            pending, mark = [], ""
+        else:
+            pending.append(line)
+    instruction = "\n".join(line for line in outside if line.strip()).strip()
+    if mark or not any(block.strip() for block in inside) or len(instruction) > _LONGEST_INSTRUCTION:
         return None
-    return Parts(re.sub(r"\n{2,}", "\n", outside), "\n\n".join(blocks))
+    return Parts(instruction, "\n\n".join(inside))
 
 
 _JSON_START = re.compile(
@@ -267,9 +287,11 @@ def _longest_run(lines: list[str], *, alike: bool) -> tuple[int, int] | None:
 
 def _begins_table(header: str, row: str, separator: str, *, alike: bool) -> bool:
     count = header.count(separator)
+    if count == 0:
+        return False
     found = re.sub(r'"(?:[^"]|"")*"', "", row).count(separator)
     open_quote = row.count('"') % 2 == 1
-    if count == 0 or (alike and found != count and not open_quote) or (found == 0 and not open_quote):
+    if (alike and found != count and not open_quote) or (found == 0 and not open_quote):
         return False
     cells = [cell.strip() for cell in header.strip().split(separator)]
     return all(len(cell) <= 60 and len(cell.split()) <= 6 for cell in cells) and not header.rstrip().endswith(

@@ -1,6 +1,6 @@
 """A question about a table in typed form: what is computed, for which groups, of which rows.
 
-Rules (`questions`) or a model make it; Polars answers it (`data_analysis`). A model never computes and never writes code.
+Rules (`questions`) or a model make it; Polars answers it (`answers`). A model never computes and never writes code.
 """
 
 from typing import Literal, TypeAlias
@@ -89,8 +89,13 @@ def describe(query: Query) -> str:
     if query.filters:
         text += " where " + " and ".join(_describe_filters(query.filters))
     if query.limit and query.order:
-        text += f", {'highest' if query.order == 'descending' else 'lowest'} {query.limit}"
+        text += f", {superlative(query)}" + (f" {query.limit}" if query.limit > 1 else "")
     return text
+
+
+def superlative(query: Query) -> str:
+    """Return which end of the order a question wants."""
+    return "highest" if query.order == "descending" else "lowest"
 
 
 def _describe_filters(filters: tuple[Filter, ...]) -> list[str]:

@@ -53,7 +53,7 @@ def _missing(items: list[Item], _vocabulary: Vocabulary) -> list[Filter]:
 
 
 def _period(items: list[Item], vocabulary: Vocabulary) -> list[Filter]:
-    """Return a condition on year, month or both, of the first column with dates; or on a column called year or month."""
+    """Return a condition on year, month or both: of a column of that name, else of the first column with dates."""
     found: list[Filter] = []
     for code, part in (("Y", "year"), ("M", "month")):
         item = next((item for item in items if item.code == code), None)

@@ -25,87 +25,65 @@ class Item:
     column: str = ""
 
 
-_PHRASES: dict[str, tuple[str, str]] = {
-    **dict.fromkeys(("average", "mean", "avg", "typical", "averages"), ("A", "mean")),
-    "median": ("A", "median"),
-    **dict.fromkeys(("total", "sum", "sum of", "how much", "totals", "overall", "sums"), ("A", "sum")),
-    **dict.fromkeys(("std", "stdev", "standard deviation", "stddev"), ("A", "std")),
-    **dict.fromkeys(("highest", "largest", "biggest", "max", "maximum", "greatest", "latest", "best"), ("H", "max")),
-    "most": ("H", "most"),
-    **dict.fromkeys(("lowest", "smallest", "min", "minimum", "earliest", "worst"), ("L", "min")),
-    **dict.fromkeys(("least", "fewest"), ("L", "most")),
-    **dict.fromkeys(("top", "first"), ("T", "")),
-    **dict.fromkeys(("bottom", "last"), ("t", "")),
-    **dict.fromkeys(("how many", "number of", "count", "count of", "counts", "how often"), ("K", "")),
-    **dict.fromkeys(("percentage of", "percent of", "share of", "proportion of", "what percentage of"), ("%", "")),
-    **dict.fromkeys(("distinct", "unique", "different"), ("U", "")),
-    **dict.fromkeys(
-        (
-            "by",
-            "per",
-            "for each",
-            "for every",
-            "grouped by",
-            "group by",
-            "in each",
-            "across",
-            "for all",
-            "each",
-            "broken down by",
-        )
-        + (
-            "split by",
-            "depending on",
-            "against",
-            "according to",
-            "in terms of",
-            "of each",
-            "at each",
-            "by each",
-            "ranked by",
-            "every",
-        ),
-        ("B", ""),
+_MEANINGS = (
+    ("A", "mean", "average|averages|mean|avg|typical"),
+    ("A", "median", "median"),
+    ("A", "sum", "total|totals|sum|sums|sum of|how much|overall"),
+    ("A", "std", "standard deviation|std|stdev|stddev"),
+    ("H", "max", "highest|largest|biggest|max|maximum|greatest|latest|best"),
+    ("H", "most", "most"),
+    ("L", "min", "lowest|smallest|min|minimum|earliest|worst"),
+    ("L", "most", "least|fewest"),
+    ("T", "", "top|first"),
+    ("t", "", "bottom|last"),
+    ("K", "", "how many|number of|count|count of|counts|how often"),
+    ("%", "", "percentage of|what percentage of|percent of|share of|proportion of"),
+    ("U", "", "distinct|unique|different"),
+    (
+        "B",
+        "",
+        "by|per|for each|for every|grouped by|group by|in each|of each|at each|by each|each|every|across|for all",
     ),
-    **{bucket: ("Z", bucket) for bucket in ("year", "quarter", "month", "week", "day", "hour", "weekday")},
-    **{f"{bucket}s": ("Z", bucket) for bucket in ("year", "quarter", "month", "week", "day", "hour", "weekday")},
-    "day of the week": ("Z", "weekday"),
-    "day of week": ("Z", "weekday"),
-    "yearly": ("z", "year"),
-    "annual": ("z", "year"),
-    "quarterly": ("z", "quarter"),
-    "monthly": ("z", "month"),
-    "weekly": ("z", "week"),
-    "daily": ("z", "day"),
-    "hourly": ("z", "hour"),
-    "over time": ("z", "month"),
-    **dict.fromkeys(("in", "for", "from", "at", "on", "during", "within", "of"), ("P", "")),
-    **dict.fromkeys(
-        (">", "greater than", "more than", "above", "over", "larger than", "higher than", "exceeding"), ("X", ">")
+    ("B", "", "broken down by|split by|ranked by|depending on|against|according to|in terms of"),
+    ("Z", "year", "year|years"),
+    ("Z", "quarter", "quarter|quarters"),
+    ("Z", "month", "month|months"),
+    ("Z", "week", "week|weeks"),
+    ("Z", "day", "day|days"),
+    ("Z", "hour", "hour|hours"),
+    ("Z", "weekday", "weekday|weekdays|day of the week|day of week"),
+    ("z", "year", "yearly|annual"),
+    ("z", "quarter", "quarterly"),
+    ("z", "month", "monthly|over time"),
+    ("z", "week", "weekly"),
+    ("z", "day", "daily"),
+    ("z", "hour", "hourly"),
+    ("P", "", "in|for|from|at|on|during|within|of"),
+    ("X", ">", ">|greater than|more than|above|over|larger than|higher than|exceeding"),
+    ("X", ">=", ">=|≥|at least|no less than"),
+    ("X", "<", "<|less than|below|under|smaller than|lower than|fewer than"),
+    ("X", "<=", "<=|≤|at most|no more than|up to"),
+    ("X", "!=", "!=|<>|≠|is not|are not|isn't|not equal to|other than"),
+    ("X", "contains", "contains|contain|containing|includes|including"),
+    ("X", "between", "between"),
+    ("S", ">", "after|later than"),
+    ("S", ">=", "since|starting"),
+    ("S", "<", "before|earlier than"),
+    ("S", "<=", "until"),
+    ("I", "", "is|are|was|were|be|=|==|equals|equal to"),
+    ("w", "", "where|with|when|whose|having|if|only|that have"),
+    ("x", "", "not|excluding|except|except for|without|ignoring"),
+    ("0", "", "missing|missing values|null|nulls|empty"),
+    ("&", "", "and|or|&|,|plus|versus|vs|as well as"),
+    ("G", "", "which|what|who"),
+    (
+        "R",
+        "",
+        "rows|row|records|record|entries|entry|lines|orders|order|sales|transactions|transaction|purchases|items",
     ),
-    **dict.fromkeys((">=", "≥", "at least", "no less than"), ("X", ">=")),
-    **dict.fromkeys(("<", "less than", "below", "under", "smaller than", "lower than", "fewer than"), ("X", "<")),
-    **dict.fromkeys(("<=", "≤", "at most", "no more than", "up to"), ("X", "<=")),
-    **dict.fromkeys(("!=", "<>", "≠", "is not", "not equal to", "isn't", "are not", "other than"), ("X", "!=")),
-    **dict.fromkeys(("after", "later than"), ("S", ">")),
-    **dict.fromkeys(("since", "starting"), ("S", ">=")),
-    **dict.fromkeys(("before", "earlier than"), ("S", "<")),
-    "until": ("S", "<="),
-    **dict.fromkeys(("contains", "containing", "contain", "includes", "including"), ("X", "contains")),
-    "between": ("X", "between"),
-    **dict.fromkeys(("is", "are", "was", "were", "=", "==", "equals", "equal to", "be"), ("I", "")),
-    **dict.fromkeys(("where", "with", "when", "whose", "having", "if", "only", "that have"), ("w", "")),
-    **dict.fromkeys(("not", "excluding", "except", "without", "ignoring", "except for"), ("x", "")),
-    **dict.fromkeys(("missing", "null", "empty", "missing values", "nulls"), ("0", "")),
-    **dict.fromkeys(("and", "or", "&", ",", "plus", "versus", "vs", "as well as"), ("&", "")),
-    **dict.fromkeys(("which", "what", "who"), ("G", "")),
-    **dict.fromkeys(
-        ("rows", "row", "records", "record", "entries", "entry", "lines", "orders", "order", "sales"), ("R", "")
-    ),
-    **dict.fromkeys(
-        ("transactions", "transaction", "purchases", "items", "observations", "cases", "events", "people"), ("R", "")
-    ),
-}
+    ("R", "", "observations|cases|events|people"),
+)
+_PHRASES = {phrase: (code, meaning) for code, meaning, phrases in _MEANINGS for phrase in phrases.split("|")}
 _SUPERLATIVES: dict[str, tuple[str, tuple[str, ...]]] = {
     "cheapest": ("min", ("price", "cost")),
     "most expensive": ("max", ("price", "cost")),
@@ -123,7 +101,7 @@ _SUPERLATIVES: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 _LONGEST_PHRASE = 4
 _NAME_WORDS = 5
-_MONTHS = (
+_MONTHS = [
     "january",
     "february",
     "march",
@@ -136,62 +114,13 @@ _MONTHS = (
     "october",
     "november",
     "december",
-)
-_DROPPED = frozenset(
-    [
-        "the",
-        "a",
-        "an",
-        "of",
-        "to",
-        "all",
-        "this",
-        "that",
-        "these",
-        "those",
-        "data",
-        "dataset",
-        "table",
-        "file",
-        "csv",
-        "tsv",
-        "json",
-        "please",
-        "me",
-        "us",
-        "my",
-        "our",
-        "it",
-        "its",
-        "there",
-        "their",
-        "attached",
-        "following",
-        "given",
-        "provided",
-        "column",
-        "columns",
-        "value",
-        "values",
-        "do",
-        "does",
-        "did",
-        "has",
-        "have",
-        "had",
-        "show",
-        "give",
-        "tell",
-        "compute",
-        "calculate",
-        "find",
-        "get",
-        "list",
-        "display",
-        "answer",
-        "return",
-    ]
-)
+]
+_DROPPED_TEXT = """
+    the a an to all this that these those data dataset table file csv tsv json please me us my our it its there their
+    attached following given provided column columns value values do does did has have had show give tell compute
+    calculate find get list display answer return chart plot graph diagram bar line markdown
+"""
+_DROPPED = frozenset(_DROPPED_TEXT.split())
 _ADVERBS = frozenset({"above", "below", "over", "under", "after", "before", "since", "until", "starting", "up to"})
 """Comparisons only before a number or date: "the data below" compares nothing."""
 _EXPECTS_NAME = re.compile("[AHLBKU&ZTtw]P?$")
@@ -219,7 +148,9 @@ def codes(items: list[Item]) -> str:
     return "".join(item.code for item in items)
 
 
-def _next(tokens: list[str], place: int, before: list[Item], vocabulary: Vocabulary) -> tuple[Item | None, int]:
+def _next(  # noqa: PLR0911 - one line for each way to read a word
+    tokens: list[str], place: int, before: list[Item], vocabulary: Vocabulary
+) -> tuple[Item | None, int]:
     """Return the item that begins at a place, or none for a word that says nothing, and how many tokens it takes."""
     if superlative := _superlative(tokens, place, vocabulary):
         return superlative

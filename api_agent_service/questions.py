@@ -21,8 +21,8 @@ Order: TypeAlias = Literal["descending", "ascending"]
 class Reading:
     """What was understood, and what was not.
 
-    `unknown` are words where a column should be, but is none; `unread` are conditions that could not be read. A question
-    with either has no query. `ignored` are words that may have meant something in questions that do have one.
+    `unknown` are words where a column should be, but is none; `unread` are conditions that could not be read. A
+    question with either has no query. `ignored` are words that may have meant something in questions that have one.
     """
 
     queries: tuple[Query, ...] = ()
@@ -42,7 +42,11 @@ def read(text: str, vocabulary: Vocabulary) -> Reading:
     )
 
 
-_ASKING = r"how many|how much|what|which|who|when|average|mean|median|total|sum|count|number of|top|bottom|max|min|the (?:average|total)"
+_ASKING = (
+    r"how many|how much|what|which|who|when|average|mean|median|total|sum|count|number of|max|min|"
+    r"(?:top|bottom) (?:\d+ )?[a-z]+|"
+    r"the (?:average|total)"
+)
 _JOINTS = re.compile(
     rf",?\s+(?:and|then|also|as well as)\s+(?=(?:also\s+)?(?:{_ASKING})\b)|,\s+(?=(?:{_ASKING})\b)", re.IGNORECASE
 )
@@ -97,6 +101,9 @@ class _Question:
 def _read_one(text: str, vocabulary: Vocabulary) -> Reading:
     items = itemize(text, vocabulary)
     asks = any(item.code in "AHLEKUTtG%" for item in items)
+    joints = [match.start() for match in re.finditer("&(?=C[IXS])", codes(items))]
+    if alternatives := [f"or {items[joint + 1].text}" for joint in joints if items[joint].text == "or"]:
+        return Reading(unread=tuple(alternatives))  # conditions are joined by "and" only
     items, filters = take_filters(items, vocabulary)
     question = _Question(items, vocabulary)
     if question.take("%"):
@@ -135,6 +142,10 @@ _MEASURE = "(?:[AHL]?C|K[CWR]?|[AHL])"
 
 def _take_ranking(question: _Question) -> None:
     """Take "top 5 products by revenue", "the 3 largest orders by price", "which city has the highest average price"."""
+    if taken := question.take(r"&?[Tt]N$"):  # "average price by city, top 3"
+        question.order = "ascending" if "t" in codes(taken) else "descending"
+        question.limit = min(max(int(float(taken[-1].meaning)), 1), 1000)
+        return
     if taken := question.take(rf"[Tt]N?[HL]?[CWR]*B{_MEASURE}|N[HL][CWR]+B{_MEASURE}|[HL]N[CWR]+B{_MEASURE}"):
         by = next(index for index, item in enumerate(taken) if item.code == "B")
         subject, measure = taken[:by], taken[by + 1 :]
@@ -166,7 +177,7 @@ def _take_ranking(question: _Question) -> None:
     groups = [Group(column=item.column) for item in subject if item.code == "C"]
     if question.rows or not groups:
         question.rows = True
-        question.measures.append(_sorting(measure))
+        question.measures.append(_sorting(measure, question.order))
         if question.measures[0].column is None and "B" in codes(taken):
             question.unknown.append(taken[-1].text)
         return
@@ -174,9 +185,11 @@ def _take_ranking(question: _Question) -> None:
     _add_ranked_measure(question, measure, averaged="B" in codes(taken))
 
 
-def _sorting(measure: list[Item]) -> Measure:
+def _sorting(measure: list[Item], order: Order) -> Measure:
     column = next((item.column for item in measure if item.code in "CE"), None)
-    return Measure(aggregation="max", column=column) if column else Measure(aggregation="count")
+    if column is None:
+        return Measure(aggregation="count")
+    return Measure(aggregation="max" if order == "descending" else "min", column=column)
 
 
 def _add_ranked_measure(question: _Question, measure: list[Item], *, averaged: bool) -> None:

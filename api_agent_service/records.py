@@ -75,7 +75,7 @@ def _find_rows(label: str, value: JsonValue) -> list[JsonObject]:
 
 
 def _from_object(value: JsonObject) -> list[JsonObject]:
-    """Return columns of as many values each as rows, else the longest list of objects inside, else the object itself."""
+    """Return the longest list of objects inside, else columns of equal length as rows, else the object itself."""
     lists = {key: item for key, item in value.items() if isinstance(item, list)}
     tables = [[_record(item) for item in items] for items in lists.values() if items and isinstance(items[0], dict)]
     if tables:

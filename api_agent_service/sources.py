@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import httpx
 
@@ -17,7 +17,7 @@ from shared.http import fetch
 from shared.llm import Model
 
 _MOST_SOURCES = 10
-_LONGEST_INSTRUCTION = 4_000
+_LONGEST_INSTRUCTION = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,48 +31,50 @@ class Resources:
 
 @dataclass(slots=True)
 class Work:
-    """A request made ready: what is asked for, and what it is asked of."""
+    """A request made ready: what is asked for, what it is asked of, and addresses that are still to be fetched."""
 
     instruction: str
-    schema: JsonObject | None = None
-    sources: list[Source] = field(default_factory=list[Source])
+    schema: JsonObject | None
+    sources: list[Source]
+    addresses: list[str]
 
     def question(self) -> str:
         """Return the instruction without the URLs and file names in it."""
         return material.without_names(self.instruction)
 
 
-async def gather(
-    request: AgentRequest, split: Callable[[str], Parts], resources: Resources
-) -> AsyncGenerator[Progress | Work]:
-    """Yield progress while URLs are fetched, and last the work.
+async def prepare(request: AgentRequest, split: Callable[[str], Parts], resources: Resources) -> Work:
+    """Tell apart what a request asks for and what it brings along.
 
     URLs in the instruction and names of files in DATA_FILES count only where nothing was sent along; addresses inside
     the material are never followed.
-    Raises: InvalidRequestError when there is nothing to work on, and what fetching raises.
+    Raises: InvalidRequestError for a file that is not there, and for too many sources.
     """
     parameters = material.read_parameters(request)
-    parts = split(request.text)
-    work = Work("\n".join(filter(None, (parameters.instruction, parts.instruction)))[:_LONGEST_INSTRUCTION], parameters.schema)
-    work.sources += [material.file_source(file) for file in request.files if file.content is not None]
-    work.sources += parameters.sources
-    if parameters.text:
-        work.sources.append(Source("the text", "text/plain", parameters.text.encode("utf-8", "replace")))
-    if parts.material:
-        work.sources.append(Source(MESSAGE, "text/plain", parts.material.encode("utf-8", "replace")))
+    parts = await asyncio.to_thread(split, request.text)
+    instruction = "\n".join(filter(None, (parameters.instruction, parts.instruction)))[:_LONGEST_INSTRUCTION]
+    found = [material.file_source(file) for file in request.files if file.content is not None]
+    found += parameters.sources
+    for name, text in (("the text", parameters.text), (MESSAGE, parts.material)):
+        if text:
+            found.append(Source(name, "text/plain", text.encode("utf-8", "replace")))
     addresses = [*parameters.urls, *(file.url for file in request.files if file.url)]
-    if not work.sources and not addresses:
-        addresses += material.urls(work.instruction)
-    if len(addresses) + len(work.sources) > _MOST_SOURCES:
+    if not found and not addresses:
+        addresses += material.urls(instruction)
+    if not found and not addresses:
+        settings = resources.settings
+        named = await asyncio.to_thread(material.find_file, instruction, settings.data_files, settings.max_data_bytes)
+        found += [named] if named else []
+    if len(addresses) + len(found) > _MOST_SOURCES:
         raise InvalidRequestError(f"At most {_MOST_SOURCES} files and URLs are taken in one request; send fewer.")
-    for address in dict.fromkeys(addresses):
+    return Work(instruction, parameters.schema, found, list(dict.fromkeys(addresses)))
+
+
+async def fetch_all(work: Work, resources: Resources) -> AsyncGenerator[Progress]:
+    """Fetch the addresses of some work and add them to its sources, saying so. Raises: what fetching raises."""
+    for address in work.addresses:
         yield Progress(f"Fetching {address[:200]}")
         work.sources.append(await _fetch(address, resources))
-    if not work.sources:
-        settings = resources.settings
-        found = await asyncio.to_thread(material.find_file, work.instruction, settings.data_files, settings.max_data_bytes)
-        work.sources += [found] if found else []
-    yield work
 
 
 async def read_text(source: Source, settings: Settings) -> documents.Document:
@@ -98,7 +100,9 @@ async def _fetch(address: str, resources: Resources) -> Source:
     if found.status == 429 or found.status >= 500:
         raise UnavailableError(f"{address[:200]} answered with HTTP {found.status}; try again later.")
     if found.status >= 400:
-        raise InvalidRequestError(f"{address[:200]} answered with HTTP {found.status}; it cannot be read without permission.")
+        raise InvalidRequestError(
+            f"{address[:200]} answered with HTTP {found.status}; it cannot be read without permission."
+        )
     if not found.content.strip():
         raise InvalidRequestError(f"{address[:200]} answered with nothing to read.")
     return Source(address, found.media_type, found.content)

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from api_agent_service import material, summary
-from api_agent_service.sources import Resources, Work, gather, read_text
+from api_agent_service.sources import Resources, fetch_all, prepare, read_text
 from api_agent_service.summary import Length
 from shared.agent import AgentRequest, Answer, Delta, JsonObject, Progress, Update, Usage
 from shared.errors import InvalidRequestError
@@ -23,19 +23,16 @@ async def summarize(request: AgentRequest, resources: Resources) -> AsyncGenerat
 
     Raises: InvalidRequestError when there is no text; TooLargeError.
     """
-    work = Work("")
-    async with aclosing(gather(request, material.split_prose, resources)) as steps:
-        async for step in steps:
-            if isinstance(step, Progress):
-                yield step
-            else:
-                work = step
+    work = await prepare(request, material.split_prose, resources)
+    async with aclosing(fetch_all(work, resources)) as fetching:
+        async for progress in fetching:
+            yield progress
     documents = [(source.name, await read_text(source, resources.settings)) for source in work.sources]
     text = "\n\n".join(document.text for _, document in documents if document.text.strip())
     if not text.strip():
         raise InvalidRequestError(
-            "There is no text to summarize. Put it below the instruction, attach a file (text, Markdown, HTML, PDF), or "
-            "give a URL."
+            "There is no text to summarize. Put it below the instruction, attach a file (text, Markdown, HTML, PDF), "
+            "or give a URL."
         )
     length = summary.read_length(work.instruction)
     facts: JsonObject = {
@@ -47,7 +44,9 @@ async def summarize(request: AgentRequest, resources: Resources) -> AsyncGenerat
         prompt = await _prompt(text, work.instruction, length, resources.settings.model_input_chars)
         written = ""
         try:
-            async with aclosing(resources.model.stream(prompt, system=_SYSTEM, max_tokens=_max_tokens(length))) as pieces:
+            async with aclosing(
+                resources.model.stream(prompt, system=_SYSTEM, max_tokens=_max_tokens(length))
+            ) as pieces:
                 async for piece in pieces:
                     if isinstance(piece, Usage):
                         yield piece
@@ -61,17 +60,9 @@ async def summarize(request: AgentRequest, resources: Resources) -> AsyncGenerat
             yield Answer(_ANSWER, written.strip(), facts | {"summary": written.strip(), **_made_by(resources.model)})
             return
     found = await asyncio.to_thread(summary.summarize, text, length)
-    yield Answer(
-        _ANSWER,
-        found.text,
-        facts
-        | {
-            "summary": found.text,
-            "method": "extractive",
-            "sentences": list(found.sentences),
-            "of_sentences": found.of_sentences,
-        },
-    )
+    facts |= {"summary": found.text, "method": "extractive", "of_sentences": found.of_sentences}
+    facts["sentences"] = list(found.sentences)
+    yield Answer(_ANSWER, found.text, facts)
 
 
 def _made_by(model: Model) -> JsonObject:

@@ -17,7 +17,10 @@ _LONGEST_SENTENCE_CHARS = 600
 _LEAD_BONUS = 0.25
 _REDUNDANCY_WEIGHT = 0.6
 
-_NUMBERS = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty"
+_NUMBERS = """
+    one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen
+    nineteen twenty
+"""
 _NUMBER_WORDS = {word: number for number, word in enumerate(_NUMBERS.split(), 1)} | {
     "a": 1,
     "an": 1,
@@ -60,7 +63,7 @@ class Summary:
     of_sentences: int
 
 
-def read_length(instruction: str) -> Length:
+def read_length(instruction: str) -> Length:  # noqa: PLR0911 - one line for each way to say it
     """Return the length that an instruction asks for: "in three sentences", "as 5 bullet points", "in 50 words"."""
     bullets = bool(_BULLETS.search(instruction))
     if match := _WORDS.search(instruction):
@@ -128,27 +131,19 @@ def _choose(sentences: list[str], length: Length) -> list[int]:
     vectors = [Counter(_terms(sentence)) for sentence in sentences]
     scores = _score(vectors)
     candidates = nlargest(max(200, 4 * length.sentences), range(len(sentences)), key=lambda place: scores[place])
+    alike = dict.fromkeys(candidates, 0.0)
     chosen: list[int] = []
     words = 0
-    while candidates:
-        if length.words is None and len(chosen) >= length.sentences:
-            break
-        best = max(
-            candidates,
-            key=lambda place: (
-                scores[place]
-                - _REDUNDANCY_WEIGHT
-                * scores[place]
-                * max((_likeness(vectors[place], vectors[other]) for other in chosen), default=0)
-            ),
-        )
-        candidates.remove(best)
+    while alike and (length.words is not None or len(chosen) < length.sentences):
+        best = max(alike, key=lambda place: scores[place] * (1 - _REDUNDANCY_WEIGHT * alike[place]))
+        del alike[best]
         size = len(_cut(sentences[best]).split())
-        if length.words is not None:
-            if words + size > length.words and chosen:
-                continue
-            words += size
+        if length.words is not None and chosen and words + size > length.words:
+            continue
+        words += size
         chosen.append(best)
+        for place in alike:
+            alike[place] = max(alike[place], _likeness(vectors[place], vectors[best]))
     return chosen
 
 

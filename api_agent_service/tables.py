@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 
 import polars as pl
-from polars.exceptions import PolarsError
+from polars.exceptions import PanicException, PolarsError
 
 from api_agent_service import column_types, delimited, markup_tables, records
 from api_agent_service.material import Source
@@ -155,12 +155,10 @@ def _guess(text: str) -> str:
 
 def _check_size(source: Source, rows: int, columns: int, limits: Limits) -> None:
     if rows > limits.rows:
-        raise TooLargeError(
-            f"{_label(source)} has {rows:,} rows; at most {limits.rows:,} are analyzed (MAX_DATA_ROWS)."
-        )
+        raise TooLargeError(f"{_label(source)} has more than {limits.rows:,} rows, the limit set by MAX_DATA_ROWS.")
     if columns > limits.columns:
         raise TooLargeError(
-            f"{_label(source)} has {columns:,} columns; at most {limits.columns:,} are analyzed (MAX_DATA_COLUMNS)."
+            f"{_label(source)} has {columns:,} columns, more than {limits.columns:,}, the limit of MAX_DATA_COLUMNS."
         )
 
 
@@ -190,6 +188,6 @@ def _read_parquet(source: Source, limits: Limits) -> column_types.Typed:
         rows = int(scan.select(pl.len()).collect().item())
         _check_size(source, rows, len(scan.collect_schema()), limits)
         return column_types.simplify(scan.collect())
-    except PolarsError as error:
-        reason = str(error).splitlines()[0].removeprefix("parquet: ")
+    except (PolarsError, PanicException) as error:  # a broken file can make Polars panic, which is no Exception
+        reason = str(error).partition("\n")[0].removeprefix("parquet: ")[:200]
         raise InvalidRequestError(f"{_label(source)} is not Parquet that can be read: {reason}.") from error

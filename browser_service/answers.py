@@ -74,7 +74,7 @@ def _tell_readings(readings: list[Reading], data: JsonObject) -> list[str]:
         text, value = reading.tell(each.content, each.what)
         page = told.setdefault(each.content.url, {"url": each.content.url, "status": each.status})
         page[each.what] = value
-        label = f"**{reading.LABELS[each.what]}**" + (f" of {each.content.url}:" if len(pages) > 1 else ":")
+        label = f"**{reading.LABELS[each.what]}{f' of {each.content.url}' if len(pages) > 1 else ''}:**"
         gap = "\n\n" if "\n" in text or text.startswith("- ") else " "
         texts.append(text if len(readings) == 1 else f"{label}{gap}{text}")
     for page in told.values():

@@ -209,7 +209,7 @@ def _is_root() -> bool:
 def _explain(found: chromium.Found, error: BaseException) -> str:
     if found.how == "cdp":
         return f"BROWSER_CDP_URL is {found.path}, but no Chromium answers there. Start it, or correct the setting."
-    if "sandbox" in str(error).lower():
+    if any(sign in str(error) for sign in ("No usable sandbox", "sandboxing failed")):
         return (
             f"{found.path} cannot build its sandbox. Allow unprivileged user namespaces on this machine, "
             "or run Chromium in a container of its own and set BROWSER_CDP_URL."

@@ -1,7 +1,6 @@
 """Finds the Chromium to use, and says what to install when there is none."""
 
 import os
-import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -74,7 +73,7 @@ def _installed_by_playwright() -> Iterator[Path]:
     folder = _playwright_folder()
     for pattern in _PLAYWRIGHT_PATTERNS:
         found = [path for path in folder.glob(pattern) if path.is_file() and os.access(path, os.X_OK)]
-        yield from sorted(found, key=_revision, reverse=True)
+        yield from sorted(found, key=lambda path: _revision(path.relative_to(folder)), reverse=True)
 
 
 def _playwright_folder() -> Path:
@@ -96,5 +95,5 @@ def _playwright_folder() -> Path:
 
 
 def _revision(path: Path) -> int:
-    numbers = re.findall(r"-(\d+)/", path.as_posix())
-    return int(numbers[0]) if numbers else 0
+    number = path.parts[0].rpartition("-")[2]
+    return int(number) if number.isdecimal() else 0

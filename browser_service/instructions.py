@@ -110,7 +110,8 @@ _DEFAULT = (Get(what="title"), Get(what="heading"), Get(what="text"))
 
 @dataclass(frozen=True, slots=True)
 class Instructions:
-    """A request as actions. `unread` are its pieces that the rules did not understand; `urls` all addresses in it."""
+    """A request as actions. `unread` are its pieces that the rules did not understand; `urls` all addresses in it,
+    the one opened first at the head."""
 
     actions: tuple[Action, ...]
     unread: tuple[str, ...]
@@ -158,7 +159,8 @@ def parse(text: str, skill: str | None = None, url: str | None = None) -> Instru
         raise InvalidRequestError(
             f"The request asks for {len(actions)} actions; at most {MAX_ACTIONS} are done at once."
         )
-    return Instructions(tuple(actions), tuple(unread), masked.urls or ((url,) if url else ()))
+    urls = tuple(dict.fromkeys(action.url for action in actions if isinstance(action, Open)))
+    return Instructions(tuple(actions), tuple(unread), tuple(dict.fromkeys((*urls, *masked.urls))))
 
 
 def _spans(text: str) -> list[tuple[int, int]]:

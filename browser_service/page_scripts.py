@@ -90,3 +90,6 @@ QUIET = """
   wait();
 })
 """
+
+# Runs on a field. Returns the labels of its choices, or null when it takes text.
+OPTIONS = "(field) => field.tagName === 'SELECT' ? [...field.options].map((option) => option.label) : null"

@@ -66,7 +66,7 @@ def _tables(content: Content) -> tuple[str, JsonValue]:
 
 
 def _list(items: Sequence[str]) -> tuple[str, JsonValue]:
-    return _bullets(items), list(items)
+    return items[0] if len(items) == 1 else _bullets(items), list(items)
 
 
 _TOLD: dict[What, Callable[[Content], tuple[str, JsonValue]]] = {

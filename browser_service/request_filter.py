@@ -9,6 +9,7 @@ What this cannot see, and what stands in its place:
   is judged as well (`check_answer`), and a page that got such an answer is closed before anything of it is told.
 - WebSockets are not requests of the Fetch domain. Those of pages and frames are routed by Playwright
   (`route_web_socket`); one that a worker opens is not seen.
+- A browser at BROWSER_CDP_URL has Chromium's own command line: start it with that of `browser`.
 - WebRTC is kept to proxied connections, and QUIC and DNS prefetch are off, by Chromium's command line.
 Source: https://chromedevtools.github.io/devtools-protocol/tot/Fetch/
 """
@@ -98,11 +99,13 @@ class RequestFilter:
     async def check_answer(self, response: Response) -> None:
         """Check the address that `response` came from. Raises: AddressRefusedError, playwright's Error."""
         address = await response.server_addr()
-        if address is None:  # from a cache or a data URL
+        if address is None or not address["ipAddress"]:  # from a cache or a data URL
             return
         url = httpx.URL(response.url)
         port = int(address["port"])
-        self._policy.check_addresses(url.host, [ipaddress.ip_address(address["ipAddress"].strip("[]"))], port)
+        self._policy.check_addresses(
+            url.host, [ipaddress.ip_address(address["ipAddress"].strip("[]").partition("%")[0])], port
+        )
 
     async def route_web_socket(self, socket: WebSocketRoute) -> None:
         """Connect a page's WebSocket where that may be reached, else close it."""

@@ -11,30 +11,36 @@ class Settings(FederationSettings):
     """Which Chromium is used, and how long, how large and how many its pages may be."""
 
     browser_cdp_url: str | None = Field(
-        None,
+        default=None,
         description="DevTools address of a Chromium that is running already, e.g. http://127.0.0.1:9222; "
         "it should serve this federation alone.",
     )
     browser_executable: Path | None = Field(
-        None, description="Path of a Chromium or Chrome to use; default: the first one found."
+        default=None, description="Path of a Chromium or Chrome to use; default: the first one found."
     )
-    browser_max_pages: int = Field(4, ge=1, le=100, description="Most pages open at once; more tasks wait their turn.")
+    browser_max_pages: int = Field(
+        default=4, ge=1, le=100, description="Most pages open at once; more tasks wait their turn."
+    )
     browser_navigation_timeout_s: float = Field(
-        20.0, gt=0, description="Longest time for a page to arrive, in seconds; what it then shows is read."
+        default=20.0, gt=0, description="Longest time for a page to arrive, in seconds; what it then shows is read."
     )
     browser_settle_timeout_s: float = Field(
-        5.0, ge=0, description="Longest time a page that has arrived may go on loading and drawing, in seconds."
+        default=5.0, ge=0, description="Longest time a page that has arrived may go on loading and drawing, in seconds."
     )
     browser_action_timeout_s: float = Field(
-        5.0, gt=0, description="Longest wait for a button, field or text to appear, in seconds."
+        default=5.0, gt=0, description="Longest wait for a button, field or text to appear, in seconds."
     )
-    browser_task_timeout_s: float = Field(120.0, gt=0, description="Longest time for one browser task, in seconds.")
+    browser_task_timeout_s: float = Field(
+        default=120.0, gt=0, description="Longest time for one browser task, in seconds."
+    )
     browser_max_page_bytes: int = Field(
-        50_000_000, ge=1_000, description="Most bytes that one task may load from the network."
+        default=50_000_000, ge=1_000, description="Most bytes that one task may load from the network."
     )
     browser_max_text_chars: int = Field(
-        50_000, ge=100, description="Longest text taken from a page, in characters; the rest is cut off, and said."
+        default=50_000,
+        ge=100,
+        description="Longest text taken from a page, in characters; the rest is cut off, and said.",
     )
     browser_max_screenshot_height_px: int = Field(
-        8_000, ge=100, le=16_000, description="Greatest height of a screenshot of a whole page, in pixels."
+        default=8_000, ge=100, le=16_000, description="Greatest height of a screenshot of a whole page, in pixels."
     )

@@ -66,7 +66,7 @@ class _CodeAgent:
         files = await self._collect(request.files)
         program = None
         if request.skill != card.WRITE_CODE.id:
-            program = programs.find_program(request.text, request.data, files)
+            program = await asyncio.to_thread(programs.find_program, request.text, request.data, files)
         model = self._model if program is None else None
         if program is None:
             if model is None:

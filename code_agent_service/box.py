@@ -11,7 +11,6 @@ from contextlib import ExitStack, asynccontextmanager, suppress
 from typing import TypeAlias, TypedDict, cast
 
 from code_agent_service import seccomp
-from code_agent_service.bubblewrap import NOBODY
 from code_agent_service.runs import Reason
 
 CommandBuilder: TypeAlias = Callable[[int, int, int | None], list[str]]
@@ -78,14 +77,11 @@ class Box:
 
     async def wait(self) -> int:
         """Wait until it has ended and all it wrote is read; return its exit code."""
-        if self._process is None:
-            return 0
-        code = await self._process.wait()
         for capture in (self.stdout, self.stderr, self.report):
             await capture.ended.wait()
-        return code
+        return 0 if self._process is None else await self._process.wait()
 
-    async def start(self, build_command: CommandBuilder, job: bytes, *, as_nobody: bool) -> None:
+    async def start(self, build_command: CommandBuilder, job: bytes) -> None:
         """Start it, and wait until its first process exists, or bubblewrap has given up."""
         with ExitStack() as ours:  # these ends belong to the sandbox alone, once it has them
             stdin, call_filter = _open_memory_file(job, ours), seccomp.build_filter()
@@ -103,9 +99,6 @@ class Box:
                     env={},
                     cwd="/",
                     start_new_session=True,
-                    user=NOBODY if as_nobody else None,
-                    group=NOBODY if as_nobody else None,
-                    extra_groups=() if as_nobody else None,
                 )
             )
             try:
@@ -154,7 +147,7 @@ class Box:
 
 @asynccontextmanager
 async def open_box(
-    build_command: CommandBuilder, job: bytes, *, as_nobody: bool, output_bytes: int, report_bytes: int
+    build_command: CommandBuilder, job: bytes, *, output_bytes: int, report_bytes: int
 ) -> AsyncGenerator[Box]:
     """Start a sandbox whose launcher reads `job`, and yield it; at the end no process of it is left.
 
@@ -163,7 +156,7 @@ async def open_box(
     box = Box(output_bytes, report_bytes)
     try:
         async with asyncio.timeout(_START_TIMEOUT_S):
-            await box.start(build_command, job, as_nobody=as_nobody)
+            await box.start(build_command, job)
         yield box
     finally:
         await box.end()

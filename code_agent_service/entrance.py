@@ -1,7 +1,8 @@
-"""Root's way to bubblewrap where nobody cannot reach Python: shows Python in /tmp, becomes nobody, runs the command.
+"""Root's way to bubblewrap: becomes nobody and runs the command; first shows Python elsewhere, if asked.
 
-Its text is given to the interpreter (`python -c`). Arguments: the user id to become, how many folders follow, these
-folders, and the command. The n-th folder appears as /tmp/python-n, to this process and its children only.
+Its text is given to the interpreter (`python -c`). Arguments: the user id to become, a folder to cover (the stage), how
+many folders follow, these folders, and the command. To this process and its children only, the n-th of the folders
+appears as STAGE/python-n.
 """
 
 import ctypes
@@ -14,22 +15,27 @@ _MS_BIND, _MS_REC, _MS_PRIVATE = 0x1000, 0x4000, 0x40000
 
 def main() -> None:
     """Enter; does not return."""
-    user, count = int(sys.argv[1]), int(sys.argv[2])
-    folders, command = sys.argv[3 : 3 + count], sys.argv[3 + count :]
-    libc = ctypes.CDLL(None, use_errno=True)
-    _check(libc.unshare(_CLONE_NEWNS))
-    _check(libc.mount(None, b"/", None, _MS_REC | _MS_PRIVATE, None))
-    # Opened before /tmp is covered: one of them may lie in it.
-    sources = [os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) for folder in folders]
-    _check(libc.mount(b"tmpfs", b"/tmp", b"tmpfs", 0, b"mode=755,size=64k"))
-    for number, source in enumerate(sources):
-        target = f"/tmp/python-{number}"  # noqa: S108
-        os.mkdir(target)  # noqa: PTH102
-        _check(libc.mount(f"/proc/self/fd/{source}".encode(), target.encode(), None, _MS_BIND | _MS_REC, None))
+    user, stage, count = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    folders, command = sys.argv[4 : 4 + count], sys.argv[4 + count :]
+    if folders:
+        _show(folders, stage)
     os.setgroups([])
     os.setresgid(user, user, user)
     os.setresuid(user, user, user)
     os.execv(command[0], command)  # noqa: S606
+
+
+def _show(folders: list[str], stage: str) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    _check(libc.unshare(_CLONE_NEWNS))
+    _check(libc.mount(None, b"/", None, _MS_REC | _MS_PRIVATE, None))
+    # Opened before the stage is covered: one of them may lie in it.
+    sources = [os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) for folder in folders]
+    _check(libc.mount(b"tmpfs", stage.encode(), b"tmpfs", 0, b"mode=755,size=64k"))
+    for number, source in enumerate(sources):
+        target = f"{stage}/python-{number}"
+        os.mkdir(target)  # noqa: PTH102
+        _check(libc.mount(f"/proc/self/fd/{source}".encode(), target.encode(), None, _MS_BIND | _MS_REC, None))
 
 
 def _check(result: int) -> None:

@@ -10,13 +10,13 @@ from shared import agent_server, service
 
 def create(settings: Settings | None = None) -> FastAPI:
     """Return the code agent's app."""
-    settings = settings or Settings()  # pyright: ignore[reportCallIssue] - read from the environment
+    settings = settings or Settings()
     return agent_server.create(settings, "code", card.build(settings), lambda: open_agent(settings))
 
 
 def main() -> None:
     """Run the code agent on its port."""
-    settings = Settings()  # pyright: ignore[reportCallIssue] - read from the environment
+    settings = Settings()
     service.run(lambda: create(settings), settings, "code")
 
 

@@ -7,12 +7,16 @@ the program, in the sandbox.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 from code_agent_service import arithmetic
 
 MAX_NUMBERS = 10_000
 """Most numbers that are taken out of a text."""
+
+_MAX_PHRASE_CHARS = 2_000
+_MAX_PHRASES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,9 @@ class Formula:
 _Translation: TypeAlias = tuple[str, tuple[str, ...]]
 """An expression and its setup."""
 
+_Context: TypeAlias = Callable[[], str]
+"""Gives the text around a phrase, which it may refer to."""
+
 _ASK = re.compile(
     r"\b(?P<strong>compute|calculate|evaluate|work out)\b[:\s]+"
     r"|\b(?:what(?:'s| is| are)|how much (?:is|are)|find|determine|give me|tell me|print|show|get"
@@ -39,7 +46,7 @@ _BY_MEANS = (
     rf"(?:(?:small|short|little|python)\s+)*{_MEANS}(?:\s+{_MEANS})?"
 )
 _QUALIFIER = re.compile(
-    rf"[\s,]*\b(?:{_BY_MEANS}|for me|please"
+    rf"\b(?:{_BY_MEANS}|for me|please"
     r"|and (?:show|print|report|tell me|give me|return|answer with) (?:it|that|the (?:result|answer|value|number)))"
     r"[\s.!?]*$",
     re.IGNORECASE,
@@ -52,11 +59,13 @@ _PART_END = re.compile(r"[.?;](?=\s|$)|\n|,?\s+(?:and\s+)?then\b", re.IGNORECASE
 
 _PLAIN_NUMBER = r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?"
 _DIGITS = r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?"
-_LIST = re.compile(rf"[\[(]?\s*{_PLAIN_NUMBER}(?:(?:\s*[,;]\s*(?:and\s+)?|\s+and\s+|\s+){_PLAIN_NUMBER})*\s*[\])]?")
 _FOUND_NUMBER = re.compile(
     rf"(?<![\w.,/:#-])(?:(?<=\s)|(?<=[\[(|$€£])|^){_PLAIN_NUMBER}(?![\w/:]|[-.,]\d)", re.MULTILINE
 )
-_NOT_A_VALUE = re.compile(r"^\s*\d+[.)]\s|\[\d+\]", re.MULTILINE)  # the numbers of lists, citations
+_NOT_A_VALUE = re.compile(  # what numbers a list, a citation, or something named by its number
+    r"^\s*\d+[.)]\s|\[\d+\]|\b(?:step|task|page|section|chapter|figure|table|version|line|no\.|source)\s+\d+\b",
+    re.MULTILINE | re.IGNORECASE,
+)
 
 _STATISTICS = "import statistics"
 _OVER_NUMBERS: dict[str, _Translation] = {
@@ -185,22 +194,24 @@ _COUNTS = {
 
 def find_formulas(text: str) -> list[Formula]:
     """Return what `text` asks to compute, in its order; nothing, when a part of that is not understood."""
-    whole = _translate(text.strip(), "")
+    text = text.strip()
+    whole = _translate(text, str)
     if whole:
         return whole
     found: list[Formula] = []
     position = 0
-    while ask := _ASK.search(text, position):
-        end = _PART_END.search(text, ask.end())
+    for _ in range(_MAX_PHRASES):
+        ask = _ASK.search(text, position)
+        if ask is None:
+            return found
+        end = _PART_END.search(text, ask.end(), ask.end() + _MAX_PHRASE_CHARS)
         stop = end.start() if end else len(text)
-        formulas = _translate(text[ask.end() : stop], _context(text, ask.start(), stop))
-        if not formulas and ask["strong"]:
-            inner = _ASK.match(text, ask.end())  # "calculate what is …"
-            if inner is None:
-                return []
+        formulas = _translate(text[ask.end() : stop], partial(_context, text, ask.start(), stop))
+        if not formulas and ask["strong"] and not _ASK.match(text, ask.end()):  # but: "calculate what is …"
+            return []
         found += formulas
         position = stop if formulas else max(ask.end(), ask.start() + 1)
-    return found
+    return []
 
 
 def find_numbers(text: str) -> list[str]:
@@ -215,8 +226,10 @@ def _context(text: str, start: int, stop: int) -> str:
     return after if find_numbers(after) else text[: text.rfind("\n", 0, start) + 1] + after
 
 
-def _translate(phrase: str, context: str) -> list[Formula]:
-    """Return the formulas of `phrase`, all of it; `context` is the text around it, which it may refer to."""
+def _translate(phrase: str, context: _Context) -> list[Formula]:
+    """Return the formulas of `phrase`, of all of it."""
+    if len(phrase) > _MAX_PHRASE_CHARS:
+        return []
     phrase = _strip(phrase)
     if not phrase:
         return []
@@ -224,12 +237,12 @@ def _translate(phrase: str, context: str) -> list[Formula]:
     if translation is not None:
         return [Formula(phrase, *translation)]
     parts = [_strip(part) for part in re.split(r",?\s+and\s+", phrase)]
-    translations = [_translate_one(part, "") for part in parts]
+    translations = [_translate_one(part, str) for part in parts]
     known = [(part, one) for part, one in zip(parts, translations, strict=True) if one is not None]
     return [Formula(part, *one) for part, one in known] if len(known) == len(parts) > 1 else []
 
 
-def _translate_one(phrase: str, context: str) -> _Translation | None:
+def _translate_one(phrase: str, context: _Context) -> _Translation | None:
     for pattern, build in _PATTERNS:
         match = re.fullmatch(pattern, phrase, re.IGNORECASE)
         if match:
@@ -237,30 +250,32 @@ def _translate_one(phrase: str, context: str) -> _Translation | None:
     return _over_numbers(phrase, context) or arithmetic.translate(phrase) or _count(phrase, context)
 
 
-def _over_numbers(phrase: str, context: str) -> _Translation | None:
+def _over_numbers(phrase: str, context: _Context) -> _Translation | None:
     match = _OVER.fullmatch(phrase)
     if match is None:
         return None
     listed = match["list"]
-    if listed is None:
-        numbers = find_numbers(context)
-    elif _LIST.fullmatch(listed):
-        spaced = re.search(r",\s|;|\sand\s", listed)  # else a comma separates numbers, not thousands
-        separate = re.findall(_PLAIN_NUMBER if spaced else _DIGITS, listed)
-        numbers = [_clean(number) for number in separate]
-    else:
-        return None
+    numbers = find_numbers(context()) if listed is None else _read_list(listed)
     if not numbers:
         return None
     expression, setup = _OVER_NUMBERS[match["what"].lower()]
     return expression.format(f"[{', '.join(numbers)}]"), setup
 
 
-def _count(phrase: str, context: str) -> _Translation | None:
+def _read_list(text: str) -> list[str]:
+    """Return the numbers of a list, or nothing, when it is anything else. `1,200, 3` has two, `1,200,3` three."""
+    text = re.sub(r"\band\b", " ", text.strip("[]() "))
+    spaced = re.search(r",\s|;|\s{3}", text)  # else a comma separates numbers, not thousands
+    parts = [part for part in re.split(r",\s+|[;\s]+" if spaced else r"[,\s]+", text) if part]
+    pattern = _PLAIN_NUMBER if spaced else _DIGITS
+    return [_clean(part) for part in parts] if all(re.fullmatch(pattern, part) for part in parts) else []
+
+
+def _count(phrase: str, context: _Context) -> _Translation | None:
     match = _COUNT.fullmatch(phrase)
     if match is None:
         return None
-    text = match["text"].strip(" \n.?;:") or context.strip()
+    text = match["text"].strip(" \n.?;:") or context().strip()
     quoted = re.fullmatch(r"([\"'“‘])(.*)[\"'”’]", text, re.DOTALL)
     text = quoted[2] if quoted else text
     if not text or (not quoted and not match["words"] and ":" not in phrase):
@@ -281,7 +296,7 @@ def _primes(expression: str, wanted: str | None) -> _Translation:
 
 def _strip(phrase: str) -> str:
     phrase = phrase.strip().rstrip(".?;:").strip()
-    while (shorter := _QUALIFIER.sub("", phrase)) != phrase:
+    while (shorter := _QUALIFIER.sub("", phrase).rstrip(" ,\n")) != phrase:
         phrase = shorter
     return _LEAD.sub("", phrase).strip()
 

@@ -18,9 +18,8 @@ HOW_TO_ASK = (
     "like `compute 15% of 80`, `the average of 3, 5, 8` or `the first 10 primes`."
 )
 
-_BLOCK = re.compile(
-    r"^[ \t]*(`{3,}|~{3,})[ \t]*(?P<language>[\w+-]*)[^\n]*\n(?P<code>.*?)^[ \t]*\1[ \t]*$", re.MULTILINE | re.DOTALL
-)
+_MAX_WORDED_CHARS = 20_000
+_FENCE = re.compile(r"(`{3,}|~{3,})[ \t]*([\w+-]*)")
 _PYTHON = {"python", "py", "python3"}
 _OTHER_LANGUAGES = {
     *("bash", "sh", "shell", "zsh", "javascript", "js", "typescript", "ts", "java", "c", "cpp", "c++", "csharp"),
@@ -34,8 +33,8 @@ _RUN = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _AFTERWARDS = re.compile(
-    r"[\s,]*\b(?:in|inside|with|using) (?:the |a )?(?:sandbox|python|code agent)\W*$"
-    r"|[\s,]*\band (?:tell|show|give|print|report|return|say)\b[^\n]*$",
+    r"\b(?:in|inside|with|using) (?:the |a )?(?:sandbox|python|code agent)[.!?]?$"
+    r"|\band (?:tell|show|give|print|report|return|say)\b[^\n]*$",
     re.IGNORECASE,
 )
 _CODE_NODES = (
@@ -69,8 +68,7 @@ def find_program(text: str, data: Sequence[JsonValue], files: Sequence[WorkFile]
 
 def from_code(code: str, files: Sequence[WorkFile]) -> Program:
     """Return `code` as a program, with `files` in its folder. A lone expression prints its value."""
-    tree = parse(code)
-    if tree is not None and len(tree.body) == 1 and isinstance(tree.body[0], ast.Expr):
+    if _is_lone_value(parse(code)):
         code = f"value = (\n{code.strip()}\n)\nif value is not None:\n    print(value)\n"
     taken = {file.name for file in files}
     name = next(name for name in _names("main.py") if name not in taken)
@@ -100,7 +98,18 @@ def name_files(names: Sequence[str]) -> list[str]:
 
 def find_blocks(text: str) -> list[tuple[str, str]]:
     """Return the fenced blocks of Markdown `text`: language, in lower case, and content."""
-    return [(match["language"].lower(), match["code"]) for match in _BLOCK.finditer(text)]
+    blocks: list[tuple[str, str]] = []
+    mark, language, lines = "", "", list[str]()
+    for line in text.splitlines():
+        opening = _FENCE.match(line.strip())
+        if not mark and opening:
+            mark, language, lines = opening[1], opening[2].lower(), []
+        elif mark and line.strip() == mark:
+            blocks.append((language, "".join(f"{each}\n" for each in lines)))
+            mark = ""
+        elif mark:
+            lines.append(line)
+    return blocks
 
 
 def _names(name: str) -> Iterator[str]:
@@ -142,9 +151,10 @@ def _choose_script(scripts: list[str], text: str) -> str:
 
 def _find_unfenced(text: str) -> str | None:
     """Return code that stands in the text as it is: all of it, after `run:`, or in single backticks."""
-    if _looks_like_code(text):
-        return text.strip()
     match = _RUN.search(text)
+    introduced = match is not None and match.start() == 0 and match["marked"]  # itself Python: an annotation
+    if not introduced and _looks_like_code(text):
+        return text.strip()
     if match is None:
         return None
     if match["inline"]:
@@ -163,10 +173,17 @@ def _shortenings(given: str) -> Iterator[str]:
     for part in (given, given.split("\n\n", 1)[0], given.split("\n", 1)[0]):
         code = part.strip().strip("`")
         yield code
-        while (shorter := _AFTERWARDS.sub("", code)) != code:
+        while len(code) < _MAX_WORDED_CHARS and (shorter := _AFTERWARDS.sub("", code).rstrip(" ,\n")) != code:
             code = shorter
             yield code
         yield code.rstrip(".")
+
+
+def _is_lone_value(tree: ast.Module | None) -> bool:
+    if tree is None or len(tree.body) != 1 or not isinstance(tree.body[0], ast.Expr):
+        return False
+    value = tree.body[0].value
+    return not (isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "print")
 
 
 def _looks_like_code(text: str) -> bool:

@@ -19,6 +19,7 @@ Reason: TypeAlias = Literal["time", "cpu", "memory", "processes", "output", "fil
 
 _KIB = 1024
 _MIB = 1024 * 1024
+_TRACEBACK_LINES = 50
 _HEADER_BYTES = 256 * _KIB
 
 
@@ -155,8 +156,8 @@ def unpack(report: bytes, stdout: str, stderr: str, exit_code: int, duration_s: 
 
 
 def _find_limit_met(stderr: str) -> Reason | None:
-    """Return the limit that a program ran against, by the last line of its traceback."""
-    line = last_line(stderr)
+    """Return the limit that a program ran against, by the last words of its traceback, or of its children's."""
+    lines = stderr.splitlines()[-_TRACEBACK_LINES:]
     signs: dict[str, Reason] = {
         "MemoryError": "memory",
         "BlockingIOError: [Errno 11]": "processes",
@@ -164,7 +165,7 @@ def _find_limit_met(stderr: str) -> Reason | None:
         "OSError: [Errno 28]": "files",
         "OSError: [Errno 27]": "files",
     }
-    return next((reason for sign, reason in signs.items() if line.startswith(sign)), None)
+    return next((signs[sign] for line in reversed(lines) for sign in signs if line.startswith(sign)), None)
 
 
 def last_line(text: str) -> str:

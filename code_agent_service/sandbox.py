@@ -63,7 +63,6 @@ class Sandbox:
                 open_box(
                     self._build_command,
                     job,
-                    as_nobody=self._way == "as-nobody",
                     output_bytes=self.limits.output_bytes,
                     report_bytes=runs.report_bytes(self.limits),
                 ) as box,
@@ -74,6 +73,8 @@ class Sandbox:
                 watcher.cancel()
         except TimeoutError as error:
             raise UnavailableError("The sandbox did not start in time; the machine may be overloaded.") from error
+        except OSError as error:
+            raise UnavailableError(f"The sandbox could not be started: {error}.") from error
         duration_s = time.monotonic() - started_s
         stdout, stderr = box.stdout.text(), box.stderr.text()
         if box.stopped_by is not None:
@@ -98,19 +99,20 @@ async def open_sandbox(settings: Settings) -> Sandbox:
     Raises: NotInstalledError, which says what is missing and how to get it.
     """
     bwrap = await _find_bwrap(settings.sandbox_bwrap)
-    problem = ""
+    problems: list[str] = []
     for way in bubblewrap.list_ways():
         problem = await _try(Sandbox(bwrap, way, _PROBE_LIMITS))
         if not problem:
             logger.info("sandbox tried", extra={"way": way})
             return Sandbox(bwrap, way, Limits.from_settings(settings))
-    raise NotInstalledError(f"Bubblewrap cannot build a sandbox here: {problem}. {_advise()}")
+        problems.append(problem)
+    raise NotInstalledError(f"Bubblewrap cannot build a sandbox here: {'; or: '.join(problems)}. {_advise()}")
 
 
 async def find_problem(settings: Settings | None = None) -> str | None:
     """Return what keeps programs from being run here, with what to do, or None when all is well."""
     try:
-        await open_sandbox(settings or Settings())  # pyright: ignore[reportCallIssue] - read from the environment
+        await open_sandbox(settings or Settings())
     except NotInstalledError as error:
         return error.detail
     return None

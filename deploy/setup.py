@@ -156,12 +156,11 @@ def _target() -> list[str]:
 def _ensure_chromium(state: State, *, again: bool) -> None:
     """Find Chromium or install it: Playwright's own, then Debian's. Without it the browser service starts degraded."""
     known = state.get("chromium", "")
-    if os.environ.get("BROWSER_CDP_URL") or os.environ.get("BROWSER_EXECUTABLE") or (known and Path(known).exists()):
+    if not again and known and (known == "missing" or Path(known).exists()):
         return
+    drives = _ensure_driver()
     found = _find_chromium()
-    if not found and known == "missing" and not again:
-        return
-    if not found:
+    if not found and drives:
         playwright = [str(PYTHON), "-m", "playwright", "install", "--only-shell", "chromium"]
         _tries(
             "Installing Chromium with Playwright",
@@ -178,6 +177,18 @@ def _ensure_chromium(state: State, *, again: bool) -> None:
             "No Chromium: the browser service starts degraded. Install Chromium (Debian: apt install chromium) "
             "or set BROWSER_EXECUTABLE; `make setup AGAIN=1` tries again."
         )
+
+
+def _ensure_driver() -> bool:
+    """See that what drives Chromium starts: Playwright brings Node.js along, but not the library that this needs."""
+    version = [str(PYTHON), "-m", "playwright", "--version"]
+    if _succeeds(version) or (_apt_install("libatomic1") and _succeeds(version)):
+        return True
+    _say(
+        "Playwright's driver does not start: the browser service starts degraded. Often a library is missing (Debian, "
+        "Ubuntu: apt install libatomic1); `.venv/bin/playwright --version` says which."
+    )
+    return False
 
 
 def _find_chromium() -> str:
@@ -238,7 +249,7 @@ def _run(label: str, command: Sequence[str], timeout_s: float = INSTALL_TIMEOUT_
     with subprocess.Popen(  # noqa: S603 - commands of this file, no shell
         command,
         cwd=ROOT,
-        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive", "NO_COLOR": "1"},
+        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive", "NO_COLOR": "1", "PIP_PROGRESS_BAR": "off"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

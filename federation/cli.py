@@ -24,7 +24,12 @@ T = TypeVar("T")
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
-app = typer.Typer(help="Say what you want; agents do it.", add_completion=False, no_args_is_help=True)
+app = typer.Typer(
+    help="Say what you want; agents do it.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # it prints the values of variables
+)
 tasks = typer.Typer(help="See and steer tasks.", no_args_is_help=True)
 agents = typer.Typer(help="See and change which agents are registered.", no_args_is_help=True)
 app.add_typer(tasks, name="tasks")

@@ -14,9 +14,9 @@ from uuid import uuid4
 import httpx
 from pydantic import JsonValue
 
+from federation.configuration import read
 from federation.connection import Connection, segment
 from federation.models import TERMINAL, Agent, Event, InputRequired, JsonObject, Plan, Task, TaskStatusChanged
-from federation.services import read
 from shared.errors import TimedOutError, UnavailableError
 from shared.settings import FederationSettings
 

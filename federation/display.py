@@ -55,9 +55,12 @@ class Display:
         if self._quiet or not self.err.is_terminal:
             yield
             return
-        with Live(_tree(self._view), console=self.err, refresh_per_second=8) as self._live:
+        self._live = self._begin()
+        try:
             yield
-        self._live = None
+        finally:
+            self._live.stop()
+            self._live = None
 
     @contextmanager
     def paused(self) -> Generator[None]:
@@ -66,10 +69,13 @@ class Display:
             yield
             return
         self._live.stop()
-        try:
-            yield
-        finally:
-            self._live.start(refresh=True)
+        yield
+        self._live = self._begin()
+
+    def _begin(self) -> Live:
+        live = Live(_tree(self._view), console=self.err, refresh_per_second=8)
+        live.start()
+        return live
 
     def show(self, event: Event) -> None:
         """Take in an event."""
@@ -88,7 +94,7 @@ class Display:
 
     def result(self, task: Task) -> None:
         """Print what came out of the task."""
-        text = printable(task.summary)
+        text = printable(task.summary or _outputs(task))
         if text and self.out.is_terminal:
             self.out.print()
             self.out.print(Markdown(text, hyperlinks=False))
@@ -156,6 +162,15 @@ def _step(step: StepView) -> RenderableType:
 def _artifact(artifact: Artifact) -> str:
     size = f", {artifact.size_bytes:,} bytes" if artifact.size_bytes is not None else ""
     return f"{artifact.name or artifact.id} ({artifact.media_type}{size})"
+
+
+def _outputs(task: Task) -> str:
+    """Return what the steps that went well brought, for a task that has no summary."""
+    return (
+        "\n\n".join(f"{first_line(output.step)}:\n{output.output}" for output in task.result.outputs)
+        if task.result
+        else ""
+    )
 
 
 def _spent(task: Task) -> str:

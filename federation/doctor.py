@@ -22,8 +22,9 @@ from browser_service.settings import Settings as BrowserSettings
 from code_agent_service import sandbox
 from code_agent_service.settings import Settings as CodeSettings
 from federation import probe
+from federation.configuration import read
 from federation.running import find
-from federation.services import MODULES, PORT_SETTINGS, read, read_all
+from federation.services import MODULES, PORT_SETTINGS, read_all
 from federation.up import describe_model
 from shared.db import database_url, open_engine
 from shared.errors import InvalidRequestError
@@ -31,7 +32,7 @@ from shared.settings import FederationSettings
 
 State = Literal["ok", "degraded", "missing"]
 
-_CHROMIUM_TIMEOUT_S = 20.0
+_VERSION_TIMEOUT_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +99,27 @@ def _examine_chromium(settings: BrowserSettings) -> Finding:
     if found.how == "cdp":
         return Finding("chromium", "ok", f"the one at {found.path} (BROWSER_CDP_URL)")
     try:
-        said = subprocess.run(  # noqa: S603 - the browser that the browser service would start
-            [found.path, "--version"], capture_output=True, text=True, timeout=_CHROMIUM_TIMEOUT_S, check=True
-        ).stdout.strip()
+        _ask_version([sys.executable, "-m", "playwright"])
     except (OSError, subprocess.SubprocessError) as error:
-        return Finding("chromium", "degraded", f"{found.path} does not start: {error}. {chromium.INSTALL}")
-    return Finding("chromium", "ok", f"{said or 'found'} ({found.path})")
+        library = "Often a library is missing (Debian, Ubuntu: apt install libatomic1)."
+        return Finding("chromium", "degraded", f"Playwright's driver does not start: {_said(error)}. {library}")
+    try:
+        version = _ask_version([found.path])
+    except (OSError, subprocess.SubprocessError) as error:
+        return Finding("chromium", "degraded", f"{found.path} does not start: {_said(error)}. {chromium.INSTALL}")
+    return Finding("chromium", "ok", f"{version or 'found'} ({found.path})")
+
+
+def _ask_version(program: list[str]) -> str:
+    ended = subprocess.run(  # noqa: S603 - what the browser service would start
+        [*program, "--version"], capture_output=True, text=True, timeout=_VERSION_TIMEOUT_S, check=True
+    )
+    return ended.stdout.strip()
+
+
+def _said(error: OSError | subprocess.SubprocessError) -> str:
+    said = str(error.stderr).strip() if isinstance(error, subprocess.CalledProcessError) else ""
+    return said or str(error)
 
 
 def _examine_sandbox(settings: CodeSettings) -> Finding:

@@ -16,6 +16,12 @@ _HEAD = """\
 # Settings of Agent Federation, each with its default. Copy this file to .env and change what you need.
 # Written by `make env-example` from the services' settings.
 """
+_COMPOSE = """\
+# ---- docker-compose.yml only ----
+
+# Password of the PostgreSQL that is started along: letters and digits.
+# POSTGRES_PASSWORD=
+"""
 
 
 def render() -> str:
@@ -26,6 +32,7 @@ def render() -> str:
         own = {field: info for field, info in kind.model_fields.items() if field not in common}
         if own:
             parts += _section(f"The {name} service only", own)
+    parts += [_COMPOSE]
     return "\n".join(parts)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 _LONGEST_FILE_BYTES = 20_000_000
 _LONGEST_LINE_BYTES = 100_000
 _SHOWN_CHARS = 300
+_SAYS_NOTHING = frozenset({"Application startup failed. Exiting."})  # uvicorn, after it has said why
 _ALARMING = frozenset({"warning", "error", "critical"})
 
 
@@ -41,7 +42,10 @@ class ServiceLog:
 
     def _show(self, line: str) -> None:
         level, text = _parse(line)
-        self.last_line = text
+        if len(lines := text.splitlines()) > 1:
+            text = f"{lines[0]} … {lines[-1]}"  # of a stack, what was raised
+        if text not in _SAYS_NOTHING:
+            self.last_line = text
         if self._verbose or level in _ALARMING:
             self._say(f"{self._name}: {level + ': ' if level else ''}{text[:_SHOWN_CHARS]}")
 

@@ -29,6 +29,7 @@ class Choice:
     name: str
     endpoint: str
     card: JsonObject
+    card_hash: str
     credentials: bytes | None
     why: str
 
@@ -37,7 +38,9 @@ def reach(connection: Connection, agent_id: str) -> Choice | None:
     """Return the agent that a step was given to, however it is now; None if it was removed."""
     row = (
         connection.execute(
-            select(Agent.id, Agent.name, Agent.endpoint, Agent.card, Agent.credentials).where(Agent.id == agent_id)
+            select(Agent.id, Agent.name, Agent.endpoint, Agent.card, Agent.card_hash, Agent.credentials).where(
+                Agent.id == agent_id
+            )
         )
         .mappings()
         .one_or_none()
@@ -62,7 +65,16 @@ def choose(
     if agent is not None:
         return _named(connection, caller, agent)
     query = (
-        select(Agent.id, Agent.name, Agent.endpoint, Agent.card, Agent.credentials, Agent.status, Agent.health)
+        select(
+            Agent.id,
+            Agent.name,
+            Agent.endpoint,
+            Agent.card,
+            Agent.card_hash,
+            Agent.credentials,
+            Agent.status,
+            Agent.health,
+        )
         .join(AgentSkill, AgentSkill.agent_id == Agent.id)
         .where(registry.visible_to(caller), AgentSkill.skill_id == skill)
         .order_by(Agent.id)
@@ -90,7 +102,14 @@ def _named(connection: Connection, caller: Caller, agent: str) -> Choice:
     row = (
         connection.execute(
             select(
-                Agent.id, Agent.name, Agent.endpoint, Agent.card, Agent.credentials, Agent.status, Agent.health
+                Agent.id,
+                Agent.name,
+                Agent.endpoint,
+                Agent.card,
+                Agent.card_hash,
+                Agent.credentials,
+                Agent.status,
+                Agent.health,
             ).where(Agent.id == agent_id)
         )
         .mappings()
@@ -106,7 +125,7 @@ def _named(connection: Connection, caller: Caller, agent: str) -> Choice:
 
 
 def _chosen(row: RowMapping, why: str) -> Choice:
-    return Choice(row["id"], row["name"], row["endpoint"], row["card"], row["credentials"], why)
+    return Choice(row["id"], row["name"], row["endpoint"], row["card"], row["card_hash"], row["credentials"], why)
 
 
 def _why_none(skill: str | None, rows: Sequence[RowMapping]) -> str:

@@ -1,10 +1,7 @@
 """Answers of people: a pending input is answered once, and the answer starts the task's next run."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol, cast
 
-from jsonschema import Draft202012Validator, ValidationError
 from pydantic import JsonValue
 from sqlalchemy import Connection, select, update
 
@@ -14,14 +11,6 @@ from shared.agent import JsonObject
 from shared.auth import Caller
 from shared.db import now
 from shared.errors import ConflictError, InvalidRequestError, NotFoundError
-
-
-class Validator(Protocol):
-    """What is used of a JSON Schema validator."""
-
-    def iter_errors(self, instance: JsonValue) -> Iterator[ValidationError]:
-        """Yield what does not fit."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +84,23 @@ def _reply(given: Answer, schema: JsonObject | None) -> JsonObject:
     if given.text is None and given.data is None:
         raise InvalidRequestError("Give `text` or `data` as the answer.")
     if schema is not None:
-        validator = cast("Validator", Draft202012Validator(schema))
-        found = [
-            (error.json_path.replace("$", "data", 1), error.message) for error in validator.iter_errors(given.data)
-        ]
+        found = _misfits(schema, given.data)
         if found:
-            errors: list[JsonValue] = [
-                {"pointer": "/" + path.replace(".", "/"), "detail": message} for path, message in sorted(found)
-            ]
-            path, message = min(found)
-            raise InvalidRequestError(f"The answer does not fit what is asked: {path}: {message}.", errors=errors)
+            errors: list[JsonValue] = [{"pointer": pointer, "detail": message} for pointer, message in found]
+            pointer, message = found[0]
+            raise InvalidRequestError(f"The answer does not fit what is asked: {pointer}: {message}.", errors=errors)
     return {"text": given.text, "data": given.data}
+
+
+def _misfits(schema: JsonObject, data: JsonValue) -> list[tuple[str, str]]:
+    """Return what of the data does not fit, as (JSON pointer, message). An agent's schema that is none asks nothing."""
+    import jsonschema_rs  # noqa: PLC0415 - 10 MB that only an answer to a form needs
+
+    try:
+        validator = jsonschema_rs.validator_for(schema, offline=True)
+    except (ValueError, jsonschema_rs.ReferencingError):
+        return []
+    return sorted(
+        ("/data" + "".join(f"/{part}" for part in error.instance_path), error.message)
+        for error in validator.iter_errors(data)
+    )

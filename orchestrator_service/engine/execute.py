@@ -43,16 +43,19 @@ class Runner:
         self.running[run_id] = me
         try:
             with telemetry.bind(task_id=task_id):
-                state = await DBOS.run_step_async({"name": "load"}, self._load, task_id)
+                state = await DBOS.run_step_async({"name": "load"}, self._load, task_id, run)
                 while state is not None:
                     plan = Plan.model_validate(state["plan"])
-                    outcomes = await self._perform_ready(task_id, plan, _read_outcomes(state["outcomes"]))
+                    done = _read_outcomes(state["outcomes"])
+                    outcomes = await self._perform_ready(task_id, run, plan, done)
                     ended = _write_outcomes(outcomes)
-                    state = await DBOS.run_step_async({"name": "settle"}, self._settle, task_id, state["plan"], ended)
+                    state = await DBOS.run_step_async(
+                        {"name": "settle"}, self._settle, task_id, run, state["plan"], ended
+                    )
         finally:
             self.running.pop(run_id, None)
 
-    async def _perform_ready(self, task_id: str, plan: Plan, done: dict[str, Outcome]) -> dict[str, Outcome]:
+    async def _perform_ready(self, task_id: str, run: int, plan: Plan, done: dict[str, Outcome]) -> dict[str, Outcome]:
         """Perform every step that can be, each as soon as what it needs is there. Data flow only, no I/O."""
         reserved = {step.id: DBOS.reserve_step() for step in plan.in_order() if step.id not in done}
         outcomes = dict(done)
@@ -62,7 +65,8 @@ class Runner:
                 match decide(plan, outcomes, set(running.values())):
                     case StartSteps(steps):
                         running |= {
-                            group.create_task(self._node(task_id, step, reserved[step.id])): step.id for step in steps
+                            group.create_task(self._node(task_id, run, step, reserved[step.id])): step.id
+                            for step in steps
                         }
                     case Wait():
                         ended, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
@@ -70,29 +74,31 @@ class Runner:
                     case _:
                         return outcomes
 
-    async def _node(self, task_id: str, step: PlanStep, reservation: StepReservation) -> Outcome:
+    async def _node(self, task_id: str, run: int, step: PlanStep, reservation: StepReservation) -> Outcome:
         with telemetry.bind(step_id=step.id):
             json_step = step.model_dump(mode="json")
             return _read_outcome(
-                await reservation.run_async({"name": f"node:{step.id}"}, self._perform, task_id, json_step)
+                await reservation.run_async({"name": f"node:{step.id}"}, self._perform, task_id, run, json_step)
             )
 
-    async def _load(self, task_id: str) -> JsonObject | None:
-        state = await _patiently(lambda: self._settler.load(task_id), lambda error: self._settler.fail(task_id, error))
+    async def _load(self, task_id: str, run: int) -> JsonObject | None:
+        state = await _patiently(
+            lambda: self._settler.load(task_id, run), lambda error: self._settler.fail(task_id, run, error)
+        )
         return _write_state(state)
 
-    async def _perform(self, task_id: str, step: JsonObject) -> JsonObject:
+    async def _perform(self, task_id: str, run: int, step: JsonObject) -> JsonObject:
         plan_step = PlanStep.model_validate(step)
         outcome = await _patiently(
-            lambda: self._performer.perform(task_id, plan_step),
+            lambda: self._performer.perform(task_id, run, plan_step),
             lambda error: self._performer.fail(task_id, plan_step, error),
         )
         return _write_outcome(outcome)
 
-    async def _settle(self, task_id: str, plan: JsonValue, outcomes: JsonObject) -> JsonObject | None:
+    async def _settle(self, task_id: str, run: int, plan: JsonValue, outcomes: JsonObject) -> JsonObject | None:
         state = await _patiently(
-            lambda: self._settler.settle(task_id, Plan.model_validate(plan), _read_outcomes(outcomes)),
-            lambda error: self._settler.fail(task_id, error),
+            lambda: self._settler.settle(task_id, run, Plan.model_validate(plan), _read_outcomes(outcomes)),
+            lambda error: self._settler.fail(task_id, run, error),
         )
         return _write_state(state)
 

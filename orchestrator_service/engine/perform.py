@@ -15,7 +15,6 @@ from uuid import UUID, uuid5
 
 import httpx
 
-from orchestrator_service import choosing
 from orchestrator_service.engine import step_records
 from orchestrator_service.engine.decide import Outcome
 from orchestrator_service.engine.listen import listening
@@ -26,7 +25,7 @@ from orchestrator_service.settings import Settings
 from shared import agent_client
 from shared.agent import JsonObject
 from shared.agent_client import AgentConnection, Deadlines, Ended, OutgoingMessage, RemoteEvent
-from shared.db import now
+from shared.db import DatabaseUnavailableError, now
 from shared.errors import AgentProtocolError, FederationError, TimedOutError
 
 logger = logging.getLogger(__name__)
@@ -35,6 +34,7 @@ _REPLIES: Final = UUID("b7c1f7b0-3d50-4f0e-8b0e-9f0a3c5d7e21")
 _CANCEL_S: Final = 1.0
 _MAX_RECONNECTS: Final = 6
 _MAX_PAUSE_S: Final = 30.0
+_MAX_CONNECTIONS: Final = 1_000
 
 Next = Literal["give up", "same try", "another try"]
 
@@ -70,24 +70,27 @@ class Performer:
         self._client = client
         self._places = asyncio.Semaphore(settings.max_steps_at_once)
         self._waits: dict[str, set[asyncio.Timeout]] = {}
+        self._connections: dict[str, tuple[tuple[str, bytes | None], AgentConnection]] = {}
 
     def cancel(self, task_id: str) -> None:
         """Wake the task's steps, so that they see that the task is to end."""
         for wait in self._waits.get(task_id, ()):
             wait.reschedule(asyncio.get_running_loop().time())
 
-    async def perform(self, task_id: str, step: PlanStep) -> Outcome:
+    async def perform(self, task_id: str, run: int, step: PlanStep) -> Outcome:
         """Perform the step and record how it went. Foreseen failures are outcomes, not exceptions."""
-        work = await self._log.database.read(step_records.step_work, task_id, step)
+        work, refusal = await self._begin(task_id, step)
         if work.ended is not None:
             return work.ended
+        if work.run != run:
+            return Outcome("input_required")  # an answer has started a later run: the step is that one's
         timeout_s = step.timeout_s or self._settings.step_timeout_s
         deadline_at = min(work.deadline_at, now() + timedelta(seconds=timeout_s))
         try:
             async with self._until(task_id, deadline_at):
                 if work.cancel_requested:
                     raise TimeoutError
-                return await self._try_until_done(work, deadline_at)
+                return await self._try_until_done(work, refusal, deadline_at)
         except TimeoutError:
             return await self._stop(task_id, step, deadline_at)
 
@@ -97,33 +100,44 @@ class Performer:
         number = None if work.attempt is None else work.attempt.number
         return await self._log.write(task_id, step_records.end_step, work, number, "failed", error=error.to_metadata())
 
-    async def _try_until_done(self, work: step_records.StepWork, deadline_at: datetime) -> Outcome:
-        attempt, number = work.attempt, len(work.tried)
+    async def _try_until_done(
+        self, work: step_records.StepWork, refusal: FederationError | None, deadline_at: datetime
+    ) -> Outcome:
+        """Try, and try again where that can help. `refusal` is why no try has begun, if none has."""
         failures = 0
-        avoid: set[str] = set()
         while True:
             try:
+                if work.attempt is None:
+                    raise refusal or AgentProtocolError("The step's agent was removed while it worked.")
                 async with self._places:
-                    if attempt is None:
-                        attempt = await self._begin(work, number + 1, avoid)
-                        number = attempt.number
-                    return await self._try(work, attempt)
+                    return await self._try(work, work.attempt)
             except FederationError as error:
                 failures += 1
-                step = self._next(work, error, failures)
+                following = self._next(work, error, failures)
                 pause_s = _pause_s(error, failures, f"{work.task_id}/{work.step.id}")
-                if step == "give up" or now() + timedelta(seconds=pause_s) >= deadline_at:
-                    return await self._end_failed(work, attempt, error)
-                if attempt is not None:
-                    attempt = await self._prepare(work, attempt, step, error, pause_s, avoid)
+                if following == "give up" or now() + timedelta(seconds=pause_s) >= deadline_at:
+                    return await self._end_failed(work, error)
+                if following == "another try" and work.attempt is not None:
+                    note = f"{work.attempt.agent_name}: {error.detail} Trying again in {pause_s:.1f} s."
+                    await self._log.write(
+                        work.task_id,
+                        step_records.end_attempt,
+                        work,
+                        work.attempt.number,
+                        error.to_metadata(),
+                        note,
+                    )
             await asyncio.sleep(pause_s)
+            work, refusal = await self._begin(work.task_id, work.step)
 
-    async def _begin(self, work: step_records.StepWork, number: int, avoid: set[str]) -> step_records.OpenAttempt:
-        step = work.step
-        choice = await self._log.database.read(
-            choosing.choose, work.tenant_id, step.skill, step.agent, step.instruction, frozenset(avoid)
-        )
-        return await self._log.write(work.task_id, step_records.begin_attempt, work, choice, number)
+    async def _begin(self, task_id: str, step: PlanStep) -> tuple[step_records.StepWork, FederationError | None]:
+        """Return the step with a try under way, or without one and with the reason."""
+        try:
+            return await self._log.write(task_id, step_records.begin_step, task_id, step), None
+        except DatabaseUnavailableError:
+            raise
+        except FederationError as error:
+            return await self._log.database.read(step_records.step_work, task_id, step), error
 
     async def _try(self, work: step_records.StepWork, attempt: step_records.OpenAttempt) -> Outcome:
         connection = self._connect(attempt)
@@ -173,33 +187,13 @@ class Performer:
             return "another try" if work.step.idempotent else "give up"
         return "same try"
 
-    async def _prepare(
-        self,
-        work: step_records.StepWork,
-        attempt: step_records.OpenAttempt,
-        step: Next,
-        error: FederationError,
-        pause_s: float,
-        avoid: set[str],
-    ) -> step_records.OpenAttempt | None:
-        """Return the try to go on with; None for a new one."""
-        if step == "same try":
-            fresh = await self._log.database.read(step_records.step_work, work.task_id, work.step)
-            return fresh.attempt or attempt
-        avoid.add(attempt.agent_id)
-        note = f"{attempt.agent_name}: {error.detail} Trying again in {pause_s:.1f} s."
-        await self._log.write(work.task_id, step_records.end_attempt, work, attempt.number, error.to_metadata(), note)
-        return None
-
-    async def _end_failed(
-        self, work: step_records.StepWork, attempt: step_records.OpenAttempt | None, error: FederationError
-    ) -> Outcome:
+    async def _end_failed(self, work: step_records.StepWork, error: FederationError) -> Outcome:
         logger.info("step failed", extra={"error": error.slug, "detail": error.detail})
         return await self._log.write(
             work.task_id,
             step_records.end_step,
             work,
-            None if attempt is None else attempt.number,
+            None if work.attempt is None else work.attempt.number,
             "failed",
             output=error.output if isinstance(error, RemoteFailureError) else None,
             error=error.to_metadata(),
@@ -223,14 +217,21 @@ class Performer:
         return await self._log.write(task_id, step_records.end_step, work, number, "failed", error=error.to_metadata())
 
     def _connect(self, attempt: step_records.OpenAttempt) -> AgentConnection:
+        """Return the connection to the agent, kept as long as its card and credentials stay the same."""
+        known = self._connections.get(attempt.agent_id)
+        if known is not None and known[0] == (attempt.card_hash, attempt.credentials):
+            return known[1]
         settings = self._settings
-        headers = {} if attempt.credentials is None else self._keys.unseal(attempt.credentials)
-        return agent_client.connect(
+        connection = agent_client.connect(
             self._client,
             agent_client.parse_card(attempt.card),
-            headers=headers,
+            headers={} if attempt.credentials is None else self._keys.unseal(attempt.credentials),
             deadlines=Deadlines(gap_s=settings.stream_gap_timeout_s, total_s=settings.task_timeout_s),
         )
+        if len(self._connections) >= _MAX_CONNECTIONS:
+            self._connections.clear()
+        self._connections[attempt.agent_id] = ((attempt.card_hash, attempt.credentials), connection)
+        return connection
 
     @asynccontextmanager
     async def _until(self, task_id: str, deadline_at: datetime) -> AsyncGenerator[None]:

@@ -1,21 +1,17 @@
 """The beginning and the end of a run: a plan for the goal, and what becomes of the task when the plan is through."""
 
 import logging
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from pydantic import JsonValue
-
-from orchestrator_service import discovery, events, registry, tasks
+from orchestrator_service import discovery, events
 from orchestrator_service.engine import task_records
 from orchestrator_service.engine.decide import Finish, Outcome, Park, decide
 from orchestrator_service.events import EventLog
-from orchestrator_service.planning import plan as plans
 from orchestrator_service.planning import strategies, synthesis
-from orchestrator_service.planning.plan import Goal, Match, Offer, Plan, PlanStep
+from orchestrator_service.planning.plan import Goal, Match, Offer, Plan
 from orchestrator_service.settings import Settings
-from shared.agent import JsonObject, Usage
+from shared.agent import Usage
 from shared.auth import Caller
 from shared.db import Database
 from shared.errors import FederationError
@@ -56,92 +52,64 @@ class Settler:
         self._log = log
         self._model = model
 
-    async def load(self, task_id: str) -> State | None:
+    async def load(self, task_id: str, number: int) -> State | None:
         """Take the task up and return where it stands; None if there is nothing to run now."""
-        run = await self._log.write(task_id, task_records.begin_run, task_id)
-        if run is None:
-            return None
-        if run.cancel_requested:
-            await self._log.write(task_id, tasks.finish, task_id, "canceled")
-            return None
-        if run.plan is not None:
-            return State(run.plan, run.outcomes)
-        plan, usage = await self._plan(run)
-        _check_budget(run, plan)
-        ask = run.request.get("approve_plan") is True
-        stored = await self._log.write(task_id, task_records.keep_plan, task_id, plan, usage, ask=ask)
-        return None if ask else State(stored, {})
+        run = await self._log.write(task_id, task_records.begin_run, task_id, number)
+        if run is not None and run.plan is None:
+            plan, usage = await self._plan(run)
+            run = await self._log.write(task_id, task_records.keep_plan, run, plan, usage)
+        return None if run is None or run.plan is None else State(run.plan, run.outcomes)
 
-    async def settle(self, task_id: str, plan: Plan, outcomes: dict[str, Outcome]) -> State | None:
+    async def settle(self, task_id: str, number: int, plan: Plan, outcomes: dict[str, Outcome]) -> State | None:
         """End the task, or park it until a person answers; return the new state if there is more to do at once."""
         match decide(plan, outcomes):
             case Finish(status, error):
-                await self._finish(task_id, plan, status, error)
+                summary, usage = await self._summarize(task_id, plan) if status == "completed" else ("", None)
+                await self._log.write(
+                    task_id,
+                    task_records.end_task,
+                    task_id,
+                    number,
+                    plan,
+                    status,
+                    error=error,
+                    summary=summary,
+                    usage=usage,
+                )
             case Park():
-                if not await self._log.write(task_id, task_records.park, task_id):
+                if not await self._log.write(task_id, task_records.park, task_id, number):
                     done = {key: outcome for key, outcome in outcomes.items() if outcome.state != "input_required"}
                     return State(plan, done)
             case undone:
                 raise AssertionError(f"The run stopped before it was done: {undone}")
         return None
 
-    async def fail(self, task_id: str, error: FederationError) -> None:
+    async def fail(self, task_id: str, number: int, error: FederationError) -> None:
         """End the task with an error that has nothing to do with one of its steps."""
-        await self._log.write(task_id, tasks.finish, task_id, "failed", error=error.to_metadata())
+        await self._log.write(task_id, task_records.fail, task_id, number, error.to_metadata())
 
     async def _plan(self, run: task_records.Run) -> tuple[Plan, Usage]:
-        request = run.request
-        caller = Caller(run.tenant_id)
         database = self._log.database
-        given = request.get("inputs")
-        inputs = given if isinstance(given, dict) else {}
-        if isinstance(written := request.get("plan"), dict):
-            plan = Plan.model_validate({**written, "strategy": "given"})
-            return plans.check(plan, inputs=inputs), Usage()
-        if isinstance(agent := request.get("agent"), str):
-            agent_id = await database.read(registry.identify, caller, agent)
-            step = PlanStep(
-                id="s1", skill=None, agent=agent_id, instruction=plans.literal(run.description, inputs), inputs=inputs
-            )
-            return plans.check(Plan(strategy="direct", steps=[step]), inputs=inputs), Usage()
-        files = request.get("files")
+        files = run.request.get("files")
         turns = await database.read(task_records.history, run, self._settings.history_turns)
         goal = Goal(
             text=run.description,
             history=tuple(turns),
-            inputs=inputs,
+            inputs=task_records.given_inputs(run.request),
             files=tuple(name for name in files if isinstance(name, str)) if isinstance(files, list) else (),
         )
         plan, notes, usage = await strategies.plan_goal(goal, Catalogue(database, run.tenant_id), self._model)
         for note in notes:
             logger.warning("planning went another way", extra={"note": note})
-        return plans.check(plan, inputs=inputs), usage
+        return plan, usage
 
-    async def _finish(self, task_id: str, plan: Plan, status: events.TerminalStatus, error: JsonObject | None) -> None:
-        said = await self._log.database.read(task_records.outputs, task_id)
-        outputs = [
-            synthesis.StepOutput(
-                step_number=step.step_number,
-                step_id=step.id,
-                instruction=step.instruction,
-                agent_name=said[step.id].agent_name,
-                text=said[step.id].text,
-            )
-            for step in plan.in_order()
-            if step.id in said
-        ]
-        goal = await self._log.database.read(task_records.description, task_id)
-        summary, usage = await self._summarize(task_id, goal, outputs) if status == "completed" else ("", Usage())
-        listed: list[JsonValue] = [{"step": output.instruction, "output": output.text} for output in outputs]
-        summary = summary or synthesis.compose(goal, outputs)
-        await self._log.write(task_id, task_records.end_task, task_id, status, listed, summary, error, usage)
-
-    async def _summarize(self, task_id: str, goal: str, outputs: list[synthesis.StepOutput]) -> tuple[str, Usage]:
+    async def _summarize(self, task_id: str, plan: Plan) -> tuple[str, Usage | None]:
         """Return the model's summary and what it cost; nothing without a model, or when it fails."""
         if self._model is None:
-            return "", Usage()
-        text, usage = "", Usage()
-        async with aclosing(_stream(self._model, goal, outputs)) as pieces:
+            return "", None
+        goal, outputs = await self._log.database.read(task_records.outputs, task_id, plan)
+        text, usage = "", None
+        async with aclosing(synthesis.summarize(self._model, goal, outputs)) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Usage):
                     usage = piece
@@ -149,16 +117,3 @@ class Settler:
                 text += piece
                 await self._log.write(task_id, events.append, task_id, [events.draft("result.delta", text=piece)])
         return text, usage
-
-
-def _check_budget(run: task_records.Run, plan: Plan) -> None:
-    budget = run.request.get("budget")
-    most = budget.get("steps") if isinstance(budget, dict) else None
-    if isinstance(most, int) and len(plan.steps) > most:
-        raise tasks.BudgetExhaustedError(
-            f"The plan has {len(plan.steps)} steps, more than the {most} that the task's budget allows."
-        )
-
-
-def _stream(model: Model, goal: str, outputs: list[synthesis.StepOutput]) -> AsyncGenerator[str | Usage]:
-    return synthesis.summarize(model, goal, outputs)

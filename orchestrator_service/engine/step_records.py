@@ -1,7 +1,7 @@
 """What the engine keeps of steps and their tries: each transition is one transaction, safe to run again."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID, uuid5
@@ -29,6 +29,7 @@ class OpenAttempt:
     agent_id: str
     agent_name: str
     card: JsonObject
+    card_hash: str
     credentials: bytes | None
     message_id: str
     remote_task_id: str | None
@@ -49,12 +50,12 @@ class StepWork:
     """Everything a step needs. `ended` if it is over already; `attempt` if one was under way; `reply` if it asked."""
 
     task_id: str
+    run: int
     tenant_id: str
     step: PlanStep
     ended: Outcome | None
     cancel_requested: bool
     deadline_at: datetime
-    trace_id: str
     values: dict[Reference, str]
     files: tuple[File, ...]
     tried: tuple[str, ...]
@@ -63,10 +64,22 @@ class StepWork:
     request: JsonObject
 
 
+def begin_step(connection: Connection, task_id: str, step: PlanStep) -> StepWork:
+    """Return what the step needs, with a try under way: the one it had, or a first one with an agent chosen now.
+
+    Raises: NoAgentError, AgentUnavailableError, NotFoundError, BudgetExhaustedError; nothing has begun then.
+    """
+    work = step_work(connection, task_id, step)
+    if work.ended is not None or work.cancel_requested or work.attempt is not None:
+        return work
+    choice = choosing.choose(connection, work.tenant_id, step.skill, step.agent, step.instruction, work.tried)
+    return replace(work, attempt=begin_attempt(connection, work, choice))
+
+
 def step_work(connection: Connection, task_id: str, step: PlanStep) -> StepWork:
     """Return what the step needs to be performed, or performed on."""
     task = connection.execute(
-        select(Task.tenant_id, Task.request, Task.cancel_requested, Task.deadline_at, Task.trace_id).where(
+        select(Task.tenant_id, Task.run, Task.request, Task.cancel_requested, Task.deadline_at).where(
             Task.id == task_id
         )
     ).one()
@@ -95,6 +108,7 @@ def step_work(connection: Connection, task_id: str, step: PlanStep) -> StepWork:
                 last.agent_id,
                 agent.name,
                 agent.card,
+                agent.card_hash,
                 agent.credentials,
                 last.message_id,
                 last.remote_task_id,
@@ -104,12 +118,12 @@ def step_work(connection: Connection, task_id: str, step: PlanStep) -> StepWork:
     request: JsonObject = task.request
     return StepWork(
         task_id=task_id,
+        run=task.run,
         tenant_id=task.tenant_id,
         step=step,
         ended=ended,
         cancel_requested=task.cancel_requested,
         deadline_at=task.deadline_at,
-        trace_id=task.trace_id,
         values=step_inputs.values(connection, task_id, step, request),
         files=tuple(step_inputs.files(connection, task_id, step, request)),
         tried=tuple(tried.agent_id for tried in tries),
@@ -119,10 +133,11 @@ def step_work(connection: Connection, task_id: str, step: PlanStep) -> StepWork:
     )
 
 
-def begin_attempt(connection: Connection, work: StepWork, choice: choosing.Choice, number: int) -> OpenAttempt:
+def begin_attempt(connection: Connection, work: StepWork, choice: choosing.Choice) -> OpenAttempt:
     """Record that the step goes to an agent, before anything is sent. Raises: BudgetExhaustedError."""
     tasks.lock(connection, work.task_id)
     _check_budget(connection, work)
+    number = len(work.tried) + 1
     message_id = str(uuid5(_MESSAGES, f"{work.task_id}/{work.step.id}/{number}"))
     at = now()
     connection.execute(
@@ -155,7 +170,9 @@ def begin_attempt(connection: Connection, work: StepWork, choice: choosing.Choic
     )
     spend(connection, work.task_id, Usage(), agent_calls=1)
     events.append(connection, work.task_id, [running])
-    return OpenAttempt(number, choice.agent_id, choice.name, choice.card, choice.credentials, message_id, None, None)
+    return OpenAttempt(
+        number, choice.agent_id, choice.name, choice.card, choice.card_hash, choice.credentials, message_id, None, None
+    )
 
 
 def keep_progress(

@@ -4,16 +4,18 @@ All are plain functions on a connection, and safe to run again: a step of the du
 crash, and then finds what it wrote.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import JsonValue
 from sqlalchemy import Connection, insert, select, update
 
-from orchestrator_service import artifacts, events, memory, tasks
+from orchestrator_service import artifacts, events, memory, registry, tasks
 from orchestrator_service.engine.decide import Outcome
 from orchestrator_service.models import PendingInput, PlanRow, StepRow, Task
-from orchestrator_service.planning.plan import Plan, PlanStep
+from orchestrator_service.planning.plan import Plan, PlanStep, check, literal
+from orchestrator_service.planning.synthesis import StepOutput, compose
 from shared.agent import JsonObject, Usage
+from shared.auth import Caller
 from shared.db import new_id, now
 
 
@@ -22,44 +24,50 @@ class Run:
     """A task as its durable function finds it. `plan` is None until there is one; `outcomes` are of ended steps."""
 
     task_id: str
+    number: int
     tenant_id: str
     description: str
     session_id: str | None
     request: JsonObject
-    trace_id: str
-    cancel_requested: bool
     plan: Plan | None
     outcomes: dict[str, Outcome]
 
 
-def begin_run(connection: Connection, task_id: str) -> Run | None:
-    """Take the task up; None if it is over. Without a plan its status becomes "planning"."""
+def begin_run(connection: Connection, task_id: str, number: int) -> Run | None:
+    """Take the task up; None if there is nothing to run now. Without a plan its status becomes "planning".
+
+    There is nothing to run when the task is over, when a later run has it (an answer came before a crash was mended),
+    or when its plan still waits for approval. A plan that was given, or an agent that was named, becomes the plan here.
+    Raises: PlanInvalidError, NotFoundError (the named agent), BudgetExhaustedError.
+    """
     row = connection.execute(
         select(
             Task.tenant_id,
             Task.description,
             Task.session_id,
             Task.request,
-            Task.trace_id,
             Task.cancel_requested,
             Task.status,
+            Task.run,
             Task.run_state,
             Task.started_at,
         )
         .where(Task.id == task_id)
         .with_for_update(key_share=True)
     ).one_or_none()
-    if row is None or row.status in events.TERMINAL:
+    if row is None or row.status in events.TERMINAL or row.run != number or _waits_for_approval(connection, task_id):
+        return None
+    if row.cancel_requested:
+        tasks.finish(connection, task_id, "canceled")
         return None
     plan = current_plan(connection, task_id)
     run = Run(
         task_id=task_id,
+        number=number,
         tenant_id=row.tenant_id,
         description=row.description,
         session_id=row.session_id,
         request=row.request,
-        trace_id=row.trace_id,
-        cancel_requested=row.cancel_requested,
         plan=plan,
         outcomes={} if plan is None else outcomes(connection, task_id),
     )
@@ -72,6 +80,8 @@ def begin_run(connection: Connection, task_id: str) -> Run | None:
         )
         if status != row.status:
             events.append(connection, task_id, [events.draft("task.status", status=status)])
+    if plan is None and (direct := _direct_plan(connection, run)) is not None:
+        return keep_plan(connection, run, direct, Usage())
     return run
 
 
@@ -100,11 +110,19 @@ def outcomes(connection: Connection, task_id: str) -> dict[str, Outcome]:
     return {row.step_id: Outcome(row.status, row.error) for row in rows}
 
 
-def keep_plan(connection: Connection, task_id: str, plan: Plan, usage: Usage, *, ask: bool) -> Plan:
-    """Store the plan and its steps, and go on to "executing"; with `ask`, wait for a person to approve it first."""
+def keep_plan(connection: Connection, run: Run, plan: Plan, usage: Usage) -> Run | None:
+    """Store the checked plan and its steps, and go on to "executing".
+
+    None if a person has to approve the plan first: the run ends, and the answer starts the next.
+    Raises: PlanInvalidError, BudgetExhaustedError.
+    """
+    task_id = run.task_id
     tasks.lock(connection, task_id)
     if (kept := current_plan(connection, task_id)) is not None:
-        return kept
+        return None if _waits_for_approval(connection, task_id) else replace(run, plan=kept)
+    plan = check(plan, inputs=given_inputs(run.request))
+    _check_steps(run.request, plan)
+    ask = run.request.get("approve_plan") is True
     stored = plan.model_copy(update={"id": new_id()})
     steps: list[JsonValue] = [step.model_dump(mode="json") for step in stored.steps]
     connection.execute(
@@ -134,7 +152,7 @@ def keep_plan(connection: Connection, task_id: str, plan: Plan, usage: Usage, *,
     run_state = {"run_state": "idle"} if ask else {}
     connection.execute(update(Task).where(Task.id == task_id).values(status=status, **run_state))
     events.append(connection, task_id, [*drafts, events.draft("task.status", status=status)])
-    return stored
+    return None if ask else replace(run, plan=stored)
 
 
 def history(connection: Connection, run: Run, limit: int) -> list[tuple[str, str]]:
@@ -142,57 +160,77 @@ def history(connection: Connection, run: Run, limit: int) -> list[tuple[str, str
     return [] if run.session_id is None else memory.recent_turns(connection, run.session_id, run.task_id, limit)
 
 
-def park(connection: Connection, task_id: str) -> bool:
+def park(connection: Connection, task_id: str, number: int) -> bool:
     """End the run, because every way on leads through a person; False if an answer has come meanwhile."""
-    tasks.lock(connection, task_id)
+    row = connection.execute(
+        select(Task.cancel_requested, Task.run).where(Task.id == task_id).with_for_update(key_share=True)
+    ).one()
+    if row.run != number:
+        return True  # the answer has started the next run already
     answered = connection.execute(
         select(PendingInput.id).where(
             PendingInput.task_id == task_id, PendingInput.answered_at.is_not(None), PendingInput.consumed.is_(False)
         )
     ).first()
-    row = connection.execute(
-        select(Task.cancel_requested).where(Task.id == task_id).with_for_update(key_share=True)
-    ).one()
     if answered is not None or row.cancel_requested:
         return False
     connection.execute(update(Task).where(Task.id == task_id).values(run_state="idle"))
     return True
 
 
-@dataclass(frozen=True, slots=True)
-class StepText:
-    """What a completed step said, for the result."""
-
-    step_id: str
-    agent_name: str
-    text: str
-
-
-def outputs(connection: Connection, task_id: str) -> dict[str, StepText]:
-    """Return the texts of the completed steps, by step id."""
+def outputs(connection: Connection, task_id: str, plan: Plan) -> tuple[str, list[StepOutput]]:
+    """Return the goal, and what the completed steps said, in the plan's order."""
+    goal = connection.execute(select(Task.description).where(Task.id == task_id)).scalar_one()
     rows = connection.execute(
         select(StepRow.step_id, StepRow.agent_name, StepRow.output_text).where(
             StepRow.task_id == task_id, StepRow.status == "completed"
         )
     )
-    return {row.step_id: StepText(row.step_id, row.agent_name or "", row.output_text or "") for row in rows}
+    said = {row.step_id: row for row in rows}
+    return goal, [
+        StepOutput(
+            step_number=step.step_number,
+            step_id=step.id,
+            instruction=step.instruction,
+            agent_name=said[step.id].agent_name or "",
+            text=said[step.id].output_text or "",
+        )
+        for step in plan.in_order()
+        if step.id in said
+    ]
 
 
 def end_task(
     connection: Connection,
     task_id: str,
+    number: int,
+    plan: Plan,
     status: events.TerminalStatus,
-    outputs_json: list[JsonValue],
-    summary: str,
-    error: JsonObject | None,
-    usage: Usage,
+    *,
+    error: JsonObject | None = None,
+    summary: str = "",
+    usage: Usage | None = None,
 ) -> None:
-    """Write the result and the terminal state."""
+    """Write the result and the terminal state; without a summary, the outputs are put together to one."""
+    run = connection.execute(select(Task.run).where(Task.id == task_id).with_for_update(key_share=True)).scalar_one()
+    if run != number:
+        return
+    goal, said = outputs(connection, task_id, plan)
     files = [artifact for _, artifact in artifacts.of_tasks(connection, [task_id]) if artifact["step_id"] is not None]
-    result: JsonObject = {"summary": summary, "outputs": outputs_json, "artifacts": list[JsonValue](files)}
-    tasks.lock(connection, task_id)
-    events.append(connection, task_id, spend(connection, task_id, usage))
+    result: JsonObject = {
+        "summary": summary or compose(goal, said),
+        "outputs": [{"step": output.instruction, "output": output.text} for output in said],
+        "artifacts": list[JsonValue](files),
+    }
+    events.append(connection, task_id, spend(connection, task_id, usage or Usage()))
     tasks.finish(connection, task_id, status, result=result, error=error)
+
+
+def fail(connection: Connection, task_id: str, number: int, error: JsonObject) -> None:
+    """End the task with an error that has nothing to do with one of its steps."""
+    run = connection.execute(select(Task.run).where(Task.id == task_id).with_for_update(key_share=True)).scalar_one()
+    if run == number:
+        tasks.finish(connection, task_id, "failed", error=error)
 
 
 def ask_person(
@@ -243,6 +281,36 @@ def number_of(value: JsonValue) -> int | float:
     return value if isinstance(value, int | float) else 0
 
 
-def description(connection: Connection, task_id: str) -> str:
-    """Return the goal in the words of whoever gave it."""
-    return connection.execute(select(Task.description).where(Task.id == task_id)).scalar_one()
+def given_inputs(request: JsonObject) -> JsonObject:
+    """Return the inputs that the task was given."""
+    inputs = request.get("inputs")
+    return inputs if isinstance(inputs, dict) else {}
+
+
+def _direct_plan(connection: Connection, run: Run) -> Plan | None:
+    """Return the plan that needs no planner: the one that was given, or one step for the agent that was named."""
+    request = run.request
+    if isinstance(written := request.get("plan"), dict):
+        return Plan.model_validate({**written, "strategy": "given"})
+    if isinstance(agent := request.get("agent"), str):
+        inputs = given_inputs(request)
+        agent_id = registry.identify(connection, Caller(run.tenant_id), agent)
+        step = PlanStep(id="s1", agent=agent_id, instruction=literal(run.description, inputs), inputs=inputs)
+        return Plan(strategy="direct", steps=[step])
+    return None
+
+
+def _waits_for_approval(connection: Connection, task_id: str) -> bool:
+    query = select(PendingInput.id).where(
+        PendingInput.task_id == task_id, PendingInput.kind == "plan", PendingInput.answered_at.is_(None)
+    )
+    return connection.execute(query).first() is not None
+
+
+def _check_steps(request: JsonObject, plan: Plan) -> None:
+    budget = request.get("budget")
+    most = budget.get("steps") if isinstance(budget, dict) else None
+    if isinstance(most, int) and len(plan.steps) > most:
+        raise tasks.BudgetExhaustedError(
+            f"The plan has {len(plan.steps)} steps, more than the {most} that the task's budget allows."
+        )

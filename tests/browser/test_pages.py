@@ -8,7 +8,7 @@ from browser_service.agent import open_agent
 from browser_service.errors import ElementNotFoundError, PageNotLoadedError
 from shared.agent import OpenAgent
 from shared.errors import InvalidRequestError, TimedOutError, TooLargeError, UnavailableError
-from tests.browser.conftest import Site, ask, make_settings
+from tests.browser.conftest import Site, ask, make_settings, open_site
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -60,7 +60,7 @@ async def test_links_tables_lists_images_and_prices_are_extracted(agent: OpenAge
 
 async def test_nothing_asked_means_title_heading_and_text_without_what_is_hidden(agent: OpenAgent, site: Site) -> None:
     answered = await ask(agent, f"{site.url}/")
-    assert "**Title:** Harbour Town" in answered.text
+    assert answered.text.startswith("**Title:** Harbour Town\n\n**Main heading:** Welcome to Harbour Town")
     assert "Ferries leave every hour." in answered.text
     assert "Secret offer" not in answered.text
 
@@ -147,10 +147,11 @@ async def test_claims_that_hold_pass(agent: OpenAgent, site: Site) -> None:
 async def test_a_claim_that_does_not_hold_is_an_answer_not_a_failure(agent: OpenAgent, site: Site) -> None:
     answered = await ask(agent, f"verify that {site.url}/ has a table and the main heading is 'Bye'", "verify-page")
     assert answered.data["passed"] is False
+    cells = "Ferry Leaves Price Gull 09:00 $12.50 Tern 10:30 $9.00"
     assert answered.data["checks"] == [
-        {"description": "the page has a table", "passed": True, "details": "Found: 'Ferry Leaves Price Gull 09:00 $12.50 Tern 10:30 $9.00'."},
+        {"description": "the page has a table", "passed": True, "details": f"Found: '{cells}'."},
         {"description": "the main heading is 'Bye'", "passed": False, "details": "Found: 'Welcome to Harbour Town'."},
-    ]  # fmt: skip
+    ]
 
 
 async def test_a_claim_may_come_true_a_moment_later(agent: OpenAgent, site: Site) -> None:
@@ -185,8 +186,10 @@ async def test_what_is_not_understood_is_said_beside_the_answer(agent: OpenAgent
 async def test_a_missing_button_is_named_with_what_resembles_it(agent: OpenAgent, site: Site) -> None:
     with pytest.raises(ElementNotFoundError, match=r"'Greet you' appeared .* There is: 'Greet me'\."):
         await ask(agent, f"open {site.url}/form and click 'Greet you'")
-    with pytest.raises(ElementNotFoundError, match=r"No field 'Surname' .* 'Your name', 'Colour'"):
+    with pytest.raises(ElementNotFoundError, match=r"No field 'Surname' .* There is: 'Your name'"):
         await ask(agent, f"open {site.url}/form and type 'x' into 'Surname'")
+    with pytest.raises(ElementNotFoundError, match=r"'Colour' has no choice 'Green'\. There is: 'Red', 'Blue'\."):
+        await ask(agent, f"open {site.url}/form and select 'Green' from 'Colour'")
 
 
 @pytest.mark.parametrize(
@@ -234,7 +237,7 @@ async def test_a_document_that_never_ends_names_the_setting(site: Site) -> None:
 
 
 async def test_a_page_that_keeps_its_browser_busy_does_not_hold_the_task(agent: OpenAgent, site: Site) -> None:
-    with pytest.raises(TimedOutError, match="keeps its browser busy"):
+    with pytest.raises(TimedOutError, match="keeps its browser busy and cannot be used"):
         await ask(agent, f"get the heading of {site.url}/busy-later")
 
 
@@ -248,6 +251,13 @@ async def test_an_endless_page_is_cut_off_at_the_limit(site: Site) -> None:
     async with open_agent(make_settings(browser_max_page_bytes=2_000_000)) as agent:
         with pytest.raises(TooLargeError, match=r"2,000,000 bytes \(BROWSER_MAX_PAGE_BYTES\)"):
             await ask(agent, f"open {site.url}/huge")
+
+
+async def test_an_endless_frame_of_another_site_is_cut_off_too(site: Site) -> None:
+    elsewhere = site.url.replace("127.0.0.1", "localhost")  # another site, so another process of Chromium
+    async with open_site(elsewhere) as around, open_agent(make_settings(browser_max_page_bytes=2_000_000)) as agent:
+        with pytest.raises(TooLargeError, match="BROWSER_MAX_PAGE_BYTES"):
+            await ask(agent, f"open {around.url}/frame-of-elsewhere")
 
 
 async def test_long_text_is_cut_and_says_so(site: Site) -> None:

@@ -45,12 +45,10 @@ END: list[Json] = [
     {"type": "task.status", "status": "completed"},
 ]
 FAILURE: list[Json] = [
-    {"type": "step.status", "step_id": "a", "status": "failed", "error": {"detail": "The page does not load."}},
-    {
-        "type": "task.status",
-        "status": "failed",
-        "error": {"title": "A step failed", "detail": "The page does not load."},
-    },
+    {"type": "step.status", "step_id": "a", "status": "completed"},
+    {"type": "step.status", "step_id": "b", "status": "failed", "error": {"detail": "No model answers."}},
+    {"type": "task.result", "result": {**RESULT, "summary": ""}},
+    {"type": "task.status", "status": "failed", "error": {"title": "Failed", "detail": "No model answers."}},
 ]
 AGENT: Json = {
     "id": "0190a0a0-0000-7000-8000-0000000000aa",

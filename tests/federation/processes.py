@@ -2,6 +2,7 @@
 
 import os
 import queue
+import random
 import signal
 import socket
 import subprocess
@@ -9,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,15 +94,17 @@ def python(*arguments: str) -> list[str]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports that the system says are free now."""
-    listeners = [socket.socket() for _ in range(count)]
-    try:
-        for listener in listeners:
-            listener.bind(("127.0.0.1", 0))
-        return [listener.getsockname()[1] for listener in listeners]
-    finally:
-        for listener in listeners:
-            listener.close()
+    """Return ports that are free now, and that the system gives to nobody until they are used.
+
+    (Those that it chooses itself are of the range that it also gives to every outgoing connection.)
+    """
+    found: set[int] = set()
+    while len(found) < count:
+        port = random.SystemRandom().randrange(20_000, 32_000)  # of a seeded one each test would draw the same
+        with suppress(OSError), socket.socket() as listener:
+            listener.bind(("127.0.0.1", port))
+            found.add(port)
+    return list(found)
 
 
 def lives(pid: int) -> bool:

@@ -1,6 +1,5 @@
 """The process runner, with real processes and services that are small."""
 
-import json
 import os
 import signal
 import socket
@@ -8,10 +7,12 @@ import subprocess
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from federation.launch import Launch, Service
+from federation.running import find
 from tests.federation.processes import ROOT, Printing, free_ports, lives, poll, python, started
 
 _NAMES = ("orchestrator", "research", "api", "browser", "code")
@@ -55,7 +56,7 @@ class Federation:
 
     def pids(self) -> dict[str, int]:
         """Return the processes of the services, as recorded."""
-        return json.loads((self.data_dir / "federation.json").read_text(encoding="utf-8"))["services"]
+        return cast("dict[str, int]", (find(self.data_dir) or {"services": {}})["services"])
 
 
 @pytest.fixture

@@ -205,7 +205,16 @@ async def test_a_misspelt_word_is_looked_for_as_the_documents_spell_it(tmp_path:
     outcome = await ask(make_settings(tmp_path), "What is the default timout?")
 
     assert outcome.text.startswith("The default timeout is 10 seconds. [1]")
+    assert "searched instead: 'timeout' for 'timout'" in outcome.text
     assert outcome.data["queries"] == ["default timout", "default timeout"]
+
+
+async def test_a_text_without_spaces_between_words_is_found(tmp_path: Path) -> None:
+    write_documents(tmp_path, returns="返品は商品到着後三十日以内に可能です。", other="配送は二日です。")
+
+    outcome = await ask(make_settings(tmp_path), "返品は可能ですか")
+
+    assert outcome.text.startswith("返品は商品到着後三十日以内に可能です。 [1]")
 
 
 async def test_one_round_does_not_look_again(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """With a model: it writes from fenced passages, and its citations are checked."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from a2a_agent_service.settings import Settings
 from shared.errors import NotFoundError
 from tests.research_agent.asking import ask, make_settings, write_documents
-from tests.support.model_server import Failure, ModelServer, Reply, model_server
+from tests.support.model_server import Failure, Hang, ModelServer, Reply, model_server
 
 QUERIES: Reply = {"queries": ["reliability attempts"]}
 QUESTION = "What do the docs say about retries?"
@@ -94,3 +95,19 @@ async def test_when_the_model_does_not_help_a_question_without_an_answer_still_f
     async with model_server({"queries": ["retries"]}, otherwise=Failure(500)) as model:
         with pytest.raises(NotFoundError):
             await ask(settings_for(tmp_path, model), "What do the docs say about redelivery of parcels?")
+
+
+async def test_a_cancelled_request_ends_while_the_model_hangs(tmp_path: Path) -> None:
+    async with model_server(Hang()) as model:
+        asking = asyncio.create_task(ask(settings_for(tmp_path, model), QUESTION))
+        await model.requested()
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(asking, 5)
+
+
+async def test_a_model_that_is_away_is_asked_once(tmp_path: Path) -> None:
+    async with model_server(otherwise=Failure(503)) as model:
+        await ask(settings_for(tmp_path, model), QUESTION)
+
+        assert len(model.requests) == 1

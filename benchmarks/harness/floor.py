@@ -1,0 +1,76 @@
+"""The floor under a task: what the disk, the durable-execution library and one HTTP call cost without us.
+
+Used from a benchmark as `async with open_floor(...) as floor: await floor.seconds("all")`; the work is done, and timed,
+in a process of its own (`floor_process`), as the orchestrator is one.
+"""
+
+import asyncio
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from benchmarks.harness.processes import BenchmarkError, environment
+from benchmarks.harness.rounds import Case
+from benchmarks.harness.scene import Scene
+from shared.agent import JsonObject
+
+Piece = Literal["all", "call", "commits", "function"]
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """A floor that can be measured, whole or in pieces. `commits` is how many transactions it has."""
+
+    process: Process
+    log: Path
+    commits: int = 0
+
+    async def seconds(self, piece: Piece) -> float:
+        """Do it once and return how long it took."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{piece}\n".encode())
+        await self.process.stdin.drain()
+        return float(await self.read())
+
+    async def read(self) -> str:
+        """Return the process's next answer. Raises: BenchmarkError with the end of its log."""
+        assert self.process.stdout is not None
+        line = await self.process.stdout.readline()
+        if not line:
+            end = self.log.read_text(encoding="utf-8", errors="replace")[-2000:]
+            raise BenchmarkError(f"The floor's process has ended. The end of its output:\n{end}")
+        return line.decode()
+
+    def case(self, piece: Piece) -> Case:
+        """Return the case of doing it."""
+        return lambda: self.seconds(piece)
+
+
+@asynccontextmanager
+async def open_floor(data: Path, scene: Scene, sample: JsonObject) -> AsyncGenerator[Floor]:
+    """Start the floor's process. `sample` is a task that the scene has completed: its rows are what is written."""
+    data.mkdir()
+    arguments = [str(data), str(scene.database), str(sample["id"]), scene.agents[0].url]
+    with (data / "output.log").open("wb") as errors:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "benchmarks.harness.floor_process",
+            *arguments,
+            cwd=data,
+            env=environment({}),
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=errors,
+        )
+        try:
+            floor = Floor(process, data / "output.log")
+            yield replace(floor, commits=int(await floor.read()))
+        finally:
+            if process.returncode is None:
+                process.terminate()
+            await process.wait()

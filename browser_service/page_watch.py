@@ -1,0 +1,124 @@
+"""Watches what goes on in a task's pages meanwhile: what still loads, how much came and from where, what broke."""
+
+import asyncio
+from contextlib import suppress
+
+from playwright.async_api import BrowserContext, Error, Frame, Page, Request, Response
+from pydantic import BaseModel, Field
+
+from browser_service.request_filter import RequestFilter, send
+from browser_service.settings import Settings
+from shared.errors import AddressRefusedError, FederationError, TooLargeError, UnavailableError
+
+_ENDLESS = frozenset({"eventsource", "websocket", "media", "ping"})  # requests that a finished page may still have
+
+
+class _DataReceived(BaseModel):
+    """The event Network.dataReceived, as far as it is used."""
+
+    size_bytes: int = Field(alias="dataLength")
+
+
+class PageWatch:
+    """Follows the pages of one context.
+
+    `broken` has the error as soon as the task cannot go on: a page crashed, too many bytes came, or an answer came from
+    an address that may not be reached. `under_way` are the requests not yet answered in full, `status` the HTTP status
+    of the last document of `page`, the one that the task is at.
+    """
+
+    def __init__(self, context: BrowserContext, page: Page, settings: Settings, request_filter: RequestFilter) -> None:
+        self.page = page
+        self.status: int | None = None
+        self.under_way: set[Request] = set()
+        self.broken: asyncio.Future[FederationError] = asyncio.get_running_loop().create_future()
+        self._context = context
+        self._filter = request_filter
+        self._max_bytes = settings.browser_max_page_bytes
+        self._received_bytes = 0
+        self._failed_documents: list[str] = []
+
+    async def start(self) -> None:
+        """Follow the first page, and every other that is opened. Raises: playwright's Error."""
+        self._context.on("page", self._follow_another)
+        self._context.on("response", self._judge_answer)
+        await self._follow(self.page)
+
+    def forget(self) -> None:
+        """Forget what an earlier document left behind; the task opens another one."""
+        self.under_way.clear()
+        self._failed_documents.clear()
+
+    @property
+    def failed_document(self) -> str | None:
+        """The address of the last document that did not load."""
+        return self._failed_documents[-1] if self._failed_documents else None
+
+    def refusal(self) -> FederationError | None:
+        """Return why the last document that was refused was, if one was."""
+        refusals = (self._filter.refusal(url) for url in reversed(self._failed_documents))
+        return next((refusal for refusal in refusals if refusal is not None), None)
+
+    async def _follow(self, page: Page) -> None:
+        page.on("request", self._begin)
+        page.on("requestfinished", self._end)
+        page.on("requestfailed", self._fail)
+        page.on("crash", self._crash)
+        page.on("framenavigated", self._count_frame)
+        await self._count_bytes(page)
+
+    async def _follow_another(self, page: Page) -> None:
+        with suppress(Error):  # a window that is closed again already
+            await self._follow(page)
+
+    async def _count_frame(self, frame: Frame) -> None:
+        if frame.parent_frame is not None:
+            with suppress(Error):  # most frames have no process of their own: their page's session counts for them
+                await self._count_bytes(frame)
+
+    async def _count_bytes(self, target: Page | Frame) -> None:
+        cdp = await self._context.new_cdp_session(target)
+        cdp.on("Network.dataReceived", self._count)
+        await send(cdp, "Network.enable")
+
+    def _count(self, event: dict[str, object]) -> None:
+        self._received_bytes += _DataReceived.model_validate(event).size_bytes
+        if self._received_bytes > self._max_bytes:
+            limit = f"{self._max_bytes:,} bytes (BROWSER_MAX_PAGE_BYTES)"
+            self._break(TooLargeError(f"{self.page.url} loads more than {limit}."))
+
+    def _begin(self, request: Request) -> None:
+        if request.resource_type not in _ENDLESS:
+            self.under_way.add(request)
+
+    def _end(self, request: Request) -> None:
+        self.under_way.discard(request)
+
+    def _fail(self, request: Request) -> None:
+        self._end(request)
+        if self._is_document(request):
+            self._failed_documents.append(request.url)
+
+    def _crash(self, page: Page) -> None:
+        self._break(UnavailableError(f"{page.url} crashed its page in Chromium. Try again."))
+
+    async def _judge_answer(self, response: Response) -> None:
+        """Stop the task when an answer came from where it may not: the name led elsewhere than when it was checked."""
+        if self._is_document(response.request):
+            self.status = response.status
+        try:
+            await self._filter.check_answer(response)
+        except AddressRefusedError as error:
+            self._break(error)
+        except Error:  # the page is gone, and with it the answer
+            return
+
+    def _is_document(self, request: Request) -> bool:
+        try:
+            return request.is_navigation_request() and request.frame == self.page.main_frame
+        except Error:  # a request of a new window that has no frame yet
+            return False
+
+    def _break(self, error: FederationError) -> None:
+        if not self.broken.done():
+            self.broken.set_result(error)

@@ -1,0 +1,29 @@
+"""Settings from the environment and `.env`, with sentences for what is wrong in them."""
+
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from shared.errors import InvalidRequestError
+from shared.settings import FederationSettings
+
+_Settings = TypeVar("_Settings", bound=FederationSettings)
+
+
+def read(kind: type[_Settings]) -> _Settings:
+    """Return settings from the environment and `.env`. Raises: InvalidRequestError, which names each that is wrong."""
+    try:
+        return kind()  # pyright: ignore[reportCallIssue] - every setting has a default
+    except ValidationError as error:
+        raise InvalidRequestError("\n".join(_sentences(kind, error))) from None
+
+
+def _sentences(kind: type[FederationSettings], error: ValidationError) -> list[str]:
+    found: list[str] = []
+    for fault in error.errors(include_url=False):
+        name = str(fault["loc"][0]) if fault["loc"] else ""
+        field = kind.model_fields.get(name)
+        secret = field is None or "SecretStr" in str(field.annotation)
+        given = "" if secret else f" (it is {str(fault['input'])!r})"
+        found.append(f"{name.upper()}{given}: {fault['msg']}. Correct it in the environment or in .env.")
+    return found

@@ -1,0 +1,240 @@
+"""Questions about a table in plain words: every answer is a number that Polars computed."""
+
+from typing import cast
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from api_agent_service import questions, vocabulary
+from api_agent_service.query import describe
+from shared.errors import InvalidRequestError
+from tests.api_agent.asking import SALES, ask
+
+VOCABULARY = vocabulary.build(
+    {
+        **dict.fromkeys(("order_id", "unitPrice", "quantity", "revenue", "temperature"), "number"),
+        **dict.fromkeys(("city", "product", "status"), "text"),
+        "date": "date",
+    },
+    [("city", ["Paris", "Rome", "New York"]), ("product", ["Pen", "Book"]), ("status", ["open", "shipped"])],
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "rows"),
+    [
+        ("average price by city", [("Oslo", 40.0), ("Paris", 7.5), ("Rome", 7.0)]),
+        ("What's the mean price per city?", [("Oslo", 40.0), ("Paris", 7.5), ("Rome", 7.0)]),
+        ("how many orders per status", [("shipped", 3, 50.0), ("open", 2, 33.3), ("cancelled", 1, 16.7)]),
+        ("top 2 products by revenue", [("Lamp", 120.0), ("Book", 36.5)]),
+        ("bottom 1 product by quantity", [("Book", 3), ("Lamp", 3)]),
+        ("max price", [(40.0,)]),
+        ("total revenue in 2024", [(181.5,)]),
+        ("total revenue in February 2024", [(132.5,)]),
+        ("total revenue since 2024-02-20", [(120.0,)]),
+        ("which city has the highest average price?", [("Oslo", 40.0)]),
+        ("which city has the fewest orders", [("Oslo", 2, 33.3), ("Paris", 2, 33.3), ("Rome", 2, 33.3)]),
+        ("median price where city is Paris", [(7.5,)]),
+        ("sum of quantity where price > 2 and status is shipped", [(15,)]),
+        ("number of orders with quantity between 3 and 5", [(3,)]),
+        ("how many cities are there", [(3,)]),
+        ("average price for Pen or Book by product", [("Book", 12.25), ("Pen", 2.25)]),
+        ("total quantity per month", [("2023-12", 5), ("2024-01", 12), ("2024-02", 4), ("2024-03", 4)]),
+        ("total revenue excluding Oslo", [(71.5,)]),
+        ("how many orders have a missing price", [(1,)]),
+        ("earliest date", [("2023-12-30",)]),
+        ("revenue by status for Rome", [("shipped", 24.0), ("open", 10.0)]),
+        ("unique values of city", [("Oslo", 2, 33.3), ("Paris", 2, 33.3), ("Rome", 2, 33.3)]),
+    ],
+)
+async def test_a_question_is_answered(question: str, rows: list[tuple[object, ...]]) -> None:
+    outcome = await ask(f"{question}\n\n{SALES}", skill="analyze-data")
+
+    assert [tuple(row.values()) for row in outcome.rows] == rows
+
+
+async def test_two_questions_are_answered_in_one_message() -> None:
+    outcome = await ask(f"What is the average price by city, and how many orders are there per status?\n{SALES}")
+
+    asked = [answer["question"] for answer in cast("list[dict[str, object]]", outcome.data["answers"])]
+    assert asked == ["average price by city", "number of rows by status"]
+    assert "| Paris | 7.5 |" in outcome.text
+    assert "| shipped | 3 | 50 |" in outcome.text
+
+
+async def test_an_answer_says_in_words_what_was_computed_and_from_what() -> None:
+    highest = await ask(f"Which product has the highest average price in 2024?\n{SALES}")
+    largest = await ask(f"What is the largest revenue?\n{SALES}")
+
+    assert "**Lamp** has the highest average price: **40**." in highest.text
+    assert "Average price by product where the year of date is 2024" in highest.text
+    assert "Computed from 5 rows; in 1 of them a value is missing." in highest.text
+    assert "The maximum revenue is **120**." in largest.text
+    assert "| 4 | 2024-02-20 | Oslo | Lamp |" in largest.text
+
+
+async def test_a_profile_and_an_answer_come_together_when_both_are_asked_for() -> None:
+    outcome = await ask(f"Profile this CSV and tell me the average price by city.\n{SALES}")
+
+    assert outcome.rows[0] == {"city": "Oslo", "average price": 40.0}
+    assert outcome.profile["rows"] == 6
+    assert "### Missing values" in outcome.text
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        (
+            "average prize by city",
+            r"There is no column 'prize'\. Did you mean price\? The columns are: order_id, date, city",
+        ),
+        ("average price by country", r"There is no column 'country'"),
+        ("average city", r"The column city holds text, so it has no mean\. Columns with numbers: order_id, price"),
+        ("average price in Lyon", r"'Lyon' in the question is neither a column nor a value in the message"),
+        ("total revenue where city is Parris", r"No row has 'Parris' in the column city\. Did you mean Paris\?"),
+        (
+            "total revenue in 1999",
+            r"No row of the message answers the question: total revenue where the year of date is 1999",
+        ),
+        ("how many orders where price > 30 or city is Rome", r"'or city' in the question"),
+        ("average price for orders over 100", r"'over 100' in the question is neither"),
+    ],
+)
+async def test_what_a_question_has_wrong_is_named(question: str, said: str) -> None:
+    with pytest.raises(InvalidRequestError, match=said):
+        await ask(f"{question}\n{SALES}", skill="analyze-data")
+
+
+async def test_an_overview_with_a_word_that_reads_like_a_column_is_still_a_profile() -> None:
+    outcome = await ask(f"Give me a total overview\n{SALES}", skill="analyze-data")
+
+    assert outcome.profile["rows"] == 6
+
+
+async def test_a_word_that_changes_nothing_is_pointed_out() -> None:
+    outcome = await ask(f"average price by city for the report\n{SALES}")
+
+    assert outcome.rows[0] == {"city": "Oslo", "average price": 40.0}
+    assert "“report” in the question is neither a column nor a value, and changed nothing." in outcome.text
+
+
+async def test_a_question_before_the_result_of_an_earlier_step_is_answered() -> None:
+    outcome = await ask(
+        f"What is the total revenue by city?\n\nResult of step 1 (browse):\n\n{SALES}\n\nThe page was read at 10:00.",
+        skill="analyze-data",
+    )
+
+    assert [row["total revenue"] for row in outcome.rows] == [120.0, 37.5, 34.0]
+
+
+@pytest.mark.parametrize(
+    ("question", "read"),
+    [
+        ("average unit price per city", "average unitPrice by city"),
+        ("avg and max price by city and product", "average unitPrice and maximum unitPrice by city and product"),
+        ("average price and total quantity by city", "average unitPrice and total quantity by city"),
+        ("total revenue in New York and Rome", "total revenue by city where city = New York or Rome"),
+        ("which product has the most orders", "number of rows by product, highest"),
+        ("which product has the highest revenue", "total revenue by product, highest"),
+        ("who has the highest temperature", "rows by temperature, highest"),
+        ("what are the 3 cheapest products?", "rows by unitPrice, lowest 3"),
+        ("average price by city, top 3", "average unitPrice by city, highest 3"),
+        ("monthly revenue", "total revenue by date (month)"),
+        ("quantity per weekday", "total quantity by date (weekday)"),
+        ("What percentage of orders are open?", "number of rows by status"),
+        ("show rows where city is Paris", "rows where city = Paris"),
+        (
+            "Use the agent to compute the total revenue by product for shipped orders.",
+            "total revenue by product where status = shipped",
+        ),
+        (
+            "total revenue between 2024-01-01 and 2024-03-01",
+            "total revenue where date >= 2024-01-01 and date <= 2024-03-01",
+        ),
+        ("count of orders where status is not open", "number of rows where status != open"),
+        ("mean price for each city, sorted descending, as a bar chart", "average unitPrice by city"),
+    ],
+)
+def test_a_question_is_read(question: str, read: str) -> None:
+    assert [describe(query) for query in questions.read(question, VOCABULARY).queries] == [read]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Profile this data",
+        "Please analyze the following CSV file and summarize the key findings",
+        "Profile this CSV: columns, missing values, distributions, correlations, outliers, top groups",
+        "Give me an overview of the attached dataset.",
+        "summary statistics: mean, median and max for each column",
+    ],
+)
+def test_a_request_for_a_profile_is_no_question(text: str) -> None:
+    reading = questions.read(text, VOCABULARY)
+
+    assert (reading.queries, reading.unknown, reading.unread) == ((), (), ())
+
+
+words = st.sampled_from(
+    [
+        "average",
+        "total",
+        "max",
+        "of",
+        "by",
+        "per",
+        "top",
+        "5",
+        "3",
+        "city",
+        "cities",
+        "price",
+        "revenue",
+        "product",
+        "in",
+        "2024",
+        "Paris",
+        "and",
+        "or",
+        "where",
+        "is",
+        ">",
+        "10",
+        "how",
+        "many",
+        "orders",
+        "which",
+        "has",
+        "the",
+        "highest",
+        "lowest",
+        "not",
+        "between",
+        "month",
+        "monthly",
+        "date",
+        "missing",
+        ",",
+        "?",
+        "foo",
+        "unique",
+        "percentage",
+    ]
+)
+
+
+@given(st.lists(words, max_size=14))
+@settings(max_examples=300, deadline=None)
+def test_any_row_of_words_is_read_or_refused_and_only_columns_that_exist_are_used(row: list[str]) -> None:
+    reading = questions.read(" ".join(row), VOCABULARY)
+
+    for query in reading.queries:
+        for item in (*query.measures, *query.groups, *query.filters):
+            assert item.column is None or item.column in VOCABULARY.kinds
+
+
+@given(st.text(max_size=200))
+@settings(max_examples=100, deadline=None)
+def test_any_text_can_be_asked(text: str) -> None:
+    questions.read(text, VOCABULARY)

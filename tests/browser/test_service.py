@@ -1,0 +1,98 @@
+"""The browser service as its users call it: over A2A, with a model where one is configured."""
+
+import json
+from pathlib import Path
+
+import httpx
+import pytest
+from a2a.client import ClientConfig, ClientFactory
+from a2a.client.card_resolver import A2ACardResolver
+from a2a.types import Message, Part, Role, SendMessageRequest, Task, TaskState
+
+from browser_service import main
+from browser_service.agent import open_agent
+from shared.agent import JsonObject
+from tests.browser.conftest import Site, ask, make_settings, open_site
+from tests.support.model_server import ModelServer, model_server
+from tests.support.serving import serve
+
+
+async def test_the_service_answers_a_direct_call_from_the_sdks_client(tmp_path: Path, unused_tcp_port: int) -> None:
+    settings = make_settings(data_dir=tmp_path, browser_port=unused_tcp_port, federation_register=False)
+    service = serve(main.create(settings), port=unused_tcp_port)
+    async with open_site() as site, service as url, httpx.AsyncClient(timeout=30) as http:
+        card = await A2ACardResolver(http, url).get_agent_card()
+        assert [skill.id for skill in card.skills] == ["browse", "extract-page", "screenshot", "verify-page"]
+        task = await _send(http, url, f"open {site.url}/ and get the main heading")
+        assert task.status.state == TaskState.TASK_STATE_COMPLETED
+        assert task.artifacts[0].parts[0].text == "Welcome to Harbour Town"
+        shot = await _send(http, url, f"take a screenshot of {site.url}/")
+        [png] = [part for artifact in shot.artifacts for part in artifact.parts if part.media_type == "image/png"]
+        assert png.raw.startswith(b"\x89PNG")
+        failed = await _send(http, url, f"open {site.url}/missing")
+        assert failed.status.state == TaskState.TASK_STATE_FAILED
+        assert "HTTP status 404" in failed.status.message.parts[0].text
+        assert (await http.get(f"{url}/health")).json()["status"] == "ok"
+
+
+async def test_a_service_without_a_chromium_is_up_and_says_what_is_missing(
+    tmp_path: Path, unused_tcp_port: int
+) -> None:
+    settings = make_settings(
+        data_dir=tmp_path,
+        browser_port=unused_tcp_port,
+        federation_register=False,
+        browser_executable=tmp_path / "nothing",
+    )
+    async with serve(main.create(settings), port=unused_tcp_port) as url, httpx.AsyncClient(timeout=30) as http:
+        assert "BROWSER_EXECUTABLE" in (await http.get(f"{url}/health")).text
+        failed = await _send(http, url, "open http://127.0.0.1:9900/")
+        assert "playwright install" in failed.status.message.parts[0].text
+
+
+async def test_a_model_reads_what_the_rules_do_not() -> None:
+    plan: JsonObject = {"actions": [{"do": "open", "url": "URL/"}, {"do": "get", "what": "prices"}]}
+    async with open_site() as site, model_server(_at(plan, site)) as model, open_agent(_with_model(model)) as agent:
+        answered = await ask(agent, f"how dear is a crossing according to {site.url}/ ?")
+    assert answered.text == "- $12.50\n- $9.00"
+    assert answered.usage[0].llm_calls == 1
+
+
+async def test_a_model_is_not_asked_when_the_rules_read_everything() -> None:
+    async with open_site() as site, model_server() as model, open_agent(_with_model(model)) as agent:
+        assert (await ask(agent, f"get the main heading of {site.url}/")).text == "Welcome to Harbour Town"
+    assert model.requests == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"actions": [{"do": "open", "url": "http://elsewhere.example/"}, {"do": "get", "what": "text"}]},
+        {"actions": [{"do": "get", "what": "text"}]},
+        {"actions": [{"do": "open", "url": "URL/"}, {"do": "run", "script": "alert(1)"}]},
+    ],
+)
+async def test_a_models_plan_that_is_not_allowed_is_not_followed(answer: JsonObject) -> None:
+    async with open_site() as site, model_server(*[_at(answer, site)] * 2) as model:
+        open_with_model = open_agent(_with_model(model))
+        async with open_with_model as agent:
+            answered = await ask(agent, f"get the main heading of {site.url}/ and juggle")
+    assert len(model.requests) == 2
+    assert answered.text.startswith("Welcome to Harbour Town\n\nNote: This part of the request was not understood")
+
+
+def _with_model(model: ModelServer) -> main.Settings:
+    return make_settings(llm_base_url=model.base_url, llm_model="scripted", llm_max_attempts=1)
+
+
+def _at(plan: JsonObject, site: Site) -> str:
+    """Return `plan` as a model writes it, with the site's address for URL."""
+    return json.dumps(plan).replace("URL", site.url)
+
+
+async def _send(http: httpx.AsyncClient, url: str, text: str) -> Task:
+    card = await A2ACardResolver(http, url).get_agent_card()
+    client = ClientFactory(ClientConfig(httpx_client=http, streaming=False)).create(card)
+    message = Message(role=Role.ROLE_USER, message_id=text, parts=[Part(text=text)])
+    [event] = [event async for event in client.send_message(SendMessageRequest(message=message))]
+    return event.task

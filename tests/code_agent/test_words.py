@@ -1,0 +1,145 @@
+"""Plain words that are computed without a model: what is understood, and that nothing else is."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from code_agent_service import phrases, programs
+from code_agent_service.phrases import find_formulas, find_numbers
+from tests.code_agent.asking import ask
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("compute 15% of 80", "12"),
+        ("what is 2+2?", "4"),
+        ("How much is 0.1 + 0.2?", "0.3"),
+        ("Use Python to compute 2^100", str(2**100)),
+        ("evaluate (3+4)×12÷7, and print the result", "12"),
+        ("compute 1,000 * 3", "3000"),
+        ("what is the square root of 2", "1.4142135623731"),
+        ("factorial of 20", str(math.factorial(20))),
+        ("compute the sum of the numbers from 1 to 100 using Python", "5050"),
+        ("compute the sum of 10 and 20", "30"),
+        ("compute the sum of all even numbers between 1 and 100", "2550"),
+        ("What is the average of 3, 5 and 8.5?", "5.5"),
+        ("median of 9 1 5", "5"),
+        ("what is the largest of 4, 9 and 2", "9"),
+        ("compute the sum of these numbers: 1,200, 3 and 4.5", "1207.5"),
+        ("compute the first 10 prime numbers", "[2, 3, 5, 7, 11, 13, 17, 19, 23, 29]"),
+        ("how many primes are there below 1000", "168"),
+        ("is 91 prime?", "False"),
+        ("find the prime factors of 360", "[2, 2, 2, 3, 3, 5]"),
+        ("the 30th Fibonacci number", "832040"),
+        ("gcd of 12 and 18", "6"),
+        ("How many days are there between 2024-01-01 and 2024-03-01?", "60"),
+        ("how many words are in the text: the quick brown fox", "4"),
+        ("compute 2+2 and 3*3", "2+2 = 4\n3*3 = 9"),
+        ("Compute the average of the prices.\n\nStep 1 said:\n| item | price |\n| a | 3.50 |\n| b | 1,200 |", "601.75"),
+        ("3\n5\n8\n\ncompute the average of the numbers above", "5.33333333333333"),
+    ],
+)
+async def test_words_are_computed_in_the_sandbox(text: str, expected: str) -> None:
+    outcome = await ask(text, skill=None)
+
+    assert outcome.error is None
+    assert outcome.text == expected
+
+
+async def test_very_large_numbers_are_shown_whole() -> None:
+    digits = str((await ask("compute the factorial of 2000")).data["stdout"]).strip()
+
+    assert len(digits) == 5736
+    assert digits.startswith("33162750924506")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "compute the average price by city",
+        "compute the weather in Paris",
+        "calculate 2 + 2 and the meaning of life",
+        "compute 2+2. Then compute the shortest path.",
+        "what is an agent card?",
+        "the meeting is on 2024-01-01",
+        "find 7 sources about bees",
+        "compute the average of the prices",
+        "compute __import__('os').getpid() + 1",
+        "compute (1).__class__ + 2",
+        "compute open('x') + 1",
+        "compute 5",
+        "",
+    ],
+)
+def test_what_is_not_understood_as_a_whole_is_not_computed(text: str) -> None:
+    assert find_formulas(text) == []
+
+
+def test_numbers_that_are_no_values_are_left_out() -> None:
+    text = "1. On 2024-01-03 at http://127.0.0.1:8000/x we had 17 items [2], v1.2, £3.50 and -4; A4 paper, 10:30"
+
+    assert find_numbers(text) == ["17", "3.50", "-4"]
+
+
+_NUMBERS = st.integers(0, 999).map(str) | st.floats(0, 999).map(lambda number: f"{number:.2f}")
+_EXPRESSIONS = st.recursive(
+    _NUMBERS,
+    lambda inner: (
+        st.tuples(inner, st.sampled_from([" + ", " - ", "*", " / "]), inner).map("".join) | inner.map("({})".format)
+    ),
+    max_leaves=8,
+)
+
+
+@given(_EXPRESSIONS)
+def test_arithmetic_means_what_python_means(expression: str) -> None:
+    formulas = find_formulas(f"compute {expression} in Python.")
+    if not set(expression) & set("+-*/"):
+        return
+
+    assert len(formulas) == 1
+
+    def value(text: str) -> float | None:
+        try:
+            return eval(text)
+        except ZeroDivisionError:
+            return None
+
+    assert value(formulas[0].expression) == value(expression)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "is " * 300_000,
+        "compute the sum of " + "111,222," * 100_000 + "x",
+        "compute " + " " * 1_000_000 + "x",
+        "run: " + "and tell " * 100_000,
+        "compute " + "(" * 1_900 + ")" * 1_900,
+        "".join("`" * length + "\n" for length in range(3, 1_400)),
+        "how many words are in the text: " + "word " * 200_000,
+    ],
+    ids=["asks", "list", "spaces", "afterwards", "parentheses", "fences", "count"],
+)
+@pytest.mark.timeout(20)
+def test_a_megabyte_of_anything_is_read_in_no_time(text: str) -> None:
+    programs.find_program(text, [], [])
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_either_a_program_or_refused(text: str) -> None:
+    for formula in find_formulas(f"compute {text}"):
+        assert programs.parse(formula.expression) is not None
+    assert len(find_numbers(text)) <= phrases.MAX_NUMBERS
+
+
+@given(st.lists(st.text(max_size=300), max_size=8))
+def test_any_names_become_different_plain_file_names(names: list[str]) -> None:
+    given_names = programs.name_files(names)
+
+    assert len(set(given_names)) == len(names)
+    assert all(name.strip(".") and "/" not in name and "\0" not in name for name in given_names)
+    assert all(len(name.encode()) < 255 for name in given_names)
