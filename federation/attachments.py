@@ -46,7 +46,8 @@ def check(paths: Iterable[Path]) -> list[Path]:
 def save(folder: Path, name: str, content: bytes) -> Path:
     """Save a file that calls itself `name` in `folder`, under a plain name that is still free, and return where."""
     folder.mkdir(parents=True, exist_ok=True)
-    plain = Path(re.sub(r"[^\w. -]", "_", name.replace("\\", "/").rsplit("/", 1)[-1]).strip(". ")[:120] or "artifact")
+    plain = Path(re.sub(r"[^\w. -]", "_", name.replace("\\", "/").rsplit("/", 1)[-1]).strip(". ") or "artifact")
+    plain = Path(plain.stem[:48] + plain.suffix[:12])  # at most 255 bytes, whatever the letters
     path = folder / plain
     number = 2
     while path.exists() or path.is_symlink():

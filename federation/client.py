@@ -23,6 +23,8 @@ from shared.settings import FederationSettings
 _ATTEMPTS = 3
 _PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 3.0
+_LONGEST_REFUSAL_S = 12.0
+"""A stream that fails later than this was open before: connecting takes 10 s at most."""
 
 
 def find_url() -> str:
@@ -151,14 +153,14 @@ class Client:
         When the connection breaks it is made again, and goes on where it stopped. Close it with `aclosing`.
         """
         seen = after
-        heard_at = time.monotonic()
+        away_since: float | None = None
         pause_s = _PAUSE_S
         while True:
-            quiet = True
+            quiet, asked_at = True, time.monotonic()
             try:
                 async with aclosing(self._connection.events(f"/api/tasks/{segment(task_id)}/events", seen)) as stream:
                     async for event in stream:
-                        quiet, heard_at, pause_s = False, time.monotonic(), _PAUSE_S
+                        quiet, away_since, pause_s = False, None, _PAUSE_S
                         if 0 < event.seq <= seen:
                             continue
                         seen = max(seen, event.seq)
@@ -167,9 +169,12 @@ class Client:
                             return
                 if quiet and (await self.get(task_id)).is_over:
                     return
-                heard_at = time.monotonic()
+                away_since = None
             except UnavailableError as error:
-                if time.monotonic() - heard_at > self._outage_s:
+                now = time.monotonic()
+                if away_since is None or now - asked_at > _LONGEST_REFUSAL_S:
+                    away_since = now  # until now the stream was open, though silent
+                if now - away_since > self._outage_s:
                     raise UnavailableError(
                         f"The orchestrator at {self.url} has not answered for {self._outage_s:g} s. "
                         f"The task {task_id} is kept there; look again when it is back."

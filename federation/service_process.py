@@ -23,7 +23,7 @@ def main() -> None:
 
 
 def _end_with_runner(grace_s: float) -> None:
-    while os.read(sys.__stdin__.fileno() if sys.__stdin__ else 0, 1):
+    while os.read(0, 1):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(grace_s)  # nothing to wait for: the process ends, and this thread with it, or it is stuck

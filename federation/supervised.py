@@ -42,7 +42,7 @@ class Supervised:
         self._started_at = time.monotonic()
         self.log.last_line = ""
         self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
-            [sys.executable, "-m", "federation.service_process", self.service.module, str(self._grace_s)],
+            [sys.executable, "-P", "-m", "federation.service_process", self.service.module, str(self._grace_s)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

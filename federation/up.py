@@ -66,7 +66,7 @@ def describe_model(settings: FederationSettings) -> str:
         return f"Model: none can be used: {error}"
 
 
-_RUNNER = (sys.executable, "-m", "federation.runner")
+_RUNNER = (sys.executable, "-P", "-m", "federation.runner")  # -P: the folder one stands in holds no code of ours
 
 
 def _launch(
@@ -88,7 +88,7 @@ def _banner(settings: FederationSettings) -> tuple[str, ...]:
     return (
         describe_model(settings),
         f"Logs: {settings.data_dir}/logs. API: {settings.url_of('orchestrator')}/docs. Ctrl-C stops everything.",
-        'Try, in another terminal:  make run TASK="Find in the documents how a killed orchestrator finishes its tasks"',
+        'Try, in another terminal:  make run TASK="Summarize README.md, and compute 2**100 with Python"',
     )
 
 

@@ -5,7 +5,7 @@ import secrets
 import socket
 import sys
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from errno import EADDRINUSE
 from http import HTTPStatus
 from importlib.metadata import version
@@ -113,7 +113,8 @@ def run(create: Callable[[], FastAPI], settings: FederationSettings, service: Se
             lifespan="on",
             timeout_graceful_shutdown=settings.shutdown_timeout_s,
         )
-        uvicorn.Server(config).run(sockets=[listener])
+        with suppress(KeyboardInterrupt):  # uvicorn raises the signal again once it has stopped
+            uvicorn.Server(config).run(sockets=[listener])
 
 
 def problem(error: FederationError, headers: dict[str, str] | None = None) -> JSONResponse:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from benchmarks.harness.processes import BenchmarkError, environment
+from benchmarks.harness.processes import BenchmarkError, end_of_log, environment, open_log
 from benchmarks.harness.rounds import Case
 from benchmarks.harness.scene import Scene
 from shared.agent import JsonObject
@@ -26,7 +26,7 @@ class Floor:
     """A floor that can be measured, whole or in pieces. `commits` is how many transactions it has."""
 
     process: Process
-    log: Path
+    data: Path
     commits: int = 0
 
     async def seconds(self, piece: Piece) -> float:
@@ -41,8 +41,7 @@ class Floor:
         assert self.process.stdout is not None
         line = await self.process.stdout.readline()
         if not line:
-            end = self.log.read_text(encoding="utf-8", errors="replace")[-2000:]
-            raise BenchmarkError(f"The floor's process has ended. The end of its output:\n{end}")
+            raise BenchmarkError(f"The floor's process has ended. The end of its output:\n{end_of_log(self.data)}")
         return line.decode()
 
     def case(self, piece: Piece) -> Case:
@@ -53,9 +52,8 @@ class Floor:
 @asynccontextmanager
 async def open_floor(data: Path, scene: Scene, sample: JsonObject) -> AsyncGenerator[Floor]:
     """Start the floor's process. `sample` is a task that the scene has completed: its rows are what is written."""
-    data.mkdir()
     arguments = [str(data), str(scene.database), str(sample["id"]), scene.agents[0].url]
-    with (data / "output.log").open("wb") as errors:
+    with open_log(data) as errors:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -68,7 +66,7 @@ async def open_floor(data: Path, scene: Scene, sample: JsonObject) -> AsyncGener
             stderr=errors,
         )
         try:
-            floor = Floor(process, data / "output.log")
+            floor = Floor(process, data)
             yield replace(floor, commits=int(await floor.read()))
         finally:
             if process.returncode is None:

@@ -9,20 +9,26 @@ the transactions and the call done inside its steps, where the orchestrator does
 
 import asyncio
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from time import perf_counter
+from typing import Final, TypeAlias
 from uuid import uuid4
 
 import httpx
 import uvloop
-from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
+from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID, WorkflowHandleAsync
 
 from benchmarks.harness.calls import call_agent
 from benchmarks.harness.sample_writes import SampleWrites
 from shared.db import open_engine
+
+_FEWEST: Final = 4
+
+Rest: TypeAlias = Callable[[], Awaitable[object]]
+"""What is to be awaited once the time has been taken: the library's own last write."""
 
 
 class Work:
@@ -54,20 +60,20 @@ class Work:
         for number in range(self._writes.count):
             await self._write(number, task_id)
 
-    async def function(self) -> Callable[[], Awaitable[object]]:
-        """Run the durable function whose steps do nothing. Returns what is to be awaited afterwards, untimed."""
+    async def function(self) -> Rest:
+        """Run the durable function whose steps do nothing."""
         return await self._start(str(uuid4()), self._bare)
 
-    async def all(self) -> Callable[[], Awaitable[object]]:
+    async def all(self) -> Rest:
         """Submit, then run the durable function with everything in it."""
         task_id = self._writes.new_task()
         await self._write(0, task_id)
         return await self._start(task_id, self._full)
 
-    async def _start(self, task_id: str, function: Callable[[str], Awaitable[None]]) -> Callable[[], Awaitable[object]]:
+    async def _start(self, task_id: str, function: Callable[[str], Coroutine[object, object, None]]) -> Rest:
         done = self._done[task_id] = asyncio.Event()
         with SetWorkflowID(task_id):
-            handle = await DBOS.start_workflow_async(function, task_id)
+            handle: WorkflowHandleAsync[None] = await DBOS.start_workflow_async(function, task_id)
         await done.wait()
         del self._done[task_id]
         return lambda: handle.get_result(polling_interval_sec=0.005)
@@ -109,12 +115,14 @@ async def main() -> None:
     folder, sample, task_id, agent = sys.argv[1:]
     target = Path(folder) / "floor.db"
     writes = SampleWrites(target, Path(sample), task_id)
+    if writes.count < _FEWEST:
+        sys.exit(f"The sample has {writes.count} transactions; the floor's steps need {_FEWEST} or more.")
     async with configured(target), httpx.AsyncClient(trust_env=False) as client:
         work = Work(writes, client, agent)
         DBOS.launch()
         _answer(str(writes.count))
         while line := (await asyncio.to_thread(sys.stdin.readline)).strip():
-            piece: Callable[[], Awaitable[Callable[[], Awaitable[object]] | None]] = {
+            piece: Callable[[], Awaitable[Rest | None]] = {
                 "all": work.all,
                 "call": work.call,
                 "commits": work.commits,

@@ -18,6 +18,7 @@ import httpx
 PROJECT: Final = Path(__file__).resolve().parents[2]
 
 _KEPT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "BROWSER_EXECUTABLE", "PLAYWRIGHT_BROWSERS_PATH")
+_LOG: Final = "output.log"
 _START_S: Final = 60.0
 _STOP_S: Final = 15.0
 
@@ -52,12 +53,11 @@ async def serving(
     module: str, arguments: Sequence[str], settings: Mapping[str, object], port: int, data: Path
 ) -> AsyncGenerator[Running]:
     """Run `python -m module` in `data` until it answers at `/health`; end it afterwards. Its output goes to a file."""
-    data.mkdir(parents=True, exist_ok=True)
     url = f"http://127.0.0.1:{port}"
-    with (data / "output.log").open("wb") as output:
+    with open_log(data) as output:
         process = start([sys.executable, "-m", module, *arguments], settings, data, output)
         try:
-            await until_ok(process, f"{url}/health", data / "output.log")
+            await until_ok(process, f"{url}/health", data)
             yield Running(process.pid, url)
         finally:
             await asyncio.to_thread(stop, process)
@@ -82,20 +82,30 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-async def until_ok(process: subprocess.Popen[bytes], url: str, log: Path, *, timeout_s: float = _START_S) -> None:
-    """Wait until `url` answers 200. Raises: BenchmarkError with the end of the log."""
+async def until_ok(process: subprocess.Popen[bytes], url: str, data: Path, *, timeout_s: float = _START_S) -> None:
+    """Wait until `url` answers well. Raises: BenchmarkError with the end of the log in `data`."""
     deadline = monotonic() + timeout_s
     async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
         while process.poll() is None and monotonic() < deadline:
             try:
-                if (await client.get(url)).status_code == httpx.codes.OK:
+                if (await client.get(url)).is_success:
                     return
             except httpx.HTTPError:
                 pass
             await asyncio.sleep(0.01)
     why = "did not answer in time" if process.poll() is None else f"ended with code {process.returncode}"
-    end = log.read_text(encoding="utf-8", errors="replace")[-2000:]
-    raise BenchmarkError(f"What should serve {url} {why}. The end of its output:\n{end}")
+    raise BenchmarkError(f"What should serve {url} {why}. The end of its output:\n{end_of_log(data)}")
+
+
+def open_log(data: Path) -> IO[bytes]:
+    """Open the file for a process's output, to be added to, in its folder `data`, which is made if need be."""
+    data.mkdir(parents=True, exist_ok=True)
+    return (data / _LOG).open("ab")
+
+
+def end_of_log(data: Path) -> str:
+    """Return the last lines of a process's output."""
+    return (data / _LOG).read_text(encoding="utf-8", errors="replace")[-2000:]
 
 
 def free_port() -> int:

@@ -1,11 +1,12 @@
 """The orchestrator, with its work counted: transactions, statements and, if asked, every function of every thread.
 
-Run in place of `orchestrator_service.main`. `POST /benchmark/marks` keeps the counts as they are, `GET` answers all that
-were kept. With BENCHMARK_FUNCTIONS=1 cProfile runs in every thread, on a CPU clock, and makes it all two to three times
-slower: shares and counts are right then, times are not.
+Run in place of `orchestrator_service.main`. `POST /benchmark/marks` keeps the counts as they are, `GET` answers all
+that were kept. With BENCHMARK_FUNCTIONS=1 cProfile runs in every thread, on a CPU clock, and makes it all two to three
+times slower: shares and counts are right then, times are not.
 """
 
 import cProfile
+import inspect
 import os
 import sys
 import sysconfig
@@ -86,7 +87,7 @@ class Profiler:
 
 def _who_asked() -> str:
     """Return whose statement it is: the function that `Database.write` or `read` runs, or the library's."""
-    frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - the documented way to the caller
+    frame: FrameType | None = inspect.currentframe()
     inner = ""
     while frame is not None:
         code = frame.f_code

@@ -94,10 +94,8 @@ def step(number: int, instruction: str = "hello", *, after: Sequence[int] = (), 
 
 def chain(length: int) -> list[JsonObject]:
     """Return a plan whose steps each pass on what the one before answered."""
-    steps = [step(1)]
-    for number in range(2, length + 1):
-        steps.append(step(number, f"{{{{ steps.s{number - 1}.output }}}}", after=[number - 1]))
-    return steps
+    later = range(2, length + 1)
+    return [step(1), *(step(n, f"{{{{ steps.s{n - 1}.output }}}}", after=[n - 1]) for n in later)]
 
 
 def fan(width: int, instruction: str) -> list[JsonObject]:

@@ -1,5 +1,6 @@
 """The Python client over real HTTP."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
@@ -40,6 +41,14 @@ async def test_a_broken_stream_goes_on_without_gap_or_repeat() -> None:
         events = await read_all(client)
     assert [event.seq for event in events] == list(range(1, len(BEGIN) + len(END) + 1))
     assert fake.resumed_after == [None, "4"]
+
+
+async def test_a_stream_that_breaks_after_a_long_silence_goes_on_too() -> None:
+    fake = FakeOrchestrator(hold=3, break_after=4)
+    async with serve(fake.app()) as url, Client(url, outage_s=0.3) as client:
+        asyncio.get_running_loop().call_later(0.6, fake.released.set)
+        events = await read_all(client)
+    assert len(events) == len(BEGIN) + len(END)
 
 
 async def test_events_are_typed_and_unknown_ones_are_kept() -> None:

@@ -61,7 +61,7 @@ FRAMES = """<!doctype html><title>Framed</title><body><h1>Outside</h1>
 <button onclick=&quot;this.textContent='Pressed'&quot;>Press me</button>"></iframe></body>"""
 
 HOSTILE = """<!doctype html><title>Hostile</title><body><h1>Nothing to see</h1><script>
-let left = 7;
+let left = 6;
 const tried = () => { left -= 1; if (left === 0) document.body.append('Tried everything'); };
 </script>
 <img src="ELSEWHERE/image" onload="tried()" onerror="tried()">
@@ -70,8 +70,7 @@ const tried = () => { left -= 1; if (left === 0) document.body.append('Tried eve
 <script>
 fetch('ELSEWHERE/fetch', {mode: 'no-cors'}).then(tried, tried);
 navigator.sendBeacon('ELSEWHERE/beacon', 'x');
-const socket = new WebSocket('ELSEWHERE/echo'.replace('http', 'ws'));
-socket.onclose = socket.onmessage = () => { socket.onclose = socket.onmessage = null; tried(); };
+new WebSocket('ELSEWHERE/echo'.replace('http', 'ws')).onmessage = (message) => document.body.append(message.data);
 new EventSource('ELSEWHERE/events').onerror = function () { this.close(); tried(); };
 new Worker('/worker.js').onmessage = tried;
 new SharedWorker('/shared-worker.js').port.onmessage = tried;
