@@ -21,9 +21,8 @@ from pathlib import Path
 from time import time
 from typing import Final
 
-from pydantic import TypeAdapter
-
 from benchmarks.harness import machine
+from benchmarks.harness.counting import open_counted
 from benchmarks.harness.counts import Counts, Function
 from benchmarks.harness.processes import folder
 from benchmarks.harness.rounds import Progress, median_ms
@@ -61,25 +60,19 @@ async def _measure(data: Path, tasks: int, steps: list[JsonObject], top: int) ->
     _show_functions(work, tasks, top)
 
 
-async def _count(data: Path, tasks: int, steps: list[JsonObject], *, functions: bool) -> tuple[Counts, Counts]:
-    """Return what was counted during the tasks, and then during as many seconds of idleness as `_IDLE_S`."""
-    settings = {"BENCHMARK_FUNCTIONS": int(functions)}
-    what = "functions" if functions else "transactions"
-    async with open_scene(data, orchestrator="benchmarks.harness.profiled_orchestrator", settings=settings) as scene:
-        await _run(scene, steps, 20, "warm-up")
-        await _mark(scene)
-        await _run(scene, steps, tasks, what)
-        await asyncio.sleep(0.2)  # what is written after the answer belongs to the task
-        await _mark(scene)
-        await asyncio.sleep(0 if functions else _IDLE_S)
-        await _mark(scene)
-        response = await scene.client.get("/benchmark/marks")
-    first, second, third = TypeAdapter(list[Counts]).validate_json(response.content)
-    return second.since(first), third.since(second)
-
-
-async def _mark(scene: Scene) -> None:
-    (await scene.client.post("/benchmark/marks")).raise_for_status()
+async def _count(data: Path, tasks: int, steps: list[JsonObject], *, functions: bool) -> list[Counts]:
+    """Return what was counted during the tasks, and then during `_IDLE_S` seconds of idleness (not with functions)."""
+    with Progress("functions" if functions else "transactions", 2) as progress:
+        async with open_counted(data, functions=functions) as counted:
+            await counted.run(steps, 20)
+            await counted.mark()
+            await counted.run(steps, tasks)
+            await counted.mark()
+            progress.advance()
+            await asyncio.sleep(0 if functions else _IDLE_S)
+            await counted.mark()
+            progress.advance()
+            return await counted.differences()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,11 @@ Client, orchestrator, agent and floor are processes of their own; the agent answ
 
 *The floor* is the bare durable write path plus one raw HTTP call to the same agent: DBOS's durable function with three
 recorded steps, configured as the orchestrator does it, in which the same rows are written in the same number of
-transactions as one of our tasks writes (prepared SQL on one connection, WAL, `synchronous=FULL`), and the agent is
-called once with plain httpx over a connection that is kept open. It has no HTTP request in front, no planning, no
-registry, no checks, no reading back. Its pieces are shown as well, each measured alone; they do not add up exactly,
-because the whole overlaps a little (the last checkpoint is not waited for, by us neither) and has colder caches.
+transactions as one of our tasks takes (both are taken from a task that ran just before; prepared SQL on one connection,
+WAL, `synchronous=FULL`), and the agent is called once with plain httpx over a connection that is kept open. It has no
+HTTP request in front, no planning, no registry, no checks, no reading back. Its pieces are shown as well, each measured
+alone; they do not add up exactly, because the whole overlaps a little (the last checkpoint is not waited for, by us
+neither) and has colder caches.
 
 Targets: one step ≤ 3 × the floor; three chained steps ≤ 3 × one step; 20 parallel steps of 100 ms ≤ 250 ms.
 
@@ -25,6 +26,7 @@ from pathlib import Path
 from time import perf_counter
 
 from benchmarks.harness import machine
+from benchmarks.harness.counting import take_sample
 from benchmarks.harness.floor import open_floor
 from benchmarks.harness.processes import folder
 from benchmarks.harness.rounds import Case, interleave, median_ms, ratio, spread_ms, timed
@@ -48,9 +50,9 @@ def main() -> None:
 
 
 async def _measure(data: Path, rounds: int, *, bundled: bool) -> None:
-    async with open_scene(data, bundled=bundled) as scene:
-        sample = await scene.run([step(1)])
-        async with open_floor(data / "floor", scene, sample) as floor:
+    sample = await take_sample(data / "sample")
+    async with open_scene(data / "scene", bundled=bundled) as scene:
+        async with open_floor(data / "floor", sample, scene.agents[0].url) as floor:
             one = _run(scene, [step(1)])
             cases: dict[str, Case] = {
                 "floor": floor.case("all"),
@@ -61,7 +63,7 @@ async def _measure(data: Path, rounds: int, *, bundled: bool) -> None:
                 "three chained steps": _run(scene, chain(3)),
             }
             found = await interleave(cases, rounds)
-            _show_task(found, floor.commits, bundled=bundled)
+            _show_task(found, sample.commits, bundled=bundled)
         parallel = await interleave(
             {"one": one, "wide": _run(scene, fan(_WIDTH, "wait 0.1"))}, max(10, rounds // 4), warm_up=2
         )

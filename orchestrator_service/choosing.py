@@ -13,9 +13,17 @@ from shared.errors import AgentUnavailableError, FederationError
 
 
 class NoAgentError(FederationError):
-    """No registered agent can take the step; the text says why each candidate cannot."""
+    """No registered agent can take the step, now or later, unless someone changes the registry."""
 
     slug = "no-agent"
+    title = "No agent can do this"
+    status = 422
+
+
+class AgentsAwayError(FederationError):
+    """Agents with the skill are registered, but none can be reached now; the text says why."""
+
+    slug = "agents-away"
     title = "No agent can do this now"
     status = 503
     retryable = True
@@ -59,7 +67,7 @@ def choose(
     """Choose the agent for a step: the one it names, else the best of those that have the skill and are reachable.
 
     `avoid` holds ids of agents that failed the step already; they are taken only if there is no other.
-    Raises: NoAgentError, NotFoundError (a named agent that is not registered).
+    Raises: NoAgentError, AgentsAwayError, AgentUnavailableError, NotFoundError (a named agent that is not registered).
     """
     caller = Caller(tenant_id)
     if agent is not None:
@@ -82,7 +90,7 @@ def choose(
     rows = connection.execute(query).mappings().all()
     ready = [row for row in rows if row["status"] == "active"]
     if not ready:
-        raise NoAgentError(_why_none(skill, rows))
+        raise _why_none(skill, rows)
     fresh = [row for row in ready if row["id"] not in avoid] or ready
     if len(fresh) == 1:
         why = f"the only reachable agent with the skill {skill}" if len(ready) == 1 else f"the other agent with {skill}"
@@ -128,16 +136,19 @@ def _chosen(row: RowMapping, why: str) -> Choice:
     return Choice(row["id"], row["name"], row["endpoint"], row["card"], row["card_hash"], row["credentials"], why)
 
 
-def _why_none(skill: str | None, rows: Sequence[RowMapping]) -> str:
+def _why_none(skill: str | None, rows: Sequence[RowMapping]) -> FederationError:
     if not rows:
-        return f"No registered agent has the skill {skill!r}. Register one that has it, or choose another skill."
+        return NoAgentError(
+            f"No registered agent has the skill {skill!r}. Register one that has it, or choose another skill."
+        )
     reasons = "; ".join(
         f"{row['name']} is switched off"
         if row["status"] == "inactive"
         else f"{row['name']}: {row['health'].get('error')}"
         for row in rows
     )
-    return f"No agent with the skill {skill!r} is reachable. {reasons}"
+    text = f"No agent with the skill {skill!r} is reachable. {reasons}"
+    return AgentsAwayError(text) if any(row["status"] == "error" for row in rows) else NoAgentError(text)
 
 
 def _latency_ms(row: RowMapping) -> float:

@@ -82,7 +82,7 @@ class FederationSettings(BaseSettings):
     )
 
     max_body_bytes: int = Field(
-        default=4_194_304, ge=1_024, description="Largest request body that a service accepts, in bytes."
+        default=33_554_432, ge=1_024, description="Largest request body that a service accepts, in bytes."
     )
     shutdown_timeout_s: int = Field(
         default=5, ge=0, description="How long open requests may go on when a service stops, in seconds."

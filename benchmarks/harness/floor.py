@@ -9,25 +9,23 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from benchmarks.harness.counting import Sample
 from benchmarks.harness.processes import BenchmarkError, end_of_log, environment, open_log
 from benchmarks.harness.rounds import Case
-from benchmarks.harness.scene import Scene
-from shared.agent import JsonObject
 
 Piece = Literal["all", "call", "commits", "function"]
 
 
 @dataclass(frozen=True, slots=True)
 class Floor:
-    """A floor that can be measured, whole or in pieces. `commits` is how many transactions it has."""
+    """A floor that can be measured, whole or in pieces."""
 
     process: Process
     data: Path
-    commits: int = 0
 
     async def seconds(self, piece: Piece) -> float:
         """Do it once and return how long it took."""
@@ -50,9 +48,9 @@ class Floor:
 
 
 @asynccontextmanager
-async def open_floor(data: Path, scene: Scene, sample: JsonObject) -> AsyncGenerator[Floor]:
-    """Start the floor's process. `sample` is a task that the scene has completed: its rows are what is written."""
-    arguments = [str(data), str(scene.database), str(sample["id"]), scene.agents[0].url]
+async def open_floor(data: Path, sample: Sample, agent_url: str) -> AsyncGenerator[Floor]:
+    """Start the floor's process, which writes what the sample wrote and calls the agent at that URL."""
+    arguments = [str(data), str(sample.database), sample.task_id, str(sample.commits), agent_url]
     with open_log(data) as errors:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -67,7 +65,8 @@ async def open_floor(data: Path, scene: Scene, sample: JsonObject) -> AsyncGener
         )
         try:
             floor = Floor(process, data)
-            yield replace(floor, commits=int(await floor.read()))
+            await floor.read()  # it is ready
+            yield floor
         finally:
             if process.returncode is None:
                 process.terminate()

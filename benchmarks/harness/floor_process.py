@@ -1,6 +1,6 @@
 """Does the floor's work when told to: each line of standard input names a piece, each answer is its seconds.
 
-    python -m benchmarks.harness.floor_process FOLDER SAMPLE_DATABASE SAMPLE_TASK AGENT_URL
+    python -m benchmarks.harness.floor_process FOLDER SAMPLE_DATABASE SAMPLE_TASK COMMITS AGENT_URL
 
 Pieces: "call" is one A2A call by plain httpx on a connection that is kept open; "commits" the transactions of a
 one-step task; "function" DBOS's durable function with three recorded steps that do nothing; "all" that function with
@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from time import perf_counter
-from typing import Final, TypeAlias
+from typing import TypeAlias
 from uuid import uuid4
 
 import httpx
@@ -24,8 +24,6 @@ from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID, Wo
 from benchmarks.harness.calls import call_agent
 from benchmarks.harness.sample_writes import SampleWrites
 from shared.db import open_engine
-
-_FEWEST: Final = 4
 
 Rest: TypeAlias = Callable[[], Awaitable[object]]
 """What is to be awaited once the time has been taken: the library's own last write."""
@@ -79,17 +77,18 @@ class Work:
         return lambda: handle.get_result(polling_interval_sec=0.005)
 
     async def _run(self, task_id: str) -> None:
-        last = self._writes.count - 1
+        begin, last = self._writes.before_call, self._writes.count - 1
 
         async def load() -> str:
-            for number in range(1, last - 2):
+            for number in range(1, begin):
                 await self._write(number, task_id)
             return "loaded"
 
         async def perform() -> str:
-            await self._write(last - 2, task_id)
+            await self._write(begin, task_id)
             await self.call()
-            await self._write(last - 1, task_id)
+            for number in range(begin + 1, last):
+                await self._write(number, task_id)
             return "performed"
 
         async def settle() -> str:
@@ -112,15 +111,13 @@ class Work:
 
 async def main() -> None:
     """Answer until standard input ends."""
-    folder, sample, task_id, agent = sys.argv[1:]
+    folder, sample, task_id, commits, agent = sys.argv[1:]
     target = Path(folder) / "floor.db"
-    writes = SampleWrites(target, Path(sample), task_id)
-    if writes.count < _FEWEST:
-        sys.exit(f"The sample has {writes.count} transactions; the floor's steps need {_FEWEST} or more.")
+    writes = SampleWrites(target, Path(sample), task_id, int(commits))
     async with configured(target), httpx.AsyncClient(trust_env=False) as client:
         work = Work(writes, client, agent)
         DBOS.launch()
-        _answer(str(writes.count))
+        _answer("ready")
         while line := (await asyncio.to_thread(sys.stdin.readline)).strip():
             piece: Callable[[], Awaitable[Rest | None]] = {
                 "all": work.all,

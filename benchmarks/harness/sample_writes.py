@@ -1,16 +1,19 @@
 """The bare durable write path: a task's rows, written again under another id in as many transactions as they took.
 
 The rows of a task that really ran are the sample, so tables, indexes, sizes and the number of transactions are those
-of today. Events of one transaction have one time; each time is one transaction here. Every statement is prepared SQL
-on one `sqlite3` connection in WAL mode with `synchronous=FULL`: no ORM, no check, no decision.
+of today; what one transaction wrote is told by the times of the events. Every statement is prepared SQL on one
+`sqlite3` connection in WAL mode with `synchronous=FULL`: no ORM, no check, no decision.
 """
 
 import sqlite3
-from collections import defaultdict
 from contextlib import closing
+from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Final, TypeAlias
 from uuid import uuid4
+
+import orjson
 
 Row: TypeAlias = dict[str, str | int | float | bytes | None]
 
@@ -18,9 +21,12 @@ _TABLES: Final = {"tasks": "id", "plans": "task_id", "steps": "task_id", "attemp
 
 
 class SampleWrites:
-    """Writes a sample task's rows again and again, into a copy of the database that they are in."""
+    """Writes a sample task's rows again and again, into a copy of the database that they are in.
 
-    def __init__(self, target: Path, sample: Path, task_id: str) -> None:
+    `count` is the number of transactions; the remote call comes after that of number `before_call`.
+    """
+
+    def __init__(self, target: Path, sample: Path, task_id: str, commits: int) -> None:
         self._connection = sqlite3.connect(target, isolation_level=None, check_same_thread=False)
         with closing(sqlite3.connect(f"file:{sample}?mode=ro", uri=True)) as source:
             source.backup(self._connection)
@@ -31,18 +37,12 @@ class SampleWrites:
                 ]
                 for table, key in _TABLES.items()
             }
-        self._task_id = task_id
-        by_time: defaultdict[str, list[Row]] = defaultdict(list)
-        for event in sorted(self._rows["events"], key=lambda event: int(event["seq"] or 0)):
-            by_time[str(event["at"])].append(event)
-        self._transactions = list(by_time.values())
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):
             self._connection.execute(f"PRAGMA {pragma}")
-
-    @property
-    def count(self) -> int:
-        """How many transactions a task has."""
-        return len(self._transactions)
+        self._task_id = task_id
+        self._transactions = _group(self._rows["events"], commits)
+        self.count = len(self._transactions)
+        self.before_call = next(n for n, events in enumerate(self._transactions) if "running" in _step_states(events))
 
     def new_task(self) -> str:
         """Return an id for another copy."""
@@ -51,7 +51,7 @@ class SampleWrites:
     def write(self, number: int, task_id: str) -> None:
         """Do the transaction of that number (from 0) for the copy `task_id`, and commit it."""
         events = self._transactions[number]
-        kinds = {str(event["type"]) for event in events}
+        states = _step_states(events)
         self._connection.execute("BEGIN IMMEDIATE")
         if number == 0:
             self._insert("tasks", task_id, self._rows["tasks"])
@@ -61,14 +61,18 @@ class SampleWrites:
                 "UPDATE tasks SET status = ?, run_state = ?, result = ?, last_seq = ? WHERE id = ?",
                 [task["status"], task["run_state"], task["result"], events[-1]["seq"], task_id],
             )
-        if "plan.created" in kinds:
+        if any(event["type"] == "plan.created" for event in events):
             self._insert("plans", task_id, self._rows["plans"])
             self._insert("steps", task_id, self._rows["steps"])
-        elif "step.status" in kinds and not self._has_attempts(task_id):
+        if states:
+            for step in self._rows["steps"]:
+                self._connection.execute(
+                    "UPDATE steps SET status = ?, output_text = ?, completed_at = ? WHERE task_id = ? AND step_id = ?",
+                    [step["status"], step["output_text"], step["completed_at"], task_id, step["step_id"]],
+                )
+        if "running" in states:
             self._insert("attempts", task_id, self._rows["attempts"])
-            self._update_steps(task_id)
-        elif "step.status" in kinds:
-            self._update_steps(task_id)
+        elif states:
             [attempt, *_] = self._rows["attempts"]
             self._connection.execute(
                 "UPDATE attempts SET remote_task_id = ?, ended_at = ? WHERE task_id = ?",
@@ -76,17 +80,6 @@ class SampleWrites:
             )
         self._insert("events", task_id, events)
         self._connection.execute("COMMIT")
-
-    def _has_attempts(self, task_id: str) -> bool:
-        found = self._connection.execute("SELECT 1 FROM attempts WHERE task_id = ? LIMIT 1", [task_id])
-        return found.fetchone() is not None
-
-    def _update_steps(self, task_id: str) -> None:
-        for step in self._rows["steps"]:
-            self._connection.execute(
-                "UPDATE steps SET status = ?, output_text = ?, completed_at = ? WHERE task_id = ? AND step_id = ?",
-                [step["status"], step["output_text"], step["completed_at"], task_id, step["step_id"]],
-            )
 
     def _insert(self, table: str, task_id: str, rows: list[Row]) -> None:
         columns = list(rows[0])
@@ -102,3 +95,22 @@ class SampleWrites:
         if table == "plans" and column == "id":
             return f"plan of {task_id}"
         return task_id if value == self._task_id else value
+
+
+def _group(events: list[Row], count: int) -> list[list[Row]]:
+    """Return the events by their numbers, in `count` transactions: those closest in time were written in one."""
+    groups = [[event] for event in sorted(events, key=lambda event: int(event["seq"] or 0))]
+    while len(groups) > count:
+        gaps = [_moment(later[0]) - _moment(earlier[-1]) for earlier, later in pairwise(groups)]
+        nearest = gaps.index(min(gaps))
+        groups[nearest] += groups.pop(nearest + 1)
+    return groups
+
+
+def _moment(event: Row) -> float:
+    return datetime.fromisoformat(str(event["at"])).timestamp()
+
+
+def _step_states(events: list[Row]) -> set[str]:
+    data = [orjson.loads(str(event["data"])) for event in events if event["type"] == "step.status"]
+    return {str(each["status"]) for each in data}

@@ -15,6 +15,7 @@ from uuid import UUID, uuid5
 
 import httpx
 
+from orchestrator_service.choosing import AgentsAwayError
 from orchestrator_service.engine import step_records
 from orchestrator_service.engine.decide import Outcome
 from orchestrator_service.engine.listen import listening
@@ -32,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 _REPLIES: Final = UUID("b7c1f7b0-3d50-4f0e-8b0e-9f0a3c5d7e21")
 _CANCEL_S: Final = 1.0
-_MAX_RECONNECTS: Final = 6
+_MAX_RECONNECTS: Final = 8
 _MAX_PAUSE_S: Final = 30.0
 _MAX_CONNECTIONS: Final = 1_000
 
@@ -173,15 +174,24 @@ class Performer:
             )
 
     def _next(self, work: step_records.StepWork, error: FederationError, failures: int) -> Next:
-        """Decide what follows a failure. A message that an agent may have got is never sent anew blindly."""
+        """Decide what follows a failure. A message that an agent may have got is never sent anew blindly.
+
+        An agent that cannot be reached may just be starting anew: that is waited out a little longer than what an
+        agent itself reports.
+        """
         facts = error.facts
-        if not (error.is_retryable if isinstance(error, RemoteFailureError) else error.retryable):
+        is_away = facts.get("reached") is False or isinstance(error, AgentsAwayError)
+        has_begun = "remote_task_id" in facts and not facts.get("task_lost")
+        most = (
+            _MAX_RECONNECTS
+            if (is_away or has_begun) and self._settings.step_attempts > 1
+            else self._settings.step_attempts
+        )
+        if not (error.is_retryable if isinstance(error, RemoteFailureError) else error.retryable) or failures >= most:
             return "give up"
-        if "remote_task_id" in facts and not facts.get("task_lost") and failures <= _MAX_RECONNECTS:
+        if has_begun:
             return "same try"
-        if failures >= self._settings.step_attempts:
-            return "give up"
-        if isinstance(error, RemoteFailureError) or facts.get("reached") is False:
+        if isinstance(error, RemoteFailureError) or is_away:
             return "another try"
         if "remote_task_id" in facts:
             return "another try" if work.step.idempotent else "give up"

@@ -112,6 +112,18 @@ async def test_an_agent_that_goes_away_is_shown_so_and_not_chosen_until_it_is_ba
             assert (await running.run(step("a", "hello")))["status"] == "completed"
 
 
+async def test_an_agent_that_is_just_restarting_is_waited_for(tmp_path: Path) -> None:
+    port = free_port()
+    async with federation(tmp_path, agent_check_interval_s=3600) as running:
+        async with serve_agent(tmp_path, ECHO, port=port) as endpoint:
+            await running.post("/api/agents", {"endpoint": endpoint}, 201)
+        task = await running.run(step("a", "hello"), wait_s=None)
+        await running.task_when(task, lambda found: "Cannot connect" in str(found["steps"]))
+        async with serve_agent(tmp_path, ECHO, port=port):
+            done = await running.task_when(task, lambda found: found["completed_at"] is not None)
+            assert done["status"] == "completed"
+
+
 async def test_a_check_on_demand_answers_the_health_of_now(tmp_path: Path) -> None:
     async with federation(tmp_path, agent_check_interval_s=3600) as running:
         async with serve_agent(tmp_path, ECHO) as endpoint:
