@@ -5,7 +5,9 @@ the process that wrote. All doors (server-sent events, A2A streams, the command 
 """
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Concatenate, Final, Literal, ParamSpec, TypeVar
@@ -26,7 +28,9 @@ TERMINAL: Final = frozenset({"completed", "failed", "canceled"})
 """Task statuses that never change again."""
 
 _BATCH: Final = 500
+_MAX_HANDED: Final = 1_000
 _FALLBACK_POLL_S: Final = 1.0
+_TOLD: Final = "told events"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,22 +66,36 @@ def draft(type_: str, **data: JsonValue) -> Draft:
     return Draft(type_, {key: value for key, value in data.items() if value is not None})
 
 
-def append(connection: Connection, task_id: str, drafts: Sequence[Draft]) -> None:
-    """Write events with the next numbers. The task's row lock makes the numbers gap-free."""
-    if not drafts:
+def append(connection: Connection, task_id: str, drafts: Sequence[Draft], **changes: object) -> None:
+    """Write events with the next numbers, and change columns of the task's row in the same statement.
+
+    The row's lock makes the numbers gap-free.
+    """
+    if not drafts and not changes:
         return
     last = connection.execute(
-        update(Task).where(Task.id == task_id).values(last_seq=Task.last_seq + len(drafts)).returning(Task.last_seq)
+        update(Task)
+        .where(Task.id == task_id)
+        .values(last_seq=Task.last_seq + len(drafts), **changes)
+        .returning(Task.last_seq)
     ).scalar_one()
+    if drafts:
+        write(connection, task_id, drafts, last - len(drafts) + 1)
+
+
+def write(connection: Connection, task_id: str, drafts: Sequence[Draft], first: int) -> None:
+    """Write events with numbers from `first`, for one who has counted them in the task's row."""
     at = now()
-    first = last - len(drafts) + 1
+    recorded = [Recorded(task_id, seq, event.type, event.data, at) for seq, event in enumerate(drafts, start=first)]
     connection.execute(
         insert(Event),
         [
-            {"task_id": task_id, "seq": seq, "type": event.type, "data": event.data, "at": at}
-            for seq, event in enumerate(drafts, start=first)
+            {"task_id": task_id, "seq": event.seq, "type": event.type, "data": event.data, "at": at}
+            for event in recorded
         ],
     )
+    if (told := connection.info.get(_TOLD)) is not None:
+        told.extend(recorded)
 
 
 def read(connection: Connection, task_id: str, after: int = 0, limit: int = _BATCH) -> list[Recorded]:
@@ -91,20 +109,54 @@ def read(connection: Connection, task_id: str, after: int = 0, limit: int = _BAT
     return [Recorded(*row) for row in rows]
 
 
+class _Follower:
+    """One who follows a task in this process: what was written is handed over, as long as there is room."""
+
+    def __init__(self) -> None:
+        self.woken = asyncio.Event()
+        self._handed: deque[Recorded] = deque(maxlen=_MAX_HANDED)
+
+    def hand(self, recorded: Sequence[Recorded]) -> None:
+        """Hand over new events; when there are too many, the oldest are dropped and read from the table later."""
+        self._handed.extend(recorded)
+        self.woken.set()
+
+    def take(self, after: int) -> list[Recorded]:
+        """Return the events that follow `after` without a gap, as far as they were handed over."""
+        self.woken.clear()
+        taken: list[Recorded] = []
+        while self._handed:
+            event = self._handed.popleft()
+            if event.seq == after + 1:
+                taken.append(event)
+                after = event.seq
+        return taken
+
+
 class EventLog:
-    """Writes changes of tasks and wakes those who follow them."""
+    """Writes changes of tasks and tells those who follow them."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self._waiting: dict[str, set[asyncio.Event]] = {}
+        self._followers: dict[str, set[_Follower]] = {}
 
     async def write(
         self, task_id: str, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Run `work(connection, ...)` in a transaction, as `Database.write`, then wake the followers of the task."""
-        result = await self.database.write(work, *args, **kwargs)
-        for waiting in self._waiting.get(task_id, ()):
-            waiting.set()
+        """Run `work(connection, ...)` in a transaction, as `Database.write`, then tell the followers of the task."""
+
+        def overheard(connection: Connection) -> tuple[T, list[Recorded]]:
+            told: list[Recorded] = []
+            connection.info[_TOLD] = told
+            try:
+                return work(connection, *args, **kwargs), told
+            finally:
+                del connection.info[_TOLD]
+
+        result, told = await self.database.write(overheard)
+        recorded = [event for event in told if event.task_id == task_id]
+        for follower in self._followers.get(task_id, ()):
+            follower.hand(recorded)
         return result
 
     async def last_seq(self, task_id: str) -> int:
@@ -113,32 +165,30 @@ class EventLog:
 
     async def follow(self, task_id: str, after: int = 0) -> AsyncGenerator[Recorded]:
         """Yield every event above `after`, then each new one as it comes; end after the terminal one."""
-        woken = asyncio.Event()
-        self._waiting.setdefault(task_id, set()).add(woken)
+        follower = _Follower()
+        self._followers.setdefault(task_id, set()).add(follower)
         try:
+            batch = await self.database.read(read, task_id, after)
             while True:
-                woken.clear()
-                batch = await self.database.read(read, task_id, after)
                 for event in batch:
                     yield event
                     if event.is_last:
                         return
                     after = event.seq
-                if len(batch) < _BATCH:
-                    await _wait(woken, _FALLBACK_POLL_S)
+                batch = await self._next_batch(follower, task_id, after, more=len(batch) == _BATCH)
         finally:
-            self._waiting[task_id].discard(woken)
-            if not self._waiting[task_id]:
-                del self._waiting[task_id]
+            self._followers[task_id].discard(follower)
+            if not self._followers[task_id]:
+                del self._followers[task_id]
+
+    async def _next_batch(self, follower: _Follower, task_id: str, after: int, *, more: bool) -> list[Recorded]:
+        """Return what was handed over; what was not (written elsewhere, or too much at once) is read."""
+        if not more:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_FALLBACK_POLL_S):
+                    await follower.woken.wait()
+        return follower.take(after) or await self.database.read(read, task_id, after)
 
 
 def _last_seq(connection: Connection, task_id: str) -> int:
     return connection.execute(select(Task.last_seq).where(Task.id == task_id)).scalar_one()
-
-
-async def _wait(event: asyncio.Event, timeout_s: float) -> None:
-    try:
-        async with asyncio.timeout(timeout_s):
-            await event.wait()
-    except TimeoutError:
-        return

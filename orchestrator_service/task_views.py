@@ -116,7 +116,7 @@ def _views(connection: Connection, task_ids: Sequence[str]) -> list[JsonObject]:
             "result": row["result"],
             "error": row["error"],
             "pending_inputs": inputs_of[task_id],
-            "usage": row["usage"],
+            "usage": {**row["usage"], "agent_calls": _count_tries(steps_of[task_id])},
             "budget": row["request"].get("budget", {}),
             "priority": row["priority"],
             "metadata": row["request"].get("metadata", {}),
@@ -174,6 +174,10 @@ def _steps(
                 }
             )
     return found
+
+
+def _count_tries(steps: Sequence[JsonObject]) -> int:
+    return sum(len(tries) for step in steps if isinstance(tries := step["attempts"], list))
 
 
 def _iso(at: datetime | None) -> str | None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Final, Literal
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
 from orchestrator_service import artifacts, events, memory
 from orchestrator_service.models import IdempotencyKey, StepRow, Task
@@ -18,7 +18,8 @@ from shared.errors import ConflictError, FederationError, NotFoundError
 
 TaskStatus = Literal["pending", "planning", "executing", "input_required", "completed", "failed", "canceled"]
 
-NO_USAGE: Final[JsonObject] = {"input_tokens": 0, "output_tokens": 0, "cost_usd": 0.0, "llm_calls": 0, "agent_calls": 0}
+NO_USAGE: Final[JsonObject] = {"input_tokens": 0, "output_tokens": 0, "cost_usd": 0.0, "llm_calls": 0}
+"""What models cost a task, as it is stored; the calls of agents are counted by its tries."""
 
 
 class IdempotencyConflictError(ConflictError):
@@ -109,8 +110,6 @@ def submit(
     The same `task.id` or the same idempotency key and body give the task that is there already.
     Raises: NotFoundError (session), IdempotencyConflictError, QueueFullError.
     """
-    if connection.execute(select(Task.id).where(Task.id == task.id)).one_or_none() is not None:
-        return Submitted(task.id, is_new=False)
     if idempotency is not None and (earlier := _claim(connection, caller, task, idempotency)) is not None:
         return Submitted(earlier, is_new=False)
     if _count_queued(connection) >= max_queued:
@@ -120,8 +119,10 @@ def submit(
     at = now()
     seconds = task.budget.get("seconds")
     life_s = min(task.timeout_s, float(seconds)) if isinstance(seconds, int | float) else task.timeout_s
-    connection.execute(
-        insert(Task).values(
+    first = [events.draft("task.status", status="pending")]
+    stored = connection.execute(
+        insert_or_skip(connection, Task)
+        .values(
             id=task.id,
             tenant_id=caller.tenant_id,
             user_id=task.user_id,
@@ -140,19 +141,22 @@ def submit(
             run=1,
             run_state="queued",
             priority=task.priority,
-            last_seq=0,
+            last_seq=len(first),
             usage=NO_USAGE,
             trace_id=task.trace_id,
             cancel_requested=False,
             deadline_at=at + timedelta(seconds=life_s),
             created_at=at,
         )
-    )
+        .returning(Task.id)
+    ).one_or_none()
+    if stored is None:
+        return Submitted(task.id, is_new=False)
+    events.write(connection, task.id, first, 1)
     for file in task.files:
         artifacts.store(connection, task.id, None, file)
     if task.session_id is not None:
         memory.add_message(connection, task.session_id, memory.NewMessage("user", task.description, task.id))
-    events.append(connection, task.id, [events.draft("task.status", status="pending")])
     return Submitted(task.id, is_new=True)
 
 
@@ -184,37 +188,47 @@ def finish(
     *,
     result: JsonObject | None = None,
     error: JsonObject | None = None,
+    **changes: object,
 ) -> bool:
     """Bring the task to its terminal state, with its last events; False if it has one already.
 
-    Steps that never ended are closed: canceled with the task, else skipped.
+    Steps that never ended are closed: canceled with the task, else skipped. `changes` are further columns to write.
     """
     row = connection.execute(
         select(Task.status, Task.session_id).where(Task.id == task_id).with_for_update(key_share=True)
     ).one()
     if row.status in events.TERMINAL:
         return False
-    left = "canceled" if status == "canceled" else "skipped"
-    open_steps = connection.execute(
-        update(StepRow)
-        .where(StepRow.task_id == task_id, StepRow.status.in_(("pending", "running", "input_required")))
-        .values(status=left, completed_at=now())
-        .returning(StepRow.step_id)
-    ).scalars()
-    drafts = [events.draft("step.status", step_id=step_id, status=left) for step_id in sorted(open_steps)]
+    drafts = [] if status == "completed" else _close_steps(connection, task_id, status)
     if result is not None:
         drafts.append(events.draft("task.result", result=result))
         if row.session_id is not None and (summary := result.get("summary")):
             message = memory.NewMessage("assistant", str(summary), task_id)
             memory.add_message(connection, row.session_id, message)
     drafts.append(events.draft("task.status", status=status, error=error))
-    connection.execute(
-        update(Task)
-        .where(Task.id == task_id)
-        .values(status=status, run_state="idle", result=result, error=error, completed_at=now())
+    events.append(
+        connection,
+        task_id,
+        drafts,
+        status=status,
+        run_state="idle",
+        result=result,
+        error=error,
+        completed_at=now(),
+        **changes,
     )
-    events.append(connection, task_id, drafts)
     return True
+
+
+def _close_steps(connection: Connection, task_id: str, status: events.TerminalStatus) -> list[events.Draft]:
+    left = "canceled" if status == "canceled" else "skipped"
+    closed = connection.execute(
+        update(StepRow)
+        .where(StepRow.task_id == task_id, StepRow.status.in_(("pending", "running", "input_required")))
+        .values(status=left, completed_at=now())
+        .returning(StepRow.step_id)
+    ).scalars()
+    return [events.draft("step.status", step_id=step_id, status=left) for step_id in sorted(closed)]
 
 
 def lock(connection: Connection, task_id: str) -> None:

@@ -74,6 +74,20 @@ def test_every_setting_that_is_named_exists(name: str) -> None:
     assert named <= known, f"{name}: {sorted(named - known)}"
 
 
+@pytest.mark.parametrize("name", ["docs/configuration.md", "docs/agents.md"])
+def test_every_default_that_is_given_is_the_settings_own(name: str) -> None:
+    fields = {field.upper(): info for kind in SETTINGS.values() for field, info in kind.model_fields.items()}
+    compared = 0
+    for row in re.findall(r"^\| (`[A-Z][^|]*) \| ([^|]+) \|", read(name), re.MULTILINE):
+        settings, values = _CODE.findall(row[0]), row[1].replace("`", "").split(", ")
+        if len(settings) == len(values) and all(re.fullmatch(r"[\w.]+", value) for value in values):
+            for setting, value in zip(settings, values, strict=True):
+                default = fields[setting].default
+                assert value == (f"{default:g}" if isinstance(default, float) else str(default).lower()), setting
+                compared += 1
+    assert compared > 10
+
+
 @pytest.mark.parametrize("name", _DOCUMENTS)
 def test_every_make_target_that_is_named_exists(name: str) -> None:
     targets = set(re.findall(r"^([a-z-]+):", read("Makefile"), re.MULTILINE))
@@ -137,3 +151,11 @@ def test_no_path_of_the_machine_it_was_written_on_is_left(name: str) -> None:
 def test_the_picture_needs_nothing_from_elsewhere() -> None:
     picture = read("docs/architecture.svg").replace('xmlns="http://www.w3.org/2000/svg"', "")
     assert not re.search(r"https?:|@import|url\((?!#)|<script|<image", picture)
+
+
+def test_every_benchmark_has_its_place_in_their_document() -> None:
+    document = read("benchmarks/README.md")
+    scripts = [path.name for path in (_ROOT / "benchmarks").glob("*.py") if path.name != "__init__.py"]
+    assert scripts
+    for script in scripts:
+        assert script in document, script

@@ -7,7 +7,7 @@ from typing import Final, Literal
 from uuid import UUID, uuid5
 
 from pydantic import JsonValue
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from orchestrator_service import artifacts, choosing, events, tasks
 from orchestrator_service.engine import step_inputs
@@ -78,26 +78,21 @@ def begin_step(connection: Connection, task_id: str, step: PlanStep) -> StepWork
 
 def step_work(connection: Connection, task_id: str, step: PlanStep) -> StepWork:
     """Return what the step needs to be performed, or performed on."""
-    task = connection.execute(
-        select(Task.tenant_id, Task.run, Task.request, Task.cancel_requested, Task.deadline_at).where(
-            Task.id == task_id
-        )
-    ).one()
     row = connection.execute(
-        select(StepRow.status, StepRow.error).where(StepRow.task_id == task_id, StepRow.step_id == step.id)
-    ).one()
-    tries = connection.execute(
         select(
-            Attempt.number,
-            Attempt.agent_id,
-            Attempt.message_id,
-            Attempt.remote_task_id,
-            Attempt.remote_context_id,
-            Attempt.ended_at,
+            Task.tenant_id,
+            Task.run,
+            Task.request,
+            Task.cancel_requested,
+            Task.deadline_at,
+            StepRow.status,
+            StepRow.error,
         )
-        .where(Attempt.task_id == task_id, Attempt.step_id == step.id)
-        .order_by(Attempt.number)
-    ).all()
+        .join(StepRow, StepRow.task_id == Task.id)
+        .where(Task.id == task_id, StepRow.step_id == step.id)
+    ).one()
+    is_new = row.status == "pending"
+    tries = () if is_new else _tries(connection, task_id, step.id)
     attempt = None
     if tries and tries[-1].ended_at is None:
         last = tries[-1]
@@ -115,20 +110,20 @@ def step_work(connection: Connection, task_id: str, step: PlanStep) -> StepWork:
                 last.remote_context_id,
             )
     ended = Outcome(row.status, row.error) if row.status in {"completed", "failed", "skipped", "canceled"} else None
-    request: JsonObject = task.request
+    request: JsonObject = row.request
     return StepWork(
         task_id=task_id,
-        run=task.run,
-        tenant_id=task.tenant_id,
+        run=row.run,
+        tenant_id=row.tenant_id,
         step=step,
         ended=ended,
-        cancel_requested=task.cancel_requested,
-        deadline_at=task.deadline_at,
+        cancel_requested=row.cancel_requested,
+        deadline_at=row.deadline_at,
         values=step_inputs.values(connection, task_id, step, request),
         files=tuple(step_inputs.files(connection, task_id, step, request)),
         tried=tuple(tried.agent_id for tried in tries),
         attempt=attempt,
-        reply=_reply(connection, task_id, step.id),
+        reply=None if is_new else _reply(connection, task_id, step.id),
         request=request,
     )
 
@@ -168,7 +163,6 @@ def begin_attempt(connection: Connection, work: StepWork, choice: choosing.Choic
         agent_name=choice.name,
         why_chosen=choice.why,
     )
-    spend(connection, work.task_id, Usage(), agent_calls=1)
     events.append(connection, work.task_id, [running])
     return OpenAttempt(
         number, choice.agent_id, choice.name, choice.card, choice.card_hash, choice.credentials, message_id, None, None
@@ -309,6 +303,24 @@ def _reply(connection: Connection, task_id: str, step_id: str) -> Reply | None:
     if row is None:
         return None
     return Reply(row.id, str(row.answer.get("text") or ""), row.answer.get("data"))
+
+
+def _tries(
+    connection: Connection, task_id: str, step_id: str
+) -> Sequence[Row[int, str, str, str | None, str | None, datetime | None]]:
+    query = (
+        select(
+            Attempt.number,
+            Attempt.agent_id,
+            Attempt.message_id,
+            Attempt.remote_task_id,
+            Attempt.remote_context_id,
+            Attempt.ended_at,
+        )
+        .where(Attempt.task_id == task_id, Attempt.step_id == step_id)
+        .order_by(Attempt.number)
+    )
+    return connection.execute(query).all()
 
 
 def _check_budget(connection: Connection, work: StepWork) -> None:

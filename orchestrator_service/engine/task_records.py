@@ -4,6 +4,7 @@ All are plain functions on a connection, and safe to run again: a step of the du
 crash, and then finds what it wrote.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pydantic import JsonValue
@@ -55,12 +56,15 @@ def begin_run(connection: Connection, task_id: str, number: int) -> Run | None:
         .where(Task.id == task_id)
         .with_for_update(key_share=True)
     ).one_or_none()
-    if row is None or row.status in events.TERMINAL or row.run != number or _waits_for_approval(connection, task_id):
+    if row is None or row.status in events.TERMINAL or row.run != number:
         return None
     if row.cancel_requested:
         tasks.finish(connection, task_id, "canceled")
         return None
-    plan = current_plan(connection, task_id)
+    is_fresh = row.started_at is None
+    plan = None if is_fresh else current_plan(connection, task_id)
+    if plan is not None and _waits_for_approval(connection, task_id):
+        return None
     run = Run(
         task_id=task_id,
         number=number,
@@ -71,17 +75,13 @@ def begin_run(connection: Connection, task_id: str, number: int) -> Run | None:
         plan=plan,
         outcomes={} if plan is None else outcomes(connection, task_id),
     )
-    if row.run_state != "running":
-        status = "planning" if plan is None else "executing"
-        connection.execute(
-            update(Task)
-            .where(Task.id == task_id)
-            .values(run_state="running", status=status, started_at=row.started_at or now())
-        )
-        if status != row.status:
-            events.append(connection, task_id, [events.draft("task.status", status=status)])
+    status = "planning" if plan is None else "executing"
+    begun = [] if row.status == status else [events.draft("task.status", status=status)]
+    started = {"run_state": "running", "started_at": row.started_at or now()}
     if plan is None and (direct := _direct_plan(connection, run)) is not None:
-        return keep_plan(connection, run, direct, Usage())
+        return _store_plan(connection, run, direct, begun, **started)
+    if row.run_state != "running":
+        events.append(connection, task_id, begun, status=status, **started)
     return run
 
 
@@ -120,39 +120,7 @@ def keep_plan(connection: Connection, run: Run, plan: Plan, usage: Usage) -> Run
     tasks.lock(connection, task_id)
     if (kept := current_plan(connection, task_id)) is not None:
         return None if _waits_for_approval(connection, task_id) else replace(run, plan=kept)
-    plan = check(plan, inputs=given_inputs(run.request))
-    _check_steps(run.request, plan)
-    ask = run.request.get("approve_plan") is True
-    stored = plan.model_copy(update={"id": new_id()})
-    steps: list[JsonValue] = [step.model_dump(mode="json") for step in stored.steps]
-    connection.execute(
-        insert(PlanRow).values(
-            id=stored.id,
-            task_id=task_id,
-            revision=stored.revision,
-            strategy=stored.strategy,
-            steps=steps,
-            created_at=now(),
-        )
-    )
-    connection.execute(
-        insert(StepRow), [{"task_id": task_id, "step_id": step.id, "status": "pending"} for step in stored.steps]
-    )
-    shown: JsonObject = {
-        "id": stored.id,
-        "revision": stored.revision,
-        "strategy": stored.strategy,
-        "steps": steps,
-    }
-    drafts = [events.draft("plan.created", plan=shown), *spend(connection, task_id, usage)]
-    if ask:
-        prompt = "Approve this plan?"
-        drafts.append(ask_person(connection, task_id, None, "plan", prompt, None))
-    status = "input_required" if ask else "executing"
-    run_state = {"run_state": "idle"} if ask else {}
-    connection.execute(update(Task).where(Task.id == task_id).values(status=status, **run_state))
-    events.append(connection, task_id, [*drafts, events.draft("task.status", status=status)])
-    return None if ask else replace(run, plan=stored)
+    return _store_plan(connection, run, plan, spend(connection, task_id, usage))
 
 
 def history(connection: Connection, run: Run, limit: int) -> list[tuple[str, str]]:
@@ -212,8 +180,8 @@ def end_task(
     usage: Usage | None = None,
 ) -> None:
     """Write the result and the terminal state; without a summary, the outputs are put together to one."""
-    run = connection.execute(select(Task.run).where(Task.id == task_id).with_for_update(key_share=True)).scalar_one()
-    if run != number:
+    row = connection.execute(select(Task.run).where(Task.id == task_id).with_for_update(key_share=True)).one()
+    if row.run != number:
         return
     goal, said = outputs(connection, task_id, plan)
     files = [artifact for _, artifact in artifacts.of_tasks(connection, [task_id]) if artifact["step_id"] is not None]
@@ -222,7 +190,8 @@ def end_task(
         "outputs": [{"step": output.instruction, "output": output.text} for output in said],
         "artifacts": list[JsonValue](files),
     }
-    events.append(connection, task_id, spend(connection, task_id, usage or Usage()))
+    if usage is not None:
+        events.append(connection, task_id, spend(connection, task_id, usage))
     tasks.finish(connection, task_id, status, result=result, error=error)
 
 
@@ -253,17 +222,17 @@ def ask_person(
     return events.draft("input.required", input_id=input_id, step_id=step_id, prompt=prompt, schema=schema)
 
 
-def spend(connection: Connection, task_id: str, usage: Usage, agent_calls: int = 0) -> list[events.Draft]:
-    """Add to what the task has used; returns the event that says so, if a model was used."""
-    if usage == Usage() and not agent_calls:
+def spend(connection: Connection, task_id: str, usage: Usage) -> list[events.Draft]:
+    """Add to what models cost the task; returns the event that says so, if there was any cost."""
+    if usage == Usage():
         return []
     used: JsonObject = connection.execute(
         select(Task.usage).where(Task.id == task_id).with_for_update(key_share=True)
     ).scalar_one()
-    spent = usage_json(usage) | {"agent_calls": agent_calls}
+    spent = usage_json(usage)
     total: JsonObject = {key: number_of(used.get(key)) + number_of(spent.get(key)) for key in tasks.NO_USAGE}
     connection.execute(update(Task).where(Task.id == task_id).values(usage=total))
-    return [] if usage == Usage() else [events.draft("usage", usage=total)]
+    return [events.draft("usage", usage=total)]
 
 
 def usage_json(usage: Usage) -> JsonObject:
@@ -279,6 +248,42 @@ def usage_json(usage: Usage) -> JsonObject:
 def number_of(value: JsonValue) -> int | float:
     """Return a stored number; 0 for what is none."""
     return value if isinstance(value, int | float) else 0
+
+
+def _store_plan(
+    connection: Connection, run: Run, plan: Plan, before: Sequence[events.Draft], **changes: object
+) -> Run | None:
+    plan = check(plan, inputs=given_inputs(run.request))
+    _check_steps(run.request, plan)
+    stored = plan.model_copy(update={"id": new_id()})
+    steps: list[JsonValue] = [step.model_dump(mode="json") for step in stored.steps]
+    connection.execute(
+        insert(PlanRow).values(
+            id=stored.id,
+            task_id=run.task_id,
+            revision=stored.revision,
+            strategy=stored.strategy,
+            steps=steps,
+            created_at=now(),
+        )
+    )
+    rows = [{"task_id": run.task_id, "step_id": step.id, "status": "pending"} for step in stored.steps]
+    connection.execute(insert(StepRow), rows)
+    shown: JsonObject = {
+        "id": stored.id,
+        "revision": stored.revision,
+        "strategy": stored.strategy,
+        "steps": steps,
+    }
+    drafts = [*before, events.draft("plan.created", plan=shown)]
+    ask = run.request.get("approve_plan") is True
+    if ask:
+        drafts.append(ask_person(connection, run.task_id, None, "plan", "Approve this plan?", None))
+        changes["run_state"] = "idle"
+    status = "input_required" if ask else "executing"
+    drafts.append(events.draft("task.status", status=status))
+    events.append(connection, run.task_id, drafts, status=status, **changes)
+    return None if ask else replace(run, plan=stored)
 
 
 def given_inputs(request: JsonObject) -> JsonObject:
