@@ -577,6 +577,55 @@ REQUIREMENTS = (
             "api_agent/test_model.py::test_a_model_that_fails_leaves_an_extractive_summary",
         ),
     ),
+    # What guards it
+    Requirement(
+        "guard-egress",
+        "Outgoing calls reach public addresses, the federation's own services and what settings list; every hop and "
+        "every spelling is checked.",
+        (
+            "shared/test_http_addresses.py::test_a_private_address_is_refused_in_every_spelling",
+            "shared/test_http_addresses.py::test_allowing_private_addresses_never_allows_metadata_services",
+            "shared/test_http.py::test_a_redirect_to_a_refused_address_is_not_followed",
+            "shared/test_http.py::test_a_name_is_resolved_once_and_only_checked_addresses_are_connected_to",
+        ),
+    ),
+    Requirement(
+        "guard-front-door",
+        "Requests are limited before they are read; other hosts and origins are refused.",
+        (
+            "shared/test_service.py::test_an_endless_body_is_cut_off",
+            "shared/test_service.py::test_a_compressed_body_is_refused",
+            "shared/test_service.py::test_only_this_services_hosts_are_answered",
+            "shared/test_service.py::test_pages_of_other_origins_cannot_change_anything",
+        ),
+    ),
+    Requirement(
+        "guard-agents",
+        "Agents that lie, flood or hang do no harm; what they say cannot steer a terminal.",
+        (
+            "shared/test_agent_client_misbehaving.py::test_an_event_of_another_task_is_refused",
+            "shared/test_agent_client_misbehaving.py::test_the_first_end_counts_and_nothing_after_it",
+            "shared/test_agent_client_misbehaving.py::test_endless_events_are_cut_off",
+            "federation/test_command_line.py::test_what_agents_write_cannot_steer_the_terminal",
+        ),
+    ),
+    Requirement(
+        "guard-browser",
+        "A page reaches nothing that is not allowed.",
+        (
+            "browser/test_request_filter.py::test_a_hostile_page_reaches_nothing_that_is_not_allowed",
+            "browser/test_request_filter.py::test_a_name_that_leads_elsewhere_after_it_was_checked_is_refused",
+        ),
+    ),
+    Requirement(
+        "guard-model",
+        "Text from elsewhere reaches a model only as fenced data, and its plans only do what is allowed.",
+        (
+            "shared/test_llm.py::test_fenced_text_cannot_close_its_fence",
+            "orchestrator/test_planning_llm.py::test_an_address_from_an_earlier_answer_is_not_the_persons",
+            "browser/test_service.py::test_a_models_plan_that_is_not_allowed_is_not_followed",
+        ),
+    ),
     # Done when
     Requirement(
         "done-page",

@@ -13,7 +13,7 @@ import sysconfig
 import threading
 import time
 from collections import defaultdict
-from types import CodeType, FrameType
+from types import CellType, CodeType, FrameType, FunctionType
 from typing import Final
 
 from fastapi import FastAPI
@@ -92,14 +92,25 @@ def _who_asked() -> str:
     while frame is not None:
         code = frame.f_code
         if code.co_filename == _DATABASE and code.co_name == "_transaction":
-            changes = frame.f_locals.get("changes", False)
-            work = getattr(frame.f_locals.get("work"), "__qualname__", "?")
-            module = getattr(frame.f_locals.get("work"), "__module__", "").rpartition(".")[2]
-            return f"ours, {'write' if changes else 'read'}: {module}.{work}"
+            work = _innermost(frame.f_locals.get("work"))
+            module = getattr(work, "__module__", "").rpartition(".")[2]
+            kind = "write" if frame.f_locals.get("changes", False) else "read"
+            return f"ours, {kind}: {module}.{getattr(work, '__qualname__', '?')}"
         if "/dbos/" in code.co_filename and code.co_filename.endswith(("_sys_db.py", "_sys_db_sqlite.py")):
             inner = code.co_name if not code.co_name.startswith(("db_", "wrapper", "<")) else inner
         frame = frame.f_back
     return f"DBOS: {inner}" if inner else "other"
+
+
+def _innermost(work: object) -> object:
+    """Return the function that stands in a module, if `work` is one made on the spot around it."""
+    while "<locals>" in getattr(work, "__qualname__", ""):
+        cells: tuple[CellType, ...] = getattr(work, "__closure__", None) or ()
+        wrapped = [cell.cell_contents for cell in cells if isinstance(cell.cell_contents, FunctionType)]
+        if not wrapped:
+            break
+        work = wrapped[0]
+    return work
 
 
 def _name(code: CodeType | str) -> str:
