@@ -2,8 +2,9 @@
 
 import hashlib
 from collections.abc import Sequence
+from typing import Final
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, String, bindparam, insert, select
 
 from orchestrator_service.models import Artifact, Blob, Task
 from shared.agent import File, JsonObject
@@ -35,20 +36,7 @@ def store(connection: Connection, task_id: str, step_id: str | None, file: File)
 
 def of_tasks(connection: Connection, task_ids: Sequence[str]) -> list[tuple[str, JsonObject]]:
     """Return (task id, artifact) for every artifact of the tasks, those brought along (`step_id` null) first."""
-    query = (
-        select(
-            Artifact.id,
-            Artifact.task_id,
-            Artifact.step_id,
-            Artifact.name,
-            Artifact.media_type,
-            Artifact.size_bytes,
-            Artifact.sha256,
-        )
-        .where(Artifact.task_id.in_(task_ids))
-        .order_by(Artifact.step_id.is_not(None), Artifact.id)
-    )
-    return [(row.task_id, to_json(*row)) for row in connection.execute(query)]
+    return [(row.task_id, to_json(*row)) for row in connection.execute(_OF_TASKS, {"tasks": task_ids})]
 
 
 def read(connection: Connection, caller: Caller, task_id: str, artifact_id: str) -> File:
@@ -74,6 +62,21 @@ def load(connection: Connection, task_id: str, names: Sequence[str], step_id: st
         .order_by(Artifact.id)
     )
     return [File(*row) for row in connection.execute(query)]
+
+
+_OF_TASKS: Final = (
+    select(
+        Artifact.id,
+        Artifact.task_id,
+        Artifact.step_id,
+        Artifact.name,
+        Artifact.media_type,
+        Artifact.size_bytes,
+        Artifact.sha256,
+    )
+    .where(Artifact.task_id.in_(bindparam("tasks", type_=String(), expanding=True)))
+    .order_by(Artifact.step_id.is_not(None), Artifact.id)
+)
 
 
 def to_json(

@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, bindparam, select
 
 from orchestrator_service import discovery, registry
 from orchestrator_service.models import Agent, AgentSkill
@@ -72,22 +73,7 @@ def choose(
     caller = Caller(tenant_id)
     if agent is not None:
         return _named(connection, caller, agent)
-    query = (
-        select(
-            Agent.id,
-            Agent.name,
-            Agent.endpoint,
-            Agent.card,
-            Agent.card_hash,
-            Agent.credentials,
-            Agent.status,
-            Agent.health,
-        )
-        .join(AgentSkill, AgentSkill.agent_id == Agent.id)
-        .where(registry.visible_to(caller), AgentSkill.skill_id == skill)
-        .order_by(Agent.id)
-    )
-    rows = connection.execute(query).mappings().all()
+    rows = connection.execute(_WITH_SKILL, {"tenant": tenant_id, "skill": skill}).mappings().all()
     ready = [row for row in rows if row["status"] == "active"]
     if not ready:
         raise _why_none(skill, rows)
@@ -103,6 +89,23 @@ def choose(
     best = max(fresh, key=lambda row: (scores[row["id"]].score if row["id"] in scores else 0.0, -_latency_ms(row)))
     reason = scores[best["id"]].why if best["id"] in scores else "answers fastest"
     return _chosen(best, f"best of {len(fresh)} reachable agents with the skill {skill}: {reason}")
+
+
+_WITH_SKILL: Final = (
+    select(
+        Agent.id,
+        Agent.name,
+        Agent.endpoint,
+        Agent.card,
+        Agent.card_hash,
+        Agent.credentials,
+        Agent.status,
+        Agent.health,
+    )
+    .join(AgentSkill, AgentSkill.agent_id == Agent.id)
+    .where(Agent.tenant_id == bindparam("tenant"), AgentSkill.skill_id == bindparam("skill"))
+    .order_by(Agent.id)
+)
 
 
 def _named(connection: Connection, caller: Caller, agent: str) -> Choice:

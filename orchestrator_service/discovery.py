@@ -68,7 +68,7 @@ def offers(connection: Connection, caller: Caller) -> list[Offer]:
 
 def rank(connection: Connection, caller: Caller, need: str, limit: int) -> list[Match]:
     """Return the skills that fit the need, best first; those of agents that cannot be chosen now are left out."""
-    words = _stems(need)
+    words = _words_by_stem(need)
     if not words:
         return []
     recalled = _recall(connection, need)
@@ -146,17 +146,17 @@ def _fields(offer: Offer) -> dict[str, set[str]]:
 
 
 def _weigh(
-    offer: Offer, words: set[str], fields: Mapping[str, set[str]], spread: Mapping[str, int], total: int
+    offer: Offer, words: Mapping[str, str], fields: Mapping[str, set[str]], spread: Mapping[str, int], total: int
 ) -> Match | None:
     score = 0.0
     where: dict[str, list[str]] = {}
-    for word in sorted(words):
+    for word, said in sorted(words.items()):
         field = max((name for name in fields if word in fields[name]), key=_WEIGHTS.__getitem__, default=None)
         if field is None:
             continue
         rarity = math.log(1 + total / spread[word])
         score += _WEIGHTS[field] * rarity
-        where.setdefault(field, []).append(word)
+        where.setdefault(field, []).append(said)
     if not score:
         return None
     why = "; ".join(f"{', '.join(found)} in its {field}" for field, found in where.items())
@@ -164,7 +164,15 @@ def _weigh(
 
 
 def _stems(text_: str) -> set[str]:
-    return {_stem(word) for word in keywords(re.sub(r"[-_./]", " ", text_))}
+    return set(_words_by_stem(text_))
+
+
+def _words_by_stem(text_: str) -> dict[str, str]:
+    """Return the stems of a text's words, each with the word as it is written there first."""
+    found: dict[str, str] = {}
+    for word in keywords(re.sub(r"[-_./]", " ", text_)):
+        found.setdefault(_stem(word), word)
+    return found
 
 
 def _stem(word: str) -> str:

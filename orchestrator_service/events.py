@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Concatenate, Final, Literal, ParamSpec, TypeVar
 
 from pydantic import JsonValue
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from orchestrator_service.models import Event, Task
 from shared.agent import JsonObject
@@ -73,12 +73,8 @@ def append(connection: Connection, task_id: str, drafts: Sequence[Draft], **chan
     """
     if not drafts and not changes:
         return
-    last = connection.execute(
-        update(Task)
-        .where(Task.id == task_id)
-        .values(last_seq=Task.last_seq + len(drafts), **changes)
-        .returning(Task.last_seq)
-    ).scalar_one()
+    counted = _COUNT.values(**changes) if changes else _COUNT
+    last = connection.execute(counted, {"of_task": task_id, "added": len(drafts)}).scalar_one()
     if drafts:
         write(connection, task_id, drafts, last - len(drafts) + 1)
 
@@ -88,7 +84,7 @@ def write(connection: Connection, task_id: str, drafts: Sequence[Draft], first: 
     at = now()
     recorded = [Recorded(task_id, seq, event.type, event.data, at) for seq, event in enumerate(drafts, start=first)]
     connection.execute(
-        insert(Event),
+        _INSERT,
         [
             {"task_id": task_id, "seq": event.seq, "type": event.type, "data": event.data, "at": at}
             for event in recorded
@@ -100,13 +96,24 @@ def write(connection: Connection, task_id: str, drafts: Sequence[Draft], first: 
 
 def read(connection: Connection, task_id: str, after: int = 0, limit: int = _BATCH) -> list[Recorded]:
     """Return the events with numbers above `after`, in order."""
-    rows = connection.execute(
-        select(Event.task_id, Event.seq, Event.type, Event.data, Event.at)
-        .where(Event.task_id == task_id, Event.seq > after)
-        .order_by(Event.seq)
-        .limit(limit)
-    )
+    rows = connection.execute(_READ, {"of_task": task_id, "after": after, "at_most": limit})
     return [Recorded(*row) for row in rows]
+
+
+# Statements are built once: building one costs more than SQLite takes to run it.
+_COUNT: Final = (
+    update(Task)
+    .where(Task.id == bindparam("of_task"))
+    .values(last_seq=Task.last_seq + bindparam("added"))
+    .returning(Task.last_seq)
+)
+_INSERT: Final = insert(Event)
+_READ: Final = (
+    select(Event.task_id, Event.seq, Event.type, Event.data, Event.at)
+    .where(Event.task_id == bindparam("of_task"), Event.seq > bindparam("after"))
+    .order_by(Event.seq)
+    .limit(bindparam("at_most"))
+)
 
 
 class _Follower:

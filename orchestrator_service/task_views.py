@@ -4,9 +4,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from pydantic import JsonValue
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, String, bindparam, func, select
 
 from orchestrator_service import artifacts
 from orchestrator_service.models import Attempt, PendingInput, PlanRow, StepRow, Task
@@ -65,17 +66,8 @@ def _views(connection: Connection, task_ids: Sequence[str]) -> list[JsonObject]:
     """Return the tasks in the order of their ids."""
     if not task_ids:
         return []
-    newest = (
-        select(PlanRow.task_id, func.max(PlanRow.revision).label("revision"))
-        .where(PlanRow.task_id.in_(task_ids))
-        .group_by(PlanRow.task_id)
-        .subquery()
-    )
-    plans = connection.execute(
-        select(PlanRow.task_id, PlanRow.id, PlanRow.revision, PlanRow.strategy, PlanRow.steps).join(
-            newest, (PlanRow.task_id == newest.c.task_id) & (PlanRow.revision == newest.c.revision)
-        )
-    )
+    of_tasks = {"tasks": task_ids}
+    plans = connection.execute(_PLANS, of_tasks)
     plan_of: dict[str, JsonObject] = {
         row.task_id: {
             "id": row.id,
@@ -87,10 +79,7 @@ def _views(connection: Connection, task_ids: Sequence[str]) -> list[JsonObject]:
     }
     steps_of = _steps(connection, task_ids, plan_of)
     inputs_of: defaultdict[str, list[JsonValue]] = defaultdict(list)
-    waiting = select(*PendingInput.__table__.c).where(
-        PendingInput.task_id.in_(task_ids), PendingInput.answered_at.is_(None)
-    )
-    for row in connection.execute(waiting.order_by(PendingInput.id)).mappings():
+    for row in connection.execute(_QUESTIONS, of_tasks).mappings():
         inputs_of[row["task_id"]].append(
             {
                 "input_id": row["id"],
@@ -102,7 +91,7 @@ def _views(connection: Connection, task_ids: Sequence[str]) -> list[JsonObject]:
             }
         )
     tasks: dict[str, JsonObject] = {}
-    for row in connection.execute(select(*Task.__table__.c).where(Task.id.in_(task_ids))).mappings():
+    for row in connection.execute(_TASKS, of_tasks).mappings():
         task_id: str = row["id"]
         tasks[task_id] = {
             "id": task_id,
@@ -128,12 +117,31 @@ def _views(connection: Connection, task_ids: Sequence[str]) -> list[JsonObject]:
     return [tasks[task_id] for task_id in task_ids if task_id in tasks]
 
 
+_IDS: Final = bindparam("tasks", type_=String(), expanding=True)
+_TASKS: Final = select(*Task.__table__.c).where(Task.id.in_(_IDS))
+_STEPS: Final = select(*StepRow.__table__.c).where(StepRow.task_id.in_(_IDS))
+_TRIES: Final = select(*Attempt.__table__.c).where(Attempt.task_id.in_(_IDS)).order_by(Attempt.number)
+_QUESTIONS: Final = (
+    select(*PendingInput.__table__.c)
+    .where(PendingInput.task_id.in_(_IDS), PendingInput.answered_at.is_(None))
+    .order_by(PendingInput.id)
+)
+_NEWEST: Final = (
+    select(PlanRow.task_id, func.max(PlanRow.revision).label("revision"))
+    .where(PlanRow.task_id.in_(_IDS))
+    .group_by(PlanRow.task_id)
+    .subquery()
+)
+_PLANS: Final = select(PlanRow.task_id, PlanRow.id, PlanRow.revision, PlanRow.strategy, PlanRow.steps).join(
+    _NEWEST, (PlanRow.task_id == _NEWEST.c.task_id) & (PlanRow.revision == _NEWEST.c.revision)
+)
+
+
 def _steps(
     connection: Connection, task_ids: Sequence[str], plan_of: dict[str, JsonObject]
 ) -> defaultdict[str, list[JsonObject]]:
     attempts: defaultdict[tuple[str, str], list[JsonValue]] = defaultdict(list)
-    tried = select(*Attempt.__table__.c).where(Attempt.task_id.in_(task_ids)).order_by(Attempt.number)
-    for row in connection.execute(tried).mappings():
+    for row in connection.execute(_TRIES, {"tasks": task_ids}).mappings():
         attempts[row["task_id"], row["step_id"]].append(
             {
                 "agent_id": row["agent_id"],
@@ -147,7 +155,7 @@ def _steps(
     for task_id, artifact in artifacts.of_tasks(connection, task_ids):
         step_id = artifact["step_id"]
         files[task_id, step_id if isinstance(step_id, str) else None].append(artifact)
-    rows = connection.execute(select(*StepRow.__table__.c).where(StepRow.task_id.in_(task_ids))).mappings()
+    rows = connection.execute(_STEPS, {"tasks": task_ids}).mappings()
     row_of = {(row["task_id"], row["step_id"]): row for row in rows}
     found: defaultdict[str, list[JsonObject]] = defaultdict(list)
     for task_id, plan in plan_of.items():

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -21,6 +22,8 @@ _AGENT_TYPES: Final[dict[ServiceName, str]] = {
     "code": "a2a_server",
 }
 _TIMEOUT_S: Final = 5.0
+_QUICK_LOOK_S: Final = 0.3  # while the orchestrator is probably starting
+_QUICK_LOOKS: Final = 100
 
 
 @asynccontextmanager
@@ -39,6 +42,7 @@ async def keep_registered(settings: FederationSettings, service: ServiceName) ->
 
 async def _keep(client: httpx.AsyncClient, settings: FederationSettings, service: ServiceName) -> None:
     known_to: str | None = None
+    misses = 0
     said = ""
     while True:
         try:
@@ -51,7 +55,9 @@ async def _keep(client: httpx.AsyncClient, settings: FederationSettings, service
         if state != said:
             logger.info(state, extra={"orchestrator": settings.url_of("orchestrator")})
             said = state
-        await asyncio.sleep(settings.register_interval_s)
+        misses = misses + 1 if known_to is None else 0
+        is_starting = 0 < misses <= _QUICK_LOOKS
+        await asyncio.sleep(min(_QUICK_LOOK_S if is_starting else math.inf, settings.register_interval_s))
 
 
 async def _instance_of(client: httpx.AsyncClient, settings: FederationSettings) -> str:

@@ -1,5 +1,6 @@
 """What every service's HTTP app has: health, problem details, limits at the front door, and a way to run it."""
 
+import asyncio
 import logging
 import secrets
 import socket
@@ -9,6 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from errno import EADDRINUSE
 from http import HTTPStatus
 from importlib.metadata import version
+from types import FrameType
 from typing import Final
 
 import uvicorn
@@ -114,7 +116,26 @@ def run(create: Callable[[], FastAPI], settings: FederationSettings, service: Se
             timeout_graceful_shutdown=settings.shutdown_timeout_s,
         )
         with suppress(KeyboardInterrupt):  # uvicorn raises the signal again once it has stopped
-            uvicorn.Server(config).run(sockets=[listener])
+            _Server(config).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """A server that sleeps: uvicorn's own looks ten times a second whether it is to stop."""
+
+    async def main_loop(self) -> None:
+        """Refresh the Date header each second until a signal says stop."""
+        self._told_to_stop = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        while not await self.on_tick(0):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await self._told_to_stop.wait()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take the signal, and wake the loop."""
+        super().handle_exit(sig, frame)
+        if (loop := getattr(self, "_loop", None)) is not None:
+            loop.call_soon_threadsafe(self._told_to_stop.set)
 
 
 def problem(error: FederationError, headers: dict[str, str] | None = None) -> JSONResponse:

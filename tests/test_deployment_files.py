@@ -27,6 +27,13 @@ def read(name: str) -> str:
     return (_ROOT / name).read_text(encoding="utf-8")
 
 
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave only what the settings declare: these files are compared with that."""
+    for name in _NAMES:
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture(scope="module")
 def compose() -> Json:
     return yaml.safe_load(read("docker-compose.yml"))

@@ -7,7 +7,7 @@ from typing import Final, Literal
 from uuid import UUID, uuid5
 
 from pydantic import JsonValue
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from orchestrator_service import artifacts, choosing, events, tasks
 from orchestrator_service.engine import step_inputs
@@ -78,19 +78,7 @@ def begin_step(connection: Connection, task_id: str, step: PlanStep) -> StepWork
 
 def step_work(connection: Connection, task_id: str, step: PlanStep) -> StepWork:
     """Return what the step needs to be performed, or performed on."""
-    row = connection.execute(
-        select(
-            Task.tenant_id,
-            Task.run,
-            Task.request,
-            Task.cancel_requested,
-            Task.deadline_at,
-            StepRow.status,
-            StepRow.error,
-        )
-        .join(StepRow, StepRow.task_id == Task.id)
-        .where(Task.id == task_id, StepRow.step_id == step.id)
-    ).one()
+    row = connection.execute(_WORK, {"of_task": task_id, "of_step": step.id}).one()
     is_new = row.status == "pending"
     tries = () if is_new else _tries(connection, task_id, step.id)
     attempt = None
@@ -126,6 +114,21 @@ def step_work(connection: Connection, task_id: str, step: PlanStep) -> StepWork:
         reply=None if is_new else _reply(connection, task_id, step.id),
         request=request,
     )
+
+
+_WORK: Final = (
+    select(
+        Task.tenant_id,
+        Task.run,
+        Task.request,
+        Task.cancel_requested,
+        Task.deadline_at,
+        StepRow.status,
+        StepRow.error,
+    )
+    .join(StepRow, StepRow.task_id == Task.id)
+    .where(Task.id == bindparam("of_task"), StepRow.step_id == bindparam("of_step"))
+)
 
 
 def begin_attempt(connection: Connection, work: StepWork, choice: choosing.Choice) -> OpenAttempt:

@@ -49,6 +49,12 @@ _ENTITIES: Final = re.compile(
 _RESEARCHING: Final = re.compile(
     r"\b(?:research|investigate|look\s+up|find\s+out|search|study|literature|sources?)\b", re.IGNORECASE
 )
+_DOCUMENTS_SAY: Final = re.compile(
+    r"\bwhat\b[^.?!;\n]{0,60}?\b(?:docs?|documents?|documentation|files?|folder|handbooks?|manuals?|notes|wikis?|papers?|"
+    r"articles?)\s+(?:(?:can|has|have|might)\s+)?(?:say|says|said|tell|tells|state|states|mention|mentions|explain|explains|"
+    r"describe|describes|write|writes|recommend|recommends)\b",
+    re.IGNORECASE,
+)
 _COMPOSING: Final = frozenset(
     {"combine", "merge", "compose", "write", "produce", "prepare", "draft", "report", "create"}
 )
@@ -77,14 +83,17 @@ _HEAD_CHARS: Final = 600
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What a part seems to need: skill ids, best first, and how sure that is."""
+    """What a part seems to need: skill ids, best first, and how sure that is; `only`: no other kind will do."""
 
     kind: Kind
     skills: tuple[str, ...] = ()
     firm: bool = False
+    only: bool = False
 
 
 _RUN: Final = Need("code", ("run-code",), firm=True)
+DOCUMENTS: Final = Need("research", ("research",), firm=True, only=True)
+"""What a part needs that speaks of the documents: they are not asked for anywhere else."""
 _DATA: Final = Need("data", ("analyze-data",), firm=True)
 _BUNDLED_SKILLS: Final = frozenset(
     {"research", "analysis", "summarize", "analyze-data", "extract-data", "browse", "extract-page", "screenshot"}
@@ -104,11 +113,14 @@ def read_need(text: str, files: Sequence[str] = (), *, several: bool = False, ab
     names = [*FILE.findall(URL.sub(" ", text[:_HEAD_CHARS])), *files]
     if _SUMMARY.search(plain):
         return Need("summary", ("summarize",), firm=True)
+    is_table = any(map(_DATA_FILE.search, [*urls, *names])) or _DATA_FENCE.search(text)
+    if not urls and not is_table and _DOCUMENTS_SAY.search(plain):
+        return DOCUMENTS
     brings_code = "```" in text and not _DATA_FENCE.search(text)
     coded = brings_code or about == "code" or any(map(_CODE_FILE.search, names))
     if code := _code_need(plain, seen, first, coded=coded, runs=brings_code):
         return code
-    if any(map(_DATA_FILE.search, [*urls, *names])) or _DATA_FENCE.search(text):
+    if is_table:
         extracts = first == "extract" and _ENTITIES.search(plain)
         return Need("extraction", ("extract-data",), firm=True) if extracts else _DATA
     if urls:
@@ -136,6 +148,8 @@ def named_agents(mention: str, offers: Sequence[Offer]) -> set[str]:
 
 async def choose(text: str, need: Need, offers: Sequence[Offer], catalogue: Catalogue) -> Offer | None:
     """Return the offer that fits a part best, or None if none does."""
+    if need.only and (fitting := [offer for offer in offers if _is_of_kind(need, offer)]):
+        offers = fitting
     allowed = {(offer.agent_id, offer.skill_id) for offer in offers}
     ranked = [
         match
@@ -215,9 +229,12 @@ def _hinted(need: Need, offers: Sequence[Offer]) -> list[Offer]:
     by_id = [offer for offer in offers if offer.skill_id in need.skills]
     if by_id:
         return by_id
+    return [offer for offer in offers if offer.skill_id not in _BUNDLED_SKILLS and _is_of_kind(need, offer)]
+
+
+def _is_of_kind(need: Need, offer: Offer) -> bool:
     tags = _TAGS[need.kind]
-    others = [offer for offer in offers if offer.skill_id not in _BUNDLED_SKILLS]
-    return [offer for offer in others if tags & {tag.lower() for tag in offer.tags} or offer.skill_id in tags]
+    return offer.skill_id in tags or not tags.isdisjoint(tag.lower() for tag in offer.tags)
 
 
 def _preference(need: Need, offer: Offer) -> int:

@@ -23,8 +23,15 @@ from orchestrator_service.planning.plan import (
     PlanStep,
     literal,
 )
-from orchestrator_service.planning.routing import Need, read_need
-from orchestrator_service.planning.words import HANDLING_VERBS, PAGE_VERBS, READING_VERBS, words
+from orchestrator_service.planning.routing import DOCUMENTS, Kind, Need, read_need
+from orchestrator_service.planning.words import (
+    HANDLING_VERBS,
+    PAGE_VERBS,
+    QUESTION_WORDS,
+    READING_VERBS,
+    says_only_where,
+    words,
+)
 
 _MAX_GOAL_CHARS: Final = MAX_INSTRUCTION_CHARS - 50_000
 _MAX_EARLIER_CHARS: Final = 20_000
@@ -95,6 +102,9 @@ def _drafted(text: str, parts: Sequence[Part], offers: Sequence[Offer], files: S
     for part in parts:
         clause = text[part.start : part.end]
         agent_id, clause = _addressed(clause, offers)
+        if drafts and _is_hint(clause) and (asked := _questions_before(drafts, agent_id)):
+            drafts[-asked:] = [_joined(text, [*drafts[-asked:], _draft(clause, part, agent_id, files)], files)]
+            continue
         if agent_id is None and drafts and _goes_on(drafts[-1], clause):
             start = drafts[-1].span[0]
             whole = text[start : part.end]
@@ -110,9 +120,51 @@ def _drafted(text: str, parts: Sequence[Part], offers: Sequence[Offer], files: S
         if part.intro and not _target(clause) and _target(part.intro):
             clause = f"{part.intro}\n{clause}"
         about = drafts[-1].need.kind if drafts and references.refers_back(clause) else "any"
-        need = read_need(clause, _mentioned(clause, files), about=about)
-        drafts.append(_Draft(clause, need, part.joint, (part.start, part.end), agent_id=agent_id))
+        drafts.append(_draft(clause, part, agent_id, files, about))
+        if len(drafts) > 1 and _is_hint(drafts[-2].text) and _is_open_question(drafts[-1]):
+            drafts[-2:] = [_joined(text, drafts[-2:], files)]
     return drafts
+
+
+def _draft(clause: str, part: Part, agent_id: str | None, files: Sequence[str], about: Kind = "any") -> _Draft:
+    need = read_need(clause, _mentioned(clause, files), about=about)
+    return _Draft(clause, need, part.joint, (part.start, part.end), agent_id=agent_id)
+
+
+def _is_hint(clause: str) -> bool:
+    return not _target(clause) and says_only_where(clause)
+
+
+def _is_open_question(draft: _Draft) -> bool:
+    """Tell whether a hint where to look can be about this: it asks something, and of no page, table or code."""
+    if _target(draft.text) or draft.several or _is_hint(draft.text):
+        return False
+    return draft.need.kind == "research" or (not draft.need.firm and words(draft.text[:100])[0] in QUESTION_WORDS)
+
+
+def _questions_before(drafts: Sequence[_Draft], agent_id: str | None) -> int:
+    """Return how many of the last drafts a hint after them is about: all questions since the last hint."""
+    count = 0
+    for draft in reversed(drafts):
+        if not _is_open_question(draft) or not {agent_id, draft.agent_id} <= {None, agent_id or draft.agent_id}:
+            break
+        count += 1
+        if draft.need.only:
+            break
+    return count
+
+
+def _joined(text: str, drafts: Sequence[_Draft], files: Sequence[str]) -> _Draft:
+    """Make one draft of questions and the hint where to look, so that none is looked for elsewhere."""
+    span = (drafts[0].span[0], drafts[-1].span[1])
+    shown = text[span[0] : span[1]]
+    if drafts[0].agent_id:
+        shown = _MENTION_FIRST.sub("", shown, count=1)
+    need = read_need(shown, _mentioned(shown, files))
+    agent_id = next((draft.agent_id for draft in drafts if draft.agent_id), None)
+    return replace(
+        drafts[0], text=shown, need=need if need.kind == "data" and files else DOCUMENTS, span=span, agent_id=agent_id
+    )
 
 
 def _addressed(clause: str, offers: Sequence[Offer]) -> tuple[str | None, str]:

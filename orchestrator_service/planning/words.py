@@ -91,6 +91,28 @@ DOCUMENT_WORDS: Final = _set(
     """
 )
 
+PLACE_WORDS: Final = DOCUMENT_WORDS | _set("file files folder handbooks manual manuals wikis web internet online")
+"""Words for where an answer is to be found."""
+
+_CITING_WORDS: Final = _set(
+    "cite cites cited citing citation citations quote quotes reference references source sources"
+)
+_HINT_WORDS: Final = (
+    PLACE_WORDS
+    | _CITING_WORDS
+    | _set(
+        """
+        a add all also always an and answer answers any as at attached available base based be by can carefully check
+        company consult do each every exact exactly find first for from get give given go here if in include inline
+        internal into internet it its just kindly list local look make mention must my name need of on only or our own
+        page pages please provide provided put read refer rely search searching see should show stick sure take that
+        the their them there these this those through thoroughly to too up uploaded use using want well where with you
+        your
+        """
+    )
+)
+_HINT_LENGTH: Final = 20
+
 _STOP: Final = _set(
     """
     a an and are as at be by can do does for from get give has have how i in into is it its me my of on or our
@@ -121,6 +143,16 @@ _ENDINGS: Final = (
 def words(text: str) -> list[str]:
     """Return the words of a text, lower-cased, in order."""
     return [found[0].lower() for found in _WORD.finditer(text)]
+
+
+def says_only_where(text: str) -> bool:
+    """Tell whether a text asks nothing itself, but says where to look or to cite: "Search the documents, cite them"."""
+    said = words(text)
+    return (
+        0 < len(said) <= _HINT_LENGTH
+        and _HINT_WORDS.issuperset(said)
+        and not (PLACE_WORDS | _CITING_WORDS).isdisjoint(said)
+    )
 
 
 def stems(text: str) -> set[str]:

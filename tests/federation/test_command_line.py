@@ -9,16 +9,19 @@ import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from tests.federation.fake_orchestrator import BEGIN, END, FAILURE, RESULT, TASK_ID, FakeOrchestrator
 from tests.federation.processes import ROOT, free_ports
+from tests.support.postgres import new_database
 from tests.support.serving import serve
 
 _PROGRAM = (sys.executable, "-c", "from federation.cli import main; main()")
 _PATIENCE_S = 60.0
+_PORTS = ("ORCHESTRATOR_PORT", "RESEARCH_AGENT_PORT", "API_AGENT_PORT", "BROWSER_PORT", "CODE_AGENT_PORT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,20 @@ async def test_a_failed_task_ends_with_1_and_keeps_what_went_well() -> None:
     assert "step 2 failed: No model answers." in run.err
     assert "The task failed. No model answers." in run.err
     assert run.out == "open the page:\nWelcome\n"
+
+
+async def test_a_task_that_ends_without_any_output_prints_only_why() -> None:
+    nothing = {"summary": "No step produced an output for: open the page", "outputs": []}
+    failure = [{**event, "result": nothing} if event["type"] == "task.result" else event for event in FAILURE]
+    async with serve(FakeOrchestrator(script=[*BEGIN, *failure]).app()) as url:
+        failed = await federation("--url", url, "run", "open the page")
+    canceled = [*BEGIN, {"type": "task.result", "result": nothing}, {"type": "task.status", "status": "canceled"}]
+    async with serve(FakeOrchestrator(script=canceled).app()) as url:
+        stopped = await federation("--url", url, "run", "open the page")
+    assert (failed.code, failed.out) == (1, "")
+    assert "The task failed. No model answers." in failed.err
+    assert (stopped.code, stopped.out) == (1, "")
+    assert "The task was canceled." in stopped.err
 
 
 async def test_json_is_the_task_and_nothing_else() -> None:
@@ -278,6 +295,62 @@ async def test_wrong_use_ends_with_2(arguments: tuple[str, ...], said: str) -> N
     assert said in run.err
 
 
+async def test_the_version_is_printed() -> None:
+    run = await federation("--version")
+    assert (run.code, run.out, run.err) == (0, version("agent-federation") + "\n", "")
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "right"),
+    [
+        ("EGRESS_ALLOW", "foo", "127.0.0.1:9900-9999"),
+        ("DATABASE_URL", "mysql://someone:secret-word@127.0.0.1/x", "sqlite or postgresql only"),
+        ("DATABASE_URL", "postgresql://someone:secret-word@127.0.0.1:port/x", "postgresql://USER:PASSWORD@HOST/NAME"),
+        ("DATABASE_URL", "secret-word", "postgresql://USER:PASSWORD@HOST/NAME"),
+        ("DATABASE_URL", "postgresql://someone:secret-word@127.0.0.1:{closed}/x", "Start PostgreSQL"),
+        ("DATABASE_URL", "sqlite:////no/such/folder/x.db", "unable to open"),
+    ],
+)
+async def test_a_setting_that_no_service_could_work_with_is_said_in_a_line_and_nothing_is_started(
+    tmp_path: Path, setting: str, value: str, right: str
+) -> None:
+    closed, *ports = free_ports(6)
+    env = {**dict(zip(_PORTS, map(str, ports), strict=True)), "DATA_DIR": str(tmp_path / "data")}
+    env[setting] = value.format(closed=closed)
+    for command in (("up",), ("run", "--start", "anything")):
+        run = await federation(*command, env=env)
+        assert (run.code, run.out) == (1, "")
+        assert setting in run.err
+        assert right in run.err
+        assert len(run.err.splitlines()) == 1
+        assert "secret-word" not in run.err
+        assert not (tmp_path / "data").exists()
+    run = await federation("doctor", env=env)
+    assert run.code == 1
+    assert "secret-word" not in run.out
+    line = next(line for line in run.out.splitlines() if setting in line)
+    assert line.startswith("✗")
+    assert right in line
+
+
+async def test_the_doctor_finds_a_database_that_answers_whichever_it_is(tmp_path: Path) -> None:
+    with new_database() as postgres:
+        for url, said in ((postgres, "PostgreSQL"), (f"sqlite:///{tmp_path}/x.db", "SQLite")):
+            run = await federation("doctor", "--json", env={"DATA_DIR": str(tmp_path / "data"), "DATABASE_URL": url})
+            database = {finding["name"]: finding for finding in json.loads(run.out)}["database"]
+            assert database["state"] == "ok", database
+            assert said in database["text"]
+
+
+async def test_the_doctor_says_which_key_a_chosen_model_lacks(tmp_path: Path) -> None:
+    env = {"LLM_PROVIDER": "groq", "GROQ_API_KEY": "", "LLM_BASE_URL": "", "DATA_DIR": str(tmp_path)}
+    run = await federation("doctor", env=env)
+    assert "✗ model: " in run.out
+    assert "GROQ_API_KEY is not set" in run.out
+    assert "gpt-oss" not in run.out
+    assert run.code == 1
+
+
 async def test_a_wrong_setting_is_named_with_its_value() -> None:
     for command in (("up",), ("run", "anything"), ("doctor",)):
         run = await federation(*command, env={"ORCHESTRATOR_PORT": "99999"})
@@ -287,8 +360,7 @@ async def test_a_wrong_setting_is_named_with_its_value() -> None:
 
 async def test_the_doctor_says_what_is_there_and_what_is_missing(tmp_path: Path) -> None:
     ports = free_ports(5)
-    names = ("ORCHESTRATOR_PORT", "RESEARCH_AGENT_PORT", "API_AGENT_PORT", "BROWSER_PORT", "CODE_AGENT_PORT")
-    env = {**{name: str(port) for name, port in zip(names, ports, strict=True)}, "DATA_DIR": str(tmp_path / "data")}
+    env = {**dict(zip(_PORTS, map(str, ports), strict=True)), "DATA_DIR": str(tmp_path / "data")}
     async with serve(FakeOrchestrator().app(), port=ports[3]):
         env["BROWSER_EXECUTABLE"] = str(tmp_path / "no-browser")
         run = await federation("doctor", "--json", env=env)

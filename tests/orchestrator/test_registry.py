@@ -155,6 +155,9 @@ async def test_a_need_in_plain_words_finds_the_skill_that_fits(tmp_path: Path, d
             assert isinstance(agent := best["agent"], dict)
             assert (agent["name"], best["skill"]) == expected, need
             assert best["why"]
+        shown = await running.get("/api/agents/discover", params={"q": "paying for invoices and paintings"})
+        assert "invoices in its" in str(shown["items"])
+        assert "paintings in its tags" in str(shown["items"])
         nothing = await running.get("/api/agents/discover", params={"q": "xylophone zebra"})
         assert nothing["items"] == []
         by_tag = await running.get("/api/agents", params={"capability": "accounting"})
