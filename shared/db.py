@@ -9,13 +9,15 @@ import asyncio
 import random
 import sqlite3
 import threading
-from collections.abc import AsyncGenerator, Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
-from typing import Concatenate, Final, ParamSpec, TypeVar
+from typing import Concatenate, Final, ParamSpec, TypeVar, cast
 
 import orjson
 import uuid_utils
@@ -51,6 +53,7 @@ T = TypeVar("T")
 PATIENCE_S: Final = 20.0
 """How long a transaction is tried again while the database is locked or away, in seconds."""
 
+_MAX_TOGETHER: Final = 64
 _MIGRATION_LOCK: Final = 4_270_001
 _migrating = threading.Lock()  # Alembic keeps its state in module globals
 
@@ -104,7 +107,11 @@ class Base(DeclarativeBase):
 
 
 class Database:
-    """An open database. Both methods raise DatabaseUnavailableError when it stays away."""
+    """An open database. Both methods raise DatabaseUnavailableError when it stays away.
+
+    On SQLite one thread writes, and what waits for it is written in one transaction: the disk is waited for once. Each
+    piece of work stands on a savepoint of its own, so that one that fails undoes nothing but itself.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -112,6 +119,7 @@ class Database:
         self.is_sqlite = engine.dialect.name == "sqlite"
         self._writers = ThreadPoolExecutor(1 if self.is_sqlite else 16, "db-write")
         self._readers = ThreadPoolExecutor(2, "db-read") if self.is_sqlite else self._writers
+        self._waiting: deque[_Waiting] = deque()
 
     async def write(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work(connection, ...)` in one transaction and commit it.
@@ -119,11 +127,21 @@ class Database:
         While the database is locked or away it is tried again, from the start, for `PATIENCE_S`: `work` may run more
         than once, so it must decide by what it reads and touch nothing but the connection.
         """
-        return await self._patiently(self._writers, lambda: self._transaction(work, True, *args, **kwargs))
+
+        def bound(connection: Connection) -> T:
+            return work(connection, *args, **kwargs)
+
+        if not self.is_sqlite:
+            return await self._patiently(lambda: self._run(self._writers, bound, changes=True))
+        return await self._patiently(lambda: self._queue(bound))
 
     async def read(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work(connection, ...)`, which only reads, on one consistent state."""
-        return await self._patiently(self._readers, lambda: self._transaction(work, False, *args, **kwargs))
+
+        def bound(connection: Connection) -> T:
+            return work(connection, *args, **kwargs)
+
+        return await self._patiently(lambda: self._run(self._readers, bound, changes=False))
 
     async def close(self) -> None:
         """Let running transactions end, then close every connection."""
@@ -131,25 +149,50 @@ class Database:
         await asyncio.to_thread(self._readers.shutdown)
         self.engine.dispose()
 
-    def _transaction(
-        self, work: Callable[Concatenate[Connection, P], T], changes: bool, *args: P.args, **kwargs: P.kwargs
-    ) -> T:
+    async def _run(self, threads: ThreadPoolExecutor, work: Callable[[Connection], T], *, changes: bool) -> T:
+        return await asyncio.get_running_loop().run_in_executor(threads, self._transaction, work, changes)
+
+    async def _queue(self, work: Callable[[Connection], T]) -> T:
+        """Hand work to the one thread that writes; it takes all that waits at once."""
+        ended: Future[T] = Future()
+        self._waiting.append(_Waiting(work, cast("Future[object]", ended)))
+        self._writers.submit(self._write_what_waits)
+        return await asyncio.wrap_future(ended)
+
+    def _write_what_waits(self) -> None:
+        batch: list[_Waiting] = []
+        while self._waiting and len(batch) < _MAX_TOGETHER:
+            waiting = self._waiting.popleft()
+            if waiting.ended.set_running_or_notify_cancel():
+                batch.append(waiting)
+        if not batch:
+            return
+        try:
+            results = self._transaction(lambda connection: _do_all(connection, batch), True)
+        except BaseException as error:  # noqa: BLE001 - whoever waits for the work gets it
+            results = [(None, error) for _ in batch]
+        for waiting, (result, error) in zip(batch, results, strict=True):
+            if error is None:
+                waiting.ended.set_result(result)
+            else:
+                waiting.ended.set_exception(error)
+
+    def _transaction(self, work: Callable[[Connection], T], changes: bool) -> T:
         with self.engine.connect() as connection:
             connection.execution_options(changes=changes)
-            try:
-                with connection.begin():
-                    return work(connection, *args, **kwargs)
-            except DataError as error:
-                raise InvalidRequestError(
-                    "A text holds a character that cannot be stored, such as NUL; leave it out."
-                ) from error
+            with connection.begin():
+                return work(connection)
 
-    async def _patiently(self, threads: ThreadPoolExecutor, transaction: Callable[[], T]) -> T:
+    async def _patiently(self, run: Callable[[], Awaitable[T]]) -> T:
         deadline = monotonic() + PATIENCE_S
         pause_s = 0.05
         while True:
             try:
-                return await asyncio.get_running_loop().run_in_executor(threads, transaction)
+                return await run()
+            except DataError as error:
+                raise InvalidRequestError(
+                    "A text holds a character that cannot be stored, such as NUL; leave it out."
+                ) from error
             except (DBAPIError, PoolTimeoutError) as error:
                 if not _is_passing(error):
                     raise
@@ -159,6 +202,27 @@ class Database:
                     ) from error
             await asyncio.sleep(random.uniform(pause_s / 2, pause_s))
             pause_s = min(pause_s * 2, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """Work that waits for the thread that writes, and the future of its result."""
+
+    work: Callable[[Connection], object]
+    ended: Future[object]
+
+
+def _do_all(connection: Connection, batch: Sequence[_Waiting]) -> list[tuple[object, BaseException | None]]:
+    if len(batch) == 1:
+        return [(batch[0].work(connection), None)]
+    results: list[tuple[object, BaseException | None]] = []
+    for waiting in batch:
+        try:
+            with connection.begin_nested():
+                results.append((waiting.work(connection), None))
+        except Exception as error:  # noqa: BLE001 - whoever waits for the work gets it
+            results.append((None, error))
+    return results
 
 
 @asynccontextmanager
