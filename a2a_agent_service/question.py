@@ -35,8 +35,19 @@ _SUBJECTS = (
 _SUBJECT_END = re.compile(
     r"\s+(?:in|for|by|from|regarding|on|according|with|as|using|based)\b|[.?!;,:\n]", re.IGNORECASE
 )
-_DOCUMENTS = re.compile(r"\b(?:docs?|documents?|documentation|folder|files?|handbook|manual|notes)\b", re.IGNORECASE)
+_DOCUMENTS = re.compile(r"\b(?:docs?|documents?|documentation|folder|files?|handbook|manuals?|notes)\b", re.IGNORECASE)
 _WEB = re.compile(r"\b(?:web|internet|online|wikipedia)\b", re.IGNORECASE)
+_WEB_AS_WELL = re.compile(
+    r"(?<!to )\b(?:search|searching|use|using|ask|browse|consult)\s+(?:also\s+)?(?:the\s+)?(?:web|internet|wikipedia)"
+    r"(?=\s*(?:[.,;!?]|$|\s(?:and|as|too|also|for|with|or)\b))"
+    r"|\b(?:docs?|documents?|documentation|folder|files?|handbook|manuals?|notes)\s*(?:,|and|or)\s+(?:also\s+)?(?:on\s+|in\s+)?"
+    r"(?:the\s+)?(?:web|internet|wikipedia)(?=\s*(?:[.,;!?]|$|\sfor\b))"
+    r"|(?<!to )\b(?:search|look)\b[^.?!;\n]{0,20}\bonline\b",
+    re.IGNORECASE,
+)
+_NO_WEB = re.compile(
+    r"\b(?:not|don'?t|never|without|no|avoid)\s+(?:\w+\s+){0,4}(?:web|internet|online|wikipedia)\b", re.IGNORECASE
+)
 _ASKING = re.compile(
     r"^\W*(?:please|can|could|what|who|how|when|where|why|which|is|are|does|do|find|search|look|research|analy[sz]e|compare"
     r"|explain|tell|list|using|investigate|summari[sz]e|describe|weigh)\b",
@@ -69,6 +80,9 @@ def understand(request: AgentRequest) -> Question:
     urls = tuple(dict.fromkeys(url.rstrip(".,;:!?") for url in _URL.findall(asked)))[:_MOST_URLS]
     asked = _URL.sub(" ", asked)
     text = " ".join(asked.split())
+    stays = _NO_WEB.search(text) is not None
+    wants_documents = stays or _DOCUMENTS.search(text) is not None
+    web = _WEB_AS_WELL if wants_documents else _WEB  # documents may be about the web without asking for it
     parts, subjects = _parts(asked), _subjects(text)
     if not (parts or urls or request.files) and (words := " ".join(dict.fromkeys(keywords(text)))):
         parts = (words,)  # such as "find the documents": then that is what is looked for
@@ -79,8 +93,8 @@ def understand(request: AgentRequest) -> Question:
         subjects=subjects,
         material=material,
         urls=urls,
-        wants_documents=_DOCUMENTS.search(text) is not None,
-        wants_web=_WEB.search(text) is not None,
+        wants_documents=wants_documents,
+        wants_web=not stays and web.search(text) is not None,
     )
 
 

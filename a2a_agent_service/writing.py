@@ -9,12 +9,14 @@ from pydantic import JsonValue
 
 from a2a_agent_service.passages import Passage
 from a2a_agent_service.ranking import Ranked, alike, overlap, rank, terms
-from shared.documents import keywords, sentences
+from shared.documents import keywords, plain, sentences
 
 _MOST_SENTENCES = 3
 _SHORT_CHARS = 400
 _MOST_CHARS = 600
 _MOST_CODE_LINES = 12
+_LABEL = re.compile(r"\w+(?:\s\w+){0,2}[.:]")
+_MARKED = re.compile(r"\s*(?:[-*+•]\s|\d{1,3}[.)]\s|>|\||#)|\s{4}")
 _ENDS = (".", "!", "?", "…", "。", "！", "？", ":", ";", '"', "”", "»")
 _FIGURE = re.compile(
     r"(?<![\w.])(?:[$€£]\d+(?:[.,]\d+)*|\d+(?:[.,]\d+)*(?:\s?[%€£$]|[\s-](?:(?:business|calendar|working)\s)?(?P<unit>[a-zA-Z]{2,})))"
@@ -42,7 +44,7 @@ def quote(selected: Sequence[Ranked]) -> list[Quote]:
         line = _best_sentences(found.passage, found.query, seen)
         text = found.passage.text.strip()
         if line or not sentences(text):
-            text = text if len(text) <= _SHORT_CHARS else line or _code(text)
+            text = _reflowed(text) if len(text) <= _SHORT_CHARS else line or _code(text)
             quotes.append(Quote(len(quotes) + 1, found.passage, text, line or _code(text)))
     return quotes
 
@@ -111,7 +113,7 @@ def check(text: str, count: int) -> Checked:
 
 def _best_sentences(passage: Passage, query: str, seen: list[set[str]]) -> str:
     """Return the sentences that speak of the query with what stands beside them, without what was quoted before."""
-    said = sentences(passage.text)
+    said = _with_labels(sentences(passage.text))
     scores = [overlap(sentence, query) for sentence in said]
     fresh = [number for number, sentence in enumerate(said) if not _seen(sentence, seen)]
     best = sorted((number for number in fresh if scores[number]), key=lambda number: -scores[number])[:_MOST_SENTENCES]
@@ -130,6 +132,42 @@ def _best_sentences(passage: Passage, query: str, seen: list[set[str]]) -> str:
     if chosen and not any(scores[number] for number in chosen) and overlap(passage.heading, query):
         prefix = passage.heading.rpartition(" > ")[2] + ": "
     return prefix + _join(said, chosen)
+
+
+def _with_labels(said: list[str]) -> list[str]:
+    """Join a label such as "Limits." to the sentence after it; one with nothing after it says nothing."""
+    joined: list[str] = []
+    label = ""
+    for sentence in said:
+        whole = f"{label} {sentence}" if label else sentence
+        label = whole if _LABEL.fullmatch(sentence) else ""
+        if not label:
+            joined.append(whole)
+    return joined or said
+
+
+def _reflowed(text: str) -> str:
+    """Return running text without hard line breaks and markup, rows of a table without its head as running text.
+
+    Code, lists, quotes and whole tables stay as they are.
+    """
+    if re.search(r"^\s*(?:```|~~~)", text, re.MULTILINE):
+        return text
+    return "\n\n".join(_reflowed_block(block) for block in re.split(r"\n\s*\n", text) if block.strip())
+
+
+def _reflowed_block(block: str) -> str:
+    lines = block.splitlines()
+    if all(line.lstrip().startswith("|") for line in lines):
+        return block if any(re.match(r"\s*\|[\s:|-]+$", line) for line in lines) else "; ".join(map(_row, lines))
+    if any(_MARKED.match(line) for line in lines):
+        return block
+    return plain(" ".join(lines))
+
+
+def _row(line: str) -> str:
+    first, *others = [plain(cell) for cell in line.strip().strip("|").split("|")]
+    return f"{first}: {', '.join(others)}" if others else first
 
 
 def _seen(sentence: str, seen: list[set[str]]) -> bool:

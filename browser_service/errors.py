@@ -1,6 +1,6 @@
 """Foreseen failures that only a browser has."""
 
-from shared.errors import FederationError
+from shared.errors import FederationError, TimedOutError
 
 
 class PageNotLoadedError(FederationError):
@@ -9,6 +9,14 @@ class PageNotLoadedError(FederationError):
     slug = "page-not-loaded"
     title = "The page could not be loaded"
     status = 502
+
+
+class PageTimedOutError(TimedOutError):
+    """The page did not load in time. Another try waits as long for the same, so it is told at once."""
+
+    slug = "page-timed-out"
+    title = "The page took too long"
+    retryable = False
 
 
 class ElementNotFoundError(FederationError):

@@ -18,7 +18,7 @@ _CUT_OFF = ("{host} closed the connection without a whole answer", True)
 _UNREACHABLE = ("{host} cannot be reached from here", True)
 _MEANINGS = {
     "ERR_NAME_NOT_RESOLVED": ("the name {host} does not exist", False),
-    "ERR_CONNECTION_REFUSED": ("nothing listens at {host}", True),
+    "ERR_CONNECTION_REFUSED": ("nothing listens at {host}; start its server, or correct the address", False),
     "ERR_CONNECTION_RESET": _CUT_OFF,
     "ERR_CONNECTION_CLOSED": _CUT_OFF,
     "ERR_EMPTY_RESPONSE": _CUT_OFF,

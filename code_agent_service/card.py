@@ -3,7 +3,7 @@
 from a2a.types import AgentCard
 
 from code_agent_service.settings import Settings
-from shared import cards
+from shared import cards, llm
 from shared.cards import Skill
 
 RUN_CODE = Skill(
@@ -37,7 +37,7 @@ WRITE_CODE = Skill(
 
 
 def build(settings: Settings) -> AgentCard:
-    """Return the card; `write-code` is on it when a language model is configured."""
+    """Return the card; `write-code` is on it when a language model can be used."""
     return cards.build(
         settings,
         "code",
@@ -50,5 +50,5 @@ def build(settings: Settings) -> AgentCard:
 
 
 def _has_model(settings: Settings) -> bool:
-    sources = (settings.llm_provider, settings.llm_base_url, settings.openai_api_key, settings.groq_api_key)
-    return any(source is not None for source in sources)
+    model = llm.choose(settings)
+    return model is not None and not model.missing

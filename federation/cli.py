@@ -50,17 +50,22 @@ def main() -> None:
         sys.exit(USAGE)
 
 
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        sys.stdout.write(version("agent-federation") + "\n")
+        raise typer.Exit
+
+
 @app.callback()
 def _global_options(
     context: typer.Context,
     url: Annotated[
         str | None, typer.Option(help="Where the orchestrator answers; default: from the environment and .env.")
     ] = None,
-    version_: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+    ] = False,
 ) -> None:
-    if version_:
-        sys.stdout.write(version("agent-federation") + "\n")
-        raise typer.Exit
     context.obj = url
 
 
@@ -114,7 +119,7 @@ def _run(
 
 @app.command("doctor")
 def _doctor(as_json: AsJson = False) -> None:
-    """Say what is there, what is missing and how to get it. Ends with 1 when the federation could not start."""
+    """Say what is there, what is missing and how to get it. Ends with 1 when something (✗) must be put right."""
     from federation import doctor  # noqa: PLC0415
 
     findings = doctor.examine()

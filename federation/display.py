@@ -93,8 +93,9 @@ class Display:
             self.err.print(Text(printable(text)))
 
     def result(self, task: Task) -> None:
-        """Print what came out of the task."""
-        text = printable(task.summary or _outputs(task))
+        """Print what came out of the task: of one that went wrong, what its steps brought until then."""
+        outputs = _outputs(task)
+        text = printable(task.summary or outputs) if outputs or task.status == "completed" else ""
         if text and self.out.is_terminal:
             self.out.print()
             self.out.print(Markdown(text, hyperlinks=False))

@@ -4,7 +4,6 @@ import asyncio
 import platform
 import shutil
 import socket
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -14,20 +13,19 @@ from pathlib import Path
 from typing import Literal, cast
 
 from pydantic import JsonValue
-from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 
 from browser_service import chromium
 from browser_service.settings import Settings as BrowserSettings
 from code_agent_service import sandbox
 from code_agent_service.settings import Settings as CodeSettings
-from federation import probe
+from federation import database, probe
 from federation.configuration import read
 from federation.running import find
 from federation.services import MODULES, PORT_SETTINGS, read_all
 from federation.up import describe_model
-from shared.db import database_url, open_engine
-from shared.errors import InvalidRequestError
+from shared import llm
+from shared.db import DatabaseUnavailableError
+from shared.errors import InvalidRequestError, InvalidSettingError
 from shared.settings import FederationSettings
 
 State = Literal["ok", "degraded", "missing"]
@@ -37,7 +35,10 @@ _VERSION_TIMEOUT_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at. "degraded": part of the work is not possible; "missing": it cannot start."""
+    """One thing that was looked at. "degraded": part of the work is not possible.
+
+    "missing": it cannot start, or lacks what a setting asks for.
+    """
 
     name: str
     state: State
@@ -53,14 +54,14 @@ def examine() -> list[Finding]:
     found = [Finding("python", "ok", f"{platform.python_version()} ({sys.executable})")]
     try:
         settings = read_all()
-    except InvalidRequestError as error:
+    except (InvalidRequestError, InvalidSettingError) as error:
         return [*found, Finding("settings", "missing", str(error))]
     found.append(Finding("settings", "ok", "all are right" + (", .env is read" if Path(".env").exists() else "")))
     found += _examine_data(settings)
     found.append(_examine_chromium(read(BrowserSettings)))
     found.append(_examine_sandbox(read(CodeSettings)))
-    model = describe_model(settings)
-    found.append(Finding("model", "ok", model))
+    model = llm.choose(settings)
+    found.append(Finding("model", "missing" if model and model.missing else "ok", describe_model(settings)))
     found += _examine_services(settings)
     return found
 
@@ -76,20 +77,10 @@ def _examine_data(settings: FederationSettings) -> Iterator[Finding]:
         why = f"{folder} cannot be written ({error.strerror}). Make it writable, or set DATA_DIR."
         yield Finding("data", "missing", why)
         return
-    if settings.database_url is None:
-        yield Finding("database", "ok", f"SQLite {sqlite3.sqlite_version} in {folder}")
-        return
     try:
-        engine = open_engine(database_url(settings, "orchestrator"), pool_size=1)
-        try:
-            with engine.connect() as connection:
-                said = str(connection.execute(text("SELECT version()")).scalar_one())
-            yield Finding("database", "ok", " ".join(said.split()[:2]))
-        finally:
-            engine.dispose()
-    except SQLAlchemyError as error:
-        first = str(error.__cause__ or error).strip().splitlines()[0]
-        yield Finding("database", "missing", f"DATABASE_URL cannot be used: {first}. Start PostgreSQL, or correct it.")
+        yield Finding("database", "ok", database.examine(settings))
+    except (InvalidSettingError, DatabaseUnavailableError) as error:
+        yield Finding("database", "missing", str(error))
 
 
 def _examine_chromium(settings: BrowserSettings) -> Finding:

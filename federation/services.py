@@ -8,6 +8,7 @@ from browser_service.settings import Settings as BrowserSettings
 from code_agent_service.settings import Settings as CodeSettings
 from federation.configuration import read
 from orchestrator_service.settings import Settings as OrchestratorSettings
+from shared.egress import EgressPolicy
 from shared.settings import FederationSettings, ServiceName
 
 SETTINGS: Final[dict[ServiceName, type[FederationSettings]]] = {
@@ -34,7 +35,12 @@ PORT_SETTINGS: Final[dict[ServiceName, str]] = {
 
 
 def read_all() -> FederationSettings:
-    """Return the common settings, once those of every service are right. Raises: InvalidRequestError."""
+    """Return the common settings, once those of every service are right.
+
+    Raises: InvalidRequestError, InvalidSettingError.
+    """
     for kind in SETTINGS.values():
         read(kind)
-    return read(FederationSettings)
+    settings = read(FederationSettings)
+    EgressPolicy.from_settings(settings)
+    return settings

@@ -1,6 +1,5 @@
 """Starts the federation: reads every service's settings, then hands over to the process runner."""
 
-import asyncio
 import http.client
 import os
 import subprocess
@@ -13,16 +12,20 @@ from federation import probe
 from federation.launch import Launch, Service
 from federation.running import find
 from federation.services import MODULES, PORT_SETTINGS, read_all
-from shared.errors import FederationError, TimedOutError, UnavailableError
-from shared.llm import open_model
+from shared.errors import TimedOutError, UnavailableError
+from shared.llm import choose
 from shared.settings import FederationSettings
 
 START_TIMEOUT_S = 180.0
 
 
 def run_in_foreground(*, verbose: bool) -> None:
-    """Become the process runner: this process goes on as a much smaller program. Never returns."""
+    """Become the process runner: this process goes on as a much smaller program. Never returns.
+
+    Raises: InvalidRequestError, InvalidSettingError, DatabaseUnavailableError, before anything is started.
+    """
     settings = read_all()
+    _examine_database(settings)
     launch = _launch(settings, banner=_banner(settings), verbose=verbose)
     os.execv(sys.executable, [*_RUNNER, launch.to_json()])  # noqa: S606 - our own interpreter
 
@@ -31,13 +34,14 @@ def run_in_foreground(*, verbose: bool) -> None:
 def running() -> Generator[None]:
     """Have the federation ready for the block: the one that runs, else one of its own, of which nothing stays.
 
-    Raises: UnavailableError, TimedOutError when it does not get ready.
+    Raises: as `run_in_foreground`; UnavailableError, TimedOutError when it does not get ready.
     """
     settings = read_all()
     launch = _launch(settings, attached=True)
     ready = launch.address("orchestrator") + "/ready"
     process: subprocess.Popen[bytes] | None = None
     if probe.ask(ready)[0] == 0 and find(settings.data_dir) is None:
+        _examine_database(settings)
         process = subprocess.Popen(  # noqa: S603 - our own module, no shell
             [*_RUNNER, launch.to_json()], stdin=subprocess.PIPE, stdout=sys.stderr.fileno(), start_new_session=True
         )
@@ -59,14 +63,23 @@ def running() -> Generator[None]:
 
 
 def describe_model(settings: FederationSettings) -> str:
-    """Say in a line which model is used."""
-    try:
-        return asyncio.run(_model_line(settings))
-    except FederationError as error:
-        return f"Model: none can be used: {error}"
+    """Say in a line which model is used, or why none can be."""
+    model = choose(settings)
+    if model is None:
+        return "No model: rules and extraction; set OPENAI_API_KEY, GROQ_API_KEY or LLM_BASE_URL."
+    if model.missing:
+        return f"Model: none can be used: {model.missing}"
+    return f"Model: {model.name or 'the one that is served'} ({settings.llm_base_url or model.provider})."
 
 
 _RUNNER = (sys.executable, "-P", "-m", "federation.runner")  # -P: the folder one stands in holds no code of ours
+
+
+def _examine_database(settings: FederationSettings) -> None:
+    if settings.database_url is not None:
+        from federation import database  # noqa: PLC0415 - takes half a second, which the default can do without
+
+        database.examine(settings)
 
 
 def _launch(
@@ -90,11 +103,3 @@ def _banner(settings: FederationSettings) -> tuple[str, ...]:
         f"Logs: {settings.data_dir}/logs. API: {settings.url_of('orchestrator')}/docs. Ctrl-C stops everything.",
         'Try, in another terminal:  make run TASK="Summarize README.md, and compute 2**100 with Python"',
     )
-
-
-async def _model_line(settings: FederationSettings) -> str:
-    async with open_model(settings) as model:
-        if model is None:
-            return "No model: rules and extraction; set OPENAI_API_KEY, GROQ_API_KEY or LLM_BASE_URL."
-        where = settings.llm_base_url or model.provider
-        return f"Model: {model.name or 'the one that is served'} ({where})."

@@ -6,10 +6,10 @@ from typing import Final
 
 from sqlalchemy import Connection, String, bindparam, insert, select
 
-from orchestrator_service.models import Artifact, Blob, Task
+from orchestrator_service.models import Artifact, Blob, Task, insert_or_skip
 from shared.agent import File, JsonObject
 from shared.auth import Caller
-from shared.db import insert_or_skip, new_id, now
+from shared.db import new_id, now
 from shared.errors import NotFoundError
 
 

@@ -6,10 +6,10 @@ from typing import Literal
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, delete, insert, select, update
 
-from orchestrator_service.models import Message, Session
+from orchestrator_service.models import Message, Session, insert_or_skip
 from shared.agent import JsonObject
 from shared.auth import Caller
-from shared.db import insert_or_skip, new_id, now
+from shared.db import new_id, now
 from shared.errors import NotFoundError
 
 Role = Literal["user", "assistant", "system", "agent"]

@@ -2,11 +2,28 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, Text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import Connection, ForeignKey, Index, LargeBinary, MetaData, Text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from shared.agent import JsonObject
-from shared.db import JSON_COLUMN, Base
+from shared.db import JSON_COLUMN, NAMING, UtcTime
+
+
+class Base(DeclarativeBase):
+    """Base of every table: named constraints, aware times, JSON as JSONB on PostgreSQL."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own name and form
+        datetime: UtcTime,
+        JsonObject: JSON_COLUMN,
+    }
+
+
+def insert_or_skip(connection: Connection, table: type[Base]) -> sqlite.Insert | postgresql.Insert:
+    """Return an INSERT into `table` that leaves a row that is there already as it is."""
+    insert = sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+    return insert.on_conflict_do_nothing()
 
 
 class Session(Base):

@@ -9,11 +9,11 @@ import orjson
 from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
 from orchestrator_service import artifacts, events, memory
-from orchestrator_service.models import IdempotencyKey, StepRow, Task
+from orchestrator_service.models import IdempotencyKey, StepRow, Task, insert_or_skip
 from orchestrator_service.planning.plan import Plan
 from shared.agent import File, JsonObject
 from shared.auth import Caller
-from shared.db import insert_or_skip, new_id, now
+from shared.db import new_id, now
 from shared.errors import ConflictError, FederationError, NotFoundError
 
 TaskStatus = Literal["pending", "planning", "executing", "input_required", "completed", "failed", "canceled"]

@@ -4,9 +4,9 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table
 
-from shared.db import Base, UtcTime
+from shared.db import NAMING, UtcTime
 
-METADATA: Final = MetaData(naming_convention=Base.metadata.naming_convention)
+METADATA: Final = MetaData(naming_convention=NAMING)
 
 TASKS: Final = Table(
     "a2a_tasks",

@@ -27,23 +27,19 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     Engine,
-    MetaData,
     create_engine,
     event,
     inspect,
     make_url,
     text,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
-from shared.agent import JsonObject
 from shared.errors import InvalidRequestError, UnavailableError
 from shared.settings import FederationSettings
 
@@ -88,22 +84,14 @@ class UtcTime(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=value.tzinfo or UTC)
 
 
-class Base(DeclarativeBase):
-    """Base of every table: named constraints, aware times, JSON as JSONB on PostgreSQL."""
-
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own name and form
-        datetime: UtcTime,
-        JsonObject: JSON_COLUMN,
-    }
+NAMING: Final = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+"""How constraints and indexes are named, so that migrations can speak of them."""
 
 
 class Database:
@@ -304,12 +292,6 @@ def migrate(database: Database, scripts: Path, version_table: str, head: str) ->
     if not _is_at(database, version_table, head):
         with _migrating:
             _upgrade(database, scripts, version_table, head)
-
-
-def insert_or_skip(connection: Connection, table: type["Base"]) -> sqlite.Insert | postgresql.Insert:
-    """Return an INSERT into `table` that leaves a row that is there already as it is."""
-    insert = sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
-    return insert.on_conflict_do_nothing()
 
 
 def now() -> datetime:

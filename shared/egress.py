@@ -79,10 +79,10 @@ class EgressPolicy:
 
     @classmethod
     def from_settings(cls, settings: FederationSettings) -> Self:
-        """Derive the policy. Raises: InvalidSettingError for an entry of EGRESS_ALLOW that cannot be read."""
+        """Derive the policy. Raises: InvalidSettingError for an entry of EGRESS_ALLOW or an address that is not one."""
         own: set[tuple[str, int]] = set()
         for service in get_args(ServiceName):
-            url = httpx.URL(settings.url_of(service))
+            url = _parse(settings.url_of(service), service)
             own.add((url.host.lower(), url.port or _DEFAULT_PORTS.get(url.scheme, 0)))
             own.add((settings.federation_host, settings.port_of(service)))
         if settings.federation_host in {"0.0.0.0", "::"}:  # noqa: S104  (bound everywhere, so reachable on loopback)
@@ -143,6 +143,16 @@ def is_public(address: Address) -> bool:
         return is_public(address.sixtofour)
     isatap = (int(address) >> 32) & 0xFFFFFFFF in _ISATAP_INTERFACES
     return not isatap or is_public(_last_32_bits(address))
+
+
+def _parse(url: str, service: ServiceName) -> httpx.URL:
+    try:
+        return httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise InvalidSettingError(
+            f"The {service} service's address {url!r} cannot be used ({error}). Correct FEDERATION_HOST or "
+            "the service's own setting, e.g. ORCHESTRATOR_URL=http://127.0.0.1:8000."
+        ) from error
 
 
 def _host_and_port(url: httpx.URL) -> tuple[str, int]:

@@ -62,6 +62,29 @@ class Completion:
     usage: Usage
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The model that the settings choose: its provider and name (empty: the server tells it).
+
+    `missing` says what it cannot be called without, and is empty when nothing is missing.
+    """
+
+    provider: str
+    name: str
+    missing: str
+
+
+def choose(settings: FederationSettings) -> Choice | None:
+    """Return which model the settings choose, or None where they choose none. Connects to nothing."""
+    access = _access(settings)
+    if access is None:
+        return None
+    name = settings.llm_model or (
+        "" if settings.llm_base_url and access.provider == "openai" else DEFAULT_MODELS[access.provider]
+    )
+    return Choice(access.provider, name, _missing(access))
+
+
 def fence(label: str, text: str) -> str:
     """Return peer text as data in a prompt: labelled, and closed by a mark that the text cannot contain.
 
@@ -212,9 +235,8 @@ class Model:
     async def _provider(self) -> Provider:
         async with self._opening:
             if self._opened is None:
-                if not self._access.key.get_secret_value():
-                    detail = f"LLM_PROVIDER is {self.provider}, but {self._access.key_setting} is not set; set it."
-                    raise ModelRefusedError(detail)
+                if missing := _missing(self._access):
+                    raise ModelRefusedError(missing)
                 self._opened = await asyncio.to_thread(connect, self._access)
         return self._opened
 
@@ -285,12 +307,11 @@ class Model:
 @asynccontextmanager
 async def open_model(settings: FederationSettings) -> AsyncGenerator[Model | None]:
     """Open the configured model, or None where none is; nothing is sent before the first call."""
-    access = _access(settings)
-    if access is None:
+    access, choice = _access(settings), choose(settings)
+    if access is None or choice is None:
         yield None
         return
-    name = settings.llm_model or ("" if settings.llm_base_url and access.provider == "openai" else None)
-    model = Model(settings, access, DEFAULT_MODELS[access.provider] if name is None else name)
+    model = Model(settings, access, choice.name)
     try:
         yield model
     finally:
@@ -314,6 +335,12 @@ def _access(settings: FederationSettings) -> Access | None:
             if key is None and settings.llm_base_url:
                 key = SecretStr("none")  # the SDK wants one; Ollama, vLLM and the like ignore it
     return Access(provider, url.rstrip("/"), key or SecretStr(""), key_setting, settings.llm_timeout_s)
+
+
+def _missing(access: Access) -> str:
+    if access.key.get_secret_value():
+        return ""
+    return f"LLM_PROVIDER is {access.provider}, but {access.key_setting} is not set; set it."
 
 
 async def _piece_after(pieces: AsyncGenerator[str | Reply]) -> str | Reply | None:

@@ -71,6 +71,13 @@ _DIRECT_QUESTION: Final = re.compile(
     r"\W*\w+\s+(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should|much|many|often|long|far)\b",
     re.IGNORECASE,
 )
+_COMPUTED: Final = re.compile(r"\d\s{0,3}[*+/^-]{1,2}\s{0,3}\d")
+_UNKNOWN_REQUEST: Final = re.compile(r"(?P<verb>[a-z]{3,12})\s+(?:[A-Z]\w*|me|him|her|us|everyone|everybody)\s*[.!]?$")
+_NO_VERB: Final = re.compile(
+    r".*(?:ing|ed|er|est|ly|ern|al|ous|ful|ive|ic|ish|ent|ant|s)$|(?:all|and|any|both|but|each|east|even|every|except|for|from"
+    r"|here|how|into|just|like|near|new|north|not|off|old|one|only|out|over|per|same|some|south|such|than|that|the|then|this"
+    r"|two|under|upon|what|when|where|west|who|with|avoid|ignore|omit|prefer|round|skip|keep)$"
+)
 _SUBORDINATE: Final = re.compile(r"\b(?:to|can|could|should|must|will|would|may|might)\s+(?P<verb>\w+)", re.IGNORECASE)
 
 
@@ -236,7 +243,7 @@ def _breaks_at_then(mark: str, left: str, right: str, verbs: frozenset[str]) -> 
 def _breaks_at_and(mark: str, left: str, right: str, verbs: frozenset[str]) -> bool:
     comma_and = "," in mark and "and" in mark.lower()
     if not starts_request(right, verbs, doubtful=comma_and):
-        return False
+        return comma_and and _is_unknown_request(left, right)
     own_target = FILLER in re.split(r"[,;.!?]\s|\s+and\s", right, maxsplit=1)[0]
     if next(iter(words(right[:60])), "") in QUESTION_WORDS:
         return bool(_DIRECT_QUESTION.match(right)) and (own_target or comma_and)
@@ -249,6 +256,17 @@ def _breaks_at_and(mark: str, left: str, right: str, verbs: frozenset[str]) -> b
     if any(found["verb"].lower() in REQUEST_VERBS | DOUBTFUL_VERBS for found in _SUBORDINATE.finditer(clause)):
         return own_target
     return len(left_words) > 1 or FILLER in clause
+
+
+def _is_unknown_request(left: str, right: str) -> bool:
+    """Tell whether what follows ", and" asks for something of its own in words that are not known: "greet Ada".
+
+    Only after a computation or something named, and only where all of it is a verb and whom it concerns.
+    """
+    found = _UNKNOWN_REQUEST.match(right)
+    if found is None or _NO_VERB.match(found["verb"]) or "," in left:
+        return False
+    return starts_request(left) and (FILLER in left or bool(_COMPUTED.search(left)))
 
 
 def _fill(text: str, pattern: re.Pattern[str]) -> str:

@@ -148,9 +148,9 @@ def _questions_before(drafts: Sequence[_Draft], agent_id: str | None) -> int:
     for draft in reversed(drafts):
         if not _is_open_question(draft) or not {agent_id, draft.agent_id} <= {None, agent_id or draft.agent_id}:
             break
-        count += 1
-        if draft.need.only:
+        if count and draft.need.only:  # it knows where to look already
             break
+        count += 1
     return count
 
 

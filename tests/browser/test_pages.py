@@ -5,7 +5,7 @@ import struct
 import pytest
 
 from browser_service.agent import open_agent
-from browser_service.errors import ElementNotFoundError, PageNotLoadedError
+from browser_service.errors import ElementNotFoundError, PageNotLoadedError, PageTimedOutError
 from shared.agent import OpenAgent
 from shared.errors import InvalidRequestError, TimedOutError, TooLargeError, UnavailableError
 from tests.browser.conftest import Site, ask, make_settings, open_site
@@ -213,8 +213,9 @@ async def test_a_click_that_leads_to_an_error_page_says_so(agent: OpenAgent, sit
 
 
 async def test_a_server_that_is_not_there_is_named(agent: OpenAgent, unused_tcp_port: int) -> None:
-    with pytest.raises(UnavailableError, match=f"nothing listens at 127.0.0.1:{unused_tcp_port}"):
+    with pytest.raises(PageNotLoadedError, match=f"nothing listens at 127.0.0.1:{unused_tcp_port}") as refused:
         await ask(agent, f"open http://127.0.0.1:{unused_tcp_port}/")
+    assert not refused.value.retryable
 
 
 async def test_a_name_that_does_not_exist_is_named(agent: OpenAgent) -> None:
@@ -231,8 +232,9 @@ async def test_a_page_that_never_finishes_loading_is_read_as_far_as_it_came(agen
 async def test_a_document_that_never_ends_names_the_setting(site: Site) -> None:
     async with open_agent(make_settings(browser_navigation_timeout_s=1)) as agent:
         for path in ("/drip", "/hang", "/busy"):
-            with pytest.raises(TimedOutError, match=r"within 1 s \(BROWSER_NAVIGATION_TIMEOUT_S\)"):
+            with pytest.raises(PageTimedOutError, match=r"within 1 s \(BROWSER_NAVIGATION_TIMEOUT_S\)") as late:
                 await ask(agent, f"open {site.url}{path}")
+            assert not late.value.retryable
         assert (await ask(agent, f"get the heading of {site.url}/")).text == "Welcome to Harbour Town"
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.federation.fake_orchestrator import BEGIN, END, FAILURE, RESULT, TASK_ID, FakeOrchestrator
+from tests.federation.fake_orchestrator import BEGIN, END, FAILURE, RESULT, TASK_ID, FakeOrchestrator, Json
 from tests.federation.processes import ROOT, free_ports
 from tests.support.postgres import new_database
 from tests.support.serving import serve
@@ -84,11 +84,17 @@ async def test_a_failed_task_ends_with_1_and_keeps_what_went_well() -> None:
 
 
 async def test_a_task_that_ends_without_any_output_prints_only_why() -> None:
-    nothing = {"summary": "No step produced an output for: open the page", "outputs": []}
-    failure = [{**event, "result": nothing} if event["type"] == "task.result" else event for event in FAILURE]
+    nothing: Json = {"summary": "No step produced an output for: open the page", "outputs": []}
+    failure: list[Json] = [
+        {**event, "result": nothing} if event["type"] == "task.result" else event for event in FAILURE
+    ]
     async with serve(FakeOrchestrator(script=[*BEGIN, *failure]).app()) as url:
         failed = await federation("--url", url, "run", "open the page")
-    canceled = [*BEGIN, {"type": "task.result", "result": nothing}, {"type": "task.status", "status": "canceled"}]
+    canceled: list[Json] = [
+        *BEGIN,
+        {"type": "task.result", "result": nothing},
+        {"type": "task.status", "status": "canceled"},
+    ]
     async with serve(FakeOrchestrator(script=canceled).app()) as url:
         stopped = await federation("--url", url, "run", "open the page")
     assert (failed.code, failed.out) == (1, "")
@@ -304,11 +310,13 @@ async def test_the_version_is_printed() -> None:
     ("setting", "value", "right"),
     [
         ("EGRESS_ALLOW", "foo", "127.0.0.1:9900-9999"),
+        ("ORCHESTRATOR_URL", "http://127.0.0.1:port", "http://127.0.0.1:8000"),
         ("DATABASE_URL", "mysql://someone:secret-word@127.0.0.1/x", "sqlite or postgresql only"),
         ("DATABASE_URL", "postgresql://someone:secret-word@127.0.0.1:port/x", "postgresql://USER:PASSWORD@HOST/NAME"),
         ("DATABASE_URL", "secret-word", "postgresql://USER:PASSWORD@HOST/NAME"),
         ("DATABASE_URL", "postgresql://someone:secret-word@127.0.0.1:{closed}/x", "Start PostgreSQL"),
         ("DATABASE_URL", "sqlite:////no/such/folder/x.db", "unable to open"),
+        ("DATABASE_URL", "sqlite://", "sqlite:///FILE"),
     ],
 )
 async def test_a_setting_that_no_service_could_work_with_is_said_in_a_line_and_nothing_is_started(

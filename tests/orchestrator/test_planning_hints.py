@@ -44,7 +44,7 @@ async def test_each_question_keeps_its_own_hint() -> None:
     planned = await plan("What is the refund period? Search the documents. Who is Ada? Search the web.")
 
     assert [step.instruction for step in planned.steps] == [
-        "What is the refund period? Search the documents.",
+        "What is the refund period? Search the documents",
         "Who is Ada? Search the web.",
     ]
 
