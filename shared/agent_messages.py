@@ -22,6 +22,7 @@ from google.protobuf.struct_pb2 import Struct, Value
 from pydantic import JsonValue
 
 from shared.agent import METADATA_KEY, AgentRequest, File, JsonObject, Turn
+from shared.strict_json import whole
 
 Event: TypeAlias = TaskStatusUpdateEvent | TaskArtifactUpdateEvent
 
@@ -40,7 +41,6 @@ AT_REST: Final = ENDED | {TaskState.TASK_STATE_INPUT_REQUIRED, TaskState.TASK_ST
 
 _MAX_PARTS: Final = 500
 _MAX_ID_CHARS: Final = 256
-EXACT: Final = 2**53
 """Whole numbers up to here are exact in protobuf's JSON, which knows only doubles."""
 
 
@@ -122,7 +122,7 @@ def is_piece(event: Event) -> bool:
 
 def to_json_object(struct: Struct) -> JsonObject:
     """Return metadata as JSON."""
-    return cast("JsonObject", _whole(MessageToDict(cast("ProtoMessage", struct))))
+    return cast("JsonObject", whole(MessageToDict(cast("ProtoMessage", struct))))
 
 
 def _extend(artifact: Artifact, parts: Sequence[Part]) -> None:
@@ -157,17 +157,4 @@ def _to_file(part: Part, index: int) -> File:
 
 
 def _to_json(value: Value) -> JsonValue:
-    return _whole(cast("JsonValue", MessageToDict(cast("ProtoMessage", value))))
-
-
-def _whole(value: JsonValue) -> JsonValue:
-    """Return `value` with whole numbers as integers: protobuf knows only doubles."""
-    match value:
-        case float():
-            return int(value) if value.is_integer() and abs(value) <= EXACT else value
-        case list():
-            return [_whole(item) for item in value]
-        case dict():
-            return {key: _whole(item) for key, item in value.items()}
-        case _:
-            return value
+    return whole(cast("JsonValue", MessageToDict(cast("ProtoMessage", value))))

@@ -31,9 +31,10 @@ from shared.agent import (
     Update,
     Usage,
 )
-from shared.agent_messages import EXACT, Event, to_json_object
+from shared.agent_messages import Event, to_json_object
 from shared.db import new_id
 from shared.errors import FederationError
+from shared.strict_json import EXACT
 
 
 def to_status(

@@ -27,6 +27,7 @@ from shared.agent_events import (
     TextPart,
 )
 from shared.errors import AgentProtocolError, TooLargeError
+from shared.strict_json import whole
 
 _STATES: dict[str, State] = {
     "TASK_STATE_UNSPECIFIED": "submitted",
@@ -295,7 +296,7 @@ def _part(part: JsonObject) -> Part:
         case {"url": str(url)}:
             return File(name, media_type, url=url[:8_000])
         case {"data": data}:
-            return DataPart(data)
+            return DataPart(whole(data))
         case _:
             raise AgentProtocolError("The agent sent a part that is neither text, data, bytes nor a URL.")
 

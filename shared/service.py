@@ -181,12 +181,22 @@ async def _answer_foreseen(_request: Request, error: Exception) -> JSONResponse:
     return problem(error)
 
 
-async def _answer_invalid(_request: Request, error: Exception) -> JSONResponse:
+async def _answer_invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - Starlette's types are wider than what it does
     faults: list[JsonValue] = [
         {"pointer": _pointer(fault["loc"]), "detail": str(fault["msg"])} for fault in error.errors()
     ]
-    return problem(InvalidRequestError("The request does not have the expected form; see `errors`.", errors=faults))
+    media_type = request.headers.get("content-type", "")
+    if "json" not in media_type and any(str(fault["type"]).endswith("attributes_type") for fault in error.errors()):
+        detail = (
+            f"The body came as {media_type or 'nothing in particular'}; send it with Content-Type: application/json."
+        )
+    elif any(fault["type"] == "json_invalid" for fault in error.errors()):
+        place = error.errors()[0]["loc"][-1]
+        detail = f"The body is not valid JSON: something is wrong at character {place}."
+    else:
+        detail = "The request does not have the expected form; see `errors`."
+    return problem(InvalidRequestError(detail, errors=faults))
 
 
 async def _answer_http(request: Request, error: Exception) -> JSONResponse:

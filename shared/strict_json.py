@@ -8,6 +8,8 @@ from pydantic import JsonValue
 from shared.agent import JsonObject
 
 MAX_DEPTH = 32
+EXACT = 2**53
+"""Up to here a double holds every whole number."""
 
 
 class JsonError(ValueError):
@@ -84,5 +86,18 @@ def _scrub(value: JsonValue) -> JsonValue:
             return [_scrub(item) for item in value]
         case dict():
             return {cast("str", _scrub(key)): _scrub(item) for key, item in value.items()}
+        case _:
+            return value
+
+
+def whole(value: JsonValue) -> JsonValue:
+    """Return `value` with whole numbers as integers: protobuf knows only doubles."""
+    match value:
+        case float():
+            return int(value) if value.is_integer() and abs(value) <= EXACT else value
+        case list():
+            return [whole(item) for item in value]
+        case dict():
+            return {key: whole(item) for key, item in value.items()}
         case _:
             return value

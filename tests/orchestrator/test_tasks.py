@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 
@@ -340,6 +341,16 @@ async def test_a_wrong_task_is_refused_and_the_answer_names_what_is_wrong(
         assert (await running.get("/api/tasks"))["items"] == []
 
 
+async def test_a_body_that_is_no_json_is_told_apart_from_one_that_is_wrong(tmp_path: Path) -> None:
+    async with federation(tmp_path) as running:
+        plain = await running.client.post("/api/tasks", content='{"description": "x"}')
+        assert "Content-Type: application/json" in plain.json()["detail"]
+        headers = {"Content-Type": "application/json"}
+        broken = await running.client.post("/api/tasks", content='{"description": ', headers=headers)
+        assert "not valid JSON" in broken.json()["detail"]
+        assert {plain.status_code, broken.status_code} == {422}
+
+
 async def test_text_that_the_database_cannot_hold_is_refused_or_kept_whole(
     tmp_path: Path, database_url: str | None
 ) -> None:
@@ -430,9 +441,21 @@ async def test_the_app_says_how_it_is(tmp_path: Path) -> None:
         assert (await running.client.get("/docs")).status_code == 200
 
 
-async def test_openapi_describes_every_route_with_an_example(tmp_path: Path) -> None:
+async def test_openapi_describes_the_routes_and_every_body_with_an_example(tmp_path: Path) -> None:
     async with federation(tmp_path) as running:
         document = await running.get("/openapi.json")
         paths = document["paths"]
         assert isinstance(paths, dict)
         assert {"/api/tasks", "/api/tasks/{task_id}/events", "/api/agents", "/api/sessions", "/execute"} <= set(paths)
+        schemas = document["components"]
+        assert isinstance(schemas, dict)
+        for name in (
+            "NewTask",
+            "NewAnswer",
+            "Execution",
+            "NewSession",
+            "NewMessage",
+            "AgentRegistration",
+            "AgentChange",
+        ):
+            assert '"examples": [' in json.dumps(schemas["schemas"][name]), name
