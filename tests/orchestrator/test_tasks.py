@@ -447,8 +447,8 @@ async def test_openapi_describes_the_routes_and_every_body_with_an_example(tmp_p
         paths = document["paths"]
         assert isinstance(paths, dict)
         assert {"/api/tasks", "/api/tasks/{task_id}/events", "/api/agents", "/api/sessions", "/execute"} <= set(paths)
-        schemas = document["components"]
-        assert isinstance(schemas, dict)
+        assert isinstance(components := document["components"], dict)
+        assert isinstance(schemas := components["schemas"], dict)
         for name in (
             "NewTask",
             "NewAnswer",
@@ -458,4 +458,4 @@ async def test_openapi_describes_the_routes_and_every_body_with_an_example(tmp_p
             "AgentRegistration",
             "AgentChange",
         ):
-            assert '"examples": [' in json.dumps(schemas["schemas"][name]), name
+            assert '"examples": [' in json.dumps(schemas[name]), name
