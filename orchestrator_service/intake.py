@@ -1,7 +1,10 @@
 """Where every door hands in what people want: new tasks, cancellations, answers. Written first, then acted on."""
 
+import asyncio
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from datetime import timedelta
+from typing import Final
 
 from orchestrator_service import inputs, memory, registry, tasks
 from orchestrator_service.engine.engine import Engine
@@ -12,6 +15,8 @@ from orchestrator_service.settings import Settings
 from shared import telemetry
 from shared.auth import Caller
 from shared.errors import TooLargeError
+
+_CANCEL_WAIT_S: Final = 10.0
 
 
 class Intake:
@@ -53,12 +58,18 @@ class Intake:
         return submitted
 
     async def cancel(self, caller: Caller, task_id: str) -> None:
-        """Cancel the task and its remote tasks; returns when it is over. Raises: NotFoundError, ConflictError."""
-        if await self._log.write(task_id, tasks.request_cancel, caller, task_id):
-            self._engine.cancel(task_id)
-            async for event in self._log.follow(task_id):
-                if event.is_last:
-                    return
+        """Cancel the task and its remote tasks; returns when it is over, or still ending after `_CANCEL_WAIT_S`.
+
+        Raises: NotFoundError, ConflictError.
+        """
+        if not await self._log.write(task_id, tasks.request_cancel, caller, task_id):
+            return
+        self._engine.cancel(task_id)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CANCEL_WAIT_S), aclosing(self._log.follow(task_id)) as log:
+                async for event in log:
+                    if event.is_last:
+                        return
 
     async def answer(self, caller: Caller, task_id: str, given: inputs.Answer) -> None:
         """Answer a pending input; the task goes on. Raises: NotFoundError, ConflictError, InvalidRequestError."""

@@ -72,11 +72,6 @@ def decide(plan: Plan, outcomes: Outcomes, running: Set[str] = frozenset()) -> D
     return Finish("completed")
 
 
-def unreachable(plan: Plan, outcomes: Outcomes) -> list[PlanStep]:
-    """Return the steps that will never start, because one they need did not complete; for a plan that is over."""
-    return [step for step in plan.steps if step.id not in outcomes]
-
-
 def _all_completed(step: PlanStep, outcomes: Outcomes) -> bool:
     return all(needed in outcomes and outcomes[needed].state == "completed" for needed in needs(step))
 
