@@ -65,7 +65,7 @@ def main() -> None:
 async def _open_parts(settings: Settings) -> AsyncGenerator[Parts]:
     url = database_url(settings, "orchestrator")
     async with open_database(url) as database, sole_owner(settings, database):
-        await asyncio.to_thread(migrate, database, _MIGRATIONS, "federation_version", "0001")
+        await asyncio.to_thread(migrate, database, _MIGRATIONS, "federation_version", "0002")
         keys = open_keys(settings)
         log = EventLog(database)
         async with http.open_client(settings) as client, llm.open_model(settings) as model:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, ForeignKey, Index, LargeBinary, MetaData, Text
+from sqlalchemy import BigInteger, Connection, ForeignKey, Index, LargeBinary, MetaData, Text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -101,13 +101,17 @@ class AgentSkill(Base):
 class Task(Base):
     """One goal given to the orchestrator.
 
-    `run` counts its durable functions; `run_state` is "queued" (wants a worker), "running" or "idle" (over, or waits
-    for a person). `last_seq` is the number of its newest event.
+    `run_state` is "queued" (wants a worker; not before `runnable_at`, if set), "running" (`worker` has it) or "idle"
+    (over, or waits for a person since `parked_at`). `run` counts how often it was taken up: it is the fencing token,
+    only the newest run may write. `recoveries` counts take-overs since a step last ended. `last_seq` is the number of
+    its newest event. `origin` says which task it is a retry or fork of; `ancestry` which call of an agent led to it.
+    `reserved` is what calls under way may still spend.
     """
 
     __tablename__ = "tasks"
     __table_args__ = (
-        Index("ix_tasks_queue", "run_state", "priority", "id"),
+        Index("ix_tasks_queue", "run_state", "tenant_id", "priority", "id"),
+        Index("ix_tasks_worker", "worker"),
         Index("ix_tasks_tenant_status", "tenant_id", "status", "id"),
         Index("ix_tasks_session", "session_id", "id"),
     )
@@ -121,6 +125,16 @@ class Task(Base):
     status: Mapped[str]
     run: Mapped[int]
     run_state: Mapped[str]
+    worker: Mapped[str | None]
+    recoveries: Mapped[int] = mapped_column(default=0, server_default="0")
+    runnable_at: Mapped[datetime | None]
+    parked_at: Mapped[datetime | None]
+    root_task_id: Mapped[str | None]
+    parent_task_id: Mapped[str | None] = mapped_column(index=True)
+    origin_task_id: Mapped[str | None] = mapped_column(index=True)
+    origin: Mapped[JsonObject | None]
+    ancestry: Mapped[JsonObject | None]
+    reserved: Mapped[JsonObject | None]
     priority: Mapped[int]
     last_seq: Mapped[int]
     result: Mapped[JsonObject | None]
@@ -145,11 +159,12 @@ class PlanRow(Base):
     revision: Mapped[int]
     strategy: Mapped[str]
     steps: Mapped[list[JsonObject]] = mapped_column(JSON_COLUMN)
+    reason: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime]
 
 
 class StepRow(Base):
-    """How a plan's step went. What it was told to do stands in the plan."""
+    """How a plan's step went. What it was told to do stands in the plan. `kept_from`: the task that did it already."""
 
     __tablename__ = "steps"
 
@@ -163,12 +178,13 @@ class StepRow(Base):
     output_data: Mapped[list[JsonObject] | None] = mapped_column(JSON_COLUMN)
     error: Mapped[JsonObject | None]
     usage: Mapped[JsonObject | None]
+    kept_from: Mapped[str | None]
     started_at: Mapped[datetime | None]
     completed_at: Mapped[datetime | None]
 
 
 class Attempt(Base):
-    """One try of a step with one agent. `remote_task_id` is kept as soon as it is known."""
+    """One try of a step with one agent. `remote_task_id` is kept as soon as it is known; `why` it was this agent."""
 
     __tablename__ = "attempts"
 
@@ -176,16 +192,22 @@ class Attempt(Base):
     step_id: Mapped[str] = mapped_column(primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)
     agent_id: Mapped[str]
+    agent_name: Mapped[str | None]
+    why: Mapped[str | None] = mapped_column(Text)
     message_id: Mapped[str]
     remote_task_id: Mapped[str | None]
     remote_context_id: Mapped[str | None]
+    reserved: Mapped[JsonObject | None]
     started_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     error: Mapped[JsonObject | None]
 
 
 class PendingInput(Base):
-    """A question to a person. `answer` is null until it is answered, once."""
+    """A question to a person, by an agent, a plan or a step. `answer` is null until it is answered, once.
+
+    `path` holds the ids from the task to who asks (task, step, remote task); after `expires_at` nobody can answer.
+    """
 
     __tablename__ = "pending_inputs"
     __table_args__ = (Index("ix_pending_inputs_task", "task_id", "id"),)
@@ -196,6 +218,8 @@ class PendingInput(Base):
     kind: Mapped[str]
     prompt: Mapped[str] = mapped_column(Text)
     json_schema: Mapped[JsonObject | None]
+    path: Mapped[list[str] | None] = mapped_column(JSON_COLUMN)
+    expires_at: Mapped[datetime | None] = mapped_column(index=True)
     answer: Mapped[JsonObject | None]
     consumed: Mapped[bool]
     created_at: Mapped[datetime]
@@ -250,3 +274,49 @@ class IdempotencyKey(Base):
     body_sha256: Mapped[str]
     task_id: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Worker(Base):
+    """A process that runs tasks. It counts its `beat` up all the time; `state` is "working", "draining" or "gone"."""
+
+    __tablename__ = "workers"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    host: Mapped[str]
+    pid: Mapped[int]
+    version: Mapped[str]
+    state: Mapped[str]
+    beat: Mapped[int] = mapped_column(BigInteger)
+    started_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+
+
+class TenantSpending(Base):
+    """What a tenant's tasks spent on one day (UTC, YYYY-MM-DD), and what calls under way have reserved."""
+
+    __tablename__ = "tenant_spending"
+
+    tenant_id: Mapped[str] = mapped_column(primary_key=True)
+    day: Mapped[str] = mapped_column(primary_key=True)
+    cost_usd: Mapped[float]
+    tokens: Mapped[int] = mapped_column(BigInteger)
+    reserved_cost_usd: Mapped[float]
+    reserved_tokens: Mapped[int] = mapped_column(BigInteger)
+
+
+class Delivery(Base):
+    """A webhook to deliver: `state` is "due" (at `next_at`), "delivered" or "given_up". The id stays over all tries."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (Index("ix_deliveries_state_next_at", "state", "next_at"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    task_id: Mapped[str] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"))
+    url: Mapped[str] = mapped_column(Text)
+    payload: Mapped[JsonObject]
+    state: Mapped[str]
+    attempts: Mapped[int]
+    next_at: Mapped[datetime]
+    last_error: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
