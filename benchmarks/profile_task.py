@@ -1,75 +1,118 @@
 """Where does the time of a task go?
 
-    .venv/bin/python benchmarks/profile_task.py [--tasks 100] [--steps 1] [--top 30]
+    .venv/bin/python benchmarks/profile_task.py [--workload W1] [--tasks 100] [--at-once 1] [--top 30]
 
-Three runs with an agent that answers at once and a plan that is given (a chain of `--steps`).
+Three runs of one of the workloads of `workloads.py`, with agents that answer at once.
 
-1. *Phases*: the orchestrator as it is; each phase is the time between two events of the task's log, or between the
-   client and one of them, in the median. They add up to the client's time only roughly, for medians do not add.
-2. *Database*: transactions are counted by the function they serve, with their CPU time from begin to commit. This
-   costs little, so the times are true. Then the same when there is nothing to do.
+1. *Phases*: the orchestrator as it is, one task after the other; each phase is the time between two events of the
+   task's log, or between the client and one of them, in the median. They add up to the client's time only roughly, for
+   medians do not add.
+2. *Database*: the pieces of transactions, by the function that they serve, with their CPU time. This costs little, so
+   the times are true. Then the same when there is nothing to do.
 3. *Functions*: cProfile in every thread, on a CPU clock. It makes everything two to three times slower, small functions
    most: counts are right, times are shares. A coroutine counts a call each time it goes on.
+
+With `--at-once` 16, the second and the third run do so many tasks at once.
 """
 
 import argparse
 import asyncio
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from time import time
 from typing import Final
 
-from benchmarks.harness import machine
+import httpx
+import uvloop
+
+from benchmarks.harness import databases, machine
+from benchmarks.harness.client import open_client
 from benchmarks.harness.counting import open_counted
 from benchmarks.harness.counts import Counts, Function
+from benchmarks.harness.crowd import clock_of, run_crowd
+from benchmarks.harness.databases import Database
 from benchmarks.harness.processes import folder
 from benchmarks.harness.rounds import Progress, median_ms
-from benchmarks.harness.scene import Scene, chain, open_scene
+from benchmarks.harness.scene import register, serve_orchestrator
 from benchmarks.harness.tables import show
+from benchmarks.harness.workloads import WORKLOADS, Surroundings, Workload, open_surroundings
 from shared.agent import JsonObject
 
-_IDLE_S: Final = 10.0
+_WARM_UP: Final = 20
 _OURS: Final = ("orchestrator_service/", "shared/")
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """What to profile, and how much of it."""
+
+    workload: Workload
+    database: Database
+    tasks: int
+    at_once: int
+    top: int
+    idle_s: float
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--workload", choices=list(WORKLOADS), default="W1")
+    parser.add_argument("--database", default="sqlite", help=databases.HELP)
     parser.add_argument("--tasks", type=int, default=100)
-    parser.add_argument("--steps", type=int, default=1)
+    parser.add_argument("--at-once", type=int, default=1)
     parser.add_argument("--top", type=int, default=30, help="how many functions to list")
+    parser.add_argument("--quick", action="store_true", help="a few tasks: to see that it works")
     chosen = parser.parse_args()
+    tasks, idle_s = (3, 0.1) if chosen.quick else (chosen.tasks, 10.0)
     print(machine.describe())
-    with folder() as data:
-        asyncio.run(_measure(data, chosen.tasks, chain(chosen.steps), chosen.top))
+    with folder() as data, databases.open_database(chosen.database, data) as database:
+        workload = WORKLOADS[chosen.workload]
+        uvloop.run(_measure(data, _Options(workload, database, tasks, chosen.at_once, chosen.top, idle_s)))
 
 
-async def _measure(data: Path, tasks: int, steps: list[JsonObject], top: int) -> None:
-    async with open_scene(data / "plain") as scene:
-        await _run(scene, steps, 10, "warm-up")
-        before = machine.cpu_s(scene.orchestrator.pid)
-        finished = await _run(scene, steps, tasks, "phases")
-        cpu_ms = (machine.cpu_s(scene.orchestrator.pid) - before) / tasks * 1000
-        _show_phases([phase for run in finished for phase in _phases(run, await scene.events(run.task))], cpu_ms)
-    work, idle = await _count(data / "counted", tasks, steps, functions=False)
-    _show_database(work, tasks)
-    _show_idle(idle)
-    work, _ = await _count(data / "profiled", tasks, steps, functions=True)
-    _show_functions(work, tasks, top)
+async def _measure(data: Path, options: _Options) -> None:
+    async with open_surroundings(data) as around:
+        await _measure_phases(data / "plain", around, options)
+        work, idle = await _count(data / "counted", around, options, functions=False)
+        _show_database(work, options.tasks)
+        _show_idle(idle, options.idle_s)
+        work, _ = await _count(data / "profiled", around, options, functions=True)
+        _show_functions(work, options.tasks, options.top)
 
 
-async def _count(data: Path, tasks: int, steps: list[JsonObject], *, functions: bool) -> list[Counts]:
-    """Return what was counted during the tasks, and then during `_IDLE_S` seconds of idleness (not with functions)."""
+async def _measure_phases(data: Path, around: Surroundings, options: _Options) -> None:
+    settings = around.settings if options.workload.needs_model else {}
+    async with (
+        serve_orchestrator(data, database=options.database, settings=settings) as orchestrator,
+        httpx.AsyncClient(base_url=orchestrator.url, timeout=60, trust_env=False) as client,
+    ):
+        await register(client, around.agents)
+        await _run(client, options.workload, min(_WARM_UP, options.tasks), "warm-up")
+        clock = clock_of(orchestrator.pid)
+        before = clock()
+        finished = await _run(client, options.workload, options.tasks, "phases")
+        cpu_ms = (clock() - before) / options.tasks * 1000
+        _show_phases([phase for run in finished for phase in _phases(run, await _events(client, run.task))], cpu_ms)
+
+
+async def _count(data: Path, around: Surroundings, options: _Options, *, functions: bool) -> list[Counts]:
+    """Return what was counted during the tasks, and then during a time of idleness (not with functions)."""
+    workload, at_once = options.workload, options.at_once
     with Progress("functions" if functions else "transactions", 2) as progress:
-        async with open_counted(data, functions=functions) as counted:
-            await counted.run(steps, 20)
+        async with (
+            open_counted(data, around, workload, database=options.database, functions=functions) as counted,
+            open_client(counted.orchestrator.url) as client,
+        ):
+            await run_crowd(lambda: client.run(workload.body(0)), min(_WARM_UP, options.tasks), at_once, {})
             await counted.mark()
-            await counted.run(steps, tasks)
+            await run_crowd(lambda: client.run(workload.body(0)), options.tasks, at_once, {})
             await counted.mark()
             progress.advance()
-            await asyncio.sleep(0 if functions else _IDLE_S)
+            await asyncio.sleep(0 if functions else options.idle_s)
             await counted.mark()
             progress.advance()
             return await counted.differences()
@@ -84,19 +127,24 @@ class _Run:
     ended: float
 
 
-async def _run(scene: Scene, steps: list[JsonObject], tasks: int, what: str) -> list[_Run]:
+async def _run(client: httpx.AsyncClient, workload: Workload, tasks: int, what: str) -> list[_Run]:
     """Run tasks one after the other."""
     runs: list[_Run] = []
     with Progress(what, tasks) as progress:
         for _ in range(tasks):
             began = time()
-            task = await scene.run(steps)
-            runs.append(_Run(task, began, time()))
+            response = await client.post("/api/tasks", json=workload.body(0), headers={"Prefer": "wait=60"})
+            runs.append(_Run(response.json(), began, time()))
             progress.advance()
     return runs
 
 
-def _phases(run: _Run, events: list[JsonObject]) -> list[tuple[str, float]]:
+async def _events(client: httpx.AsyncClient, task: JsonObject) -> list[JsonObject]:
+    headers = {"Accept": "application/json"}
+    return (await client.get(f"/api/tasks/{task['id']}/events", headers=headers)).json()["items"]
+
+
+def _phases(run: _Run, events: Sequence[JsonObject]) -> list[tuple[str, float]]:
     """Return the phases of a task, each with its seconds; those of one transaction have one time and make one phase."""
     phases: list[tuple[str, float]] = []
     last, at = "the request", run.began
@@ -132,12 +180,13 @@ def _show_database(work: Counts, tasks: int) -> None:
         for who, found in sorted(work.transactions.items(), key=lambda item: -item[1].cpu_s)
         if found.count / tasks >= 0.05
     ]
-    for name, prefix in {"all of ours": "ours", "all of DBOS": "DBOS"}.items():
-        found = [counted for who, counted in work.transactions.items() if who.startswith(prefix)]
-        count, statements = sum(each.count for each in found), sum(each.statements for each in found)
-        cpu_ms = sum(each.cpu_s for each in found) / tasks * 1000
-        rows.append([name, f"{count / tasks:.1f}", f"{statements / tasks:.1f}", f"{cpu_ms:.2f}"])
-    show("Database, per task", ["who", "transactions", "statements", "CPU ms"], rows)
+    for kind in ("write", "read"):
+        found = {who: counted for who, counted in work.transactions.items() if who.startswith(kind)}
+        commits = sum(each.count for who, each in found.items() if who.endswith("COMMIT"))
+        statements = sum(each.statements for each in found.values())
+        cpu_ms = sum(each.cpu_s for each in found.values()) / tasks * 1000
+        rows.append([f"all that {kind}", f"{commits / tasks:.1f}", f"{statements / tasks:.1f}", f"{cpu_ms:.2f}"])
+    show("Database, per task", ["who", "times", "statements", "CPU ms"], rows)
 
 
 def _show_functions(work: Counts, tasks: int, top: int) -> None:
@@ -182,12 +231,12 @@ def _list_functions(
     show(title, ["function", "calls per task", "own ms", "with callees ms", "share"], rows)
 
 
-def _show_idle(idle: Counts) -> None:
+def _show_idle(idle: Counts, idle_s: float) -> None:
     rows = [
-        [who, f"{found.count / _IDLE_S:.1f}", f"{found.cpu_s / _IDLE_S * 1000:.2f}"]
+        [who, f"{found.count / idle_s:.1f}", f"{found.cpu_s / idle_s * 1000:.2f}"]
         for who, found in sorted(idle.transactions.items(), key=lambda item: -item[1].cpu_s)
     ]
-    show("Database when idle, per second", ["who", "transactions", "CPU ms"], rows)
+    show("Database when idle, per second", ["who", "times", "CPU ms"], rows)
 
 
 if __name__ == "__main__":

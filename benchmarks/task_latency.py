@@ -6,13 +6,11 @@ Client, orchestrator, agent and floor are processes of their own; the agent answ
 
 *Ours* is one `POST /api/tasks` with `Prefer: wait`, from before the request to after the whole answer.
 
-*The floor* is the bare durable write path plus one raw HTTP call to the same agent: DBOS's durable function with three
-recorded steps, configured as the orchestrator does it, in which the same rows are written in the same number of
-transactions as one of our tasks takes (both are taken from a task that ran just before; prepared SQL on one connection,
-WAL, `synchronous=FULL`), and the agent is called once with plain httpx over a connection that is kept open. It has no
-HTTP request in front, no planning, no registry, no checks, no reading back. Its pieces are shown as well, each measured
-alone; they do not add up exactly, because the whole overlaps a little (the last checkpoint is not waited for, by us
-neither) and has colder caches.
+*The floor* is the bare durable write path plus one raw HTTP call to the same agent: the same rows are written in the
+same number of transactions as one of our tasks takes (both are taken from a task that ran just before; prepared SQL on
+one connection, WAL, `synchronous=FULL`), and the agent is called once with plain httpx over a connection that is kept
+open. It has no HTTP request in front, no planning, no registry, no checks, no reading back. Its pieces are shown as
+well, each measured alone.
 
 Targets: one step ≤ 3 × the floor; three chained steps ≤ 3 × one step; 20 parallel steps of 100 ms ≤ 250 ms.
 
@@ -59,7 +57,6 @@ async def _measure(data: Path, rounds: int, *, bundled: bool) -> None:
                 "one step": one,
                 "HTTP call alone": floor.case("call"),
                 "commits alone": floor.case("commits"),
-                "durable function alone": floor.case("function"),
                 "three chained steps": _run(scene, chain(3)),
             }
             found = await interleave(cases, rounds)
@@ -79,10 +76,9 @@ def _show_task(found: dict[str, list[float]], commits: int, *, bundled: bool) ->
     floor, one, three = found["floor"], found["one step"], found["three chained steps"]
     kind = "built as the bundled ones are" if bundled else "the least that speaks A2A"
     names = {
-        "floor": f"floor: durable function, {commits} commits, one call",
+        "floor": f"floor: {commits} commits, one call",
         "HTTP call alone": "· one raw HTTP call, alone",
         "commits alone": f"· {commits} durable commits, alone",
-        "durable function alone": "· durable function with 3 empty steps, alone",
         "one step": "ours: one step, submit to result",
         "three chained steps": "ours: three chained steps",
     }

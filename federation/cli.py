@@ -1,7 +1,8 @@
-"""The command line: `federation up`, `run`, `tasks`, `agents`, `doctor`."""
+"""The command line: `federation up`, `run`, `retry`, `fork`, `answer`, `cancel`, `tasks`, `agents`, `doctor`."""
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
@@ -11,13 +12,14 @@ from typing import Annotated, TypeVar
 
 import httpx
 import typer
+from pydantic import JsonValue
 
 from federation import attachments
 from federation.client import Client, find_url
 from federation.display import Display
-from federation.models import Agent, Task
+from federation.models import Agent, PendingInput, Task
 from federation.progress import first_line
-from federation.task_run import Wish, run_task
+from federation.task_run import Watch, run_task
 from shared.errors import ConflictError, FederationError, NotFoundError
 
 T = TypeVar("T")
@@ -36,6 +38,10 @@ app.add_typer(tasks, name="tasks")
 app.add_typer(agents, name="agents")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+AsTask = Annotated[bool, typer.Option("--json", help="Print the task as JSON, and nothing else.")]
+TaskId = Annotated[str, typer.Argument(help="Id of the task.")]
+Timeout = Annotated[float | None, typer.Option(min=0.1, help="Cancel the task after so many seconds.")]
+Save = Annotated[Path | None, typer.Option(help="Folder to save the task's files in.")]
 
 
 def main() -> None:
@@ -77,6 +83,12 @@ def _up(verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show ever
     up.run_in_foreground(verbose=verbose)
 
 
+@app.command("worker")
+def _worker() -> None:
+    """Run tasks without serving an API, beside other orchestrators on one PostgreSQL (DATABASE_URL), until stopped."""
+    os.execv(sys.executable, [sys.executable, "-m", "orchestrator_service.worker"])
+
+
 @app.command("run")
 def _run(
     context: typer.Context,
@@ -86,10 +98,10 @@ def _run(
     agent: Annotated[str | None, typer.Option(help="Send it to this agent; no planning.")] = None,
     session: Annotated[str | None, typer.Option(help="Id of the session it belongs to.")] = None,
     approve_plan: Annotated[bool, typer.Option("--approve-plan", help="Show the plan and ask before it runs.")] = False,
-    timeout: Annotated[float | None, typer.Option(min=0.1, help="Cancel the task after so many seconds.")] = None,
-    save: Annotated[Path | None, typer.Option(help="Folder to save the task's files in.")] = None,
+    timeout: Timeout = None,
+    save: Save = None,
     start: Annotated[bool, typer.Option("--start", help="Start the federation for this task if none runs.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the task as JSON, and nothing else.")] = False,
+    as_json: AsTask = False,
 ) -> None:
     """Run one task and print its result. Ends with 0, 1 (failed), 3 (waits for an answer) or 130 (canceled)."""
     if not task.strip():
@@ -98,22 +110,48 @@ def _run(
     named = [path for path in (attachments.find_named(task) if attach else []) if path not in (file or [])]
     if named:
         display.note(f"Sending along: {', '.join(map(str, named))}")
-    wish = Wish(
-        description=task,
-        files=tuple(attachments.check([*(file or []), *named])),
-        agent=agent,
-        session_id=session,
-        approve_plan=approve_plan,
-        timeout_s=timeout,
-        save=save,
-        as_json=as_json,
-    )
+    files = attachments.check([*(file or []), *named])
+
+    def submit(client: Client) -> Awaitable[Task]:
+        return client.submit(task, files=files, agent=agent, session_id=session, approve_plan=approve_plan)
+
     with ExitStack() as stack:
         if start:
             from federation import up  # noqa: PLC0415
 
             stack.enter_context(up.running())
-        code = _wait(run_task(_url(context), wish, display))
+        code = _wait(run_task(_url(context), submit, Watch(timeout_s=timeout, save=save, as_json=as_json), display))
+    raise typer.Exit(code)
+
+
+@app.command("retry")
+def _retry(
+    context: typer.Context, task_id: TaskId, timeout: Timeout = None, save: Save = None, as_json: AsTask = False
+) -> None:
+    """Do what a task that is over left undone, as a new task that keeps what was completed. Ends as `run` does."""
+    watch = Watch(timeout_s=timeout, save=save, as_json=as_json)
+    code = _wait(run_task(_url(context), lambda client: client.retry(task_id), watch, Display(quiet=as_json)))
+    raise typer.Exit(code)
+
+
+@app.command("fork")
+def _fork(
+    context: typer.Context,
+    task_id: TaskId,
+    from_step: Annotated[str, typer.Option("--from", help="Id of the step to begin at; `tasks show` has them.")],
+    instruction: Annotated[str | None, typer.Option(help="What the step is told instead.")] = None,
+    timeout: Timeout = None,
+    save: Save = None,
+    as_json: AsTask = False,
+) -> None:
+    """Do a step of a task that is over again, and all that depends on it, as a new task. Ends as `run` does."""
+
+    def fork(client: Client) -> Awaitable[Task]:
+        return client.fork(task_id, from_step, instruction=instruction)
+
+    code = _wait(
+        run_task(_url(context), fork, Watch(timeout_s=timeout, save=save, as_json=as_json), Display(quiet=as_json))
+    )
     raise typer.Exit(code)
 
 
@@ -159,35 +197,72 @@ def _show_task(context: typer.Context, task_id: str, as_json: AsJson = False) ->
         return
     display = Display()
     display.facts({"task": task.description, "status": task.status, "session": task.session_id or ""})
+    if (origin := task.origin) is not None:
+        begin = f" from step {origin.from_step}" if origin.from_step else ""
+        display.facts({origin.kind: f"of task {origin.task_id}{begin}"})
     for step in task.steps:
-        display.finding(step.status, step.agent_name or step.skill or step.id, first_line(step.instruction))
+        kept = f" (kept from task {step.kept_from})" if step.kept_from else ""
+        who = step.agent_name or step.skill or step.agent or ""
+        display.finding(step.status, f"{step.id} {who}".strip(), first_line(step.instruction) + kept)
         if step.error:
             display.facts({"  error": str(step.error)})
-    for pending in task.pending_inputs:
-        display.facts({"waits for an answer": pending.prompt, "input": pending.input_id})
+    if task.descendants:
+        display.facts({"done again by": ", ".join(task.descendants)})
+    display.questions(task)
     display.result(task)
 
 
+@app.command("cancel")
 @tasks.command("cancel")
-def _cancel_task(context: typer.Context, task_id: str) -> None:
+def _cancel_task(context: typer.Context, task_id: TaskId) -> None:
     """Cancel a task, with what it started at its agents."""
     task = _call(context, lambda client: client.cancel(task_id))
     Display().facts({"status": "canceling" if not task.is_over else task.status})
 
 
+@app.command("answer")
 @tasks.command("answer")
 def _answer_task(
     context: typer.Context,
-    task_id: str,
-    input_id: str,
-    text: Annotated[str | None, typer.Option(help="The answer.")] = None,
-    approve: Annotated[bool | None, typer.Option(help="Whether the plan may run.")] = None,
+    task_id: TaskId,
+    input_id: Annotated[
+        str | None, typer.Argument(help="Id of the question; needed only when the task waits for several answers.")
+    ] = None,
+    text: Annotated[str | None, typer.Option(help="The answer in words.")] = None,
+    data: Annotated[str | None, typer.Option(help="The answer as JSON, for a question that has a form.")] = None,
+    approve: Annotated[
+        bool | None, typer.Option("--approve/--reject", help="Whether the plan or step may run.")
+    ] = None,
+    comment: Annotated[str | None, typer.Option(help="Why it may, or may not.")] = None,
 ) -> None:
-    """Answer a question of a task, or decide about its plan."""
-    if (text is None) == (approve is None):
-        raise typer.BadParameter("Give one of --text, --approve and --no-approve.")
-    task = _call(context, lambda client: client.answer(task_id, input_id, text=text, approve=approve))
+    """Answer a question of a task, or say whether its plan or step may run."""
+    if [text, data, approve].count(None) != 2:
+        raise typer.BadParameter("Give one of --text, --data, --approve and --reject.")
+    try:
+        value: JsonValue = None if data is None else json.loads(data)
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"It is not valid JSON: {error}. For words, give --text.", param_hint="--data"
+        ) from error
+
+    async def answer(client: Client) -> Task:
+        asked = input_id or _only_question(await client.get(task_id)).input_id
+        return await client.answer(task_id, asked, text=text, data=value, approve=approve, comment=comment)
+
+    task = _call(context, answer)
     Display().facts({"status": task.status})
+
+
+def _only_question(task: Task) -> PendingInput:
+    """Return what the task waits for. Raises: ConflictError when it is nothing, or several things."""
+    if not task.pending_inputs:
+        raise ConflictError(f"The task is {task.status} and waits for no answer.")
+    if len(task.pending_inputs) > 1:
+        asked = "; ".join(f"{pending.input_id} ({first_line(pending.prompt, 60)})" for pending in task.pending_inputs)
+        raise ConflictError(
+            f"The task waits for several answers; say which one you give, after the task's id: {asked}."
+        )
+    return task.pending_inputs[0]
 
 
 @agents.command("list")

@@ -103,15 +103,23 @@ class Client:
             for name, value in (("agent", agent), ("session_id", session_id), ("metadata", metadata))
             if value is not None
         }
-        key = idempotency_key or str(uuid4())
-        for _ in range(_ATTEMPTS - 1):
-            try:
-                return await self._connection.call("POST", "/api/tasks", Task, body, headers={"Idempotency-Key": key})
-            except UnavailableError as error:
-                if isinstance(error.__cause__, httpx.ConnectError):
-                    raise
-                await asyncio.sleep(_PAUSE_S)  # the answer was lost: the same key asks for it again
-        return await self._connection.call("POST", "/api/tasks", Task, body, headers={"Idempotency-Key": key})
+        return await self._hand_in("/api/tasks", body, idempotency_key)
+
+    async def retry(self, task_id: str, *, idempotency_key: str | None = None) -> Task:
+        """Hand in a new task that does what a task that is over left undone; it keeps what was completed."""
+        return await self._hand_in(f"/api/tasks/{segment(task_id)}/retry", None, idempotency_key)
+
+    async def fork(
+        self, task_id: str, from_step: str, *, instruction: str | None = None, idempotency_key: str | None = None
+    ) -> Task:
+        """Hand in a new task that does a step of a task that is over again, and all that depends on it.
+
+        `instruction` replaces what the step was told.
+        """
+        body: JsonObject = {"from_step": from_step}
+        if instruction is not None:
+            body["instruction"] = instruction
+        return await self._hand_in(f"/api/tasks/{segment(task_id)}/fork", body, idempotency_key)
 
     async def run(
         self,
@@ -196,7 +204,7 @@ class Client:
         approve: bool | None = None,
         comment: str | None = None,
     ) -> Task:
-        """Answer a question of the task (`text`, `data`), or decide about its plan (`approve`, `comment`)."""
+        """Answer a question of the task (`text`, `data`), or decide about its plan or step (`approve`, `comment`)."""
         given = {"input_id": input_id, "text": text, "data": data, "approve": approve, "comment": comment}
         body: JsonObject = {name: value for name, value in given.items() if value is not None}
         return await self._connection.call("POST", f"/api/tasks/{segment(task_id)}/input", Task, body)
@@ -222,6 +230,18 @@ class Client:
     async def remove_agent(self, agent_id: str) -> None:
         """Take an agent out of the registry."""
         await self._connection.ask("DELETE", f"/api/agents/{segment(agent_id)}")
+
+    async def _hand_in(self, path: str, body: JsonObject | None, key: str | None) -> Task:
+        """Hand in what makes a task. When the answer is lost, the same key asks for it again."""
+        headers = {"Idempotency-Key": key or str(uuid4())}
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                return await self._connection.call("POST", path, Task, body, headers=headers)
+            except UnavailableError as error:
+                if isinstance(error.__cause__, httpx.ConnectError):
+                    raise
+                await asyncio.sleep(_PAUSE_S)
+        return await self._connection.call("POST", path, Task, body, headers=headers)
 
 
 def _encode(path: Path) -> JsonObject:

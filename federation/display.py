@@ -15,7 +15,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from federation.models import Artifact, Event, Task
-from federation.progress import StepView, TaskView, apply, describe, first_line
+from federation.progress import StepView, TaskView, apply, describe, first_line, how_to_answer
 
 _WIDTH_WITHOUT_TERMINAL: Final = 200
 _HIDDEN: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -104,10 +104,19 @@ class Display:
         if task.status == "failed":
             self.err.print(Text(f"The task failed. {printable(str(task.error)) if task.error else ''}", style="red"))
         elif task.status == "canceled":
-            self.err.print(Text("The task was canceled.", style="yellow"))
+            why = f" {printable(str(task.error))}" if task.error else ""
+            self.err.print(Text(f"The task was canceled.{why}", style="yellow"))
         if artifacts := (task.result.artifacts if task.result else []):
             self.note("Files: " + ", ".join(_artifact(artifact) for artifact in artifacts))
         self.note(_spent(task))
+
+    def questions(self, task: Task) -> None:
+        """Say what the task waits for, and how to answer."""
+        for pending in task.pending_inputs:
+            until = f" (until {pending.expires_at.astimezone():%Y-%m-%d %H:%M})" if pending.expires_at else ""
+            who = f"step {pending.step_id}" if pending.step_id else "The task"
+            self.note(f"{who[0].upper()}{who[1:]} waits for an answer{until}: {pending.prompt}")
+            self.note(f"Answer with: {how_to_answer(task.id, pending, is_only=len(task.pending_inputs) == 1)}")
 
     def table(self, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
         """Print a table."""
@@ -143,6 +152,8 @@ def _tree(view: TaskView) -> RenderableType:
     tree = Tree(Text(f"{view.status.replace('_', ' ')}{how}"), guide_style="dim")
     for step in view.steps:
         tree.add(_step(step))
+    for asked in view.questions:
+        tree.add(Text(f"? {printable(first_line(asked.prompt, 160))}", style="yellow"))
     return tree
 
 

@@ -1,7 +1,7 @@
 """What the orchestrator's API answers, as typed values. Fields that a newer orchestrator adds are kept, not refused."""
 
 from datetime import datetime
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias, cast
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Discriminator, Field, JsonValue, Tag, TypeAdapter
 
@@ -67,6 +67,7 @@ class PlanStep(Answered):
     agent: str | None = None
     instruction: str = ""
     depends_on: list[str] = Field(default_factory=list[str])
+    approve: bool = False
 
 
 class Plan(Answered):
@@ -88,6 +89,7 @@ class Step(PlanStep):
     artifacts: list[Artifact] = Field(default_factory=list[Artifact])
     error: Problem | None = None
     usage: Usage | None = None
+    kept_from: str | None = None
     started_at: datetime | None = None
     completed_at: datetime | None = None
 
@@ -108,12 +110,33 @@ class Result(Answered):
 
 
 class PendingInput(Answered):
-    """A question to a person; answer it with `Client.answer`. `kind` "plan" asks whether the plan may run."""
+    """A question to a person; answer it with `Client.answer`. `kind` "plan" or "step" asks whether that may run."""
 
     input_id: str = Field(validation_alias=AliasChoices("input_id", "id"))
     step_id: str | None = None
-    kind: str = "input"
+    kind: str = "agent"
     prompt: str = ""
+    path: list[str] = Field(default_factory=list[str])
+    expires_at: datetime | None = None
+
+    @property
+    def is_approval(self) -> bool:
+        """Whether it is answered with yes or no."""
+        return self.kind in {"plan", "step"}
+
+    @property
+    def form(self) -> JsonObject | None:
+        """The JSON Schema of the answer, if it has one (the field `schema`: a name that Pydantic has taken)."""
+        schema = (self.model_extra or {}).get("schema")
+        return cast("JsonObject", schema) if isinstance(schema, dict) else None
+
+
+class Origin(Answered):
+    """Which task a task is a retry or fork of."""
+
+    kind: str = ""
+    task_id: str
+    from_step: str | None = None
 
 
 class Task(Answered):
@@ -129,6 +152,8 @@ class Task(Answered):
     error: Problem | None = None
     pending_inputs: list[PendingInput] = Field(default_factory=list[PendingInput])
     usage: Usage = Usage()
+    origin: Origin | None = None
+    descendants: list[str] = Field(default_factory=list[str])
     created_at: datetime | None = None
     started_at: datetime | None = None
     completed_at: datetime | None = None
@@ -208,6 +233,7 @@ class StepStatusChanged(_Event):
     status: StepStatus
     agent_name: str | None = None
     why_chosen: str | None = None
+    kept_from: str | None = None
     error: Problem | None = None
 
 
@@ -241,15 +267,20 @@ class InputRequired(_Event):
 
     type: Literal["input.required"] = "input.required"
     input_id: str
+    kind: str = "agent"
     step_id: str | None = None
     prompt: str = ""
+    expires_at: datetime | None = None
 
 
 class InputAnswered(_Event):
-    """A question has its answer."""
+    """A question has its answer, or (`expired`) nobody gave one in time."""
 
     type: Literal["input.answered"] = "input.answered"
     input_id: str
+    approve: bool | None = None
+    comment: str | None = None
+    expired: bool = False
 
 
 class ResultDelta(_Event):

@@ -1,10 +1,14 @@
 """How a task stands, folded from its events, and each event as a line of text. Pure."""
 
+import json
 from dataclasses import dataclass, field, replace
 
 from federation.models import (
+    TERMINAL,
     Event,
+    InputAnswered,
     InputRequired,
+    PendingInput,
     Plan,
     PlanMade,
     StepArtifact,
@@ -32,11 +36,12 @@ class StepView:
 
 @dataclass(frozen=True, slots=True)
 class TaskView:
-    """A task as people see it."""
+    """A task as people see it. `questions` are those that wait for a person."""
 
     status: TaskStatus = "pending"
     strategy: str = ""
     steps: tuple[StepView, ...] = field(default=())
+    questions: tuple[InputRequired, ...] = field(default=())
 
     def step(self, step_id: str) -> StepView:
         """Return the step; one the plan does not tell of when it is not in the plan."""
@@ -45,21 +50,27 @@ class TaskView:
 
 def apply(view: TaskView, event: Event) -> TaskView:
     """Return the view after `event`."""
+    after = view
     match event:
         case TaskStatusChanged(status=status):
-            return replace(view, status=status)
+            after = replace(view, status=status, questions=() if status in TERMINAL else view.questions)
         case PlanMade(plan=plan):
-            return _with_plan(view, plan)
+            after = _with_plan(view, plan)
         case StepStatusChanged(step_id=step_id, status=status, agent_name=agent, error=error):
             note = str(error) if error else ""
-            return _with_step(view, replace(view.step(step_id), status=status, note=note), agent)
+            after = _with_step(view, replace(view.step(step_id), status=status, note=note), agent)
         case StepProgress(step_id=step_id, text=text):
-            return _with_step(view, replace(view.step(step_id), note=text))
+            after = _with_step(view, replace(view.step(step_id), note=text))
         case StepArtifact(step_id=step_id, artifact=artifact):
             step = view.step(step_id)
-            return _with_step(view, replace(step, files=(*step.files, artifact.name)))
+            after = _with_step(view, replace(step, files=(*step.files, artifact.name)))
+        case InputRequired():
+            after = replace(view, questions=(*view.questions, event))
+        case InputAnswered(input_id=input_id):
+            after = replace(view, questions=tuple(asked for asked in view.questions if asked.input_id != input_id))
         case _:
-            return view
+            pass
+    return after
 
 
 def describe(view: TaskView, event: Event) -> str:
@@ -72,6 +83,8 @@ def describe(view: TaskView, event: Event) -> str:
         case StepStatusChanged(step_id=step_id, status="running"):
             step = view.step(step_id)
             line = f"{_name(step)} {step.agent or 'an agent'}: {first_line(step.instruction)}"
+        case StepStatusChanged(step_id=step_id, kept_from=str(origin)):
+            line = f"{_name(view.step(step_id))} kept from task {origin}"
         case StepStatusChanged(step_id=step_id, status=status) if status != "pending":
             step = view.step(step_id)
             line = f"{_name(step)} {status}" + (f": {step.note}" if step.note else "")
@@ -81,9 +94,23 @@ def describe(view: TaskView, event: Event) -> str:
             line = f"{_name(view.step(step_id))} made the file {artifact.name}"
         case InputRequired(prompt=prompt):
             line = f"needs an answer: {prompt}"
+        case InputAnswered(expired=True):
+            line = "nobody answered in time"
+        case InputAnswered(approve=bool(approve), comment=comment):
+            line = ("approved" if approve else "rejected") + (f": {comment}" if comment else "")
         case _:
             pass
     return line
+
+
+def how_to_answer(task_id: str, pending: PendingInput, *, is_only: bool) -> str:
+    """Return the command that answers a question; it names the question when the task waits for several."""
+    command = f"federation answer {task_id}" if is_only else f"federation answer {task_id} {pending.input_id}"
+    if pending.is_approval:
+        return f"{command} --approve (or --reject)"
+    if pending.form is not None:
+        return f"{command} --data '{{...}}', as this JSON Schema says: {json.dumps(pending.form, ensure_ascii=False)}"
+    return f'{command} --text "..."'
 
 
 def first_line(text: str, longest: int = 100) -> str:

@@ -1,13 +1,18 @@
 """One task from the command line: handed in, followed, answered where it asks, printed."""
 
 import asyncio
+import json
 import sys
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import JsonValue
+
 from federation import attachments
 from federation.client import Client
+from federation.connection import RefusedError
 from federation.display import Display
 from federation.models import InputRequired, PendingInput, Task
 from shared.errors import FederationError
@@ -15,45 +20,35 @@ from shared.errors import FederationError
 COMPLETED, FAILED, NEEDS_ANSWER = 0, 1, 3
 
 _CANCEL_TIMEOUT_S = 10.0
+_WRONG = 422
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What was asked for on the command line. `timeout_s`: cancel the task then; `save`: folder for its files."""
+class Watch:
+    """How a task is followed. `timeout_s`: cancel it then; `save`: folder for its files."""
 
-    description: str
-    files: tuple[Path, ...] = ()
-    agent: str | None = None
-    session_id: str | None = None
-    approve_plan: bool = False
     timeout_s: float | None = None
     save: Path | None = None
     as_json: bool = False
 
 
-async def run_task(url: str, wish: Wish, display: Display) -> int:
-    """Run the task and return the exit code. When this is cancelled (Ctrl-C), the task is cancelled too."""
+async def run_task(url: str, hand_in: Callable[[Client], Awaitable[Task]], watch: Watch, display: Display) -> int:
+    """Hand in a task, follow it and return the exit code. Cancelled itself (Ctrl-C), it cancels the task."""
     async with Client(url) as client:
-        task = await client.submit(
-            wish.description,
-            files=wish.files,
-            agent=wish.agent,
-            session_id=wish.session_id,
-            approve_plan=wish.approve_plan,
-        )
+        task = await hand_in(client)
         try:
-            async with asyncio.timeout(wish.timeout_s):
-                task = await _follow(client, task.id, display, may_ask=sys.stdin.isatty() and not wish.as_json)
+            async with asyncio.timeout(watch.timeout_s):
+                task = await _follow(client, task.id, display, may_ask=sys.stdin.isatty() and not watch.as_json)
         except TimeoutError:
-            display.note(f"The task is not over after {wish.timeout_s:g} s (--timeout); canceling it.")
+            display.note(f"The task is not over after {watch.timeout_s:g} s (--timeout); canceling it.")
             task = await _cancel(client, task.id, display)
         except asyncio.CancelledError:
             display.note("Canceling the task …")
             await _cancel(client, task.id, display)
             raise
-        if wish.save is not None:
-            await _save(client, task, wish.save, display)
-        return _print(task, wish, display)
+        if watch.save is not None:
+            await _save(client, task, watch.save, display)
+        return _print(task, watch, display)
 
 
 async def _follow(client: Client, task_id: str, display: Display, *, may_ask: bool) -> Task:
@@ -66,23 +61,48 @@ async def _follow(client: Client, task_id: str, display: Display, *, may_ask: bo
                     task = await client.get(task_id)
                     if task.pending_inputs and not may_ask:
                         return task
-                    for pending in task.pending_inputs:
-                        with display.paused():
-                            await _answer(client, task_id, pending, display)
+                    try:
+                        for pending in task.pending_inputs:
+                            with display.paused():
+                                await _answer(client, task_id, pending, display)
+                    except EOFError:
+                        return task
     return await client.get(task_id)
 
 
 async def _answer(client: Client, task_id: str, pending: PendingInput, display: Display) -> None:
+    """Ask at the terminal until the answer is taken, or is no longer wanted."""
     display.note(pending.prompt)
-    if pending.kind == "plan":
-        approve = (await _read_line("Run this plan? [y/n] ")).lower() in {"y", "yes"}
-        await client.answer(task_id, pending.input_id, approve=approve)
-    else:
-        await client.answer(task_id, pending.input_id, text=await _read_line("> "))
+    while True:
+        try:
+            if pending.is_approval:
+                approve = (await _read_line(f"Run this {pending.kind}? [y/n] ")).lower() in {"y", "yes"}
+                await client.answer(task_id, pending.input_id, approve=approve)
+            elif pending.form is not None:
+                display.note(f"The answer is JSON of this form: {json.dumps(pending.form, ensure_ascii=False)}")
+                await client.answer(task_id, pending.input_id, data=_parsed(await _read_line("> ")))
+            else:
+                await client.answer(task_id, pending.input_id, text=await _read_line("> "))
+        except RefusedError as error:
+            display.note(str(error))
+            if error.problem.status == _WRONG:
+                continue
+        return
+
+
+def _parsed(line: str) -> JsonValue:
+    """Return the JSON of the line; a line that is none is a text."""
+    try:
+        return json.loads(line)
+    except ValueError:
+        return line
 
 
 async def _read_line(prompt: str) -> str:
-    """Return what the person types. (Waiting in the event loop: Ctrl-C works, and no thread is left behind.)"""
+    """Return what the person types. (Waiting in the event loop: Ctrl-C works, and no thread is left behind.)
+
+    Raises: EOFError when nothing more will be typed.
+    """
     sys.stderr.write(prompt)
     sys.stderr.flush()
     loop = asyncio.get_running_loop()
@@ -92,7 +112,10 @@ async def _read_line(prompt: str) -> str:
         await ready.wait()
     finally:
         loop.remove_reader(sys.stdin)
-    return sys.stdin.readline().strip()
+    line = sys.stdin.readline()
+    if not line:
+        raise EOFError
+    return line.strip()
 
 
 async def _cancel(client: Client, task_id: str, display: Display) -> Task:
@@ -112,8 +135,8 @@ async def _save(client: Client, task: Task, folder: Path, display: Display) -> N
         display.note(f"Saved {path}")
 
 
-def _print(task: Task, wish: Wish, display: Display) -> int:
-    if wish.as_json:
+def _print(task: Task, watch: Watch, display: Display) -> int:
+    if watch.as_json:
         sys.stdout.write(task.model_dump_json(indent=2) + "\n")
     else:
         display.result(task)
@@ -121,8 +144,5 @@ def _print(task: Task, wish: Wish, display: Display) -> int:
         return COMPLETED
     if task.is_over:
         return FAILED
-    for pending in task.pending_inputs:
-        option = "--approve" if pending.kind == "plan" else '--text "..."'
-        display.note(f"It waits for an answer: {pending.prompt}")
-        display.note(f"Answer with: federation tasks answer {task.id} {pending.input_id} {option}")
+    display.questions(task)
     return NEEDS_ANSWER

@@ -5,11 +5,11 @@ from contextlib import aclosing
 
 from pydantic import JsonValue
 
-from orchestrator_service import artifacts, inputs, task_views
+from orchestrator_service import ancestry, artifacts, inputs, task_views
 from orchestrator_service.events import EventLog, Recorded
 from orchestrator_service.intake import Intake
 from orchestrator_service.tasks import NewTask
-from shared.agent import AgentRequest, Answer, InputRequired, JsonObject, OpenAgent, Produced, Progress, Update
+from shared.agent import AgentRequest, Answer, InputRequired, JsonObject, OpenAgent, Produced, Progress, Update, Usage
 from shared.auth import LOCAL, Caller
 from shared.errors import AgentFailedError, ConflictError, FederationError, InvalidRequestError
 
@@ -18,13 +18,34 @@ class GoalFailedError(AgentFailedError):
     """The task failed; the text says at which step and why."""
 
 
-class OrchestratorAgent:
-    """Answers A2A messages by tasks. Asked the same again after a restart, it finds the task by its id."""
+class UnfitAnswerError(InvalidRequestError):
+    """An answer does not fit what was asked. `question` is the same again, with what is wrong."""
 
-    def __init__(self, intake: Intake, log: EventLog, caller: Caller = LOCAL) -> None:
+    def __init__(self, detail: str, question: JsonObject) -> None:
+        super().__init__(detail)
+        self.question = InputRequired(f"{detail}\n\n{question['prompt']}", _object(question.get("schema")))
+
+
+class OrchestratorAgent:
+    """Answers A2A messages by tasks. Asked the same again after a restart, it finds the task by its id.
+
+    `address` is where others reach it; by that it knows a request that comes back here.
+    """
+
+    def __init__(
+        self,
+        intake: Intake,
+        log: EventLog,
+        caller: Caller = LOCAL,
+        *,
+        address: str = "",
+        max_hops: int = ancestry.MAX_HOPS,
+    ) -> None:
         self._intake = intake
         self._log = log
         self._caller = caller
+        self._door = ancestry.door(address)
+        self._max_hops = max_hops
 
     def opened(self) -> OpenAgent:
         """Return it as `shared.agent_server` serves it."""
@@ -33,7 +54,11 @@ class OrchestratorAgent:
     async def answer(self, request: AgentRequest) -> AsyncGenerator[Update]:
         """Submit the message as a task, or answer the one that waits, and tell what happens."""
         task_id = request.task_id
-        after = await self._answer_input(request) if request.history else await self._submit(request)
+        try:
+            after = await self._answer_input(request) if request.history else await self._submit(request)
+        except UnfitAnswerError as error:
+            yield error.question
+            return
         async with aclosing(self._log.follow(task_id, after)) as log:
             async for event in log:
                 if (update := _to_update(event)) is not None:
@@ -43,6 +68,8 @@ class OrchestratorAgent:
                 if event.is_last:
                     break
         task = await self._log.database.read(task_views.find, self._caller, task_id)
+        if not await self._log.database.read(ancestry.is_sub_task, task_id):
+            yield _usage(task)  # what a sub-task spent is known here, and not to be counted again by who asked for it
         async with aclosing(self._results(task)) as results:
             async for update in results:
                 yield update
@@ -57,6 +84,11 @@ class OrchestratorAgent:
     async def _submit(self, request: AgentRequest) -> int:
         if not request.text.strip():
             raise InvalidRequestError("The message has no text; say in words what is to be done.")
+        told = ancestry.read(request.metadata)
+        ancestry.check(told, self._door, request.text, self._max_hops)
+        link = await self._log.database.read(
+            ancestry.link, self._caller, request.task_id, told, self._door, request.text
+        )
         await self._intake.open_session(self._caller, request.context_id)
         new = NewTask(
             description=request.text,
@@ -64,6 +96,10 @@ class OrchestratorAgent:
             session_id=request.context_id,
             inputs=_inputs(request),
             files=tuple(file for file in request.files if file.content is not None),
+            budget=link.budget,
+            ancestry=link.ancestry,
+            root_task_id=link.root_task_id,
+            parent_task_id=link.parent_task_id,
         )
         await self._intake.submit(self._caller, new)
         return 0
@@ -77,9 +113,12 @@ class OrchestratorAgent:
             return 0
         last = await self._log.last_seq(request.task_id)
         data = request.data[0] if request.data else None
-        approve = _approval(request.text) if question["kind"] == "plan" else None
-        given = inputs.Answer(str(question["input_id"]), request.text or None, data, approve)
-        await self._intake.answer(self._caller, request.task_id, given)
+        try:
+            approve = _approval(request.text) if question["kind"] in {"plan", "step"} else None
+            given = inputs.Answer(str(question["input_id"]), request.text or None, data, approve)
+            await self._intake.answer(self._caller, request.task_id, given)
+        except InvalidRequestError as error:
+            raise UnfitAnswerError(error.detail, question) from error
         return last
 
     async def _results(self, task: JsonObject) -> AsyncGenerator[Update]:
@@ -110,10 +149,17 @@ def _to_update(event: Recorded) -> Update | None:
         case "step.progress":
             return Progress(f"{data['step_id']}: {data['text']}")
         case "input.required":
-            schema = data.get("schema")
-            return InputRequired(str(data["prompt"]), schema if isinstance(schema, dict) else None)
+            return InputRequired(str(data["prompt"]), _object(data.get("schema")))
         case _:
             return None
+
+
+def _usage(task: JsonObject) -> Usage:
+    used = task["usage"] if isinstance(task["usage"], dict) else {}
+    spent = {name: used.get(name) for name in ("input_tokens", "output_tokens", "llm_calls")}
+    whole = {name: amount for name, amount in spent.items() if isinstance(amount, int)}
+    cost_usd = used.get("cost_usd")
+    return Usage(**whole, cost_usd=float(cost_usd) if isinstance(cost_usd, int | float) else 0.0)
 
 
 def _inputs(request: AgentRequest) -> JsonObject:
@@ -133,12 +179,16 @@ def _approval(text: str) -> bool:
         return True
     if word in {"no", "n", "reject", "rejected", "stop"}:
         return False
-    raise InvalidRequestError('Say "yes" to run the plan or "no" to drop it.')
+    raise InvalidRequestError('Say "yes" to run it or "no" to drop it.')
 
 
 def _failure(task: JsonObject) -> FederationError:
     error = task["error"] if isinstance(task["error"], dict) else {}
     return GoalFailedError(str(error.get("detail") or f"The task is {task['status']}."))
+
+
+def _object(value: JsonValue) -> JsonObject | None:
+    return value if isinstance(value, dict) else None
 
 
 def _objects(value: JsonValue) -> list[JsonObject]:

@@ -32,29 +32,26 @@ class AgentsAwayError(FederationError):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The agent a step goes to, and why."""
+    """The agent a step goes to, and why. `max_concurrency` is how many calls it takes at once, if it says so."""
 
     agent_id: str
     name: str
     endpoint: str
-    card: JsonObject
     card_hash: str
     credentials: bytes | None
+    max_concurrency: int | None
     why: str
 
 
 def reach(connection: Connection, agent_id: str) -> Choice | None:
     """Return the agent that a step was given to, however it is now; None if it was removed."""
-    row = (
-        connection.execute(
-            select(Agent.id, Agent.name, Agent.endpoint, Agent.card, Agent.card_hash, Agent.credentials).where(
-                Agent.id == agent_id
-            )
-        )
-        .mappings()
-        .one_or_none()
-    )
+    row = connection.execute(_BY_ID, {"of_agent": agent_id}).mappings().one_or_none()
     return None if row is None else _chosen(row, "has the step already")
+
+
+def card(connection: Connection, agent_id: str) -> JsonObject:
+    """Return the agent's card; empty if it was removed."""
+    return connection.execute(_CARD, {"of_agent": agent_id}).scalar_one_or_none() or {}
 
 
 def choose(
@@ -64,23 +61,25 @@ def choose(
     agent: str | None,
     need: str,
     avoid: Collection[str] = (),
+    resting: Collection[str] = (),
 ) -> Choice:
     """Choose the agent for a step: the one it names, else the best of those that have the skill and are reachable.
 
-    `avoid` holds ids of agents that failed the step already; they are taken only if there is no other.
+    `avoid` holds ids of agents that failed the step already; they are taken only if there is no other. `resting` those
+    that have failed much lately, at whoever's calls: they are taken only when they are named.
     Raises: NoAgentError, AgentsAwayError, AgentUnavailableError, NotFoundError (a named agent that is not registered).
     """
     caller = Caller(tenant_id)
     if agent is not None:
         return _named(connection, caller, agent)
     rows = connection.execute(_WITH_SKILL, {"tenant": tenant_id, "skill": skill}).mappings().all()
-    ready = [row for row in rows if row["status"] == "active"]
+    active = [row for row in rows if row["status"] == "active"]
+    ready = [row for row in active if row["id"] not in resting]
     if not ready:
         raise _why_none(skill, rows)
     fresh = [row for row in ready if row["id"] not in avoid] or ready
     if len(fresh) == 1:
-        why = f"the only reachable agent with the skill {skill}" if len(ready) == 1 else f"the other agent with {skill}"
-        return _chosen(fresh[0], why)
+        return _chosen(fresh[0], _why_only(skill, active, avoid, resting))
     scores = {
         match.offer.agent_id: match
         for match in discovery.rank(connection, caller, need, 50)
@@ -91,17 +90,21 @@ def choose(
     return _chosen(best, f"best of {len(fresh)} reachable agents with the skill {skill}: {reason}")
 
 
+_COLUMNS: Final = (
+    Agent.id,
+    Agent.name,
+    Agent.endpoint,
+    Agent.card_hash,
+    Agent.credentials,
+    Agent.status,
+    Agent.health,
+    Agent.config,
+)
+_BY_ID: Final = select(*_COLUMNS).where(Agent.id == bindparam("of_agent"))
+_OF_TENANT: Final = _BY_ID.where(Agent.tenant_id == bindparam("tenant"))
+_CARD: Final = select(Agent.card).where(Agent.id == bindparam("of_agent"))
 _WITH_SKILL: Final = (
-    select(
-        Agent.id,
-        Agent.name,
-        Agent.endpoint,
-        Agent.card,
-        Agent.card_hash,
-        Agent.credentials,
-        Agent.status,
-        Agent.health,
-    )
+    select(*_COLUMNS)
     .join(AgentSkill, AgentSkill.agent_id == Agent.id)
     .where(Agent.tenant_id == bindparam("tenant"), AgentSkill.skill_id == bindparam("skill"))
     .order_by(Agent.id)
@@ -109,23 +112,11 @@ _WITH_SKILL: Final = (
 
 
 def _named(connection: Connection, caller: Caller, agent: str) -> Choice:
-    agent_id = registry.identify(connection, caller, agent)
-    row = (
-        connection.execute(
-            select(
-                Agent.id,
-                Agent.name,
-                Agent.endpoint,
-                Agent.card,
-                Agent.card_hash,
-                Agent.credentials,
-                Agent.status,
-                Agent.health,
-            ).where(Agent.id == agent_id)
-        )
-        .mappings()
-        .one()
-    )
+    named = {"of_agent": agent, "tenant": caller.tenant_id}
+    row = connection.execute(_OF_TENANT, named).mappings().one_or_none()
+    if row is None:
+        named["of_agent"] = registry.identify(connection, caller, agent)
+        row = connection.execute(_OF_TENANT, named).mappings().one()
     match row["status"]:
         case "active":
             return _chosen(row, "named by the plan")
@@ -136,7 +127,21 @@ def _named(connection: Connection, caller: Caller, agent: str) -> Choice:
 
 
 def _chosen(row: RowMapping, why: str) -> Choice:
-    return Choice(row["id"], row["name"], row["endpoint"], row["card"], row["card_hash"], row["credentials"], why)
+    most = row["config"].get("max_concurrency")
+    limit = most if isinstance(most, int) and most > 0 else None
+    return Choice(row["id"], row["name"], row["endpoint"], row["card_hash"], row["credentials"], limit, why)
+
+
+def _why_only(skill: str | None, active: Sequence[RowMapping], avoid: Collection[str], resting: Collection[str]) -> str:
+    if len(active) == 1:
+        return f"the only reachable agent with the skill {skill}"
+    tired = [row["name"] for row in active if row["id"] in resting]
+    failed = [row["name"] for row in active if row["id"] in avoid and row["id"] not in resting]
+    reasons = [
+        *([f"{', '.join(failed)} failed it"] if failed else []),
+        *([f"{', '.join(tired)} failed too often lately"] if tired else []),
+    ]
+    return f"the other agent with {skill}" + (f": {'; '.join(reasons)}" if reasons else "")
 
 
 def _why_none(skill: str | None, rows: Sequence[RowMapping]) -> FederationError:
@@ -144,14 +149,19 @@ def _why_none(skill: str | None, rows: Sequence[RowMapping]) -> FederationError:
         return NoAgentError(
             f"No registered agent has the skill {skill!r}. Register one that has it, or choose another skill."
         )
-    reasons = "; ".join(
-        f"{row['name']} is switched off"
-        if row["status"] == "inactive"
-        else f"{row['name']}: {row['health'].get('error')}"
-        for row in rows
-    )
+    reasons = "; ".join(f"{row['name']} {_why_not(row)}" for row in rows)
     text = f"No agent with the skill {skill!r} is reachable. {reasons}"
-    return AgentsAwayError(text) if any(row["status"] == "error" for row in rows) else NoAgentError(text)
+    return AgentsAwayError(text) if any(row["status"] != "inactive" for row in rows) else NoAgentError(text)
+
+
+def _why_not(row: RowMapping) -> str:
+    match row["status"]:
+        case "active":
+            return "failed too often lately and is left alone for a moment"
+        case "inactive":
+            return "is switched off"
+        case _:
+            return f"cannot be reached: {row['health'].get('error')}"
 
 
 def _latency_ms(row: RowMapping) -> float:

@@ -1,23 +1,29 @@
 """A task's log: every change as an event with a gap-free number, and everyone who follows it.
 
-An event is written in the transaction of the change it tells of (`append`); followers read the table and are woken in
-the process that wrote. All doors (server-sent events, A2A streams, the command line) follow this one log.
+An event is written in the transaction of the change it tells of (`append`). Followers read the table; in the process
+that wrote, events are handed over to them, in others a signal makes them read. All doors (server-sent events, A2A
+streams, the command line) follow this one log.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from itertools import islice
 from typing import Concatenate, Final, Literal, ParamSpec, TypeVar
 
 from pydantic import JsonValue
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, Select, Update, bindparam, column, func, insert, select, true, update
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.sql import ClauseElement
 
 from orchestrator_service.models import Event, Task
+from orchestrator_service.signals import Signals
 from shared.agent import JsonObject
-from shared.db import Database, now
+from shared.db import Database, now, patience
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -27,9 +33,10 @@ TerminalStatus = Literal["completed", "failed", "canceled"]
 TERMINAL: Final = frozenset({"completed", "failed", "canceled"})
 """Task statuses that never change again."""
 
-_BATCH: Final = 500
-_MAX_HANDED: Final = 1_000
-_FALLBACK_POLL_S: Final = 1.0
+_BATCH: Final = 100
+_KEPT: Final = 64
+_POLL_S: Final = 5.0
+_POLL_ALONE_S: Final = 1.0
 _TOLD: Final = "told events"
 
 
@@ -73,8 +80,20 @@ def append(connection: Connection, task_id: str, drafts: Sequence[Draft], **chan
     """
     if not drafts and not changes:
         return
-    counted = _COUNT.values(**changes) if changes else _COUNT
-    last = connection.execute(counted, {"of_task": task_id, "added": len(drafts)}).scalar_one()
+    values: dict[str, object] = {"of_task": task_id, "added": len(drafts)}
+    if any(isinstance(value, ClauseElement) for value in changes.values()):
+        counted = _count().values(**changes)
+    else:
+        at_once = drafts and connection.dialect.name != "sqlite"
+        counted = _count_and_write(*changes) if at_once else _count(*changes)
+        values.update((f"new_{name}", value) for name, value in changes.items())
+        if at_once:
+            at = now()
+            rows = [{"type": event.type, "data": event.data} for event in drafts]
+            last = connection.execute(counted, {**values, "events": rows, "written_at": at}).scalar_one()
+            _tell(connection, _record(task_id, drafts, last - len(drafts) + 1, at))
+            return
+    last = connection.execute(counted, values).scalar_one()
     if drafts:
         write(connection, task_id, drafts, last - len(drafts) + 1)
 
@@ -82,16 +101,12 @@ def append(connection: Connection, task_id: str, drafts: Sequence[Draft], **chan
 def write(connection: Connection, task_id: str, drafts: Sequence[Draft], first: int) -> None:
     """Write events with numbers from `first`, for one who has counted them in the task's row."""
     at = now()
-    recorded = [Recorded(task_id, seq, event.type, event.data, at) for seq, event in enumerate(drafts, start=first)]
-    connection.execute(
-        _INSERT,
-        [
-            {"task_id": task_id, "seq": event.seq, "type": event.type, "data": event.data, "at": at}
-            for event in recorded
-        ],
-    )
-    if (told := connection.info.get(_TOLD)) is not None:
-        told.extend(recorded)
+    recorded = _record(task_id, drafts, first, at)
+    rows = [
+        {"task_id": task_id, "seq": event.seq, "type": event.type, "data": event.data, "at": at} for event in recorded
+    ]
+    connection.execute(_INSERT, rows if len(rows) > 1 else rows[0])
+    _tell(connection, recorded)
 
 
 def read(connection: Connection, task_id: str, after: int = 0, limit: int = _BATCH) -> list[Recorded]:
@@ -101,12 +116,38 @@ def read(connection: Connection, task_id: str, after: int = 0, limit: int = _BAT
 
 
 # Statements are built once: building one costs more than SQLite takes to run it.
-_COUNT: Final = (
-    update(Task)
-    .where(Task.id == bindparam("of_task"))
-    .values(last_seq=Task.last_seq + bindparam("added"))
-    .returning(Task.last_seq)
-)
+@cache
+def _count(*columns: str) -> Update:
+    """Return the statement that counts events and sets these columns to `new_COLUMN`."""
+    changes = {name: bindparam(f"new_{name}", type_=getattr(Task, name).type) for name in columns}
+    return (
+        update(Task)
+        .where(Task.id == bindparam("of_task"))
+        .values(last_seq=Task.last_seq + bindparam("added"), **changes)
+        .returning(Task.last_seq)
+    )
+
+
+@cache
+def _count_and_write(*columns: str) -> Select[tuple[int]]:
+    """Return the statement that does all of `append` on PostgreSQL: one way to the server and back."""
+    counted = _count(*columns).cte("counted")
+    given = (
+        func.jsonb_array_elements(bindparam("events", type_=JSONB))
+        .table_valued(column("value", JSONB), with_ordinality="place")
+        .render_derived()
+    )
+    rows = select(
+        bindparam("of_task", type_=Event.task_id.type),
+        counted.c.last_seq - bindparam("added") + given.c.place,
+        given.c.value["type"].astext,
+        given.c.value["data"],
+        bindparam("written_at", type_=Event.at.type),
+    ).select_from(counted.join(given, true()))
+    written = insert(Event).from_select(["task_id", "seq", "type", "data", "at"], rows).cte("written")
+    return select(counted.c.last_seq).add_cte(written)
+
+
 _INSERT: Final = insert(Event)
 _READ: Final = (
     select(Event.task_id, Event.seq, Event.type, Event.data, Event.at)
@@ -116,41 +157,79 @@ _READ: Final = (
 )
 
 
-class _Follower:
-    """One who follows a task in this process: what was written is handed over, as long as there is room."""
+def _record(task_id: str, drafts: Sequence[Draft], first: int, at: datetime) -> list[Recorded]:
+    return [Recorded(task_id, seq, event.type, event.data, at) for seq, event in enumerate(drafts, start=first)]
+
+
+def _tell(connection: Connection, recorded: Sequence[Recorded]) -> None:
+    if (told := connection.info.get(_TOLD)) is not None:
+        told.extend(recorded)
+
+
+class _Feed:
+    """The newest events of a task that is followed in this process, shared by all who follow it."""
 
     def __init__(self) -> None:
-        self.woken = asyncio.Event()
-        self._handed: deque[Recorded] = deque(maxlen=_MAX_HANDED)
+        self.followers = 0
+        self.changed = asyncio.Event()
+        self.is_stale = False
+        """Whether there may be more in the table."""
+        self.newest = 0
+        self.polled = 0
+        self.reading = asyncio.Lock()
+        self._recent: deque[Recorded] = deque(maxlen=_KEPT)
 
-    def hand(self, recorded: Sequence[Recorded]) -> None:
-        """Hand over new events; when there are too many, the oldest are dropped and read from the table later."""
-        self._handed.extend(recorded)
-        self.woken.set()
+    def publish(self, recorded: Sequence[Recorded]) -> None:
+        """Add events, which may have come already or leave a gap, and wake the followers."""
+        newest = self.newest
+        for event in recorded:
+            if event.seq > self.newest:
+                if event.seq > self.newest + 1:
+                    self._recent.clear()
+                self._recent.append(event)
+                self.newest = event.seq
+        if self.newest > newest:
+            self._wake()
 
-    def take(self, after: int) -> list[Recorded]:
-        """Return the events that follow `after` without a gap, as far as they were handed over."""
-        self.woken.clear()
-        taken: list[Recorded] = []
-        while self._handed:
-            event = self._handed.popleft()
-            if event.seq == after + 1:
-                taken.append(event)
-                after = event.seq
-        return taken
+    def go_stale(self) -> None:
+        """Make the followers read the table."""
+        self.is_stale = True
+        self._wake()
+
+    def after(self, seq: int) -> list[Recorded] | None:
+        """Return what follows `seq`, as far as it is here; None if there is more, but only in the table."""
+        if not self._recent or self._recent[-1].seq <= seq:
+            return None if self.is_stale else []
+        skip = seq + 1 - self._recent[0].seq
+        return None if skip < 0 else list(islice(self._recent, skip, None))
+
+    def _wake(self) -> None:
+        self.changed.set()
+        self.changed = asyncio.Event()
 
 
 class EventLog:
-    """Writes changes of tasks and tells those who follow them."""
+    """Writes changes of tasks and tells those who follow them, here and, by signals, in other processes.
 
-    def __init__(self, database: Database) -> None:
+    Followers of a task share what is read and handed over; one who is slow keeps nothing and reads the table later.
+    """
+
+    def __init__(self, database: Database, signals: Signals | None = None) -> None:
         self.database = database
-        self._followers: dict[str, set[_Follower]] = {}
+        self._signals = signals
+        self._feeds: dict[str, _Feed] = {}
+        self._poll_s = _POLL_ALONE_S if signals is None and not database.is_sqlite else _POLL_S
+        self._polling: asyncio.Task[None] | None = None
+        self._hearing = ExitStack()
 
     async def write(
         self, task_id: str, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Run `work(connection, ...)` in a transaction, as `Database.write`, then tell the followers of the task."""
+        """Run `work(connection, ...)` in a transaction, as `Database.write`, then tell the followers of the tasks.
+
+        `task_id` is the task that it is about.
+        """
+        del task_id
 
         def overheard(connection: Connection) -> tuple[T, list[Recorded]]:
             told: list[Recorded] = []
@@ -161,9 +240,11 @@ class EventLog:
                 del connection.info[_TOLD]
 
         result, told = await self.database.write(overheard)
-        recorded = [event for event in told if event.task_id == task_id]
-        for follower in self._followers.get(task_id, ()):
-            follower.hand(recorded)
+        for about in dict.fromkeys(event.task_id for event in told):
+            if (feed := self._feeds.get(about)) is not None:
+                feed.publish([event for event in told if event.task_id == about])
+            if self._signals is not None:
+                self._signals.tell("events", about)
         return result
 
     async def last_seq(self, task_id: str) -> int:
@@ -171,31 +252,107 @@ class EventLog:
         return await self.database.read(_last_seq, task_id)
 
     async def follow(self, task_id: str, after: int = 0) -> AsyncGenerator[Recorded]:
-        """Yield every event above `after`, then each new one as it comes; end after the terminal one."""
-        follower = _Follower()
-        self._followers.setdefault(task_id, set()).add(follower)
+        """Yield every event above `after`, then each new one as it comes; end after the terminal one.
+
+        While the database is in trouble it waits.
+        """
+        feed = self._join(task_id)
         try:
-            batch = await self.database.read(read, task_id, after)
-            while True:
+            batch, is_over = await self._begin(feed, task_id, after)
+            while not is_over:
                 for event in batch:
                     yield event
                     if event.is_last:
                         return
                     after = event.seq
-                batch = await self._next_batch(follower, task_id, after, more=len(batch) == _BATCH)
+                changed = feed.changed
+                known = feed.after(after)
+                batch = await self._read(feed, task_id, after) if known is None else known
+                if not batch:
+                    await changed.wait()
         finally:
-            self._followers[task_id].discard(follower)
-            if not self._followers[task_id]:
-                del self._followers[task_id]
+            self._leave(task_id, feed)
 
-    async def _next_batch(self, follower: _Follower, task_id: str, after: int, *, more: bool) -> list[Recorded]:
-        """Return what was handed over; what was not (written elsewhere, or too much at once) is read."""
-        if not more:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_FALLBACK_POLL_S):
-                    await follower.woken.wait()
-        return follower.take(after) or await self.database.read(read, task_id, after)
+    async def _begin(self, feed: _Feed, task_id: str, after: int) -> tuple[list[Recorded], bool]:
+        """Return the first events, and whether there are none and never will be."""
+        with patience(None):
+            batch = await self.database.read(read, task_id, after)
+            feed.publish(batch)
+            feed.is_stale = feed.is_stale or len(batch) == _BATCH
+            return batch, not batch and await self.database.read(_is_over, task_id)
+
+    async def _read(self, feed: _Feed, task_id: str, after: int) -> list[Recorded]:
+        async with feed.reading:
+            if (known := feed.after(after)) is not None:  # another follower has just read it
+                return known
+            feed.is_stale = False
+            try:
+                with patience(None):
+                    batch = await self.database.read(read, task_id, after)
+            except BaseException:
+                feed.is_stale = True
+                raise
+            feed.is_stale = feed.is_stale or len(batch) == _BATCH
+            feed.publish(batch)
+            return batch
+
+    def _join(self, task_id: str) -> _Feed:
+        if self._polling is None:
+            if self._signals is not None:
+                self._hearing.enter_context(
+                    self._signals.hear("events", self._heard, self._heard_nothing, elsewhere=True)
+                )
+            self._polling = asyncio.create_task(self._poll(), name="poll for events")
+        feed = self._feeds.setdefault(task_id, _Feed())
+        feed.followers += 1
+        return feed
+
+    def _leave(self, task_id: str, feed: _Feed) -> None:
+        feed.followers -= 1
+        if not feed.followers:
+            del self._feeds[task_id]
+        if not self._feeds and self._polling is not None:
+            self._hearing.close()
+            self._polling.cancel()
+            self._polling = None
+
+    def _heard(self, task_id: str) -> None:
+        if (feed := self._feeds.get(task_id)) is not None:
+            feed.go_stale()
+
+    def _heard_nothing(self) -> None:
+        for feed in self._feeds.values():
+            feed.go_stale()
+
+    async def _poll(self) -> None:
+        """Look now and then whether the followed tasks have events that nobody told of."""
+        while True:
+            await asyncio.sleep(self._poll_s)
+            with patience(None):
+                rows = await self.database.read(_newest, list(self._feeds))
+            for task_id, last_seq in rows:
+                feed = self._feeds.get(task_id)
+                if feed is not None and last_seq > max(feed.newest, feed.polled):
+                    feed.polled = last_seq
+                    feed.go_stale()
 
 
 def _last_seq(connection: Connection, task_id: str) -> int:
     return connection.execute(select(Task.last_seq).where(Task.id == task_id)).scalar_one()
+
+
+def _is_over(connection: Connection, task_id: str) -> bool:
+    return connection.execute(_STATUS, {"of_task": task_id}).scalar_one_or_none() in TERMINAL
+
+
+def _newest(connection: Connection, task_ids: Sequence[str]) -> list[tuple[str, int]]:
+    return [
+        (row.id, row.last_seq)
+        for first in range(0, len(task_ids), _POLLED_TOGETHER)
+        for row in connection.execute(_NEWEST, {"task_ids": task_ids[first : first + _POLLED_TOGETHER]})
+    ]
+
+
+_POLLED_TOGETHER: Final = 500
+_STATUS: Final = select(Task.status).where(Task.id == bindparam("of_task"))
+_NEWEST: Final = select(Task.id, Task.last_seq).where(Task.id.in_(bindparam("task_ids", expanding=True)))

@@ -1,4 +1,4 @@
-"""Where every door hands in what people want: new tasks, cancellations, answers. Written first, then acted on."""
+"""Where every door hands in what people want: tasks, retries, cancellations, answers. Written first, then acted on."""
 
 import asyncio
 from contextlib import aclosing, suppress
@@ -6,15 +6,16 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from orchestrator_service import inputs, memory, registry, tasks
+from orchestrator_service import ancestry, deliveries, inputs, lineage, memory, registry, tasks
 from orchestrator_service.engine.engine import Engine
 from orchestrator_service.events import EventLog
 from orchestrator_service.keys import Keys
 from orchestrator_service.planning import plan as plans
 from orchestrator_service.settings import Settings
-from shared import telemetry
+from shared import failpoints, telemetry
 from shared.auth import Caller
-from shared.errors import TooLargeError
+from shared.db import new_id
+from shared.errors import ConflictError, TooLargeError
 
 _CANCEL_WAIT_S: Final = 10.0
 
@@ -32,9 +33,10 @@ class Intake:
         """Store the task and start it; the same key, or the same id, answers the same task again.
 
         `new.user_id` is as the caller gave it; it is hashed here. What can be checked of a plan now is checked now.
-        Raises: NotFoundError (session, agent), PlanInvalidError, IdempotencyConflictError, QueueFullError,
-        TooLargeError.
+        Raises: NotFoundError (session, agent), PlanInvalidError, InvalidRequestError (callback_url),
+        IdempotencyConflictError, QueueFullError, TooLargeError.
         """
+        failpoints.reach("request-read")
         for file in new.files:
             if len(file.content or b"") > self._settings.max_artifact_bytes:
                 limit = self._settings.max_artifact_bytes
@@ -43,27 +45,63 @@ class Intake:
             plans.check(new.plan, inputs=new.inputs)
         if new.agent is not None:
             await self._log.database.read(registry.identify, caller, new.agent)
+        if new.callback_url is not None:
+            await deliveries.check_callback(self._settings, new.callback_url)
         ready = replace(
             new,
             user_id=None if new.user_id is None else self._keys.hash_user(caller.tenant_id, new.user_id),
             timeout_s=self._settings.task_timeout_s,
             trace_id=telemetry.trace_id() or "",
         )
-        life = timedelta(hours=self._settings.idempotency_hours)
-        idempotency = None if key is None else tasks.Idempotency(key, life)
         limit = self._settings.max_queued_tasks
-        submitted = await self._log.write(new.id, tasks.submit, caller, ready, idempotency, limit)
+        submitted = await self._log.write(new.id, tasks.submit, caller, ready, self._idempotency(key), limit)
+        failpoints.reach("task-stored")
         if submitted.is_new:
-            await self._engine.start(submitted.task_id, 1)
+            self._engine.wake(submitted.task_id)
+        return submitted
+
+    async def copy(self, caller: Caller, wish: lineage.Wish, key: str | None = None) -> tasks.Submitted:
+        """Store the retry or fork of a task and start it; the same key answers the same task again.
+
+        Raises: as `lineage.copy`.
+        """
+        failpoints.reach("request-read")
+        settings = self._settings
+        defaults = lineage.Defaults(settings.task_timeout_s, settings.input_timeout_s, telemetry.trace_id() or "")
+        task_id = new_id()
+        submitted = await self._log.write(
+            task_id,
+            lineage.copy,
+            caller,
+            task_id,
+            wish,
+            defaults,
+            self._idempotency(key),
+            settings.max_queued_tasks,
+        )
+        failpoints.reach("task-stored")
+        if submitted.is_new:
+            self._engine.wake(submitted.task_id)
         return submitted
 
     async def cancel(self, caller: Caller, task_id: str) -> None:
-        """Cancel the task and its remote tasks; returns when it is over, or still ending after `_CANCEL_WAIT_S`.
+        """Cancel the task, its remote tasks and its sub-tasks; returns when it is over, or after `_CANCEL_WAIT_S`.
 
         Raises: NotFoundError, ConflictError.
         """
-        if not await self._log.write(task_id, tasks.request_cancel, caller, task_id):
+        is_under_way = await self._log.write(task_id, tasks.request_cancel, caller, task_id)
+        below = await self._log.database.read(ancestry.children, task_id)
+        while below:
+            child = below.pop()
+            with suppress(ConflictError):
+                await self._log.write(child, tasks.request_cancel, caller, child)
+            self._engine.wake(child)
+            self._engine.cancel(child)
+            below += await self._log.database.read(ancestry.children, child)
+        if not is_under_way:
             return
+        failpoints.reach("cancel-stored")
+        self._engine.wake(task_id)
         self._engine.cancel(task_id)
         with suppress(TimeoutError):
             async with asyncio.timeout(_CANCEL_WAIT_S), aclosing(self._log.follow(task_id)) as log:
@@ -73,10 +111,17 @@ class Intake:
 
     async def answer(self, caller: Caller, task_id: str, given: inputs.Answer) -> None:
         """Answer a pending input; the task goes on. Raises: NotFoundError, ConflictError, InvalidRequestError."""
-        run = await self._log.write(task_id, inputs.answer, caller, task_id, given)
-        if run is not None:
-            await self._engine.start(task_id, run)
+        is_queued = await self._log.write(task_id, inputs.answer, caller, task_id, given)
+        failpoints.reach("input-answered")
+        if is_queued:
+            self._engine.wake(task_id)
+        else:
+            self._engine.proceed(task_id)
 
     async def open_session(self, caller: Caller, session_id: str) -> None:
         """Make sure that a session with this id is there, for doors whose clients choose it."""
         await self._log.database.write(memory.ensure_session, caller, session_id)
+
+    def _idempotency(self, key: str | None) -> tasks.Idempotency | None:
+        life = timedelta(hours=self._settings.idempotency_hours)
+        return None if key is None else tasks.Idempotency(key, life)

@@ -1,4 +1,4 @@
-"""The installation's secret: hashes user ids, encrypts what agents need to be told to let us in.
+"""The installation's secret: hashes user ids, encrypts what agents need to be told to let us in, signs webhooks.
 
 It lives outside the database (`FEDERATION_SECRET_KEY`, else a file in `DATA_DIR`), so that a copy of the database alone
 reveals neither.
@@ -29,13 +29,27 @@ class CredentialsUnreadableError(FederationError):
 class Keys:
     """Derives one key per purpose from the installation's secret."""
 
-    def __init__(self, secret: bytes) -> None:
+    def __init__(self, secret: bytes, webhook_secret: bytes | None = None) -> None:
         self._hashing = hmac.digest(secret, b"user ids", hashlib.sha256)
+        self._pushing = hmac.digest(secret, b"push tokens", hashlib.sha256)
+        self._webhook_secret = webhook_secret or hmac.digest(secret, b"webhooks", hashlib.sha256)
         self._box = Fernet(base64.urlsafe_b64encode(hmac.digest(secret, b"credentials", hashlib.sha256)))
 
     def hash_user(self, tenant_id: str, user_id: str) -> str:
         """Return the name under which a user is stored: HMAC-SHA-256, per tenant, 32 hex digits."""
         return hmac.new(self._hashing, f"{tenant_id}\0{user_id}".encode(), hashlib.sha256).hexdigest()[:32]
+
+    def webhook_secret(self) -> bytes:
+        """Return the key that webhooks are signed with: the one that was set, else one made from the secret."""
+        return self._webhook_secret
+
+    def push_token(self, task_id: str, step_id: str, number: int) -> str:
+        """Return what an agent must show to push about this attempt: an HMAC, 64 hex digits."""
+        return hmac.new(self._pushing, f"{task_id}\0{step_id}\0{number}".encode(), hashlib.sha256).hexdigest()
+
+    def is_push_token(self, token: str, task_id: str, step_id: str, number: int) -> bool:
+        """Say whether `token` is the one of this attempt, in a time that tells nothing of how near it is."""
+        return hmac.compare_digest(token.encode(), self.push_token(task_id, step_id, number).encode())
 
     def seal(self, headers: dict[str, str]) -> bytes:
         """Return the headers encrypted."""

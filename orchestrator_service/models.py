@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Connection, ForeignKey, Index, LargeBinary, MetaData, Text
+from sqlalchemy import BigInteger, Connection, ForeignKey, Index, LargeBinary, MetaData, Text, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -110,7 +110,7 @@ class Task(Base):
 
     __tablename__ = "tasks"
     __table_args__ = (
-        Index("ix_tasks_queue", "run_state", "tenant_id", "priority", "id"),
+        Index("ix_tasks_queue", "run_state", "tenant_id", text("priority DESC"), "id"),
         Index("ix_tasks_worker", "worker"),
         Index("ix_tasks_tenant_status", "tenant_id", "status", "id"),
         Index("ix_tasks_session", "session_id", "id"),

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Final, cast
 
-import httpx
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 
@@ -54,7 +53,7 @@ class NewAgent:
 class Registrar:
     """Registers agents and keeps what is known of their health fresh, in the background while it is open."""
 
-    def __init__(self, settings: Settings, database: Database, client: httpx.AsyncClient, keys: Keys) -> None:
+    def __init__(self, settings: Settings, database: Database, client: http.Client, keys: Keys) -> None:
         self._settings = settings
         self._database = database
         self._client = client

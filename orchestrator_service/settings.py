@@ -21,10 +21,36 @@ class Settings(FederationSettings):
     max_running_tasks: int = Field(
         default=100, ge=1, description="Tasks this process works on at once; the rest wait in the queue."
     )
+    tenant_max_running_tasks: int = Field(
+        default=100, ge=1, description="Tasks of one tenant that run at once, over all processes."
+    )
+    agent_max_concurrency: int = Field(
+        default=64,
+        ge=1,
+        description="Calls this process makes to one agent at once, unless its config.max_concurrency says else.",
+    )
     max_queued_tasks: int = Field(default=20_000, ge=1, description="Tasks that may wait; more are refused with 429.")
     max_steps_at_once: int = Field(default=64, ge=1, description="Steps this process performs at once, over all tasks.")
     step_attempts: int = Field(
         default=3, ge=1, le=10, description="How often a step is tried where trying again can help."
+    )
+    drain_timeout_s: float = Field(
+        default=3.0, ge=0, description="How long steps under way may go on when the service stops, in seconds."
+    )
+    input_timeout_s: float = Field(
+        default=604_800.0, gt=0, description="How long a question to a person may wait, in seconds."
+    )
+    max_revisions: int = Field(
+        default=2, ge=0, description="How often a plan is changed after one of its steps failed."
+    )
+    max_hops: int = Field(
+        default=8, ge=1, description="How many messages in a row may lead to a task, from agent to agent."
+    )
+    tenant_daily_cost_usd: float | None = Field(
+        default=None, ge=0, description="What all tasks of a tenant may spend on one day (UTC), in US dollars."
+    )
+    tenant_daily_tokens: int | None = Field(
+        default=None, ge=0, description="How many tokens all tasks of a tenant may use on one day (UTC)."
     )
     idempotency_hours: float = Field(
         default=24.0, gt=0, description="How long an Idempotency-Key is remembered, in hours."

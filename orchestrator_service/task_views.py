@@ -10,6 +10,7 @@ from pydantic import JsonValue
 from sqlalchemy import Connection, String, bindparam, func, select
 
 from orchestrator_service import artifacts
+from orchestrator_service.events import TERMINAL
 from orchestrator_service.models import Attempt, PendingInput, PlanRow, StepRow, Task
 from orchestrator_service.tasks import visible_to
 from shared.agent import JsonObject
@@ -87,9 +88,14 @@ def _views(connection: Connection, task_ids: Sequence[str]) -> list[JsonObject]:
                 "kind": row["kind"],
                 "prompt": row["prompt"],
                 "schema": row["json_schema"],
+                "path": row["path"] or [part for part in (row["task_id"], row["step_id"]) if part],
                 "created_at": _iso(row["created_at"]),
+                "expires_at": _iso(row["expires_at"]),
             }
         )
+    made_of: defaultdict[str, list[JsonValue]] = defaultdict(list)
+    for row in connection.execute(_DESCENDANTS, of_tasks):
+        made_of[row.origin].append(row.id)
     tasks: dict[str, JsonObject] = {}
     for row in connection.execute(_TASKS, of_tasks).mappings():
         task_id: str = row["id"]
@@ -104,11 +110,17 @@ def _views(connection: Connection, task_ids: Sequence[str]) -> list[JsonObject]:
             "steps": list[JsonValue](steps_of[task_id]),
             "result": row["result"],
             "error": row["error"],
-            "pending_inputs": inputs_of[task_id],
+            "pending_inputs": [] if row["status"] in TERMINAL else inputs_of[task_id],
             "usage": {**row["usage"], "agent_calls": _count_tries(steps_of[task_id])},
             "budget": row["request"].get("budget", {}),
+            "deadlines": row["request"].get("deadlines", {}),
+            "callback_url": row["request"].get("callback_url"),
             "priority": row["priority"],
             "metadata": row["request"].get("metadata", {}),
+            "origin": row["origin"],
+            "descendants": made_of[task_id],
+            "parent_task_id": row["parent_task_id"],
+            "root_task_id": row["root_task_id"],
             "trace_id": row["trace_id"],
             "created_at": _iso(row["created_at"]),
             "started_at": _iso(row["started_at"]),
@@ -125,6 +137,9 @@ _QUESTIONS: Final = (
     select(*PendingInput.__table__.c)
     .where(PendingInput.task_id.in_(_IDS), PendingInput.answered_at.is_(None))
     .order_by(PendingInput.id)
+)
+_DESCENDANTS: Final = (
+    select(Task.origin_task_id.label("origin"), Task.id).where(Task.origin_task_id.in_(_IDS)).order_by(Task.id)
 )
 _NEWEST: Final = (
     select(PlanRow.task_id, func.max(PlanRow.revision).label("revision"))
@@ -145,6 +160,8 @@ def _steps(
         attempts[row["task_id"], row["step_id"]].append(
             {
                 "agent_id": row["agent_id"],
+                "agent_name": row["agent_name"],
+                "why": row["why"],
                 "remote_task_id": row["remote_task_id"],
                 "started_at": _iso(row["started_at"]),
                 "ended_at": _iso(row["ended_at"]),
@@ -177,6 +194,7 @@ def _steps(
                     "artifacts": files[key],
                     "error": row["error"],
                     "usage": row["usage"],
+                    "kept_from": row["kept_from"],
                     "started_at": _iso(row["started_at"]),
                     "completed_at": _iso(row["completed_at"]),
                 }

@@ -1,15 +1,16 @@
 """Tasks: every door comes to `submit`; cancel and the end are here too. (What is seen of a task: `task_views`.)"""
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, select, update
 
-from orchestrator_service import artifacts, events, memory
-from orchestrator_service.models import IdempotencyKey, StepRow, Task, insert_or_skip
+from orchestrator_service import ancestry, artifacts, budgets, deliveries, events, memory
+from orchestrator_service.models import Attempt, IdempotencyKey, StepRow, Task, insert_or_skip
 from orchestrator_service.planning.plan import Plan
 from shared.agent import File, JsonObject
 from shared.auth import Caller
@@ -22,19 +23,14 @@ NO_USAGE: Final[JsonObject] = {"input_tokens": 0, "output_tokens": 0, "cost_usd"
 """What models cost a task, as it is stored; the calls of agents are counted by its tries."""
 
 
+NO_CHANGES: Final[Mapping[str, object]] = {}
+
+
 class IdempotencyConflictError(ConflictError):
     """The key was used with another request body within its life."""
 
     slug = "idempotency-key-reused"
     title = "The Idempotency-Key belongs to another request"
-
-
-class BudgetExhaustedError(FederationError):
-    """The task has spent what it may."""
-
-    slug = "budget-exhausted"
-    title = "The budget is used up"
-    status = 402
 
 
 class UnknownWorkflowError(NotFoundError):
@@ -57,7 +53,9 @@ class QueueFullError(FederationError):
 class NewTask:
     """A goal to submit. `id` is given by doors that have one already (A2A); `user_id` is already hashed.
 
-    `budget` may hold cost_usd, tokens, steps and seconds. `agent` skips planning, `plan` is run as it is.
+    `budget` may hold cost_usd, tokens, steps, seconds and depth; `deadlines` connect_s, first_byte_s, gap_s, step_s and
+    task_s. `agent` skips planning, `plan` is run as it is. `ancestry` is what came with an agent's call, `origin` the
+    task that this one retries or forks.
     """
 
     description: str
@@ -74,6 +72,12 @@ class NewTask:
     metadata: JsonObject = field(default_factory=dict)
     timeout_s: float = 3600.0
     trace_id: str = ""
+    callback_url: str | None = None
+    deadlines: JsonObject = field(default_factory=dict)
+    ancestry: JsonObject | None = None
+    root_task_id: str | None = None
+    parent_task_id: str | None = None
+    origin: JsonObject | None = None
 
     def body_sha256(self) -> str:
         """Return a hash of what was asked for, the same for the same request."""
@@ -116,9 +120,9 @@ def submit(
         raise QueueFullError(f"{max_queued} tasks are waiting already (MAX_QUEUED_TASKS); try again later.")
     if task.session_id is not None:
         memory.find_session(connection, caller, task.session_id)
+    if task.parent_task_id is not None:
+        ancestry.require_open(connection, task.parent_task_id)
     at = now()
-    seconds = task.budget.get("seconds")
-    life_s = min(task.timeout_s, float(seconds)) if isinstance(seconds, int | float) else task.timeout_s
     first = [events.draft("task.status", status="pending")]
     stored = connection.execute(
         insert_or_skip(connection, Task)
@@ -136,16 +140,23 @@ def submit(
                 "approve_plan": task.approve_plan,
                 "budget": task.budget,
                 "metadata": task.metadata,
+                "callback_url": task.callback_url,
+                "deadlines": task.deadlines,
             },
             status="pending",
-            run=1,
+            run=0,
             run_state="queued",
+            root_task_id=task.root_task_id,
+            parent_task_id=task.parent_task_id,
+            origin_task_id=None if task.origin is None else task.origin["task_id"],
+            origin=task.origin,
+            ancestry=task.ancestry,
             priority=task.priority,
             last_seq=len(first),
             usage=NO_USAGE,
             trace_id=task.trace_id,
             cancel_requested=False,
-            deadline_at=at + timedelta(seconds=life_s),
+            deadline_at=at + timedelta(seconds=_life_s(task)),
             created_at=at,
         )
         .returning(Task.id)
@@ -160,8 +171,16 @@ def submit(
     return Submitted(task.id, is_new=True)
 
 
+def _life_s(task: NewTask) -> float:
+    """Return how long the task may take: the shortest of what its request and its budget say, else the setting."""
+    asked = task.deadlines.get("task_s")
+    life_s = float(asked) if isinstance(asked, int | float) else task.timeout_s
+    seconds = task.budget.get("seconds")
+    return min(life_s, float(seconds)) if isinstance(seconds, int | float) else life_s
+
+
 def request_cancel(connection: Connection, caller: Caller, task_id: str) -> bool:
-    """Ask for the task's end. True if a run is under way and must be woken to do it; else it is canceled here.
+    """Ask for the task's end. True if a worker has to do it, because agents work on it or wait; else it is over.
 
     Raises: NotFoundError, ConflictError when the task is over.
     """
@@ -174,11 +193,14 @@ def request_cancel(connection: Connection, caller: Caller, task_id: str) -> bool
         raise NotFoundError(f"There is no task {task_id!r}.")
     if row.status in events.TERMINAL:
         raise ConflictError(f"The task is {row.status} already; what is over cannot be canceled.")
-    connection.execute(update(Task).where(Task.id == task_id).values(cancel_requested=True))
-    if row.run_state == "running":
-        return True
-    finish(connection, task_id, "canceled")
-    return False
+    if row.run_state != "running" and connection.execute(_UNDER_WAY, {"of_task": task_id}).first() is None:
+        finish(connection, task_id, "canceled", changes={"cancel_requested": True})
+        return False
+    run_state = "queued" if row.run_state == "idle" else row.run_state
+    connection.execute(
+        update(Task).where(Task.id == task_id).values(cancel_requested=True, run_state=run_state, runnable_at=None)
+    )
+    return True
 
 
 def finish(
@@ -188,18 +210,23 @@ def finish(
     *,
     result: JsonObject | None = None,
     error: JsonObject | None = None,
-    **changes: object,
+    before: Sequence[events.Draft] = (),
+    changes: Mapping[str, object] = NO_CHANGES,
 ) -> bool:
     """Bring the task to its terminal state, with its last events; False if it has one already.
 
-    Steps that never ended are closed: canceled with the task, else skipped. `changes` are further columns to write.
+    Steps that never ended are closed: canceled with the task, else skipped. `before` are events that come first,
+    `changes` further columns to write.
     """
-    row = connection.execute(
-        select(Task.status, Task.session_id).where(Task.id == task_id).with_for_update(key_share=True)
-    ).one()
+    row = connection.execute(_FINISH, {"of_task": task_id}).one()
     if row.status in events.TERMINAL:
         return False
-    drafts = [] if status == "completed" else _close_steps(connection, task_id, status)
+    reserved = changes.get("reserved", row.reserved)
+    if isinstance(reserved, dict):
+        budgets.close(
+            connection, budgets.payer(task_id, row.tenant_id, row.request, row.ancestry), cast("JsonObject", reserved)
+        )
+    drafts = [*before, *([] if status == "completed" else _close_steps(connection, task_id, status))]
     if result is not None:
         drafts.append(events.draft("task.result", result=result))
         if row.session_id is not None and (summary := result.get("summary")):
@@ -210,13 +237,19 @@ def finish(
         connection,
         task_id,
         drafts,
-        status=status,
-        run_state="idle",
-        result=result,
-        error=error,
-        completed_at=now(),
-        **changes,
+        **{
+            **changes,
+            "status": status,
+            "run_state": "idle",
+            "worker": None,
+            "reserved": None,
+            "result": result,
+            "error": error,
+            "completed_at": now(),
+        },
     )
+    if isinstance(url := row.request.get("callback_url"), str):
+        deliveries.announce(connection, task_id, url)
     return True
 
 
@@ -281,3 +314,13 @@ def _claim(connection: Connection, caller: Caller, task: NewTask, idempotency: I
 
 def _count_queued(connection: Connection) -> int:
     return connection.execute(select(func.count()).where(Task.run_state == "queued")).scalar_one()
+
+
+_UNDER_WAY: Final = (
+    select(Attempt.number).where(Attempt.task_id == bindparam("of_task"), Attempt.ended_at.is_(None)).limit(1)
+)
+_FINISH: Final = (
+    select(Task.status, Task.tenant_id, Task.session_id, Task.request, Task.ancestry, Task.reserved)
+    .where(Task.id == bindparam("of_task"))
+    .with_for_update(key_share=True)
+)

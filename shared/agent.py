@@ -20,7 +20,7 @@ from pydantic import JsonValue
 JsonObject: TypeAlias = dict[str, JsonValue]
 
 METADATA_KEY = "urn:agent-federation:call"
-"""Key of the federation's own object in a message's metadata: skill, task id, step id, hop count."""
+"""Key of the federation's own object in a message's metadata: skill, task, step, hops, trail, what may be spent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,29 @@ class AgentRequest:
     skill: str | None = None
     history: tuple[Turn, ...] = ()
     metadata: JsonObject = field(default_factory=dict)
+
+    def onward(self, spent: "Usage | None" = None) -> JsonObject:
+        """Return the metadata for a message that the agent sends to others for the sake of this request.
+
+        With it the federation knows what belongs together: loops end, a cancel reaches all of it, and what is asked for
+        is paid out of this request's budget. `spent` is what the agent itself has spent of that so far.
+        """
+        told = self.metadata.get(METADATA_KEY)
+        call = told if isinstance(told, dict) else {}
+        hops = call.get("hops")
+        onward: JsonObject = {key: call[key] for key in ("task_id", "step_id", "trail") if key in call}
+        onward["root_task_id"] = call.get("root_task_id") or self.task_id
+        onward["hops"] = hops + 1 if isinstance(hops, int) else 1
+        if isinstance(budget := call.get("budget"), dict):
+            gone = spent or Usage()
+            used = {"cost_usd": gone.cost_usd, "tokens": gone.input_tokens + gone.output_tokens}
+            left: JsonObject = dict(budget)
+            for name, amount in used.items():
+                limit = budget.get(name)
+                if isinstance(limit, int | float) and not isinstance(limit, bool):
+                    left[name] = max(0, limit - amount)
+            onward["budget"] = left
+        return {METADATA_KEY: onward}
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,11 @@ def to_0_3(params: JsonObject) -> JsonObject:
             "parts": [_part_to_0_3(part) for part in _objects(message.get("parts"))],
         }
     if isinstance(configuration, dict):
-        older["configuration"] = {"blocking": not configuration.get("returnImmediately", False)}
+        push = configuration.get("taskPushNotificationConfig")
+        older["configuration"] = {
+            "blocking": not configuration.get("returnImmediately", False),
+            **({"pushNotificationConfig": push} if push else {}),
+        }
     return older
 
 

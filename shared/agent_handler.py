@@ -3,9 +3,9 @@
 Its errors are the SDK's own classes, for the routes look them up by exact class.
 """
 
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import aclosing, contextmanager
-from typing import Final, NoReturn
+from typing import Final
 from urllib.parse import quote
 
 from a2a.server.context import ServerCallContext
@@ -13,17 +13,22 @@ from a2a.server.request_handlers.request_handler import RequestHandler
 from a2a.types import (
     AgentCard,
     CancelTaskRequest,
+    DeleteTaskPushNotificationConfigRequest,
     GetExtendedAgentCardRequest,
+    GetTaskPushNotificationConfigRequest,
     GetTaskRequest,
     InternalError,
     InvalidParamsError,
+    ListTaskPushNotificationConfigsRequest,
+    ListTaskPushNotificationConfigsResponse,
     ListTasksRequest,
     ListTasksResponse,
-    Message,
-    PushNotificationNotSupportedError,
+    SendMessageConfiguration,
     SendMessageRequest,
     SubscribeToTaskRequest,
     Task,
+    TaskNotFoundError,
+    TaskPushNotificationConfig,
     TaskState,
     UnsupportedOperationError,
 )
@@ -33,13 +38,13 @@ from a2a.utils.task import apply_history_length, validate_history_length
 from google.protobuf.message import Message as ProtoMessage
 
 from shared import telemetry
-from shared.agent_messages import AT_REST, ENDED, Event, check
-from shared.agent_runs import Runs, contained
+from shared.agent_failures import contained
+from shared.agent_messages import AT_REST, ENDED, Event, check, is_complete
+from shared.agent_runs import Runs
 from shared.agent_tasks import Scope, Stored
 from shared.settings import ServiceName
 
 _MAX_OWNER_CHARS: Final = 512
-_NO_PUSH: Final = "This agent sends no push notifications; follow the task by a stream, or ask with GetTask."
 
 
 class AgentHandler(RequestHandler):
@@ -49,7 +54,7 @@ class AgentHandler(RequestHandler):
         self._service: ServiceName = service
         self._runs = runs
 
-    async def on_message_send(self, params: SendMessageRequest, context: ServerCallContext) -> Task | Message:
+    async def on_message_send(self, params: SendMessageRequest, context: ServerCallContext) -> Task:
         """Accept a message; answer when its task comes to rest, or at once if that is asked for."""
         with _translated(params):
             scope = self._scope(context)
@@ -63,34 +68,57 @@ class AgentHandler(RequestHandler):
         self, params: SendMessageRequest, context: ServerCallContext
     ) -> AsyncGenerator[Task | Event]:
         """Accept a message; yield its task, then every event until the task comes to rest."""
-        with _translated(params):
-            scope = self._scope(context)
-            stored = await self._accept(scope, params)
-            yield apply_history_length(stored.task, params.configuration)
-            if stored.task.status.state in AT_REST:
-                return
-            async with aclosing(self._runs().follow(scope, stored.task.id, stored.seq)) as events:
-                async for event in events:
-                    yield event
+        async with aclosing(self.send_stream(params, context)) as batches:
+            async for batch in batches:
+                for each in batch:
+                    yield each
 
     async def on_subscribe_to_task(
         self, params: SubscribeToTaskRequest, context: ServerCallContext
     ) -> AsyncGenerator[Task | Event]:
         """Yield the task as it is now, then every event until it comes to rest. A task that ended has none: refused."""
+        async with aclosing(self.subscribe(params, context)) as batches:
+            async for batch in batches:
+                for each in batch:
+                    yield each
+
+    async def send_stream(
+        self, params: SendMessageRequest, context: ServerCallContext
+    ) -> AsyncGenerator[Sequence[Task | Event]]:
+        """Do as `on_message_send_stream`, with all at once that is there; nothing at all now and then, when idle."""
+        with _translated(params):
+            scope = self._scope(context)
+            stored = await self._accept(scope, params)
+            async with aclosing(self._tell(scope, stored, params.configuration)) as batches:
+                async for batch in batches:
+                    yield batch
+
+    async def subscribe(
+        self, params: SubscribeToTaskRequest, context: ServerCallContext
+    ) -> AsyncGenerator[Sequence[Task | Event]]:
+        """Do as `on_subscribe_to_task`, with all at once that is there; nothing at all now and then, when idle."""
         with _translated(params):
             scope = self._scope(context)
             stored = await self._runs().find(scope, params.id)
             state = stored.task.status.state
             if state in ENDED:
                 raise UnsupportedOperationError(f"Task {params.id} has ended: {TaskState.Name(state)}. Use GetTask.")
-            yield stored.task
-            if state in AT_REST:
-                return
-            async with aclosing(self._runs().follow(scope, params.id, stored.seq)) as events:
-                async for event in events:
-                    yield event
+            async with aclosing(self._tell(scope, stored, None)) as batches:
+                async for batch in batches:
+                    yield batch
 
-    async def on_get_task(self, params: GetTaskRequest, context: ServerCallContext) -> Task | None:
+    async def _tell(
+        self, scope: Scope, stored: Stored, configuration: SendMessageConfiguration | None
+    ) -> AsyncGenerator[Sequence[Task | Event]]:
+        events = self._runs().follow(scope, stored.task.id, stored.seq)  # before anything else can happen to its run
+        yield [apply_history_length(stored.task, configuration)]
+        if stored.task.status.state in AT_REST:
+            return
+        async with aclosing(events):
+            async for batch in events:
+                yield batch
+
+    async def on_get_task(self, params: GetTaskRequest, context: ServerCallContext) -> Task:
         """Return a task as it is now."""
         with _translated(params):
             validate_history_length(params)
@@ -102,20 +130,50 @@ class AgentHandler(RequestHandler):
         with _translated(params):
             return await self._runs().search(self._scope(context), params)
 
-    async def on_cancel_task(self, params: CancelTaskRequest, context: ServerCallContext) -> Task | None:
+    async def on_cancel_task(self, params: CancelTaskRequest, context: ServerCallContext) -> Task:
         """Cancel a task; answer when its agent has stopped."""
         with _translated(params):
             return await self._runs().cancel(self._scope(context), params.id)
 
-    async def _refuse_push(self, params: object, context: ServerCallContext) -> NoReturn:
-        """Refuse: the card says that there are no push notifications."""
-        del params, context
-        raise PushNotificationNotSupportedError(_NO_PUSH)
+    async def on_create_task_push_notification_config(
+        self, params: TaskPushNotificationConfig, context: ServerCallContext
+    ) -> TaskPushNotificationConfig:
+        """Store who is to be told of a task; one with the same id is replaced."""
+        with _translated(params):
+            stored = await self._runs().find(self._scope(context), params.task_id)
+            params.id = await self._runs().push.save(stored.task.id, params)
+            return params
 
-    on_create_task_push_notification_config = _refuse_push
-    on_get_task_push_notification_config = _refuse_push
-    on_list_task_push_notification_configs = _refuse_push
-    on_delete_task_push_notification_config = _refuse_push
+    async def on_get_task_push_notification_config(
+        self, params: GetTaskPushNotificationConfigRequest, context: ServerCallContext
+    ) -> TaskPushNotificationConfig:
+        """Return a config; the one without an id of its own if none is named, as 0.3 allows."""
+        params.id = params.id or params.task_id
+        with _translated(params):
+            for config in await self._push_configs(params.task_id, context):
+                if config.id == params.id:
+                    return config
+            raise _no_config(params.id)
+
+    async def on_list_task_push_notification_configs(
+        self, params: ListTaskPushNotificationConfigsRequest, context: ServerCallContext
+    ) -> ListTaskPushNotificationConfigsResponse:
+        """Return a task's configs, all on one page, oldest first."""
+        with _translated(params):
+            configs = await self._push_configs(params.task_id, context)
+            return ListTaskPushNotificationConfigsResponse(configs=configs)
+
+    async def on_delete_task_push_notification_config(
+        self, params: DeleteTaskPushNotificationConfigRequest, context: ServerCallContext
+    ) -> None:
+        """Delete a config, and what was still to be told; one that is not there is no error."""
+        with _translated(params):
+            stored = await self._runs().find(self._scope(context), params.task_id)
+            await self._runs().push.remove(stored.task.id, params.id)
+
+    async def _push_configs(self, task_id: str, context: ServerCallContext) -> list[TaskPushNotificationConfig]:
+        stored = await self._runs().find(self._scope(context), task_id)
+        return await self._runs().push.find_all(stored.task.id)
 
     async def on_get_extended_agent_card(
         self, params: GetExtendedAgentCardRequest, context: ServerCallContext
@@ -134,9 +192,10 @@ class AgentHandler(RequestHandler):
     async def _accept(self, scope: Scope, params: SendMessageRequest) -> Stored:
         check(params.message)
         validate_history_length(params.configuration)
-        if params.configuration.HasField("task_push_notification_config"):
-            raise PushNotificationNotSupportedError(_NO_PUSH)
-        return await self._runs().accept(scope, params.message)
+        configuration = params.configuration
+        asks = configuration.HasField("task_push_notification_config")
+        config = configuration.task_push_notification_config if asks else None
+        return await self._runs().accept(scope, params.message, config)
 
 
 @contextmanager
@@ -148,11 +207,16 @@ def _translated(params: ProtoMessage) -> Generator[None]:
     refusal: A2AError | None = None
     with contained(f"trace {telemetry.trace_id()}") as failures:
         try:
-            validate_proto_required_fields(params)
+            if not (isinstance(params, SendMessageRequest) and is_complete(params)):
+                validate_proto_required_fields(params)
             yield
         except A2AError as error:
             refusal = error
     if refusal is not None:
         raise refusal
     if failures:
-        raise InternalError(failures[0].detail)
+        raise InternalError(failures[0].detail, {"type": failures[0].slug, "retryable": failures[0].retryable})
+
+
+def _no_config(config_id: str) -> TaskNotFoundError:
+    return TaskNotFoundError(f"The task has no push notification config '{config_id[:64]}'.")

@@ -11,6 +11,7 @@ from a2a.types import (
     Message,
     Part,
     Role,
+    SendMessageRequest,
     Task,
     TaskArtifactUpdateEvent,
     TaskState,
@@ -53,6 +54,17 @@ def check(message: Message) -> None:
         raise InvalidParamsError("The message's role must be ROLE_USER; agents do not send messages here.")
     if len(message.parts) > _MAX_PARTS:
         raise InvalidParamsError(f"The message has {len(message.parts)} parts; at most {_MAX_PARTS} are accepted.")
+
+
+def is_complete(request: SendMessageRequest) -> bool:
+    """Tell whether everything that A2A requires is certainly there: a quick look instead of the SDK's long one."""
+    message = request.message
+    return bool(
+        message.message_id
+        and message.role
+        and message.parts
+        and not request.configuration.HasField("task_push_notification_config")
+    )
 
 
 def to_request(task: Task) -> AgentRequest:

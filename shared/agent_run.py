@@ -27,18 +27,24 @@ class Stop(Enum):
 
 
 class Run:
-    """A run under way. `task` and `seq` are what is stored, `waiting` are the events that are not stored yet."""
+    """A run under way, by the runner that has its task.
+
+    `task` and `seq` are what is stored, `waiting` are the events that are not stored yet. `is_over`: nothing more will
+    be stored.
+    """
 
     agent: asyncio.Task[None]
     writer: asyncio.Task[None]
 
-    def __init__(self, scope: Scope, stored: Stored, *, resumed: bool) -> None:
+    def __init__(self, scope: Scope, stored: Stored, runner: str, *, resumed: bool) -> None:
         self.scope = scope
+        self.runner = runner
         self.task = stored.task
         self.seq = stored.seq
         self.narrator = Narrator(stored.task, resumed=resumed)
         self.stop: Stop | None = None
         self.is_abandoned = False
+        self.is_over = False
         self.waiting: list[Event] = []
         self.arrived = asyncio.Event()
         self.changed = asyncio.Event()
@@ -66,6 +72,12 @@ class Run:
         """Wake whoever waits for a change."""
         self.changed.set()
         self.changed = asyncio.Event()
+
+    def end(self) -> None:
+        """Note that nothing more will be stored."""
+        self.is_over = True
+        self.agent.cancel()
+        self.wake()
 
     def since(self, seq: int) -> list[tuple[int, Event]] | None:
         """Return the stored events after `seq`, or None when those are no longer all in memory."""

@@ -6,9 +6,10 @@ task group that `Runs.working` opens.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Generator, Sequence
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, asynccontextmanager
 from datetime import timedelta
+from math import inf
 from time import monotonic
 from typing import Final
 
@@ -18,18 +19,22 @@ from a2a.types import (
     Message,
     Task,
     TaskNotCancelableError,
+    TaskPushNotificationConfig,
     TaskState,
     TaskStatusUpdateEvent,
 )
 
-from shared import agent_tasks, telemetry
-from shared.agent import METADATA_KEY, AgentRequest, InputRequired, OpenAgent
+from shared import agent_runners, agent_tasks, failpoints, telemetry
+from shared.agent import METADATA_KEY, AgentRequest, InputRequired, JsonObject, OpenAgent
+from shared.agent_failures import contained
 from shared.agent_messages import AT_REST, ENDED, Event, apply, join, to_request
 from shared.agent_narration import to_failure, to_status
+from shared.agent_push import Push
 from shared.agent_run import Run, Stop
-from shared.agent_tasks import Scope, Stored
-from shared.db import Database, new_id, now
-from shared.errors import FederationError, TimedOutError, UnavailableError
+from shared.agent_runners import Judge, Presence
+from shared.agent_tasks import Added, Scope, Stored
+from shared.db import Database, DatabaseUnavailableError, patience
+from shared.errors import TimedOutError, UnavailableError
 from shared.settings import FederationSettings, ServiceName
 
 logger = logging.getLogger(__name__)
@@ -40,8 +45,10 @@ _CLEAN_UP_S: Final = 5.0
 """How long an agent may take to stop before its task is called canceled all the same, in seconds."""
 _POLL_S: Final = 0.5
 """Pause between two looks at a task that another process works on, in seconds."""
-_BEAT_S: Final = 5.0
-_SILENT: Final = timedelta(seconds=30)
+_IDLE_S: Final = 15.0
+"""How long a follower waits before it says that there is nothing new, in seconds."""
+_CONFIRM_S: Final = 2.0
+_UPKEEP_S: Final = 30.0
 _PRUNE_S: Final = 600.0
 
 
@@ -53,7 +60,10 @@ class InterruptedRunError(UnavailableError):
 
 
 class Runs:
-    """The runs of one service in this process, and the way to the tasks of all its processes."""
+    """The runs of one service in this process, and the way to the tasks of all its processes.
+
+    `push` tells those who asked for it what becomes of tasks.
+    """
 
     def __init__(
         self,
@@ -64,46 +74,66 @@ class Runs:
         *,
         resumable: bool,
     ) -> None:
+        self.push = Push(settings, service, database)
         self._settings = settings
         self._service: ServiceName = service
         self._database = database
         self._agent = agent
         self._resumable = resumable
-        self._runner = new_id()
+        self._presence = Presence(database, service)
         self._live: dict[str, Run] = {}
         self._group = asyncio.TaskGroup()
+        self._is_ending = False
 
     @asynccontextmanager
     async def working(self) -> AsyncGenerator[None]:
         """Work on tasks for as long as this is open: first on those that a dead process left behind.
 
         At the end runs are stopped: resumable ones stay as they are for the next process, others fail as interrupted.
-        On SQLite no other process can be alive; on PostgreSQL one is dead when it was not seen for half a minute.
         """
-        await self._database.write(agent_tasks.beat, self._service, self._runner)
+        await self._presence.join()
         async with self._group:
-            await self._adopt()
-            upkeep = self._group.create_task(self._keep_up())
+            await self._adopt([])
+            upkeep = [self._group.create_task(work()) for work in (self._keep_up, self._keep_present, self._deliver)]
             try:
                 yield
             finally:
-                upkeep.cancel()
+                for task in upkeep:
+                    task.cancel()
                 reason = Stop.HANDED_OVER if self._resumable else Stop.INTERRUPTED
                 await asyncio.gather(*(self._stop(run, reason) for run in self._live.values()))
                 with contained("the end of A2A tasks"):
-                    await self._database.write(agent_tasks.leave, self._runner)
+                    await self._presence.leave()
 
-    async def accept(self, scope: Scope, message: Message) -> Stored:
-        """Store what `message` asks for and let the agent work on it, unless the same message was accepted before."""
-        stored = await self._database.write(agent_tasks.accept, scope, message, self._runner)
+    def end_streams(self) -> None:
+        """Let whoever follows a task go: the service is told to stop."""
+        self._is_ending = True
+        for run in self._live.values():
+            run.wake()
+
+    async def accept(self, scope: Scope, message: Message, config: TaskPushNotificationConfig | None) -> Stored:
+        """Store what `message` asks for and let the agent work on it, unless the same message was accepted before.
+
+        `config`: who is to be told of the task.
+        """
+        failpoints.reach("agent-message-read")
+        sealed = None if config is None else await self.push.seal(config)
+        try:
+            async with asyncio.timeout(_CONFIRM_S):
+                await self._presence.confirm()
+        except TimeoutError as error:
+            raise DatabaseUnavailableError("The database does not answer. Nothing was stored; try again.") from error
+        runner = self._presence.id
+        stored = await self._database.write(agent_tasks.accept, scope, message, sealed, runner)
+        failpoints.reach("agent-message-stored")
         if stored.is_new:
-            self._start(scope, stored, resumed=False)
+            self._start(scope, stored, runner, resumed=False)
         return stored
 
     async def find(self, scope: Scope, task_id: str) -> Stored:
         """Return a task as it is now; it is shared, so do not change it. Raises: the SDK's TaskNotFoundError."""
         run = self._live.get(task_id)
-        if run is not None and run.scope == scope:
+        if run is not None and run.scope == scope and run.stop is None:
             return Stored(run.task, run.seq)
         return await self._database.read(agent_tasks.find, scope, task_id)
 
@@ -111,28 +141,12 @@ class Runs:
         """Return a page of tasks, the last changed first. Raises: the SDK's InvalidParamsError."""
         return await self._database.read(agent_tasks.search, scope, request)
 
-    async def follow(self, scope: Scope, task_id: str, seq: int) -> AsyncGenerator[Event]:
-        """Yield the events after `seq` in order, each once it is stored, until the task comes to rest."""
-        while True:
-            run = self._live.get(task_id)
-            changed = None if run is None else run.changed
-            is_at_rest = run is None and (await self.find(scope, task_id)).task.status.state in AT_REST
-            events = None if run is None else run.since(seq)
-            if events is None:
-                events = await self._database.read(agent_tasks.events_after, task_id, seq)
-            for number, event in events:
-                yield event
-                seq = number
-                if isinstance(event, TaskStatusUpdateEvent) and event.status.state in AT_REST:
-                    return
-            if events:
-                continue
-            if is_at_rest:
-                return
-            if changed is None:
-                await asyncio.sleep(_POLL_S)
-            else:
-                await changed.wait()
+    def follow(self, scope: Scope, task_id: str, seq: int) -> AsyncGenerator[list[Event]]:
+        """Yield the events after `seq` in order, each once it is stored, until the task comes to rest.
+
+        They come as many as there are; none at all, now and then, when nothing happens.
+        """
+        return self._follow(self._live.get(task_id), scope, task_id, seq)
 
     async def settle(self, scope: Scope, stored: Stored) -> Task:
         """Wait until the task comes to rest, and return it; it is shared, so do not change it."""
@@ -159,17 +173,47 @@ class Runs:
         stored = await self.find(scope, task_id)
         if stored.task.status.state not in ENDED:
             event = to_status(stored.task, TaskState.TASK_STATE_CANCELED)
-            stored = await self._database.write(agent_tasks.end, scope, task_id, event, self._runner)
+            stored = await self._database.write(agent_tasks.end, scope, task_id, event, self._presence.id)
+            self.push.wake()
         if stored.task.status.state != TaskState.TASK_STATE_CANCELED:
             _refuse_ended(stored.task)
         return stored.task
 
-    def _start(self, scope: Scope, stored: Stored, *, resumed: bool) -> None:
-        run = Run(scope, stored, resumed=resumed)
+    async def _follow(self, run: Run | None, scope: Scope, task_id: str, seq: int) -> AsyncGenerator[list[Event]]:
+        while True:
+            if run is None or (run.is_over and run.seq == seq):
+                run = self._live.get(task_id)
+            changed = None if run is None else run.changed
+            is_at_rest = run is None and (await self.find(scope, task_id)).task.status.state in AT_REST
+            events = None if run is None else run.since(seq)
+            if events is None:
+                events = await self._database.read(agent_tasks.events_after, task_id, seq)
+            if events:
+                seq = events[-1][0]
+                yield [event for _, event in events]
+                if any(_is_end(event) for _, event in events):
+                    return
+                continue
+            if is_at_rest or self._is_ending:
+                return
+            if changed is None:
+                await asyncio.sleep(_POLL_S)
+            else:
+                try:
+                    async with asyncio.timeout(_IDLE_S):
+                        await changed.wait()
+                    continue
+                except TimeoutError:
+                    pass
+            yield []
+
+    def _start(self, scope: Scope, stored: Stored, runner: str, *, resumed: bool) -> None:
+        run = Run(scope, stored, runner, resumed=resumed)
         self._live[stored.task.id] = run
-        run.agent = self._group.create_task(self._ask(run))
+        with patience(None):  # what was accepted waits for its database
+            run.agent = self._group.create_task(self._ask(run))
+            run.writer = self._group.create_task(self._write(run))
         run.agent.add_done_callback(lambda _: run.arrived.set())
-        run.writer = self._group.create_task(self._write(run))
 
     async def _stop(self, run: Run, reason: Stop) -> None:
         """Stop a run and wait until its last event is stored; an agent that does not stop is left behind."""
@@ -180,7 +224,8 @@ class Runs:
             logger.warning("an agent does not stop", extra={"a2a_task_id": run.task.id})
         run.is_abandoned = True
         run.arrived.set()
-        await asyncio.wait({run.writer})
+        await asyncio.wait({run.writer}, timeout=_CLEAN_UP_S)
+        run.writer.cancel()  # the database is away: whoever finds the task next ends it
 
     async def _ask(self, run: Run) -> None:
         """Ask the agent and hand its updates to the writer."""
@@ -191,14 +236,16 @@ class Runs:
         with telemetry.bind(task_id=task_id, step_id=step_id, a2a_task_id=request.task_id):
             ending: list[Event] = []
             with contained(f"task {request.task_id}") as failures:
-                ending = await self._perform(run, request)
+                failpoints.reach("agent-run-begun")
+                ending = await self._perform(run, request, _limit_s(facts))
             if run.stop is None:
+                failpoints.reach("agent-run-ended")
                 await run.tell(run.narrator.fail(failures[0]) if failures else ending)
-                logger.info("task done", extra={"failed": bool(failures), "skill": request.skill})
+                logger.debug("task done", extra={"failed": bool(failures), "skill": request.skill})
 
-    async def _perform(self, run: Run, request: AgentRequest) -> list[Event]:
-        """Hand on what the agent yields, and return the events that end the run."""
-        limit_s = self._settings.task_timeout_s
+    async def _perform(self, run: Run, request: AgentRequest, given_s: float) -> list[Event]:
+        """Hand on what the agent yields, and return the events that end the run. `given_s`: what the caller allows."""
+        limit_s = min(given_s, self._settings.task_timeout_s)
         deadline = asyncio.timeout(limit_s)
         try:
             async with deadline, aclosing(self._agent.answer(request)) as updates:
@@ -209,7 +256,8 @@ class Runs:
                     await run.tell(events)
         except TimeoutError as error:
             if deadline.expired():
-                raise TimedOutError(f"The agent was not done after {limit_s:g} s (TASK_TIMEOUT_S).") from error
+                whose = "the time its caller gave it" if limit_s == given_s else "TASK_TIMEOUT_S"
+                raise TimedOutError(f"The agent was not done after {limit_s:g} s ({whose}).") from error
             raise
         except asyncio.CancelledError as error:
             current = asyncio.current_task()
@@ -226,8 +274,7 @@ class Runs:
         finally:
             if self._live.get(run.task.id) is run:  # a follow-up may have begun the next one
                 del self._live[run.task.id]
-            run.agent.cancel()
-            run.wake()
+            run.end()
 
     async def _store_all(self, run: Run) -> None:
         written = 0.0
@@ -236,8 +283,11 @@ class Runs:
             run.arrived.clear()
             await run.join_pieces(written + _JOIN_S)
             events, run.waiting = join(run.waiting), []
-            if events and not await self._store(run, events):
-                return
+            if events:
+                if not await self._store(run, events):
+                    return
+                if run.task.status.state not in AT_REST:
+                    failpoints.reach("agent-run-told")
             written = monotonic()
         if run.task.status.state in AT_REST:
             return
@@ -256,62 +306,90 @@ class Runs:
         task.CopyFrom(run.task)
         for event in events:
             apply(task, event)
-        if not await self._database.write(agent_tasks.add_events, task, run.seq, events, self._runner):
+        added = await self._database.write(agent_tasks.add_events, task, run.seq, events, run.runner)
+        if added is Added.NOTHING:
             logger.info("a task was ended by another process", extra={"a2a_task_id": task.id})
             run.stop = run.stop or Stop.HANDED_OVER
             return False
+        if added is Added.PUSHED:
+            self.push.wake()
         run.advance(task, events)
         return True
 
+    async def _deliver(self) -> None:
+        """Deliver push notifications."""
+        while True:
+            with contained("the delivery of push notifications"):
+                await self.push.work()
+            await asyncio.sleep(_UPKEEP_S)
+
+    async def _keep_present(self) -> None:
+        """Come back as another runner when others took this one for dead; its tasks are theirs."""
+        while True:
+            await self._presence.lost.wait()
+            logger.warning("this runner was taken for dead", extra={"runner": self._presence.id})
+            await asyncio.gather(*(self._stop(run, Stop.HANDED_OVER) for run in self._live.values()))
+            with contained("the return of a runner"), patience(None):
+                await self._presence.rejoin()
+
     async def _keep_up(self) -> None:
-        """Show that this process is alive, adopt tasks that nobody works on, let go of those taken, delete old ones."""
-        pause_s = 6 * _BEAT_S if self._database.is_sqlite else _BEAT_S
-        pruned = 0.0
+        """Adopt tasks that nobody works on, let go of those taken, delete old ones."""
+        judge = Judge()
+        kept_up_at = pruned_at = -inf
         while True:
             with contained("the upkeep of A2A tasks"):
                 if not self._database.is_sqlite:
-                    await self._database.write(agent_tasks.beat, self._service, self._runner)
-                if monotonic() - pruned > _PRUNE_S or not pruned:
+                    seen = await self._database.read(agent_runners.look, self._service, self._presence.id)
+                    dead, has_left = judge.judge(seen, monotonic())
+                    if dead or has_left:
+                        await self._adopt(dead)
+                    await self._let_go()
+                if monotonic() - kept_up_at > _UPKEEP_S:
+                    kept_up_at = monotonic()
+                    await self._adopt([])
+                if monotonic() - pruned_at > _PRUNE_S:
+                    pruned_at = monotonic()
                     kept = timedelta(hours=self._settings.a2a_retention_h)
                     await self._database.write(agent_tasks.prune, self._service, kept)
-                    pruned = monotonic()
-            await asyncio.sleep(pause_s)
-            with contained("the upkeep of A2A tasks"):
-                await self._adopt()
-                for task_id in await self._database.read(agent_tasks.taken, list(self._live), self._runner):
-                    if run := self._live.get(task_id):
-                        await self._stop(run, Stop.HANDED_OVER)
+            await asyncio.sleep(_UPKEEP_S if self._database.is_sqlite else agent_runners.LOOK_S)
 
-    async def _adopt(self) -> None:
-        silent_since = None if self._database.is_sqlite else now() - _SILENT
-        adopted = await self._database.write(
-            agent_tasks.adopt, self._service, self._runner, list(self._live), silent_since
+    async def _let_go(self) -> None:
+        """Stop runs whose tasks another process has ended or adopted."""
+        if not self._live:
+            return
+        runners = {task_id: run.runner for task_id, run in self._live.items()}
+        for task_id in await self._database.read(agent_tasks.taken, runners):
+            run = self._live.get(task_id)
+            if run is not None and run.runner == runners[task_id]:
+                await self._stop(run, Stop.HANDED_OVER)
+
+    async def _adopt(self, dead: Sequence[str]) -> None:
+        """Take over the tasks of runners that are dead or gone. On SQLite everyone but this one is."""
+        runner = self._presence.id
+        await self._database.write(
+            agent_runners.bury, self._service, runner, None if self._database.is_sqlite else dead
         )
+        adopted = await self._database.write(agent_tasks.adopt, self._service, runner, list(self._live))
         for scope, stored in adopted:
             logger.info("task found without anyone working on it", extra={"a2a_task_id": stored.task.id})
             if self._resumable:
-                self._start(scope, stored, resumed=True)
+                self._start(scope, stored, runner, resumed=True)
                 continue
             error = InterruptedRunError("The task was interrupted by a restart of its agent. Send the request again.")
             event = to_failure(stored.task, error)
-            await self._database.write(agent_tasks.end, scope, stored.task.id, event, self._runner)
+            await self._database.write(agent_tasks.end, scope, stored.task.id, event, runner)
+            self.push.wake()
 
 
-@contextmanager
-def contained(where: str) -> Generator[list[FederationError]]:
-    """Keep a failure inside: the list yielded then holds what may be said about it.
+def _limit_s(facts: JsonObject) -> float:
+    """Return how long the caller lets the agent work: what is left of its own time, in seconds."""
+    budget = facts.get("budget")
+    given = (facts.get("deadline_s"), budget.get("seconds") if isinstance(budget, dict) else None)
+    return min((max(0.0, float(each)) for each in given if isinstance(each, int | float)), default=inf)
 
-    Unforeseen ones are logged here with their stack, the one place that catches them; their texts go no further.
-    """
-    failures: list[FederationError] = []
-    try:
-        yield failures
-    except FederationError as error:
-        logger.info("failed", extra={"where": where, "error": error.slug, "detail": error.detail})
-        failures.append(error)
-    except Exception:
-        logger.exception("failed unexpectedly", extra={"where": where})
-        failures.append(FederationError(f"The agent failed unexpectedly; its log has the details under {where}."))
+
+def _is_end(event: Event) -> bool:
+    return isinstance(event, TaskStatusUpdateEvent) and event.status.state in AT_REST
 
 
 def _refuse_ended(task: Task) -> None:

@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Final, cast
 
 from a2a.server.context import ServerCallContext
-from a2a.server.jsonrpc_models import JSONParseError
-from a2a.server.request_handlers.response_helpers import build_error_response
 from a2a.server.routes import (
     DefaultServerCallContextBuilder,
     add_a2a_routes_to_fastapi,
@@ -24,16 +22,17 @@ from a2a.utils.constants import PROTOCOL_VERSION_0_3, PROTOCOL_VERSION_1_0, VERS
 from fastapi import FastAPI
 from pydantic import JsonValue
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 
 from shared.agent import OpenAgent
 from shared.agent_handler import AgentHandler
+from shared.agent_rpc import Rpc
 from shared.agent_runs import Runs
 from shared.db import Database, database_url, migrate, open_engine
 from shared.errors import UnavailableError
 from shared.registration import keep_registered
-from shared.service import create_app
+from shared.service import create_app, on_stop
 from shared.settings import FederationSettings, ServiceName
 
 _MIGRATIONS: Final = Path(__file__).parent / "migrations" / "a2a"
@@ -67,6 +66,7 @@ class AgentServer:
 
     def install(self, app: FastAPI) -> None:
         """Add the card at its well-known path, JSON-RPC at `/`, and HTTP+JSON beside it; all of it in the docs."""
+        on_stop(app, self.end_streams)
         handler = AgentHandler(self._service, self._open_runs)
         contexts = _Contexts()
         [rpc] = create_jsonrpc_routes(handler, "/", contexts, enable_v0_3_compat=True)
@@ -74,7 +74,7 @@ class AgentServer:
         add_a2a_routes_to_fastapi(
             app,
             agent_card_routes=create_agent_card_routes(self._card, cache_control="public, max-age=60"),
-            jsonrpc_routes=[Route("/", _naming_its_method(rpc), methods=["POST"])],
+            jsonrpc_routes=[Route("/", Rpc(handler, contexts, rpc.endpoint).answer, methods=["POST"])],
             # The mount for tenants in paths would swallow everything below it, and our cards name no tenants.
             rest_routes=[route for route in rest if not isinstance(route, Mount)],
         )
@@ -84,7 +84,7 @@ class AgentServer:
         """Open the agent and its tasks; work until the end."""
         database = Database(open_engine(database_url(self._settings, f"a2a-{self._service}"), durable=False))
         try:
-            await asyncio.to_thread(migrate, database, _MIGRATIONS, "a2a_version", "0001")
+            await asyncio.to_thread(migrate, database, _MIGRATIONS, "a2a_version", "0002")
             async with self._open_agent() as agent:
                 runs = Runs(self._settings, self._service, database, agent, resumable=self._resumable)
                 async with runs.working():
@@ -95,6 +95,11 @@ class AgentServer:
                         self._agent = self._runs = None
         finally:
             await database.close()
+
+    def end_streams(self) -> None:
+        """Let whoever follows a task go: the service is told to stop."""
+        if self._runs is not None:
+            self._runs.end_streams()
 
     def problems(self) -> list[str]:
         """Return what is missing now, in sentences; empty when all is well."""
@@ -154,18 +159,3 @@ class _Contexts(DefaultServerCallContextBuilder):
             is_old = "/" in method or request.url.path.startswith(_V0_3_PATH)
             headers[_VERSION] = PROTOCOL_VERSION_0_3 if is_old else PROTOCOL_VERSION_1_0
         return context
-
-
-def _naming_its_method(rpc: Route) -> Callable[[Request], object]:
-    """Return the JSON-RPC endpoint with the method's name noted for `_Contexts`, and bad JSON answered."""
-
-    async def answer(request: Request) -> Response:
-        try:
-            body: object = await request.json()
-        except (ValueError, RecursionError):
-            return JSONResponse(build_error_response(None, JSONParseError(message="The body is not valid JSON.")))
-        if isinstance(body, dict):
-            request.state.rpc_method = str(cast("dict[str, object]", body).get("method", ""))
-        return await rpc.endpoint(request)
-
-    return answer

@@ -5,9 +5,10 @@ answer costs what it is long. Functions take a connection and run in one transac
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
+from enum import Enum, auto
 from typing import Any, Final, TypeAlias, cast
 
 from a2a.types import (
@@ -50,9 +51,11 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import ReturningInsert
 
-from shared.agent_messages import AT_REST, ENDED, Event, apply
+from shared import agent_push_records
+from shared.agent_messages import AT_REST, ENDED, Event, apply, is_piece
 from shared.agent_narration import to_status
-from shared.agent_tables import EVENTS, MESSAGES, RUNNERS, TASKS
+from shared.agent_push_records import SealedConfig
+from shared.agent_tables import EVENTS, MESSAGES, NOTIFICATIONS, RUNNERS, TASKS
 from shared.db import new_id, now
 from shared.settings import ServiceName
 
@@ -87,10 +90,19 @@ _SELECT_EVENTS: Final = (
     .order_by(EVENTS.c.seq)
     .limit(bindparam("limit", type_=Integer))
 )
-_ADVANCE_TASK: Final = update(TASKS).where(
-    TASKS.c.id == bindparam("of_task"),
-    TASKS.c.last_seq == bindparam("at_seq"),
-    TASKS.c.runner == bindparam("by_runner"),
+_SELECT_MESSAGE: Final = select(MESSAGES.c.task_id, MESSAGES.c.digest).where(
+    MESSAGES.c.service == bindparam("of_service"),
+    MESSAGES.c.owner == bindparam("of_owner"),
+    MESSAGES.c.message_id == bindparam("of_message"),
+)
+_ADVANCE_TASK: Final = (
+    update(TASKS)
+    .where(
+        TASKS.c.id == bindparam("of_task"),
+        TASKS.c.last_seq == bindparam("at_seq"),
+        TASKS.c.runner == bindparam("by_runner"),
+    )
+    .returning(TASKS.c.is_pushed)
 )
 _CLAIM_ON_SQLITE: Final = _renewing(sqlite.insert(MESSAGES))
 _CLAIM_ON_POSTGRESQL: Final = _renewing(postgresql.insert(MESSAGES))
@@ -104,6 +116,14 @@ class Scope:
     owner: str
 
 
+class Added(Enum):
+    """Whether events were stored, and whether anybody is to be told of them by push notifications."""
+
+    NOTHING = auto()
+    STORED = auto()
+    PUSHED = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Stored:
     """A task as it was when event `seq` was its last. `is_new`: this call made it or took it up again."""
@@ -113,27 +133,24 @@ class Stored:
     is_new: bool = False
 
 
-def accept(connection: Connection, scope: Scope, message: Message, runner: str) -> Stored:
+def accept(connection: Connection, scope: Scope, message: Message, config: SealedConfig | None, runner: str) -> Stored:
     """Begin the task that `message` asks for, or take up the one that it answers; `runner` will work on it.
 
-    The same message id within 24 hours answers the same task and begins nothing.
+    `config` says who is to be told of it. The same message id within 24 hours answers the same task and begins nothing.
     Raises: the SDK's InvalidParamsError (the id was another message's; another context), TaskNotFoundError,
     UnsupportedOperationError (the task does not wait for input).
     """
     task_id = message.task_id or new_id()
     earlier = _claim(connection, scope, message, task_id)
     if earlier is not None:
-        return find(connection, scope, earlier)
-    if message.task_id:
-        return _take_up(connection, scope, message, runner)
-    task = Task(id=task_id, context_id=message.context_id or new_id())
-    task.history.append(message)
-    task.history[0].task_id, task.history[0].context_id = task.id, task.context_id
-    apply(task, to_status(task, TaskState.TASK_STATE_WORKING))
-    fixed = {"id": task.id, "service": scope.service, "owner": scope.owner, "context_id": task.context_id}
-    changing = {"last_seq": 0, "runner": runner, "created_at": now(), **_snapshot_columns(task, 0)}
-    connection.execute(_INSERT_TASK, {**fixed, **changing})
-    return Stored(task, 0, is_new=True)
+        stored = find(connection, scope, earlier)
+    elif message.task_id:
+        stored = _take_up(connection, scope, message, runner)
+    else:
+        stored = _begin(connection, scope, message, task_id, runner)
+    if config is not None and stored.task.status.state not in ENDED:
+        agent_push_records.save(connection, stored.task.id, config)
+    return stored
 
 
 def find(connection: Connection, scope: Scope, task_id: str) -> Stored:
@@ -145,11 +162,10 @@ def find(connection: Connection, scope: Scope, task_id: str) -> Stored:
     return _load(connection, [row])[0]
 
 
-def add_events(connection: Connection, task: Task, seq: int, events: Sequence[Event], runner: str) -> bool:
+def add_events(connection: Connection, task: Task, seq: int, events: Sequence[Event], runner: str) -> Added:
     """Add `events`, the next after `seq`; `task` is the task with them applied.
 
-    Returns False, and adds nothing, when the task is no longer at `seq` or no longer this runner's: someone else has
-    changed it meanwhile.
+    Adds nothing when the task is no longer at `seq` or no longer this runner's: someone else has changed it meanwhile.
     """
     last_seq = seq + len(events)
     if task.status.state in AT_REST:
@@ -157,10 +173,11 @@ def add_events(connection: Connection, task: Task, seq: int, events: Sequence[Ev
     else:
         columns = {"updated_at": now(), "state": task.status.state, "status_ns": _status_ns(task)}
     still = {"of_task": task.id, "at_seq": seq, "by_runner": runner}
-    if connection.execute(_ADVANCE_TASK, {**still, "last_seq": last_seq, **columns}).rowcount == 0:
-        return False
-    _insert_events(connection, task.id, seq, events)
-    return True
+    is_pushed = connection.execute(_ADVANCE_TASK, {**still, "last_seq": last_seq, **columns}).scalar_one_or_none()
+    if is_pushed is None:
+        return Added.NOTHING
+    _insert_events(connection, task.id, seq, events, is_pushed=is_pushed)
+    return Added.PUSHED if is_pushed else Added.STORED
 
 
 def end(connection: Connection, scope: Scope, task_id: str, event: TaskStatusUpdateEvent, runner: str) -> Stored:
@@ -213,29 +230,13 @@ def search(connection: Connection, scope: Scope, request: ListTasksRequest) -> L
     )
 
 
-def beat(connection: Connection, service: ServiceName, runner: str) -> None:
-    """Note that `runner` is alive."""
-    seen = connection.execute(update(RUNNERS).where(RUNNERS.c.id == runner).values(seen_at=now()))
-    if seen.rowcount == 0:
-        connection.execute(insert(RUNNERS).values(id=runner, service=service, seen_at=now()))
-
-
-def leave(connection: Connection, runner: str) -> None:
-    """Note that `runner` is gone: others may take its unfinished tasks at once."""
-    connection.execute(delete(RUNNERS).where(RUNNERS.c.id == runner))
-
-
-def adopt(
-    connection: Connection, service: ServiceName, runner: str, live: Sequence[str], silent_since: datetime | None
-) -> list[tuple[Scope, Stored]]:
+def adopt(connection: Connection, service: ServiceName, runner: str, live: Sequence[str]) -> list[tuple[Scope, Stored]]:
     """Make `runner` responsible for the service's unfinished tasks that nobody works on, and return them.
 
-    Nobody does when the runner has not been seen since `silent_since` (None: no other runner can be alive), or when it
-    is `runner` itself, does not have the task among its `live` ones, and has not just accepted it.
+    Nobody does when their runner is not in the table, or when it is `runner` itself, does not have the task among its
+    `live` ones, and has not just accepted it.
     """
-    lost = TASKS.c.runner != runner
-    if silent_since is not None:
-        lost &= TASKS.c.runner.not_in(select(RUNNERS.c.id).where(RUNNERS.c.seen_at >= silent_since))
+    lost = TASKS.c.runner.not_in(select(RUNNERS.c.id).where(RUNNERS.c.service == service))
     dropped = and_(
         TASKS.c.runner == runner, TASKS.c.id.not_in(live), TASKS.c.updated_at < now() - timedelta(seconds=60)
     )
@@ -249,40 +250,52 @@ def adopt(
     return list(zip(scopes, _load(connection, rows), strict=True))
 
 
-def taken(connection: Connection, task_ids: Sequence[str], runner: str) -> list[str]:
-    """Return those of the tasks that are no longer `runner`'s: another process has ended or adopted them."""
-    wanted = select(TASKS.c.id).where(TASKS.c.id.in_(task_ids), TASKS.c.runner != runner)
-    return list(connection.execute(wanted).scalars())
+def taken(connection: Connection, runners: Mapping[str, str]) -> list[str]:
+    """Return those of the tasks (each with its runner) that another process has ended or adopted."""
+    wanted = select(TASKS.c.id, TASKS.c.runner).where(TASKS.c.id.in_(runners))
+    return [row.id for row in connection.execute(wanted) if row.runner != runners[row.id]]
 
 
 def prune(connection: Connection, service: ServiceName, kept: timedelta) -> None:
     """Delete what is no longer needed: tasks that ended longer than `kept` ago, old events, old message ids."""
     ended = and_(TASKS.c.service == service, TASKS.c.state.in_(ENDED))
-    quiet = select(TASKS.c.id).where(ended, TASKS.c.updated_at < now() - _EVENTS_KEPT)
+    untold = select(NOTIFICATIONS.c.task_id)
+    quiet = select(TASKS.c.id).where(ended, TASKS.c.updated_at < now() - _EVENTS_KEPT, TASKS.c.id.not_in(untold))
     connection.execute(delete(EVENTS).where(EVENTS.c.task_id.in_(quiet)))
     connection.execute(delete(TASKS).where(ended, TASKS.c.updated_at < now() - kept))
     connection.execute(
         delete(MESSAGES).where(MESSAGES.c.service == service, MESSAGES.c.created_at < now() - _SAME_MESSAGE)
     )
-    connection.execute(delete(RUNNERS).where(RUNNERS.c.service == service, RUNNERS.c.seen_at < now() - _SAME_MESSAGE))
 
 
 def _claim(connection: Connection, scope: Scope, message: Message, task_id: str) -> str | None:
     """Reserve the message's id for `task_id`; return the task it already belongs to, if any."""
     key = {"service": scope.service, "owner": scope.owner, "message_id": message.message_id}
     digest = _digest(message)
-    value = {"task_id": task_id, "digest": digest, "created_at": now(), "expired": now() - _SAME_MESSAGE}
+    at = now()
+    value = {"task_id": task_id, "digest": digest, "created_at": at, "expired": at - _SAME_MESSAGE}
     claim = _CLAIM_ON_SQLITE if connection.dialect.name == "sqlite" else _CLAIM_ON_POSTGRESQL
     if connection.execute(claim, {**key, **value}).one_or_none() is not None:
         return None
-    earlier = connection.execute(
-        select(MESSAGES.c.task_id, MESSAGES.c.digest).where(*(MESSAGES.c[name] == part for name, part in key.items()))
-    ).one()
+    wanted = {"of_service": scope.service, "of_owner": scope.owner, "of_message": message.message_id}
+    earlier = connection.execute(_SELECT_MESSAGE, wanted).one()
     if earlier.digest != digest:
         raise InvalidParamsError(
             f"The message id '{message.message_id}' was used for another message. Give each message its own id."
         )
     return cast("str", earlier.task_id)
+
+
+def _begin(connection: Connection, scope: Scope, message: Message, task_id: str, runner: str) -> Stored:
+    task = Task(id=task_id, context_id=message.context_id or new_id())
+    task.history.append(message)
+    task.history[0].task_id, task.history[0].context_id = task.id, task.context_id
+    apply(task, to_status(task, TaskState.TASK_STATE_WORKING))
+    fixed = {"id": task.id, "service": scope.service, "owner": scope.owner, "context_id": task.context_id}
+    columns = _snapshot_columns(task, 0)
+    changing = {"last_seq": 0, "runner": runner, "created_at": columns["updated_at"], **columns}
+    connection.execute(_INSERT_TASK, {**fixed, **changing})
+    return Stored(task, 0, is_new=True)
 
 
 def _take_up(connection: Connection, scope: Scope, message: Message, runner: str) -> Stored:
@@ -299,10 +312,13 @@ def _take_up(connection: Connection, scope: Scope, message: Message, runner: str
     task.history.append(message)
     task.history[-1].context_id = task.context_id
     seq = stored.seq + 1
-    connection.execute(
-        update(TASKS).where(TASKS.c.id == task.id).values(last_seq=seq, runner=runner, **_snapshot_columns(task, seq))
-    )
-    _insert_events(connection, task.id, stored.seq, [event])
+    is_pushed = connection.execute(
+        update(TASKS)
+        .where(TASKS.c.id == task.id)
+        .values(last_seq=seq, runner=runner, **_snapshot_columns(task, seq))
+        .returning(TASKS.c.is_pushed)
+    ).scalar_one()
+    _insert_events(connection, task.id, stored.seq, [event], is_pushed=is_pushed)
     return Stored(task, seq, is_new=True)
 
 
@@ -353,10 +369,20 @@ def _digest(message: Message) -> str:
     return digest.hexdigest()
 
 
-def _insert_events(connection: Connection, task_id: str, seq: int, events: Sequence[Event]) -> None:
+def _insert_events(connection: Connection, task_id: str, seq: int, events: Sequence[Event], *, is_pushed: bool) -> None:
     rows = [
         {"task_id": task_id, "seq": number, "event": to_stream_response(event).SerializeToString()}
         for number, event in enumerate(events, seq + 1)
     ]
     if rows:
         connection.execute(_INSERT_EVENT, rows)
+    if is_pushed:
+        told = [number for number, event in enumerate(events, seq + 1) if not _is_passing(event)]
+        agent_push_records.plan(connection, task_id, told)
+
+
+def _is_passing(event: Event) -> bool:
+    """Tell whether `event` is of use only to those who look on now: a piece of a text, or a word on the progress."""
+    if isinstance(event, TaskStatusUpdateEvent):
+        return event.status.state == TaskState.TASK_STATE_WORKING and event.status.HasField("message")
+    return is_piece(event)

@@ -1,46 +1,28 @@
 """Speaks A2A to one endpoint: JSON-RPC 1.0 and 0.3, and HTTP+JSON 1.0; what comes back has the 1.0 form in each case.
 
-Every answer is bounded in size and time and read as strict JSON, and its failures become our errors. An error's facts:
-`reached` is False when the agent cannot have begun (None: unknown), `rpc_code` is its JSON-RPC code, `retry_after_s`
-the pause it asks for.
+Every answer is bounded in size and time and read as strict JSON, and its failures become our errors
+(`shared.agent_refusals`).
 """
 
 import asyncio
 import itertools
-import math
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import Literal, TypeAlias, cast
+from typing import Literal, TypeAlias
 from urllib.parse import quote
 
 import httpx
 import orjson
-from pydantic import JsonValue
 
-from shared import agent_compat, strict_json, telemetry
+from shared import agent_compat, agent_refusals, strict_json, telemetry
 from shared.agent import JsonObject
 from shared.agent_events import Limits
-from shared.errors import (
-    AgentFailedError,
-    AgentProtocolError,
-    AgentUnavailableError,
-    FederationError,
-    InvalidRequestError,
-    TimedOutError,
-)
+from shared.errors import AgentProtocolError, AgentUnavailableError, InvalidRequestError, TimedOutError
 from shared.event_stream import EventReader
-from shared.http import MAX_BYTES
-from shared.remote_task import clean_note
+from shared.http import Answer, Client
 
 Operation: TypeAlias = Literal["send", "stream", "get", "cancel", "subscribe"]
 Binding: TypeAlias = Literal["JSONRPC 1.0", "HTTP+JSON 1.0", "JSONRPC 0.3"]
-
-TASK_NOT_FOUND = -32001
-TASK_NOT_CANCELABLE = -32002
-UNSUPPORTED = frozenset({-32601, -32004})
 
 _METHODS: dict[Operation, str] = {
     "send": "SendMessage",
@@ -56,17 +38,7 @@ _METHODS_0_3: dict[Operation, str] = {
     "cancel": "tasks/cancel",
     "subscribe": "tasks/resubscribe",
 }
-_CODES = {
-    "TASK_NOT_FOUND": TASK_NOT_FOUND,
-    "TASK_NOT_CANCELABLE": TASK_NOT_CANCELABLE,
-    "UNSUPPORTED_OPERATION": -32004,
-    "CONTENT_TYPE_NOT_SUPPORTED": -32005,
-    "VERSION_NOT_SUPPORTED": -32009,
-    "INVALID_PARAMS": -32602,
-    "METHOD_NOT_FOUND": -32601,
-}
 _STREAM_BYTES = 64 * 1024 * 1024
-_MAX_RETRY_AFTER_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +53,12 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
-    """How long an agent may take: to accept a connection, to begin an answer, between two events, for all."""
+    """How long an agent may take, in seconds.
+
+    `connect_s`: until there is a connection. `first_byte_s`: from the call until its answer begins; only a message sent
+    without a stream has `total_s` for that, since it may be answered when the work is done. `gap_s`: the longest
+    silence in a stream, in which a comment is a sign of life. `total_s`: for all calls of one `send` or `follow`.
+    """
 
     connect_s: float = 5.0
     first_byte_s: float = 30.0
@@ -89,105 +66,43 @@ class Deadlines:
     total_s: float = 600.0
 
 
+class Clock:
+    """The time that one conversation with an agent has. Made when it begins."""
+
+    __slots__ = ("_now", "deadlines", "end")
+
+    def __init__(self, deadlines: Deadlines) -> None:
+        self._now = asyncio.get_running_loop().time
+        self.deadlines = deadlines
+        self.end = self._now() + deadlines.total_s
+
+    @property
+    def left_s(self) -> float:
+        """How much is left; 0 when the end has come."""
+        return max(self.end - self._now(), 0.0)
+
+    def within(self, seconds: float) -> float:
+        """Return the time of the loop that is so far away, or the end if that is nearer."""
+        return min(self.end, self._now() + seconds)
+
+    def overdue(self, otherwise: str = "") -> TimedOutError:
+        """Return the error for a wait that was too long, which `otherwise` describes if the end has not come."""
+        if otherwise and self.left_s:
+            return TimedOutError(otherwise, reached=None)
+        return TimedOutError(f"The agent did not finish within {self.deadlines.total_s:g} s.", reached=None)
+
+
 @dataclass(frozen=True, slots=True)
 class _Call:
     operation: Operation
-    method: str
+    binding: Binding
+    verb: str
     url: str
     content: bytes | None
     rpc_id: str | None
 
-
-class AgentWire:
-    """One endpoint of one agent. A `deadline` is a time of the running loop."""
-
-    def __init__(self, client: httpx.AsyncClient, endpoint: Endpoint, deadlines: Deadlines, limits: Limits) -> None:
-        self._client = client
-        self._endpoint = endpoint
-        self._deadlines = deadlines
-        self._limits = limits
-        self._timeout = httpx.Timeout(None, connect=deadlines.connect_s, pool=deadlines.connect_s)
-        self._ids = itertools.count(1)
-
-    async def call(self, operation: Operation, params: JsonObject, deadline: float) -> JsonObject:
-        """Return the result. Raises: AgentUnavailableError, AgentProtocolError, AgentFailedError, TimedOutError."""
-        call = self._prepare(operation, params)
-        response = await self._begin(call, "application/json", deadline, self._limits.rpc_bytes)
-        try:
-            return self._unwrap(call, await _read(response, deadline))
-        finally:
-            await response.aclose()
-
-    async def stream(self, operation: Operation, params: JsonObject, deadline: float) -> AsyncGenerator[JsonObject]:
-        """Yield each event until the agent closes the stream. An agent that does not stream gives its one answer.
-
-        Raises what `call` raises, and TooLargeError for an event that is too large.
-        """
-        call = self._prepare(operation, params)
-        now = asyncio.get_running_loop().time
-        first_byte = min(deadline, now() + self._deadlines.first_byte_s)
-        response = await self._begin(call, "text/event-stream, application/json", first_byte, _STREAM_BYTES)
-        try:
-            if not response.headers.get("content-type", "").lower().startswith("text/event-stream"):
-                yield self._unwrap(call, await _read(response, deadline))
-                return
-            reader = EventReader(self._limits.event_bytes)
-            gap_end = now() + self._deadlines.gap_s
-            async with aclosing(cast("AsyncGenerator[bytes]", response.aiter_raw())) as chunks:
-                while (chunk := await _next(chunks, min(deadline, gap_end))) is not None:
-                    for data in reader.feed(chunk):
-                        yield self._unwrap(call, data)
-                        gap_end = now() + self._deadlines.gap_s
-        finally:
-            await response.aclose()
-
-    def _prepare(self, operation: Operation, params: JsonObject) -> _Call:
-        tenant = self._endpoint.tenant
-        if self._endpoint.binding == "HTTP+JSON 1.0":
-            return _Call(operation, *_rest_call(self._endpoint.url, tenant, operation, params), rpc_id=None)
-        rpc_id = str(next(self._ids))
-        older = self._endpoint.binding == "JSONRPC 0.3"
-        payload: JsonObject = {
-            "jsonrpc": "2.0",
-            "id": rpc_id,
-            "method": (_METHODS_0_3 if older else _METHODS)[operation],
-            "params": agent_compat.to_0_3(params) if older else params | ({"tenant": tenant} if tenant else {}),
-        }
-        return _Call(operation, "POST", self._endpoint.url, _to_json(payload), rpc_id)
-
-    async def _begin(self, call: _Call, accept: str, deadline: float, max_bytes: int) -> httpx.Response:
-        headers = {
-            **self._endpoint.headers,
-            "Accept": accept,
-            "A2A-Version": "0.3" if self._endpoint.binding == "JSONRPC 0.3" else "1.0",
-        }
-        if call.content is not None:
-            headers["Content-Type"] = "application/json"
-        if trace := telemetry.traceparent():
-            headers["traceparent"] = trace
-        request = self._client.build_request(
-            call.method,
-            call.url,
-            content=call.content,
-            headers=headers,
-            timeout=self._timeout,
-            extensions={MAX_BYTES: max_bytes},
-        )
-        try:
-            async with asyncio.timeout_at(deadline):
-                response = await self._client.send(request, stream=True)
-        except httpx.HTTPError as error:
-            raise _lost(error) from error
-        except TimeoutError as error:
-            raise TimedOutError("The agent did not begin to answer in time.", reached=None) from error
-        if response.is_success:
-            return response
-        try:
-            raise _refusal(response, call, await _read(response, deadline))
-        finally:
-            await response.aclose()
-
-    def _unwrap(self, call: _Call, content: bytes) -> JsonObject:
+    def unwrap(self, content: bytes) -> JsonObject:
+        """Return the result in an answer to this call. Raises: AgentProtocolError, AgentFailedError."""
         try:
             answer = strict_json.parse(content)
         except strict_json.JsonError as error:
@@ -195,20 +110,143 @@ class AgentWire:
         if not isinstance(answer, dict):
             raise AgentProtocolError("The agent's answer is not a JSON object.")
         if "error" in answer:
-            if call.rpc_id is not None and answer.get("id") not in {call.rpc_id, None}:
+            if self.rpc_id is not None and answer.get("id") not in {self.rpc_id, None}:
                 raise AgentProtocolError("The agent answered another request than the one it was sent.")
-            raise _told(answer["error"])
-        if call.rpc_id is None:
+            raise agent_refusals.told(answer["error"])
+        if self.rpc_id is None:
             return answer
-        if answer.get("id") != call.rpc_id:
+        if answer.get("id") != self.rpc_id:
             raise AgentProtocolError("The agent answered another request than the one it was sent.")
         result = answer.get("result")
         if not isinstance(result, dict):
             raise AgentProtocolError("The agent's answer has neither a result nor an error.")
-        if self._endpoint.binding != "JSONRPC 0.3":
+        if self.binding != "JSONRPC 0.3":
             return result
-        is_task = call.operation in {"get", "cancel"}
+        is_task = self.operation in {"get", "cancel"}
         return agent_compat.task_to_1_0(result) if is_task else agent_compat.event_to_1_0(result)
+
+
+class EventStream:
+    """The events that an agent sends. Close it, or let it go once the agent has said all that matters."""
+
+    __slots__ = ("_answer", "_call", "_clock", "_events", "_is_read", "_reader")
+
+    def __init__(self, call: _Call, answer: Answer, clock: Clock, max_event_bytes: int) -> None:
+        is_stream = answer.headers.get("content-type", "").lower().startswith("text/event-stream")
+        self._call = call
+        self._answer = answer
+        self._clock = clock
+        self._reader = EventReader(max_event_bytes) if is_stream else None
+        self._events: Iterator[bytes] = iter(())
+        self._is_read = False
+
+    async def next_event(self) -> JsonObject | None:
+        """Return the next event, or None at the end. Raises: as `AgentWire.call`, and TooLargeError."""
+        while (event := next(self._events, None)) is None:
+            if self._is_read:
+                return None
+            await self._read_on()
+        return self._call.unwrap(event)
+
+    async def _read_on(self) -> None:
+        clock = self._clock
+        if self._reader is None:
+            self._events = iter((await _read(self._answer, clock, clock.end),))
+            self._is_read = True
+            return
+        gap_s = clock.deadlines.gap_s
+        chunk = await _read_some(self._answer, clock, clock.within(gap_s), f"The agent was silent for {gap_s:g} s.")
+        self._events = self._reader.feed(chunk)
+        self._is_read = not chunk
+
+    def let_go(self) -> None:
+        """Want no more of it, and leave it to the agent to end it."""
+        self._answer.let_go()
+
+    def close(self) -> None:
+        """End it, so that the agent sees it."""
+        self._answer.close()
+
+
+class AgentWire:
+    """One endpoint of one agent."""
+
+    def __init__(self, client: Client, endpoint: Endpoint, limits: Limits) -> None:
+        self._calls = client.calls
+        self._endpoint = endpoint
+        self._limits = limits
+        version = "0.3" if endpoint.binding == "JSONRPC 0.3" else "1.0"
+        self._headers = {**endpoint.headers, "A2A-Version": version}
+        self._ids = itertools.count(1)
+
+    async def call(self, operation: Operation, params: JsonObject, clock: Clock) -> JsonObject:
+        """Return the result. Raises: AgentUnavailableError, AgentProtocolError, AgentFailedError, TimedOutError."""
+        call = self._prepare(operation, params)
+        deadlines = clock.deadlines
+        until = clock.within(deadlines.total_s if operation == "send" else deadlines.first_byte_s)
+        answer = await self._begin(call, "application/json", clock, until, self._limits.rpc_bytes)
+        try:
+            return call.unwrap(await _read(answer, clock, until))
+        finally:
+            answer.close()
+
+    async def stream(self, operation: Operation, params: JsonObject, clock: Clock) -> EventStream:
+        """Begin a stream of events. An agent that does not stream gives its one answer. Raises: as `call`."""
+        call = self._prepare(operation, params)
+        until = clock.within(clock.deadlines.first_byte_s)
+        answer = await self._begin(call, "text/event-stream, application/json", clock, until, _STREAM_BYTES)
+        return EventStream(call, answer, clock, self._limits.event_bytes)
+
+    def _prepare(self, operation: Operation, params: JsonObject) -> _Call:
+        tenant, binding = self._endpoint.tenant, self._endpoint.binding
+        if binding == "HTTP+JSON 1.0":
+            return _Call(operation, binding, *_rest_call(self._endpoint.url, tenant, operation, params), rpc_id=None)
+        rpc_id = str(next(self._ids))
+        older = binding == "JSONRPC 0.3"
+        payload: JsonObject = {
+            "jsonrpc": "2.0",
+            "id": rpc_id,
+            "method": (_METHODS_0_3 if older else _METHODS)[operation],
+            "params": agent_compat.to_0_3(params) if older else params | ({"tenant": tenant} if tenant else {}),
+        }
+        return _Call(operation, binding, "POST", self._endpoint.url, _to_json(payload), rpc_id)
+
+    async def _begin(self, call: _Call, accept: str, clock: Clock, until: float, max_bytes: int) -> Answer:
+        headers = {**self._headers, "Accept": accept}
+        if call.content is not None:
+            headers["Content-Type"] = "application/json"
+        if trace := telemetry.traceparent():
+            headers["traceparent"] = trace
+        deadlines = clock.deadlines
+        try:
+            async with asyncio.timeout_at(until):
+                answer = await self._calls.begin(
+                    call.verb,
+                    call.url,
+                    headers=headers,
+                    content=call.content,
+                    connect_s=deadlines.connect_s,
+                    max_bytes=max_bytes,
+                )
+        except httpx.ConnectTimeout as error:
+            detail = f"The agent did not accept a connection within {deadlines.connect_s:g} s."
+            raise AgentUnavailableError(detail, reached=False) from error
+        except httpx.HTTPError as error:
+            raise agent_refusals.lost(error) from error
+        except TimeoutError as error:
+            raise clock.overdue(f"The agent did not begin to answer within {deadlines.first_byte_s:g} s.") from error
+        if 200 <= answer.status < 300:
+            return answer
+        try:
+            content = await _read(answer, clock, until)
+        finally:
+            answer.close()
+        raise agent_refusals.refused(
+            answer.status,
+            answer.headers.get("retry-after"),
+            content,
+            asks_for_task=call.rpc_id is None and call.operation in {"get", "cancel", "subscribe"},
+        )
 
 
 def _rest_call(base: str, tenant: str, operation: Operation, params: JsonObject) -> tuple[str, str, bytes | None]:
@@ -228,84 +266,17 @@ def _to_json(value: JsonObject) -> bytes:
         raise InvalidRequestError(f"The message cannot be sent: {error}.") from error
 
 
-async def _read(response: httpx.Response, deadline: float) -> bytes:
+async def _read(answer: Answer, clock: Clock, until: float) -> bytes:
     body = bytearray()
-    async with aclosing(cast("AsyncGenerator[bytes]", response.aiter_raw())) as chunks:
-        while (chunk := await _next(chunks, deadline)) is not None:
-            body += chunk
+    while chunk := await _read_some(answer, clock, until, "The agent began to answer, and did not end in time."):
+        body += chunk
     return bytes(body)
 
 
-async def _next(chunks: AsyncGenerator[bytes], deadline: float) -> bytes | None:
+async def _read_some(answer: Answer, clock: Clock, until: float, too_slow: str) -> bytes:
     try:
-        async with asyncio.timeout_at(deadline):
-            return await anext(chunks, None)
+        return await answer.read_some(until)
     except httpx.HTTPError as error:
-        raise _lost(error) from error
+        raise agent_refusals.lost(error) from error
     except TimeoutError as error:
-        raise TimedOutError("The agent began to answer, and then sent nothing more in time.", reached=None) from error
-
-
-def _lost(error: httpx.HTTPError) -> FederationError:
-    match error:
-        case httpx.ConnectError() | httpx.ConnectTimeout():
-            return AgentUnavailableError(f"Cannot connect to the agent: {error}.", reached=False)
-        case httpx.DecodingError():
-            return AgentProtocolError("The agent answered in an encoding that it was not asked for.")
-        case httpx.RemoteProtocolError():
-            return AgentProtocolError("The agent answered something that is not HTTP.")
-        case _:
-            return AgentUnavailableError(
-                "The connection to the agent broke before its answer was complete.", reached=None
-            )
-
-
-def _refusal(response: httpx.Response, call: _Call, content: bytes) -> FederationError:
-    """Return what an HTTP status that is not a success means, with the agent's own reason if it gives one."""
-    status = response.status_code
-    if status in {429, 503}:
-        facts: JsonObject = {"reached": False}
-        if (pause_s := _retry_after_s(response.headers.get("retry-after"))) is not None:
-            facts["retry_after_s"] = pause_s
-        return AgentUnavailableError(f"The agent is overloaded: HTTP {status}.", **facts)
-    try:
-        answer = strict_json.parse(content)
-    except strict_json.JsonError:
-        answer = None
-    if isinstance(answer, dict) and isinstance(answer.get("error"), dict):
-        return _told(answer["error"])
-    if status >= 500:
-        return AgentUnavailableError(f"The agent failed with HTTP {status}.", reached=None)
-    if status in {401, 403}:
-        return AgentFailedError(f"The agent refused the call: HTTP {status}; it asks for credentials.", reached=False)
-    if status == 404 and call.rpc_id is None and call.operation in {"get", "cancel", "subscribe"}:
-        return AgentFailedError("The agent does not know this task.", rpc_code=TASK_NOT_FOUND)
-    meaning = "redirects are not followed" if 300 <= status < 400 else "it does not answer A2A at this address"
-    return AgentProtocolError(f"The agent answered HTTP {status}: {meaning}.", reached=False)
-
-
-def _told(error: JsonValue) -> FederationError:
-    """Return the error that the agent tells, by JSON-RPC or as HTTP+JSON's google.rpc.Status."""
-    told = error if isinstance(error, dict) else {}
-    details = told.get("details")
-    reasons = [item.get("reason") for item in details if isinstance(item, dict)] if isinstance(details, list) else []
-    code = next((_CODES[str(reason)] for reason in reasons if str(reason) in _CODES), told.get("code"))
-    message = told.get("message")
-    text = clean_note(message if isinstance(message, str) else "").rstrip(".") or "no reason given"
-    facts: JsonObject = {"rpc_code": code} if isinstance(code, int) else {}
-    if code in UNSUPPORTED or code == -32009:
-        return AgentProtocolError(f"The agent does not offer what was asked: {text}.", **facts)
-    return AgentFailedError(f"The agent refused the request: {text}.", **facts)
-
-
-def _retry_after_s(header: str | None) -> float | None:
-    if header is None:
-        return None
-    try:
-        wait_s = float(header)
-    except ValueError:
-        try:
-            wait_s = (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds()
-        except (ValueError, TypeError):  # TypeError: a date without a zone
-            return None
-    return min(max(wait_s, 0.0), _MAX_RETRY_AFTER_S) if math.isfinite(wait_s) else None
+        raise clock.overdue(too_slow) from error

@@ -42,7 +42,7 @@ def build(
             for protocol in ("1.0", "0.3")
             for binding in ("JSONRPC", "HTTP+JSON")
         ],
-        capabilities=AgentCapabilities(streaming=True, push_notifications=False, extended_agent_card=False),
+        capabilities=AgentCapabilities(streaming=True, push_notifications=True, extended_agent_card=False),
         default_input_modes=list(input_modes),
         default_output_modes=list(output_modes),
         skills=[

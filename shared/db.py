@@ -6,18 +6,17 @@ threads, one hop for the whole transaction, so that an event loop never waits fo
 """
 
 import asyncio
+import logging
 import random
 import sqlite3
 import threading
-from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
-from typing import Concatenate, Final, ParamSpec, TypeVar, cast
+from typing import Concatenate, Final, ParamSpec, TypeVar
 
 import orjson
 import uuid_utils
@@ -35,30 +34,45 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
+from shared import db_trouble
 from shared.errors import InvalidRequestError, UnavailableError
 from shared.settings import FederationSettings
+from shared.transactions import Lane
+
+logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-PATIENCE_S: Final = 20.0
-"""How long a transaction is tried again while the database is locked or away, in seconds."""
-
-_MAX_TOGETHER: Final = 64
+_RETRY_AFTER_S: Final = 2
+_patience_s: ContextVar[float | None] = ContextVar("patience_s", default=2.0)
 _MIGRATION_LOCK: Final = 4_270_001
 _migrating = threading.Lock()  # Alembic keeps its state in module globals
 
 
 class DatabaseUnavailableError(UnavailableError):
-    """The database could not be reached, or stayed locked; nothing of the request was stored."""
+    """The database could not be reached, or stayed locked, full or read-only."""
 
     slug = "database-unavailable"
     title = "The database is not available"
+
+
+@contextmanager
+def patience(seconds: float | None) -> Generator[None]:
+    """Say how long transactions that begin in here wait for a database in trouble; None: for ever. Without it, 2 s.
+
+    It holds for the asyncio tasks that are started in here, too.
+    """
+    before = _patience_s.set(seconds)
+    try:
+        yield
+    finally:
+        _patience_s.reset(before)
 
 
 JSON_COLUMN: Final = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
@@ -95,7 +109,7 @@ NAMING: Final = {
 
 
 class Database:
-    """An open database. Both methods raise DatabaseUnavailableError when it stays away.
+    """An open database, used by one event loop. Both methods raise DatabaseUnavailableError when it stays away.
 
     On SQLite one thread writes, and what waits for it is written in one transaction: the disk is waited for once. Each
     piece of work stands on a savepoint of its own, so that one that fails undoes nothing but itself.
@@ -105,112 +119,62 @@ class Database:
         self.engine = engine
         self.url = engine.url.render_as_string(hide_password=False)
         self.is_sqlite = engine.dialect.name == "sqlite"
-        self._writers = ThreadPoolExecutor(1 if self.is_sqlite else 16, "db-write")
-        self._readers = ThreadPoolExecutor(2, "db-read") if self.is_sqlite else self._writers
-        self._waiting: deque[_Waiting] = deque()
+        self._reads = Lane(engine, "read", threads=2 if self.is_sqlite else 4, together=16 if self.is_sqlite else 4)
+        self._writes = Lane(engine, "write", threads=1 if self.is_sqlite else 12, together=64 if self.is_sqlite else 1)
+        self._reads.other, self._writes.other = self._writes, self._reads
+        self._in_trouble: set[Lane] = set()
+        driver = engine.dialect.loaded_dbapi.Error
+        self._errors = (DBAPIError, PoolTimeoutError, db_trouble.NoAnswerError, driver)
 
     async def write(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work(connection, ...)` in one transaction and commit it.
 
-        While the database is locked or away it is tried again, from the start, for `PATIENCE_S`: `work` may run more
-        than once, so it must decide by what it reads and touch nothing but the connection.
+        While the database is locked, full or away it is tried again, from the start, as long as `patience` says:
+        `work` may run more than once, so it must decide by what it reads and touch nothing but the connection.
         """
-
-        def bound(connection: Connection) -> T:
-            return work(connection, *args, **kwargs)
-
-        if not self.is_sqlite:
-            return await self._patiently(lambda: self._run(self._writers, bound, changes=True))
-        return await self._patiently(lambda: self._queue(bound))
+        return await self._patiently(self._writes, lambda connection: work(connection, *args, **kwargs))
 
     async def read(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work(connection, ...)`, which only reads, on one consistent state."""
-
-        def bound(connection: Connection) -> T:
-            return work(connection, *args, **kwargs)
-
-        return await self._patiently(lambda: self._run(self._readers, bound, changes=False))
+        return await self._patiently(self._reads, lambda connection: work(connection, *args, **kwargs))
 
     async def close(self) -> None:
         """Let running transactions end, then close every connection."""
-        await asyncio.to_thread(self._writers.shutdown)
-        await asyncio.to_thread(self._readers.shutdown)
+        await asyncio.to_thread(self._writes.close)
+        await asyncio.to_thread(self._reads.close)
         self.engine.dispose()
 
-    async def _run(self, threads: ThreadPoolExecutor, work: Callable[[Connection], T], *, changes: bool) -> T:
-        return await asyncio.get_running_loop().run_in_executor(threads, self._transaction, work, changes)
-
-    async def _queue(self, work: Callable[[Connection], T]) -> T:
-        """Hand work to the one thread that writes; it takes all that waits at once."""
-        ended: Future[T] = Future()
-        self._waiting.append(_Waiting(work, cast("Future[object]", ended)))
-        self._writers.submit(self._write_what_waits)
-        return await asyncio.wrap_future(ended)
-
-    def _write_what_waits(self) -> None:
-        batch: list[_Waiting] = []
-        while self._waiting and len(batch) < _MAX_TOGETHER:
-            waiting = self._waiting.popleft()
-            if waiting.ended.set_running_or_notify_cancel():
-                batch.append(waiting)
-        if not batch:
-            return
-        try:
-            results = self._transaction(lambda connection: _do_all(connection, batch), True)
-        except BaseException as error:  # noqa: BLE001 - whoever waits for the work gets it
-            results = [(None, error) for _ in batch]
-        for waiting, (result, error) in zip(batch, results, strict=True):
-            if error is None:
-                waiting.ended.set_result(result)
-            else:
-                waiting.ended.set_exception(error)
-
-    def _transaction(self, work: Callable[[Connection], T], changes: bool) -> T:
-        with self.engine.connect() as connection:
-            connection.execution_options(changes=changes)
-            with connection.begin():
-                return work(connection)
-
-    async def _patiently(self, run: Callable[[], Awaitable[T]]) -> T:
-        deadline = monotonic() + PATIENCE_S
+    async def _patiently(self, lane: Lane, work: Callable[[Connection], T]) -> T:
+        patience_s = _patience_s.get()
+        failed_at: float | None = None
         pause_s = 0.05
         while True:
             try:
-                return await run()
+                result = await lane.run(work, patience_s)
             except DataError as error:
                 raise InvalidRequestError(
                     "A text holds a character that cannot be stored, such as NUL; leave it out."
                 ) from error
-            except (DBAPIError, PoolTimeoutError) as error:
-                if not _is_passing(error):
+            except self._errors as error:
+                if (reason := db_trouble.explain(error)) is None:
                     raise
-                if monotonic() + pause_s > deadline:
-                    raise DatabaseUnavailableError(
-                        f"The database has not answered for {PATIENCE_S:.0f} s. Nothing was stored; try again."
-                    ) from error
+                self._say_in_trouble(lane, reason)
+                failed_at = failed_at or monotonic()
+                waited_s = monotonic() - failed_at + pause_s
+                if patience_s is not None and (waited_s > patience_s or isinstance(error, db_trouble.NoAnswerError)):
+                    raise DatabaseUnavailableError(reason, retry_after_s=_RETRY_AFTER_S) from error
+            else:
+                if lane in self._in_trouble:
+                    self._in_trouble.discard(lane)
+                    logger.info("the database is back")
+                return result
             await asyncio.sleep(random.uniform(pause_s / 2, pause_s))
             pause_s = min(pause_s * 2, 1.0)
 
-
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    """Work that waits for the thread that writes, and the future of its result."""
-
-    work: Callable[[Connection], object]
-    ended: Future[object]
-
-
-def _do_all(connection: Connection, batch: Sequence[_Waiting]) -> list[tuple[object, BaseException | None]]:
-    if len(batch) == 1:
-        return [(batch[0].work(connection), None)]
-    results: list[tuple[object, BaseException | None]] = []
-    for waiting in batch:
-        try:
-            with connection.begin_nested():
-                results.append((waiting.work(connection), None))
-        except Exception as error:  # noqa: BLE001 - whoever waits for the work gets it
-            results.append((None, error))
-    return results
+    def _say_in_trouble(self, lane: Lane, reason: str) -> None:
+        if lane not in self._in_trouble:
+            self._in_trouble.add(lane)
+            logger.warning("the database is in trouble; what needs it waits", extra={"reason": reason})
 
 
 @asynccontextmanager
@@ -235,6 +199,17 @@ def database_url(settings: FederationSettings, name: str) -> str:
     return f"sqlite:///{folder / name}.db"
 
 
+_POSTGRESQL: Final = {
+    # A process that is frozen or cut off in a transaction keeps its locks no longer than this.
+    "options": "-c idle_in_transaction_session_timeout=5000 -c lock_timeout=3000",
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+
+
 def open_engine(url: str, *, pool_size: int | None = None, durable: bool = True, driver_begins: bool = False) -> Engine:
     """Return an engine, tuned: on SQLite WAL, foreign keys and a busy timeout.
 
@@ -244,10 +219,10 @@ def open_engine(url: str, *, pool_size: int | None = None, durable: bool = True,
     if make_url(url).get_backend_name() != "sqlite":
         return create_engine(
             url,
-            pool_size=pool_size or 16,
+            pool_size=pool_size or 4,
             max_overflow=0,
             pool_timeout=10,
-            connect_args={"connect_timeout": 5},
+            connect_args=_POSTGRESQL,
             json_serializer=_to_json,
             json_deserializer=orjson.loads,
         )
@@ -278,7 +253,10 @@ def open_engine(url: str, *, pool_size: int | None = None, durable: bool = True,
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        changes = connection.get_execution_options().get("changes", False)
+        options = connection.get_execution_options()
+        if options.get("kept", False):
+            return
+        changes = options.get("changes", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if changes else "BEGIN")
 
     return engine
@@ -321,6 +299,7 @@ def _upgrade(database: Database, scripts: Path, version_table: str, head: str) -
     config.attributes["version_table"] = version_table
     with database.engine.connect() as connection, connection.execution_options(changes=True).begin():
         if not database.is_sqlite:
+            connection.execute(text("SET LOCAL lock_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"))
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
         config.attributes["connection"] = connection
         command.upgrade(config, head)
@@ -328,25 +307,3 @@ def _upgrade(database: Database, scripts: Path, version_table: str, head: str) -
 
 def _to_json(value: object) -> str:
     return orjson.dumps(value).decode()
-
-
-def _is_passing(error: DBAPIError | PoolTimeoutError) -> bool:
-    match error:
-        case PoolTimeoutError():
-            return True
-        case OperationalError() | InterfaceError():
-            return error.connection_invalidated or _is_locked(error) or _is_away(error)
-        case _:
-            return error.connection_invalidated
-
-
-def _is_locked(error: DBAPIError) -> bool:
-    return isinstance(error.orig, sqlite3.OperationalError) and "locked" in str(error.orig)
-
-
-def _is_away(error: DBAPIError) -> bool:
-    """PostgreSQL: no connection, a server that starts or stops (08, 53, 57P), or a lost race for locks (40)."""
-    state: str | None = getattr(error.orig, "sqlstate", None)
-    return not isinstance(error.orig, sqlite3.Error) and (
-        state is None or state[:2] in {"08", "40", "53"} or state.startswith("57P")
-    )

@@ -1,12 +1,14 @@
 """Reads server-sent events from bytes as they come. Source: https://html.spec.whatwg.org/multipage/server-sent-events.html"""
 
+from collections.abc import Iterator
+
 from shared.errors import TooLargeError
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class EventReader:
-    """Takes chunks, cut anywhere, and returns the data of the events they complete; other fields are not kept."""
+    """Takes chunks, cut anywhere, and gives the data of the events they complete; other fields are not kept."""
 
     def __init__(self, max_event_bytes: int) -> None:
         self._max_event_bytes = max_event_bytes
@@ -16,34 +18,41 @@ class EventReader:
         self._skip_line_feed = False
         self._at_start = True
 
-    def feed(self, chunk: bytes) -> list[bytes]:
-        """Return the data of each event that `chunk` completes. Raises: TooLargeError for an event over the limit."""
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        """Yield the data of each event that `chunk` completes; take them all before the next chunk.
+
+        Raises: TooLargeError when it comes to an event over the limit.
+        """
         if self._skip_line_feed and chunk:
             self._skip_line_feed = False
             chunk = chunk.removeprefix(b"\n")
-        events: list[bytes] = []
         for piece in chunk.splitlines(keepends=True):
-            self._line += piece
-            if len(self._line) + self._data_bytes > self._max_event_bytes:
+            if len(self._line) + len(piece) + self._data_bytes > self._max_event_bytes:
                 raise TooLargeError(f"The agent sent an event larger than {self._max_event_bytes:,} bytes.")
-            if piece.endswith((b"\n", b"\r")):
-                line = bytes(self._line).rstrip(b"\r\n")
+            if not piece.endswith((b"\n", b"\r")):
+                self._line += piece
+                break  # only the last one has no end
+            line = piece
+            if self._line:
+                line = bytes(self._line) + piece
                 self._line.clear()
-                self._end_line(line, events)
+            event = self._end_line(line.rstrip(b"\r\n"))
+            if event is not None:
+                yield event
         self._skip_line_feed = chunk.endswith(b"\r") or (self._skip_line_feed and not chunk)
-        return events
 
-    def _end_line(self, line: bytes, events: list[bytes]) -> None:
+    def _end_line(self, line: bytes) -> bytes | None:
+        """Take in a line, and return the data of the event that it completes."""
         if self._at_start:
             self._at_start = False
             line = line.removeprefix(_BYTE_ORDER_MARK)
         if not line:
-            if self._data:
-                events.append(b"\n".join(self._data))
-                self._data.clear()
-                self._data_bytes = 0
-            return
+            event = b"\n".join(self._data) if self._data else None
+            self._data.clear()
+            self._data_bytes = 0
+            return event
         name, _, value = line.partition(b":")
         if name == b"data":
             self._data.append(value.removeprefix(b" "))
             self._data_bytes += len(value) + 1
+        return None

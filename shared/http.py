@@ -5,35 +5,49 @@ No proxies from the environment, no cookies, no redirects, no compressed answers
 """
 
 import asyncio
-import ipaddress
-import os
 import socket
 import zlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import TypeAlias, cast
+from typing import cast
 
 import aiohttp
 import httpx
-from aiohttp.abc import AbstractResolver, ResolveResult
 from httpx_aiohttp import AiohttpTransport
 
-from shared.egress import Address, EgressPolicy
-from shared.errors import (
-    FederationError,
-    InvalidRequestError,
-    TimedOutError,
-    TooLargeError,
-    UnavailableError,
+from shared.connections import (
+    HEADERS,
+    AddressInfo,
+    Answer,
+    Calls,
+    LookUp,
+    check_headers,
+    named,
+    open_session,
+    to_addresses,
+    too_large,
 )
+from shared.egress import EgressPolicy
+from shared.errors import FederationError, InvalidRequestError, TimedOutError, TooLargeError, UnavailableError
 from shared.settings import FederationSettings
 
-AddressInfo: TypeAlias = tuple[int, int, int, str, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]]
-LookUp: TypeAlias = Callable[[str, int, int, int], Sequence[AddressInfo]]
-"""From host, port, family and socket type to what `socket.getaddrinfo` gives."""
+__all__ = [
+    "ALLOW_ENCODED",
+    "MAX_BYTES",
+    "AddressInfo",
+    "Answer",
+    "Calls",
+    "Client",
+    "Fetched",
+    "LookUp",
+    "check_url",
+    "fetch",
+    "open_client",
+    "parse_url",
+    "translate",
+]
 
 MAX_BYTES = "federation.max_bytes"
 """Request extension: the most bytes of body that are read; default 64 MiB."""
@@ -41,9 +55,6 @@ ALLOW_ENCODED = "federation.allow_encoded"
 """Request extension: true lets an answer with a Content-Encoding pass; whoever asks decodes it, capped."""
 
 _DEFAULT_MAX_BYTES = 64 * 1024 * 1024
-_MAX_CONNECTIONS = 512
-_MAX_CONNECTIONS_PER_HOST = 256
-_KEEP_ALIVE_S = 4.0  # below the 5 s after which uvicorn closes an idle connection
 _RESOLVE_TIMEOUT_S = 10.0
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
@@ -58,39 +69,36 @@ class Fetched:
     content: bytes
 
 
+class Client(httpx.AsyncClient):
+    """The outgoing client. `calls` is its short way, over the same connections, with the same checks."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport, calls: Calls, timeout_s: float) -> None:
+        super().__init__(
+            transport=transport,
+            timeout=timeout_s,
+            trust_env=False,
+            follow_redirects=False,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            headers=HEADERS,
+        )
+        self.calls = calls
+
+
 @asynccontextmanager
 async def open_client(
     settings: FederationSettings, *, timeout_s: float = 30.0, look_up: LookUp = socket.getaddrinfo
-) -> AsyncGenerator[httpx.AsyncClient]:
+) -> AsyncGenerator[Client]:
     """Open the outgoing client. `timeout_s` is its default for connecting and for each wait for bytes.
 
     It raises `httpx` errors, `AddressRefusedError` before anything is sent, and `TooLargeError`; `translate` turns the
     former into ours. `httpx.ConnectError` and `httpx.ConnectTimeout` mean that nothing was sent.
     """
     policy = EgressPolicy.from_settings(settings)
-    resolver = _CheckedResolver(policy, look_up)
     ssl_context = httpx.create_ssl_context()
-    connector = aiohttp.TCPConnector(
-        resolver=resolver,
-        ssl=ssl_context,
-        limit=_MAX_CONNECTIONS,
-        limit_per_host=_MAX_CONNECTIONS_PER_HOST,
-        keepalive_timeout=_KEEP_ALIVE_S,
-    )
-    session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
-    transport = _CheckedTransport(policy, AiohttpTransport(verify=ssl_context, trust_env=False, client=session))
-    try:
-        async with httpx.AsyncClient(
-            transport=transport,
-            timeout=timeout_s,
-            trust_env=False,
-            follow_redirects=False,
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            headers={"Accept-Encoding": "identity", "User-Agent": "agent-federation"},
-        ) as client:
+    async with open_session(policy, ssl_context, look_up) as session:
+        inner = AiohttpTransport(verify=ssl_context, trust_env=False, client=session)
+        async with Client(_CheckedTransport(policy, inner), Calls(policy, session), timeout_s) as client:
             yield client
-    finally:
-        await resolver.close()
 
 
 async def fetch(
@@ -129,7 +137,7 @@ async def check_url(settings: FederationSettings, url: str) -> None:
             found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:  # TimeoutError is an OSError
         raise UnavailableError(f"The name {host} cannot be resolved to an address.") from error
-    policy.check_addresses(host, _addresses(found), port)
+    policy.check_addresses(host, to_addresses(found), port)
 
 
 def parse_url(url: str, relative_to: httpx.URL | None = None) -> httpx.URL:
@@ -181,42 +189,10 @@ async def _read_decoded(response: httpx.Response, max_bytes: int) -> bytes:
     except zlib.error as error:
         raise httpx.DecodingError(f"broken {encoding}") from error
     if len(content) > max_bytes:
-        raise _too_large(response.request.url, max_bytes)
+        raise too_large(response.request.url.host, max_bytes)
     if not inflater.eof:
         raise httpx.DecodingError(f"incomplete {encoding}")
     return content
-
-
-class _CheckedResolver(AbstractResolver):
-    """Resolves names and hands out only the addresses that may be reached."""
-
-    def __init__(self, policy: EgressPolicy, look_up: LookUp) -> None:
-        self._policy = policy
-        self._look_up = look_up
-        self._threads = ThreadPoolExecutor(8, thread_name_prefix="resolve")
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        loop = asyncio.get_running_loop()
-        try:
-            found = await loop.run_in_executor(self._threads, self._look_up, host, port, family, socket.SOCK_STREAM)
-        except UnicodeError as error:
-            raise OSError(None, "not a name that can be resolved") from error
-        return [
-            ResolveResult(
-                hostname=host,
-                host=str(address),
-                port=port,
-                family=socket.AF_INET if address.version == 4 else socket.AF_INET6,
-                proto=socket.IPPROTO_TCP,
-                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
-            )
-            for address in self._policy.check_addresses(host, _addresses(found), port)
-        ]
-
-    async def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 class _CheckedTransport(httpx.AsyncBaseTransport):
@@ -231,20 +207,20 @@ class _CheckedTransport(httpx.AsyncBaseTransport):
         try:
             response = await self._inner.handle_async_request(request)
         except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
-            raise _named(error, request) from error
+            raise named(error) from error
         body = cast("httpx.AsyncByteStream", response.stream)
-        encoding = response.headers.get("content-encoding", "identity")
         max_bytes = cast("int", request.extensions.get(MAX_BYTES, _DEFAULT_MAX_BYTES))
-        length = response.headers.get("content-length", "")
         try:
-            if encoding not in {"identity", ""} and not request.extensions.get(ALLOW_ENCODED):
-                raise httpx.DecodingError(f"Content-Encoding {encoding[:40]}", request=request)
-            if request.method != "HEAD" and length.isdecimal() and int(length[:20]) > max_bytes:
-                raise _too_large(request.url, max_bytes)
+            check_headers(
+                {} if request.method == "HEAD" else response.headers,
+                request.url.host,
+                max_bytes,
+                allow_encoded=bool(request.extensions.get(ALLOW_ENCODED)),
+            )
         except (httpx.DecodingError, TooLargeError):
             await body.aclose()
             raise
-        response.stream = _CappedBody(body, request, max_bytes)
+        response.stream = _CappedBody(body, request.url.host, max_bytes)
         return response
 
     async def aclose(self) -> None:
@@ -252,9 +228,9 @@ class _CheckedTransport(httpx.AsyncBaseTransport):
 
 
 class _CappedBody(httpx.AsyncByteStream):
-    def __init__(self, inner: httpx.AsyncByteStream, request: httpx.Request, max_bytes: int) -> None:
+    def __init__(self, inner: httpx.AsyncByteStream, host: str, max_bytes: int) -> None:
         self._inner = inner
-        self._request = request
+        self._host = host
         self._max_bytes = max_bytes
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -263,45 +239,10 @@ class _CappedBody(httpx.AsyncByteStream):
             async for chunk in self._inner:
                 size += len(chunk)
                 if size > self._max_bytes:
-                    raise _too_large(self._request.url, self._max_bytes)
+                    raise too_large(self._host, self._max_bytes)
                 yield chunk
         except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
-            raise _named(error, self._request) from error
+            raise named(error) from error
 
     async def aclose(self) -> None:
         await self._inner.aclose()
-
-
-def _named(error: Exception, request: httpx.Request) -> httpx.HTTPError:
-    """Return the httpx error for an error of aiohttp: httpx-aiohttp calls every lost connection a ConnectTimeout."""
-    match error.__cause__ if isinstance(error, httpx.HTTPError) else error:
-        case aiohttp.ClientConnectorError() as cause:
-            return httpx.ConnectError(_why_not_connected(cause), request=request)
-        case aiohttp.ConnectionTimeoutError():
-            return httpx.ConnectTimeout("no connection in time", request=request)
-        case TimeoutError():
-            return httpx.ReadTimeout("no bytes in time", request=request)
-        case aiohttp.ClientResponseError() as cause:
-            return httpx.RemoteProtocolError(cause.message, request=request)
-        case _:
-            return httpx.ReadError("the connection broke", request=request)
-
-
-def _why_not_connected(error: aiohttp.ClientConnectorError) -> str:
-    match error:
-        case aiohttp.ClientSSLError():
-            return "its TLS certificate or handshake is not acceptable"
-        case aiohttp.ClientConnectorDNSError():
-            return "the name cannot be resolved"
-        case _:
-            number = error.os_error.errno
-            return os.strerror(number).lower() if number else "the connection failed"
-
-
-def _addresses(found: Sequence[AddressInfo]) -> list[Address]:
-    unique = {str(sockaddr[0]).partition("%")[0]: None for *_, sockaddr in found}
-    return [ipaddress.ip_address(text) for text in unique]
-
-
-def _too_large(url: httpx.URL, max_bytes: int) -> TooLargeError:
-    return TooLargeError(f"{url.host} answered with more than {max_bytes:,} bytes; that is the limit here.")

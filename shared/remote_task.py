@@ -106,23 +106,22 @@ class RemoteTask:
                 self._count()
                 return [*self._identify(update), self._read_artifact(update)]
             case {"task": dict(task)}:
-                return self.read_task(task)
+                self._count()
+                return self._compare(task)
             case {"message": dict(message)}:
                 return self._read_message(message)
             case _:
                 raise AgentProtocolError("The agent sent an event that is neither a task, a message nor an update.")
 
     def read_task(self, task: JsonObject) -> list[RemoteEvent]:
-        """Take in the whole task, and return how it differs from what was known."""
-        self._count()
-        events = self._identify({"taskId": task.get("id"), "contextId": task.get("contextId")})
-        for message in _objects(task.get("history")):
-            if message.get("role") == "ROLE_AGENT":
-                self._last_message = message
-        for artifact in _objects(task.get("artifacts")):
-            events.extend(self._compare_artifact(artifact))
-        self._keep_facts(task)
-        return events + self._read_status({"status": task.get("status")})
+        """Take in the whole task that was asked for, and return how it differs from what was known.
+
+        Only one that differs counts as an event: an agent that works for hours is asked often. Raises: as `read`.
+        """
+        events = self._compare(task)
+        if events:
+            self._count()
+        return events
 
     def settle(self) -> Ended:
         """Take the present state for the end, though it was no news."""
@@ -153,6 +152,16 @@ class RemoteTask:
             usage=_usage(_object(self._facts.get("usage"))),
             facts=self._facts,
         )
+
+    def _compare(self, task: JsonObject) -> list[RemoteEvent]:
+        events = self._identify({"taskId": task.get("id"), "contextId": task.get("contextId")})
+        for message in _objects(task.get("history")):
+            if message.get("role") == "ROLE_AGENT":
+                self._last_message = message
+        for artifact in _objects(task.get("artifacts")):
+            events.extend(self._compare_artifact(artifact))
+        self._keep_facts(task)
+        return events + self._read_status({"status": task.get("status")})
 
     def _identify(self, event: JsonObject) -> list[RemoteEvent]:
         found = event.get("taskId")
@@ -253,6 +262,8 @@ class RemoteTask:
 def clean_note(text: str) -> str:
     """Return a sentence of a peer, fit to be shown and logged: at most 2,000 characters, none that control."""
     short = text if len(text) <= _LONGEST_NOTE else text[: _LONGEST_NOTE - 1] + "…"
+    if short.isprintable():
+        return short.strip()
     return _BIDI.sub("", _CONTROL.sub("", short)).strip()
 
 

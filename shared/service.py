@@ -10,8 +10,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from errno import EADDRINUSE
 from http import HTTPStatus
 from importlib.metadata import version
+from math import ceil
 from types import FrameType
-from typing import Final
+from typing import Final, cast
 
 import uvicorn
 from fastapi import FastAPI, Request
@@ -67,6 +68,8 @@ def create_app(
         title=title, description=description, version=version("agent-federation"), lifespan=living, redoc_url=None
     )
 
+    app.state.on_stop = []
+
     @app.get("/health", tags=["health"], summary="Whether the service serves, and what it lacks")
     async def health() -> dict[str, JsonValue]:  # pyright: ignore[reportUnusedFunction] - the decorator keeps it
         lacks: list[JsonValue] = [*problems()]
@@ -93,6 +96,11 @@ def create_app(
     return app
 
 
+def on_stop(app: FastAPI, callback: Callable[[], None]) -> None:
+    """Call `callback` when the service is told to stop: before open requests are waited for, unlike the lifespan."""
+    cast("list[Callable[[], None]]", app.state.on_stop).append(callback)
+
+
 def run(create: Callable[[], FastAPI], settings: FederationSettings, service: ServiceName) -> None:
     """Serve the app that `create` returns on the service's port until the process is told to stop.
 
@@ -116,11 +124,15 @@ def run(create: Callable[[], FastAPI], settings: FederationSettings, service: Se
             timeout_graceful_shutdown=settings.shutdown_timeout_s,
         )
         with suppress(KeyboardInterrupt):  # uvicorn raises the signal again once it has stopped
-            _Server(config).run(sockets=[listener])
+            _Server(config, app).run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
     """A server that sleeps: uvicorn's own looks ten times a second whether it is to stop."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+        super().__init__(config)
+        self._on_stop = cast("list[Callable[[], None]]", app.state.on_stop)
 
     async def main_loop(self) -> None:
         """Refresh the Date header each second until a signal says stop."""
@@ -130,6 +142,8 @@ class _Server(uvicorn.Server):
             with suppress(TimeoutError):
                 async with asyncio.timeout(1.0):
                     await self._told_to_stop.wait()
+        for callback in self._on_stop:
+            callback()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Take the signal, and wake the loop."""
@@ -139,8 +153,10 @@ class _Server(uvicorn.Server):
 
 
 def problem(error: FederationError, headers: dict[str, str] | None = None) -> JSONResponse:
-    """Return the RFC 9457 response for `error`."""
-    return JSONResponse(error.to_problem(), error.status, headers, "application/problem+json")
+    """Return the RFC 9457 response for `error`, with Retry-After if another try can help."""
+    pause_s = error.facts.get("retry_after_s", 2 if error.status == 503 and error.retryable else None)
+    waits = {"Retry-After": str(ceil(pause_s))} if isinstance(pause_s, int | float) else {}
+    return JSONResponse(error.to_problem(), error.status, {**waits, **(headers or {})}, "application/problem+json")
 
 
 def _listen(settings: FederationSettings, service: ServiceName) -> socket.socket:

@@ -72,6 +72,12 @@ class FederationSettings(BaseSettings):
         description="Let outgoing calls reach loopback; default: only while FEDERATION_HOST is loopback.",
     )
 
+    connect_timeout_s: float = Field(
+        default=5.0, gt=0, description="Longest time to open a connection to an agent, in seconds."
+    )
+    first_byte_timeout_s: float = Field(
+        default=30.0, gt=0, description="Longest wait for the first byte of an agent's answer, in seconds."
+    )
     card_timeout_s: float = Field(default=10.0, gt=0, description="Longest time to fetch an agent card, in seconds.")
     step_timeout_s: float = Field(default=600.0, gt=0, description="Longest time for one step, in seconds.")
     task_timeout_s: float = Field(default=3600.0, gt=0, description="Longest time for one task, in seconds.")

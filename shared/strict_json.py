@@ -1,8 +1,9 @@
 """Reads JSON from others: no duplicate keys, no NaN or infinity, no deep nesting, no text that a database refuses."""
 
 import json
-from typing import NoReturn, cast
+from typing import Final, NoReturn, cast
 
+import orjson
 from pydantic import JsonValue
 
 from shared.agent import JsonObject
@@ -10,6 +11,8 @@ from shared.agent import JsonObject
 MAX_DEPTH = 32
 EXACT = 2**53
 """Up to here a double holds every whole number."""
+
+_SURELY_WHOLE: Final = 10**17
 
 
 class JsonError(ValueError):
@@ -21,6 +24,50 @@ def parse(content: bytes) -> JsonValue:
 
     Raises: JsonError.
     """
+    try:
+        value = cast("JsonValue", orjson.loads(content))
+    except orjson.JSONDecodeError:
+        return _parse_carefully(content)
+    return value if _is_surely_right(content, value) else _parse_carefully(content)
+
+
+def _is_surely_right(content: bytes, value: JsonValue) -> bool:
+    """Say whether the fast reader's `value` is beyond doubt; it takes the last of equal keys and all depths.
+
+    When no colon has a space before it, each key is one `":` in the text; strings can only add to their number. So
+    there is no key twice if there are as many of them as keys that were read.
+    """
+    if b"\\u" in content or b" :" in content or b"\n:" in content or b"\t:" in content or b"\r:" in content:
+        return False
+    return content.count(b'":') == _count_keys(value)
+
+
+def _count_keys(value: JsonValue) -> int | None:
+    """Return how many keys there are in all, or None if it is too deep or has a number near the limit.
+
+    Walks level by level, so that it needs no recursion.
+    """
+    keys = 0
+    level: list[JsonValue] = [value]
+    for _ in range(MAX_DEPTH + 1):
+        below: list[JsonValue] = []
+        for item in level:
+            if isinstance(item, str):
+                continue
+            if isinstance(item, dict):
+                keys += len(item)
+                below += item.values()
+            elif isinstance(item, list):
+                below += item
+            elif isinstance(item, int) and abs(item) > _SURELY_WHOLE:
+                return None
+        if not below:
+            return keys
+        level = below
+    return None
+
+
+def _parse_carefully(content: bytes) -> JsonValue:
     try:
         value = cast("JsonValue", _DECODER.decode(content.decode("utf-8-sig")))
     except RecursionError as error:

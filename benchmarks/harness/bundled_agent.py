@@ -1,6 +1,6 @@
 """The echo agent, built as the bundled agents are: on `shared.agent_server`, which stores each task before it answers.
 
-API_AGENT_PORT=9100 python -m benchmarks.harness.bundled_agent NAME
+API_AGENT_PORT=9100 python -m benchmarks.harness.bundled_agent NAME [SKILL]
 """
 
 import asyncio
@@ -16,10 +16,10 @@ from shared.agent import AgentRequest, Answer, OpenAgent, Update
 from shared.settings import FederationSettings
 
 
-def create(settings: FederationSettings, name: str) -> FastAPI:
+def create(settings: FederationSettings, name: str, skill: str = SKILL) -> FastAPI:
     """Return the agent's app."""
-    skill = cards.Skill(SKILL, "Echo", DESCRIPTION, (SKILL,))
-    card = cards.build(settings, "api", name=name, description=DESCRIPTION, skills=[skill])
+    skills = [cards.Skill(skill, skill, DESCRIPTION, (skill,))]
+    card = cards.build(settings, "api", name=name, description=DESCRIPTION, skills=skills)
     return agent_server.create(settings, "api", card, _open)
 
 
@@ -35,4 +35,4 @@ async def _answer(request: AgentRequest) -> AsyncGenerator[Update]:
 
 if __name__ == "__main__":
     own = FederationSettings()
-    service.run(lambda: create(own, sys.argv[1]), own, "api")
+    service.run(lambda: create(own, *sys.argv[1:]), own, "api")

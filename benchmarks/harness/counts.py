@@ -20,7 +20,7 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Transactions:
-    """How many transactions there were, with how many statements, and their CPU time in Python and SQLite together."""
+    """How many pieces of transactions there were, with how many statements, and their CPU time, SQLite's included."""
 
     count: int
     statements: int
@@ -37,7 +37,7 @@ class Transactions:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Functions by "thread|file:line name", transactions by whose they are."""
+    """Functions by "thread|file:line name", pieces of transactions by the function that they serve."""
 
     functions: dict[str, Function]
     transactions: dict[str, Transactions]

@@ -1,6 +1,6 @@
-"""The echo agent as the least that speaks A2A 1.0: it keeps nothing, so nearly all that is measured is the caller's.
+"""The echo agent as the least that speaks A2A 1.0: it keeps only what it asks, so nearly all measured is the caller's.
 
-API_AGENT_PORT=9100 python -m benchmarks.harness.least_agent NAME
+API_AGENT_PORT=9100 python -m benchmarks.harness.least_agent NAME [SKILL]
 """
 
 import asyncio
@@ -17,12 +17,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from benchmarks.harness.echo import DESCRIPTION, SKILL, pause_s
+from benchmarks.harness.echo import DESCRIPTION, SKILL, asks, pause_s
+from shared.agent import JsonObject
 
 
-def create(name: str, url: str) -> Starlette:
+def create(name: str, url: str, skill: str = SKILL) -> Starlette:
     """Return the agent's app."""
-    card: dict[str, JsonValue] = {
+    card: JsonObject = {
         "name": name,
         "description": DESCRIPTION,
         "version": "1",
@@ -30,8 +31,9 @@ def create(name: str, url: str) -> Starlette:
         "capabilities": {"streaming": True},
         "defaultInputModes": ["text/plain"],
         "defaultOutputModes": ["text/plain"],
-        "skills": [{"id": SKILL, "name": "Echo", "description": DESCRIPTION, "tags": [SKILL]}],
+        "skills": [{"id": skill, "name": skill, "description": DESCRIPTION, "tags": [skill]}],
     }
+    asking: dict[str, JsonValue] = {}
 
     async def show_card(_request: Request) -> Response:
         return JSONResponse(card)
@@ -39,31 +41,49 @@ def create(name: str, url: str) -> Starlette:
     async def show_health(_request: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
+    async def answer(request: Request) -> Response:
+        call = orjson.loads(await request.body())
+        match call["method"]:
+            case "SendStreamingMessage":
+                task = await _perform(call["params"]["message"], asking)
+                content = orjson.dumps({"jsonrpc": "2.0", "id": call["id"], "result": {"task": task}})
+                return StreamingResponse(_stream(content), media_type="text/event-stream")
+            case "GetTask" if (task := asking.get(call["params"]["id"])) is not None:
+                return JSONResponse({"jsonrpc": "2.0", "id": call["id"], "result": task})
+            case method:
+                error = {"code": -32601, "message": f"{method} does nothing here."}
+                return JSONResponse({"jsonrpc": "2.0", "id": call["id"], "error": error})
+
     return Starlette(
         routes=[
             Route("/.well-known/agent-card.json", show_card),
             Route("/health", show_health),
-            Route("/", _answer, methods=["POST"]),
+            Route("/", answer, methods=["POST"]),
         ]
     )
 
 
-async def _answer(request: Request) -> Response:
-    call = orjson.loads(await request.body())
-    if call["method"] != "SendStreamingMessage":
-        error = {"code": -32601, "message": f"There is no {call['method']} here."}
-        return JSONResponse({"jsonrpc": "2.0", "id": call["id"], "error": error})
-    text = "".join(part.get("text", "") for part in call["params"]["message"]["parts"])
+async def _perform(message: JsonObject, asking: dict[str, JsonValue]) -> JsonObject:
+    """Return the task that the message makes, or goes on with."""
+    parts = message["parts"]
+    assert isinstance(parts, list)
+    text = "".join(str(part.get("text", "")) for part in parts if isinstance(part, dict))
     if pause := pause_s(text):
         await asyncio.sleep(pause)
-    task = {
-        "id": str(uuid4()),
-        "contextId": str(uuid4()),
-        "status": {"state": "TASK_STATE_COMPLETED"},
-        "artifacts": [{"artifactId": "answer", "name": "answer", "parts": [{"text": text}]}],
-    }
-    answer = orjson.dumps({"jsonrpc": "2.0", "id": call["id"], "result": {"task": task}})
-    return StreamingResponse(_stream(answer), media_type="text/event-stream")
+    task_id = str(message.get("taskId") or uuid4())
+    task: JsonObject = {"id": task_id, "contextId": str(message.get("contextId") or uuid4())}
+    if asks(text) and task_id not in asking:
+        task["status"] = {"state": "TASK_STATE_INPUT_REQUIRED", "message": _say("Which one?")}
+        asking[task_id] = task
+    else:
+        asking.pop(task_id, None)
+        task["status"] = {"state": "TASK_STATE_COMPLETED"}
+        task["artifacts"] = [{"artifactId": "answer", "name": "answer", "parts": [{"text": text}]}]
+    return task
+
+
+def _say(text: str) -> JsonObject:
+    return {"messageId": str(uuid4()), "role": "ROLE_AGENT", "parts": [{"text": text}]}
 
 
 async def _stream(answer: bytes) -> AsyncGenerator[bytes]:
@@ -73,7 +93,7 @@ async def _stream(answer: bytes) -> AsyncGenerator[bytes]:
 def main() -> None:
     """Serve until told to stop."""
     port = int(os.environ["API_AGENT_PORT"])
-    app = create(sys.argv[1], f"http://127.0.0.1:{port}/")
+    app = create(sys.argv[1], f"http://127.0.0.1:{port}/", *sys.argv[2:])
     uvicorn.run(app, host="127.0.0.1", port=port, loop="uvloop", http="httptools", log_config=None, access_log=False)
 
 

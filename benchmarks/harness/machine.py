@@ -22,6 +22,21 @@ def cpu_s(pid: int) -> float:
     return time.clock_gettime((~pid << 3) | 2)  # the process's CPU clock: see clock_getcpuclockid(3)
 
 
+def queued_s(pid: int) -> float:
+    """Return how long the threads of a process have been ready to run, but had to wait for a core, in seconds."""
+    waited_ns = 0
+    for schedule in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        waited_ns += int(schedule.read_text(encoding="ascii").split()[1])
+    return waited_ns / 1e9
+
+
+def family_cpu_s(pid: int) -> float:
+    """Return the CPU time of a process, of those it started and of those of them that have ended, in seconds."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    ended = (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")  # cutime, cstime: see proc_pid_stat(5)
+    return ended + sum(_cpu_s_if_there(each) for each in (pid, *descendants(pid)))
+
+
 def memory_mb(pid: int) -> tuple[float, float]:
     """Return (PSS, RSS) of a process in MB. PSS shares out what several processes map, so that it can be added up."""
     kilobytes = {"Pss": 0, "Rss": 0}
@@ -57,3 +72,10 @@ def command_of(pid: int) -> str:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
     except OSError:
         return ""
+
+
+def _cpu_s_if_there(pid: int) -> float:
+    try:
+        return cpu_s(pid)
+    except OSError:
+        return 0.0

@@ -105,7 +105,7 @@ def open_log(data: Path) -> IO[bytes]:
 
 def end_of_log(data: Path) -> str:
     """Return the last lines of a process's output."""
-    return (data / _LOG).read_text(encoding="utf-8", errors="replace")[-2000:]
+    return (data / _LOG).read_text(encoding="utf-8", errors="replace")[-6000:]
 
 
 def free_port() -> int:

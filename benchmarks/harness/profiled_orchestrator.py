@@ -1,4 +1,4 @@
-"""The orchestrator, with its work counted: transactions, statements and, if asked, every function of every thread.
+"""The orchestrator, with its work counted: pieces of transactions, statements and, if asked, every function.
 
 Run in place of `orchestrator_service.main`. `POST /benchmark/marks` keeps the counts as they are, `GET` answers all
 that were kept. With BENCHMARK_FUNCTIONS=1 cProfile runs in every thread, on a CPU clock, and makes it all two to three
@@ -6,28 +6,33 @@ times slower: shares and counts are right then, times are not.
 """
 
 import cProfile
-import inspect
 import os
 import sys
 import sysconfig
 import threading
 import time
 from collections import defaultdict
-from types import CellType, CodeType, FrameType, FunctionType
-from typing import Final
+from collections.abc import Callable, Sequence
+from types import CellType, CodeType, FrameType, FunctionType, MethodType
+from typing import Final, TypeAlias, cast
 
 from fastapi import FastAPI
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 
 from benchmarks.harness.counts import Counts, Function, Transactions
 from benchmarks.harness.processes import PROJECT
 from orchestrator_service import main as orchestrator
 from orchestrator_service.settings import Settings
-from shared import service
+from shared import service, transactions
 
-_DATABASE: Final = str(PROJECT / "shared" / "db.py")
 _PACKAGES: Final = sysconfig.get_path("purelib") + "/"
 _STANDARD: Final = sysconfig.get_path("stdlib") + "/"
+
+
+_Kept: TypeAlias = transactions._Kept  # pyright: ignore[reportPrivateUsage]  # noqa: SLF001
+_Work: TypeAlias = Callable[[Connection], object]
+_Result: TypeAlias = tuple[object, BaseException | None]
+_Perform: TypeAlias = Callable[[_Kept, Sequence[_Work]], list[_Result]]
 
 
 class Profiler:
@@ -38,12 +43,13 @@ class Profiler:
         self._profiles: list[tuple[str, cProfile.Profile]] = []
         self._transactions: defaultdict[str, Transactions] = defaultdict(lambda: Transactions(0, 0, 0.0))
         self._open = threading.local()
+        self._counting = threading.Lock()
 
     def install(self, *, functions: bool) -> None:
         """Count transactions; with `functions`, profile this thread and every one that starts from now on."""
-        event.listen(Engine, "begin", self._on_begin)
         event.listen(Engine, "before_cursor_execute", self._on_statement)
-        event.listen(Engine, "commit", self._on_commit)
+        # the one place that every transaction goes by
+        _Kept.perform = self._counted(_Kept.perform)  # pyright: ignore[reportAttributeAccessIssue]
         if not functions:
             return
         if sys.version_info < (3, 12):  # from then on only one thread of a process can be profiled
@@ -72,45 +78,52 @@ class Profiler:
         self._profiles.append((thread, profile))
         profile.enable()
 
-    def _on_begin(self, *_: object) -> None:
-        self._open.statements = 0
-        self._open.began = time.thread_time()
-
     def _on_statement(self, *_: object) -> None:
-        self._open.statements += 1
+        self._open.statements = getattr(self._open, "statements", 0) + 1
 
-    def _on_commit(self, *_: object) -> None:
-        took_s = time.thread_time() - self._open.began
-        who = _who_asked()
-        self._transactions[who] = self._transactions[who].plus(Transactions(1, self._open.statements, took_s))
+    def _counted(self, perform: _Perform) -> _Perform:
+        """Return what does the same, and counts each piece of work and what the transaction costs around them."""
+
+        def counting(kept: _Kept, works: Sequence[_Work]) -> list[_Result]:
+            inside: list[float] = []
+            kind = "write" if kept._changes else "read"  # pyright: ignore[reportPrivateUsage]  # noqa: SLF001
+            began = time.thread_time()
+            results = perform(kept, [self._counted_work(work, kind, inside) for work in works])
+            rest_s = time.thread_time() - began - sum(inside)
+            self._count(f"{kind}: BEGIN, savepoints, COMMIT", Transactions(1, 0, rest_s))
+            return results
+
+        return counting
+
+    def _counted_work(self, work: _Work, kind: str, inside: list[float]) -> _Work:
+        found = _innermost(work)
+        who = f"{kind}: {found.__module__.rpartition('.')[2]}.{found.__qualname__}"
+
+        def counting(connection: Connection) -> object:
+            self._open.statements, began = 0, time.thread_time()
+            try:
+                return work(connection)
+            finally:
+                inside.append(time.thread_time() - began)
+                self._count(who, Transactions(1, self._open.statements, inside[-1]))
+
+        return counting
+
+    def _count(self, who: str, more: Transactions) -> None:
+        with self._counting:
+            self._transactions[who] = self._transactions[who].plus(more)
 
 
-def _who_asked() -> str:
-    """Return whose statement it is: the function that `Database.write` or `read` runs, or the library's."""
-    frame: FrameType | None = inspect.currentframe()
-    inner = ""
-    while frame is not None:
-        code = frame.f_code
-        if code.co_filename == _DATABASE and code.co_name == "_transaction":
-            work = _innermost(frame.f_locals.get("work"))
-            module = getattr(work, "__module__", "").rpartition(".")[2]
-            kind = "write" if frame.f_locals.get("changes", False) else "read"
-            return f"ours, {kind}: {module}.{getattr(work, '__qualname__', '?')}"
-        if "/dbos/" in code.co_filename and code.co_filename.endswith(("_sys_db.py", "_sys_db_sqlite.py")):
-            inner = code.co_name if not code.co_name.startswith(("db_", "wrapper", "<")) else inner
-        frame = frame.f_back
-    return f"DBOS: {inner}" if inner else "other"
-
-
-def _innermost(work: object) -> object:
+def _innermost(work: _Work) -> FunctionType | MethodType:
     """Return the function that stands in a module, if `work` is one made on the spot around it."""
-    while "<locals>" in getattr(work, "__qualname__", ""):
-        cells: tuple[CellType, ...] = getattr(work, "__closure__", None) or ()
-        wrapped = [cell.cell_contents for cell in cells if isinstance(cell.cell_contents, FunctionType)]
+    found = cast("FunctionType | MethodType", work)
+    while "<locals>" in found.__qualname__ and isinstance(found, FunctionType):
+        cells: tuple[CellType, ...] = found.__closure__ or ()
+        wrapped = [cell.cell_contents for cell in cells if isinstance(cell.cell_contents, FunctionType | MethodType)]
         if not wrapped:
             break
-        work = wrapped[0]
-    return work
+        found = wrapped[0]
+    return found
 
 
 def _name(code: CodeType | str) -> str:

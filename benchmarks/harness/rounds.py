@@ -52,9 +52,9 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         _say(f"  {self._done} of {self._total} after {monotonic() - self._began:.0f} s")
 
-    def advance(self) -> None:
-        """Count one round."""
-        self._done += 1
+    def advance(self, rounds: int = 1) -> None:
+        """Count one round, or more."""
+        self._done += rounds
         if monotonic() - self._said > _NEWS_S:
             self._said = monotonic()
             _say(f"  {self._done} of {self._total}")

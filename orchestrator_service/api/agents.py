@@ -162,9 +162,10 @@ async def send(agent_id: str, body: DirectMessage, parts: OpenParts, who: WhoAsk
     """Send the message, wait for its end, and answer the agent's A2A task."""
     await parts.database.read(registry.find, who, agent_id)
     agent = await parts.database.read(choosing.choose, who.tenant_id, None, agent_id, body.text)
+    card = await parts.database.read(choosing.card, agent.agent_id)
     connection = agent_client.connect(
         parts.client,
-        agent_client.parse_card(agent.card),
+        agent_client.parse_card(card),
         headers={} if agent.credentials is None else parts.keys.unseal(agent.credentials),
         deadlines=Deadlines(gap_s=parts.settings.stream_gap_timeout_s, total_s=parts.settings.step_timeout_s),
     )

@@ -1,10 +1,9 @@
 """What routes work with: the open parts of the orchestrator, who asks, and one page of a list."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, cast
 
-import httpx
 from fastapi import Depends, Query, Request
 from pydantic import JsonValue
 
@@ -13,6 +12,7 @@ from orchestrator_service.intake import Intake
 from orchestrator_service.keys import Keys
 from orchestrator_service.registrar import Registrar
 from orchestrator_service.settings import Settings
+from shared import http
 from shared.agent import JsonObject
 from shared.auth import LOCAL, Caller
 from shared.db import Database
@@ -21,7 +21,7 @@ from shared.errors import UnavailableError
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Everything that is open while the orchestrator serves."""
+    """Everything that is open while the orchestrator serves. `nudge(task_id, step_id)` says that an agent has news."""
 
     settings: Settings
     database: Database
@@ -29,7 +29,8 @@ class Parts:
     intake: Intake
     registrar: Registrar
     keys: Keys
-    client: httpx.AsyncClient
+    client: http.Client
+    nudge: Callable[[str, str], None]
 
 
 def parts(request: Request) -> Parts:

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from base64 import b64decode
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import datetime
@@ -12,14 +11,13 @@ from urllib.parse import quote
 import orjson
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import BeforeValidator, ConfigDict, Field, JsonValue
 from sse_starlette.sse import EventSourceResponse
 
-from orchestrator_service import artifacts, events, inputs, task_views, tasks
-from orchestrator_service.api.body import Body
+from orchestrator_service import artifacts, events, inputs, lineage, task_views, tasks
 from orchestrator_service.api.parts import Cursor, Limit, OpenParts, Parts, WhoAsks, page
-from orchestrator_service.planning.plan import MAX_INSTRUCTION_CHARS, Plan
-from shared.agent import File, JsonObject
+from orchestrator_service.api.task_bodies import Execution, NewAnswer, NewFork, NewTask
+from shared.agent import JsonObject
+from shared.auth import Caller
 from shared.db import new_id
 from shared.errors import FederationError
 
@@ -32,6 +30,10 @@ _WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,6})(?:$|[,;\s])")
 _INLINE = frozenset({"image/png", "image/jpeg", "image/webp", "application/json", "text/plain", "text/csv"})
 
 
+IdempotencyKey = Annotated[str | None, Header(max_length=255, min_length=1)]
+Prefer = Annotated[str | None, Header(max_length=200)]
+
+
 class TaskMissingError(FederationError):
     """`POST /execute` without a task."""
 
@@ -40,112 +42,20 @@ class TaskMissingError(FederationError):
     status = 400
 
 
-def _decode(content: object) -> object:
-    if not isinstance(content, str):
-        return content
-    try:
-        return b64decode(content, validate=True)
-    except ValueError as error:
-        raise ValueError(f"it is not valid Base64: {error}") from error
-
-
-class NewFile(Body):
-    """A file the task brings along."""
-
-    name: str = Field(min_length=1, max_length=255, examples=["sales.csv"])
-    media_type: str = Field(default="application/octet-stream", max_length=200, examples=["text/csv"])
-    content: Annotated[bytes, BeforeValidator(_decode)] = Field(
-        description="The bytes, in Base64.", examples=["Y2l0eSxwcmljZQpPc2xvLDQyCg=="]
-    )
-
-
-class Budget(Body):
-    """What a task may spend; what is left out is unlimited."""
-
-    cost_usd: float | None = Field(default=None, ge=0)
-    tokens: int | None = Field(default=None, ge=0)
-    steps: int | None = Field(default=None, ge=1)
-    seconds: float | None = Field(default=None, gt=0)
-
-
-class NewTask(Body):
-    """A goal. `agent` skips planning and sends it there; `plan` is run as it is."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"description": "Compute 17 * 23 in Python."}]})
-
-    description: str = Field(min_length=1, max_length=MAX_INSTRUCTION_CHARS, pattern=r"\S")
-    session_id: str | None = Field(default=None, max_length=200)
-    user_id: str | None = Field(default=None, max_length=200, description="Stored only as a keyed hash.")
-    workflow: str | None = Field(default=None, max_length=200)
-    inputs: dict[str, JsonValue] = Field(default_factory=dict[str, JsonValue])
-    files: list[NewFile] = Field(default_factory=list[NewFile], max_length=50)
-    agent: str | None = Field(default=None, max_length=2000, description="Name or id of a registered agent.")
-    plan: Plan | None = None
-    approve_plan: bool = Field(default=False, description="Wait for a person before the plan is run.")
-    budget: Budget = Field(default_factory=Budget)
-    priority: int = Field(default=5, ge=0, le=9, description="9 is most urgent.")
-    metadata: dict[str, JsonValue] = Field(default_factory=dict[str, JsonValue])
-
-    def to_task(self) -> tasks.NewTask:
-        """Return what is submitted."""
-        return tasks.NewTask(
-            description=self.description,
-            session_id=self.session_id,
-            user_id=self.user_id,
-            inputs=self.inputs,
-            files=tuple(File(file.name, file.media_type, file.content) for file in self.files),
-            agent=self.agent,
-            plan=self.plan,
-            approve_plan=self.approve_plan,
-            budget=self.budget.model_dump(exclude_none=True),
-            priority=self.priority,
-            metadata=self.metadata,
-        )
-
-
-class NewAnswer(Body):
-    """An answer to a pending input: `text` or `data` for an agent, `approve` for a plan."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"input_id": "0190a7a4-0000-7000-8000-000000000000", "text": "yes"}]},
-    )
-
-    input_id: str = Field(max_length=200)
-    text: str | None = Field(default=None, max_length=MAX_INSTRUCTION_CHARS)
-    data: JsonValue = None
-    approve: bool | None = None
-    comment: str | None = Field(default=None, max_length=10_000)
-
-
-class Execution(Body):
-    """A goal to run and wait for."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"task": "Compute 17 * 23 in Python."}]})
-
-    task: str = Field(default="", max_length=MAX_INSTRUCTION_CHARS)
-
-
 @router.post("", status_code=202, summary="Submit a task", responses={200: {"description": "Submitted before"}})
 async def submit(
     body: NewTask,
     response: Response,
     parts: OpenParts,
     who: WhoAsks,
-    idempotency_key: Annotated[str | None, Header(max_length=255, min_length=1)] = None,
-    prefer: Annotated[str | None, Header(max_length=200)] = None,
+    idempotency_key: IdempotencyKey = None,
+    prefer: Prefer = None,
 ) -> JsonObject:
     """Accept a task. With `Prefer: wait=N`, answer when it is over or needs input, or after N seconds."""
     if body.workflow is not None:
         raise tasks.UnknownWorkflowError(f"There is no workflow {body.workflow!r}.")
     submitted = await parts.intake.submit(who, body.to_task(), idempotency_key)
-    task_id = submitted.task_id
-    response.headers["Location"] = f"/api/tasks/{task_id}"
-    if (wait := _WAIT.search(prefer or "")) is not None:
-        await _rest(parts, task_id, min(int(wait[1]), _MAX_WAIT_S))
-        response.headers["Preference-Applied"] = f"wait={wait[1]}"
-    if not submitted.is_new:
-        response.status_code = 200
-    return await parts.database.read(task_views.find, who, task_id)
+    return await _accepted(submitted, response, parts, who, prefer)
 
 
 @router.get("", summary="Search tasks, newest first")
@@ -206,9 +116,51 @@ async def cancel(task_id: str, parts: OpenParts, who: WhoAsks) -> JsonObject:
     return await parts.database.read(task_views.find, who, task_id)
 
 
+@router.post(
+    "/{task_id}/retry",
+    status_code=202,
+    summary="Do what a task that is over left undone, as a new task",
+    responses={200: {"description": "Submitted before"}},
+)
+async def retry(
+    task_id: str,
+    response: Response,
+    parts: OpenParts,
+    who: WhoAsks,
+    idempotency_key: IdempotencyKey = None,
+    prefer: Prefer = None,
+) -> JsonObject:
+    """Accept a new task with the same plan that keeps what the completed steps brought; 409 if nothing is left to do.
+
+    A task that ended before it had a plan is planned anew.
+    """
+    submitted = await parts.intake.copy(who, lineage.Wish("retry", task_id), idempotency_key)
+    return await _accepted(submitted, response, parts, who, prefer)
+
+
+@router.post(
+    "/{task_id}/fork",
+    status_code=202,
+    summary="Do a step of a task that is over again, and all that depends on it, as a new task",
+    responses={200: {"description": "Submitted before"}},
+)
+async def fork(
+    task_id: str,
+    body: NewFork,
+    response: Response,
+    parts: OpenParts,
+    who: WhoAsks,
+    idempotency_key: IdempotencyKey = None,
+    prefer: Prefer = None,
+) -> JsonObject:
+    """Accept a new task with the same plan that keeps what the other completed steps brought."""
+    wish = lineage.Wish("fork", task_id, body.from_step, body.instruction)
+    return await _accepted(await parts.intake.copy(who, wish, idempotency_key), response, parts, who, prefer)
+
+
 @router.post("/{task_id}/input", summary="Answer what a task waits for")
 async def answer(task_id: str, body: NewAnswer, parts: OpenParts, who: WhoAsks) -> JsonObject:
-    """Answer a pending input, once; 409 when it was answered already."""
+    """Answer a pending input, once; 409 when it was answered already, or has expired."""
     given = inputs.Answer(body.input_id, body.text, body.data, body.approve, body.comment)
     await parts.intake.answer(who, task_id, given)
     return await parts.database.read(task_views.find, who, task_id)
@@ -240,6 +192,19 @@ async def execute(parts: OpenParts, who: WhoAsks, body: Execution | None = None)
     await _rest(parts, new.id, _MAX_WAIT_S)
     task = await parts.database.read(task_views.find, who, new.id)
     return _execution(task)
+
+
+async def _accepted(
+    submitted: tasks.Submitted, response: Response, parts: Parts, who: Caller, prefer: str | None
+) -> JsonObject:
+    """Answer the task that was accepted, with its `Location`; as it stands after the wait that is preferred."""
+    response.headers["Location"] = f"/api/tasks/{submitted.task_id}"
+    if (wait := _WAIT.search(prefer or "")) is not None:
+        await _rest(parts, submitted.task_id, min(int(wait[1]), _MAX_WAIT_S))
+        response.headers["Preference-Applied"] = f"wait={wait[1]}"
+    if not submitted.is_new:
+        response.status_code = 200
+    return await parts.database.read(task_views.find, who, submitted.task_id)
 
 
 def _execution(task: JsonObject) -> JsonObject:

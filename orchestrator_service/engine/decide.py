@@ -1,4 +1,4 @@
-"""What to do next, from a plan and how its steps went. Pure: no I/O, no clock, the same answer on every replay."""
+"""What to do next, from a plan and how its steps went. Pure: no I/O, no clock, the same answer whoever asks."""
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ OutcomeState = Literal["completed", "failed", "skipped", "canceled", "input_requ
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a step ended in this run. `error` is a problem of `FederationError.to_metadata`, if it failed."""
+    """How a step ended, or that it waits for a person. `error` is a problem of `FederationError.to_metadata`."""
 
     state: OutcomeState
     error: JsonObject | None = None
@@ -47,12 +47,24 @@ class Finish:
     error: JsonObject | None = None
 
 
-Decision: TypeAlias = StartSteps | Wait | Park | Finish
+@dataclass(frozen=True, slots=True)
+class Revise:
+    """A step failed, nothing else can go on, and another plan may still lead to the goal."""
 
 
-def decide(plan: Plan, outcomes: Outcomes, running: Set[str] = frozenset()) -> Decision:
+Decision: TypeAlias = StartSteps | Wait | Park | Revise | Finish
+
+
+def decide(
+    plan: Plan,
+    outcomes: Outcomes,
+    running: Set[str] = frozenset(),
+    *,
+    canceling: bool = False,
+    may_revise: bool = False,
+) -> Decision:
     """Say what comes next. Steps that do not depend on a failed one still run: their results are worth having."""
-    if any(outcome.state == "canceled" for outcome in outcomes.values()):
+    if canceling or any(outcome.state == "canceled" for outcome in outcomes.values()):
         return Wait() if running else Finish("canceled")
     ready = tuple(
         step
@@ -67,8 +79,8 @@ def decide(plan: Plan, outcomes: Outcomes, running: Set[str] = frozenset()) -> D
         return Park()
     for step in plan.steps:
         outcome = outcomes.get(step.id)
-        if outcome is not None and outcome.state == "failed":
-            return Finish("failed", _blame(step, outcome))
+        if outcome is not None and outcome.state in {"failed", "skipped"}:
+            return Revise() if may_revise else Finish("failed", _blame(step, outcome))
     return Finish("completed")
 
 

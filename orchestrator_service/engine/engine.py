@@ -1,143 +1,199 @@
-"""Starts runs: hands queued tasks to the durable-execution library, and takes them up again after a crash.
+"""The worker: claims queued tasks and runs them, takes over from dead workers, and hands over when it stops itself.
 
-A task's row is its place in the queue, written in the commit that accepts the task. The process that accepted it starts
-its run at once; a sweep finds what was left: tasks beyond the limit, and those of a process that died in between. The
-run's id (`TASK#N`) is unique in the library's table, so that a run that is started twice runs once.
+Any number of processes may work on one PostgreSQL database; on SQLite there is one.
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
-from typing import Final, Never
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Final
 
-from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
-from dbos import error as dbos_errors
-from dbos._serialization import DefaultSerializer
-from sqlalchemy import Connection, select
-from sqlalchemy.exc import SQLAlchemyError
-
-from orchestrator_service.engine.execute import Runner, run_id_of
+from orchestrator_service import inputs
+from orchestrator_service.budgets import Amount
+from orchestrator_service.engine import queue
+from orchestrator_service.engine.execute import Runner
+from orchestrator_service.engine.gates import Gates
 from orchestrator_service.engine.perform import Performer
-from orchestrator_service.models import Task
+from orchestrator_service.engine.step_records import Rules
+from orchestrator_service.engine.strategist import Strategist
+from orchestrator_service.engine.waits import Waits
+from orchestrator_service.engine.work import Run
+from orchestrator_service.engine.workers import LOOK_S, Membership, Reaper, joined
+from orchestrator_service.events import EventLog
+from orchestrator_service.keys import Keys
 from orchestrator_service.settings import Settings
+from orchestrator_service.signals import Signals
+from shared import http
 from shared.background import background
-from shared.db import Database, DatabaseUnavailableError, open_engine
-from shared.errors import InvalidRequestError
+from shared.db import DatabaseUnavailableError, now, patience
+from shared.llm import Model
 
 logger = logging.getLogger(__name__)
 
-_VERSION: Final = "engine-1"
-"""Raised only when the order of steps in the durable function changes."""
-
 _SWEEP_S: Final = 1.0
+_UPKEEP_S: Final = 2.0
+_MOST_EXPIRED: Final = 500
 
 
 class Engine:
-    """Runs tasks in this process. Open one per process: the library is a singleton."""
+    """Runs tasks in this process. `told` is called whenever a task ended or waits: there may be a webhook to send."""
 
-    def __init__(self, settings: Settings, database: Database, runner: Runner, performer: Performer) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        log: EventLog,
+        signals: Signals,
+        keys: Keys,
+        client: http.Client,
+        model: Model | None,
+        told: Callable[[], None],
+    ) -> None:
         self._settings = settings
-        self._database = database
-        self._runner = runner
+        self._log = log
+        self._signals = signals
+        self._waits = Waits()
+        self._gates = Gates(places=settings.agent_max_concurrency)
+        self._strategist = Strategist(settings, log, model)
+        self._me: Membership | None = None
+        self._is_draining = False
+        performer = Performer(
+            settings, log, keys, client, self._gates, self._waits, rules=self._rules, confirm=self._confirm
+        )
         self._performer = performer
-        self._starting: set[str] = set()
+        self._runner = Runner(log, self._strategist, performer, self._waits, self._rules, told)
+        self._runs: dict[str, tuple[Run, asyncio.Task[None]]] = {}
+        self._woken = asyncio.Event()
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[None]:
-        """Launch the library on our database, take up what was left, and run tasks until closed."""
-        runner = self._runner
-
-        async def run_task(task_id: str, run: int) -> None:
-            await runner.run(task_id, run)
-
-        url = self._database.url
-        is_sqlite = self._database.is_sqlite
-        DBOS(
-            config=DBOSConfig(
-                name="agent-federation",
-                system_database_url=url,
-                system_database_engine=open_engine(
-                    url, pool_size=2 if is_sqlite else 20, durable=False, driver_begins=True
-                ),
-                executor_id="local",
-                application_version=_VERSION,
-                serializer=DBOSPortableJSONSerializer(),
-                max_executor_threads=16,
-                console_log_level="WARNING",
-                log_level="WARNING",
-                use_listen_notify=False,
-            )
-        )
-        self._run_task = DBOS.workflow(name="run_task")(run_task)
-        _refuse_pickle()
-        DBOS.launch()  # on this thread: the library runs our coroutines on the loop it is launched from
-        try:
-            async with background("sweep of queued tasks", self._sweep()):
+        """Join the workers, take up what was left, and run tasks; at the end, hand over what is not done."""
+        database = self._log.database
+        async with AsyncExitStack() as stack:
+            me = self._me = await stack.enter_async_context(joined(database))
+            stack.push_async_callback(self._stop_runs)
+            stack.enter_context(self._signals.hear("queue", lambda _: self._woken.set(), self._woken.set))
+            stack.enter_context(self._signals.hear("cancel", self._waits.cancel))
+            stack.enter_context(self._signals.hear("input", self._runner.proceed))
+            stack.enter_context(self._signals.hear("nudge", self._performer.nudge))
+            await stack.enter_async_context(background("claims", self._claim(me)))
+            await stack.enter_async_context(background("upkeep of tasks", self._keep_up(me)))
+            if not database.is_sqlite:
+                await stack.enter_async_context(background("reaper", self._reap(me)))
+                await stack.enter_async_context(background("worker", self._stay(me)))
+            try:
                 yield
-        finally:
-            await self._stop()
+            finally:
+                await self._drain(me)
 
-    async def start(self, task_id: str, run: int) -> None:
-        """Start a run that was just queued; if there is no room for it, it keeps its place and is started later."""
-        if len(self._runner.running) + len(self._starting) >= self._settings.max_running_tasks:
-            return
-        run_id = run_id_of(task_id, run)
-        if run_id in self._runner.running or run_id in self._starting:
-            return
-        self._starting.add(run_id)
-        try:
-            with SetWorkflowID(run_id):
-                await DBOS.start_workflow_async(self._run_task, task_id, run)
-        except (SQLAlchemyError, dbos_errors.DBOSException) as error:
-            logger.warning(
-                "a run could not be started; it stays queued", extra={"task_id": task_id, "error": str(error)}
-            )
-        finally:
-            self._starting.discard(run_id)
+    def wake(self, task_id: str) -> None:
+        """Say that a task wants a worker."""
+        self._signals.tell("queue", task_id)
 
     def cancel(self, task_id: str) -> None:
-        """Make the task's run see that it is to end."""
-        self._performer.cancel(task_id)
+        """Make the task's run, wherever it is, see that it is to end."""
+        self._signals.tell("cancel", task_id)
 
-    async def _sweep(self) -> None:
+    def proceed(self, task_id: str) -> None:
+        """Make the task's run, wherever it is, go on with what a person answered."""
+        self._signals.tell("input", task_id)
+
+    def nudge(self, task_id: str, step_id: str) -> None:
+        """Make the step, wherever it is performed, ask its agent how the remote task stands."""
+        self._signals.tell("nudge", f"{task_id}/{step_id}")
+
+    async def _claim(self, me: Membership) -> None:
+        """Claim what is queued whenever there is news and room."""
         while True:
-            room = self._settings.max_running_tasks - len(self._runner.running) - len(self._starting)
+            self._woken.clear()
+            room = self._settings.max_running_tasks - len(self._runs)
+            claimed: list[Run] = []
+            if room > 0 and not self._is_draining and not me.lost.is_set():
+                with suppress(DatabaseUnavailableError):
+                    claimed = await self._log.database.write(
+                        queue.claim, me.id, room, self._settings.tenant_max_running_tasks
+                    )
+            for run in claimed:
+                self._start(run)
+            if not claimed or len(claimed) == room:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_SWEEP_S):
+                        await self._woken.wait()
+
+    def _start(self, run: Run) -> None:
+        task = asyncio.create_task(self._runner.run(run), name=f"run {run.task_id}")
+        self._runs[run.task_id] = (run, task)
+        task.add_done_callback(lambda _: self._end(run))
+
+    def _end(self, run: Run) -> None:
+        if self._runs.get(run.task_id, (None,))[0] is run:
+            del self._runs[run.task_id]
+        self._woken.set()
+
+    async def _keep_up(self, me: Membership) -> None:
+        """Close questions that have expired, and mend what fell between two chairs."""
+        while True:
+            await asyncio.sleep(_UPKEEP_S)
+            with suppress(DatabaseUnavailableError):
+                for task_id in await self._log.database.write(inputs.expire, now(), _MOST_EXPIRED):
+                    self.wake(task_id)
+                    self.proceed(task_id)
+                for task_id in await self._log.database.read(queue.answered, me.id):
+                    self._runner.proceed(task_id)
+                owned = await self._log.database.read(queue.owned, me.id)
+                idle = [(task_id, number) for task_id, number in owned if task_id not in self._runs]
+                if idle:
+                    await self._log.database.write(queue.release, me.id, idle)
+                    self._woken.set()
+
+    async def _reap(self, me: Membership) -> None:
+        """Take over from workers that died."""
+        reaper = Reaper(me)
+        while True:
+            await asyncio.sleep(LOOK_S)
+            me.notice()
             try:
-                found = await self._database.read(_queued, room) if room > 0 else []
+                for task_id in await self._log.database.write(reaper.look):
+                    self.wake(task_id)
             except DatabaseUnavailableError:
-                logger.warning("queued tasks wait: the database is away")
-                found = []
-            for task_id, run in found:
-                await self.start(task_id, run)
-            await asyncio.sleep(_SWEEP_S)
+                reaper.lose_contact()
 
-    async def _stop(self) -> None:
-        """Let go of the runs under way: they stay recorded as running, and the next process takes them up."""
-        runs = list(self._runner.running.values())
-        for run in runs:
-            run.cancel()
+    async def _stay(self, me: Membership) -> None:
+        """When others took this worker for dead, stop its runs, which are theirs now, and join anew."""
+        while True:
+            await me.lost.wait()
+            logger.error("this worker was taken for dead; its tasks are others' now, and it begins anew")
+            await self._stop_runs()
+            with patience(None):
+                await me.rejoin()
+
+    async def _drain(self, me: Membership) -> None:
+        """Take no new work, and give the steps under way a little time."""
+        self._is_draining = True
+        me.drain()
+        runs = [task for _, task in self._runs.values()]
+        if runs:
+            await asyncio.wait(runs, timeout=self._settings.drain_timeout_s)
+
+    async def _stop_runs(self) -> None:
+        """Let go of the runs under way: they stay as they are, for whoever goes on with them."""
+        runs = [task for _, task in self._runs.values()]
+        for task in runs:
+            task.cancel()
         await asyncio.gather(*runs, return_exceptions=True)
-        loop = asyncio.get_running_loop()
-        with ThreadPoolExecutor(1) as closing:  # the loop's default executor is the library's own, and goes with it
-            await loop.run_in_executor(closing, lambda: DBOS.destroy(destroy_registry=True))
-        loop.set_default_executor(ThreadPoolExecutor())
+        self._runs.clear()
 
+    def _rules(self) -> Rules:
+        return Rules(
+            input_timeout_s=self._settings.input_timeout_s,
+            max_revisions=self._settings.max_revisions,
+            has_model=self._strategist.has_model,
+            max_hops=self._settings.max_hops,
+            daily=Amount(cost_usd=self._settings.tenant_daily_cost_usd, tokens=self._settings.tenant_daily_tokens),
+            resting=frozenset(self._gates.open_agents()),
+            may_begin=not self._is_draining,
+        )
 
-def _queued(connection: Connection, limit: int) -> list[tuple[str, int]]:
-    """Return tasks that want a worker: higher priority first, then the oldest."""
-    query = (
-        select(Task.id, Task.run).where(Task.run_state == "queued").order_by(Task.priority.desc(), Task.id).limit(limit)
-    )
-    return [(row.id, row.run) for row in connection.execute(query)]
-
-
-def _refuse_pickle() -> None:
-    """Switch off the library's default serializer: a row that claims to be pickled would be unpickled, and so run."""
-
-    def refuse(_self: object, _data: object) -> Never:
-        raise InvalidRequestError("A stored value is pickled; only JSON is read.")
-
-    for name in ("serialize", "deserialize"):
-        setattr(DefaultSerializer, name, refuse)
+    async def _confirm(self) -> None:
+        if self._me is not None:
+            await self._me.confirm()

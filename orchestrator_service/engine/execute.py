@@ -1,148 +1,186 @@
-"""The durable function: what runs a task from its plan to its end, and goes on after a crash where it stopped.
+"""Runs a task from where its rows say it stands to its end, or until everything waits for a person.
 
-Inside it there are only `decide`, reserved steps and loops over their results, so that a replay draws the same ids in
-the same order. A step returns its failure, it never raises it; its body may run again after a crash.
+Every transition is one transaction that says what comes next (`Move`); nothing of a run is kept but in those rows. A
+run that dies is claimed by another worker, which goes on from them; writes of the old one are refused from then on.
 """
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar, cast
+from dataclasses import dataclass
+from functools import partial
 
-from dbos import DBOS, StepReservation
-from pydantic import JsonValue
-
-from orchestrator_service.engine.decide import Outcome, OutcomeState, StartSteps, Wait, decide
+from orchestrator_service import budgets
+from orchestrator_service.engine import task_records
 from orchestrator_service.engine.perform import Performer
-from orchestrator_service.engine.settle import Settler, State
-from orchestrator_service.planning.plan import Plan, PlanStep
-from shared import telemetry
-from shared.agent import JsonObject
-from shared.db import DatabaseUnavailableError
-from shared.errors import FederationError
+from orchestrator_service.engine.step_records import Rules
+from orchestrator_service.engine.strategist import Strategist
+from orchestrator_service.engine.waits import Waits
+from orchestrator_service.engine.work import Move, Run, StaleRunError, StepWork
+from orchestrator_service.events import EventLog
+from orchestrator_service.planning.plan import Plan
+from shared import failpoints, telemetry
+from shared.agent import Usage
+from shared.db import patience
+from shared.errors import FederationError, TimedOutError
+from shared.llm import spent
 
 logger = logging.getLogger(__name__)
 
-T = TypeVar("T")
 
-_AWAY_PAUSE_S: Final = 1.0
+@dataclass(slots=True)
+class _Active:
+    """A run under way: its group of steps, and the run with the plan it follows now."""
+
+    group: asyncio.TaskGroup
+    run: Run
 
 
 class Runner:
-    """Runs tasks. `running` holds the runs under way in this process, by the id of their durable function."""
+    """Runs tasks in this process."""
 
-    def __init__(self, settler: Settler, performer: Performer) -> None:
-        self._settler = settler
+    def __init__(
+        self,
+        log: EventLog,
+        strategist: Strategist,
+        performer: Performer,
+        waits: Waits,
+        rules: Callable[[], Rules],
+        told: Callable[[], None],
+    ) -> None:
+        self._log = log
+        self._strategist = strategist
         self._performer = performer
-        self.running: dict[str, asyncio.Task[None]] = {}
+        self._waits = waits
+        self._rules = rules
+        self._told = told
+        self._active: dict[str, _Active] = {}
 
-    async def run(self, task_id: str, run: int) -> None:
-        """Run the task until it ends or waits for a person. This is the durable function's body."""
-        me = cast("asyncio.Task[None]", asyncio.current_task())
-        run_id = run_id_of(task_id, run)
-        self.running[run_id] = me
+    async def run(self, run: Run) -> None:
+        """Run the task that was claimed."""
+        failpoints.reach("run-taken")
+        task_id = run.task_id
         try:
-            with telemetry.bind(task_id=task_id):
-                state = await DBOS.run_step_async({"name": "load"}, self._load, task_id, run)
-                while state is not None:
-                    plan = Plan.model_validate(state["plan"])
-                    done = _read_outcomes(state["outcomes"])
-                    outcomes = await self._perform_ready(task_id, run, plan, done)
-                    ended = _write_outcomes(outcomes)
-                    state = await DBOS.run_step_async(
-                        {"name": "settle"}, self._settle, task_id, run, state["plan"], ended
-                    )
+            with telemetry.bind(task_id=task_id), self._waits.running(task_id), patience(None):
+                async with asyncio.TaskGroup() as group:
+                    active = self._active[task_id] = _Active(group, run)
+                    await self._follow(active, await self._begin(run))
+        except* StaleRunError:
+            logger.info("a run is another worker's by now, or its task is over", extra={"task_id": task_id})
         finally:
-            self.running.pop(run_id, None)
+            self._active.pop(task_id, None)
 
-    async def _perform_ready(self, task_id: str, run: int, plan: Plan, done: dict[str, Outcome]) -> dict[str, Outcome]:
-        """Perform every step that can be, each as soon as what it needs is there. Data flow only, no I/O."""
-        reserved = {step.id: DBOS.reserve_step() for step in plan.in_order() if step.id not in done}
-        outcomes = dict(done)
-        running: dict[asyncio.Task[Outcome], str] = {}
-        async with asyncio.TaskGroup() as group:
-            while True:
-                match decide(plan, outcomes, set(running.values())):
-                    case StartSteps(steps):
-                        running |= {
-                            group.create_task(self._node(task_id, run, step, reserved[step.id])): step.id
-                            for step in steps
-                        }
-                    case Wait():
-                        ended, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-                        outcomes |= {running.pop(task): task.result() for task in ended}
-                    case _:
-                        return outcomes
+    def proceed(self, task_id: str) -> None:
+        """Let the task, if it runs here, go on with what a person answered."""
+        active = self._active.get(task_id)
+        if active is not None:
+            active.group.create_task(self._proceed(active))
 
-    async def _node(self, task_id: str, run: int, step: PlanStep, reservation: StepReservation) -> Outcome:
-        with telemetry.bind(step_id=step.id):
-            json_step = step.model_dump(mode="json")
-            return _read_outcome(
-                await reservation.run_async({"name": f"node:{step.id}"}, self._perform, task_id, run, json_step)
+    async def _begin(self, run: Run) -> Move:
+        return await self._guard(
+            lambda: self._log.write(run.task_id, task_records.take_up, run, self._rules()),
+            partial(self._fail, run),
+        )
+
+    async def _proceed(self, active: _Active) -> None:
+        run = active.run
+        await self._follow(active, await self._log.write(run.task_id, task_records.proceed, run, self._rules()))
+
+    async def _follow(self, active: _Active, move: Move) -> None:
+        """Do what a transition leads to, and what that leads to, until only steps are left that follow on their own."""
+        while True:
+            active.run = run = move.run
+            for work in move.begun:
+                active.group.create_task(self._perform(active, work))
+            match move.then:
+                case "plan":
+                    think = partial(self._plan, run)
+                case "revise" if run.plan is not None:
+                    think = partial(self._revise, run, run.plan)
+                case "summarize" if run.plan is not None:
+                    think = partial(self._summarize, run, run.plan)
+                case "ended":
+                    failpoints.reach("task-ended")
+                    self._told()
+                    return
+                case "park":
+                    self._told()
+                    return
+                case _:
+                    return
+            move = await self._guard(think, partial(self._fail, run))
+
+    async def _perform(self, active: _Active, work: StepWork) -> None:
+        with telemetry.bind(step_id=work.step.id):
+            move = await self._guard(
+                lambda: self._performer.perform(work), lambda error: self._performer.fail(work, error)
             )
+        await self._follow(active, move)
 
-    async def _load(self, task_id: str, run: int) -> JsonObject | None:
-        state = await _patiently(
-            lambda: self._settler.load(task_id, run), lambda error: self._settler.fail(task_id, run, error)
-        )
-        return _write_state(state)
-
-    async def _perform(self, task_id: str, run: int, step: JsonObject) -> JsonObject:
-        plan_step = PlanStep.model_validate(step)
-        outcome = await _patiently(
-            lambda: self._performer.perform(task_id, run, plan_step),
-            lambda error: self._performer.fail(task_id, plan_step, error),
-        )
-        return _write_outcome(outcome)
-
-    async def _settle(self, task_id: str, run: int, plan: JsonValue, outcomes: JsonObject) -> JsonObject | None:
-        state = await _patiently(
-            lambda: self._settler.settle(task_id, run, Plan.model_validate(plan), _read_outcomes(outcomes)),
-            lambda error: self._settler.fail(task_id, run, error),
-        )
-        return _write_state(state)
-
-
-def run_id_of(task_id: str, run: int) -> str:
-    """Return the id of a task's durable function."""
-    return f"{task_id}#{run}"
-
-
-async def _patiently(body: Callable[[], Awaitable[T]], fail: Callable[[FederationError], Awaitable[T]]) -> T:
-    """Run a step's body; a database that is away is waited for, any other failure is what `fail` makes of it."""
-    failure: FederationError | None = None
-    while True:
+    async def _plan(self, run: Run) -> Move:
         try:
-            return await (body() if failure is None else fail(failure))
-        except DatabaseUnavailableError:
-            logger.warning("the database is away; waiting for it")
-            await asyncio.sleep(_AWAY_PAUSE_S)
+            async with self._waits.until(run.task_id, run.deadline_at):
+                tokens = await self._reserve(run, budgets.PLANNING)
+                plan, usage = await self._strategist.plan(run, tokens)
+        except TimeoutError:
+            return await self._stop(run)
+        failpoints.reach("plan-made")
+        return await self._log.write(run.task_id, task_records.keep_plan, run, plan, usage, self._rules())
+
+    async def _revise(self, run: Run, failed: Plan) -> Move:
+        try:
+            async with self._waits.until(run.task_id, run.deadline_at):
+                tokens = await self._reserve(run, budgets.PLANNING)
+                plan, reason, usage = await self._strategist.revise(run, failed, tokens)
+        except TimeoutError:
+            return await self._stop(run)
+        except budgets.BudgetExhaustedError as error:
+            plan, reason, usage = None, error.detail, Usage()
+        return await self._log.write(run.task_id, task_records.keep_revision, run, plan, reason, usage, self._rules())
+
+    async def _summarize(self, run: Run, plan: Plan) -> Move:
+        try:
+            async with self._waits.until(run.task_id, run.deadline_at):
+                await self._reserve(run, budgets.SUMMARY)
+                summary, usage = await self._strategist.summarize(run, plan)
+        except TimeoutError:
+            return await self._stop(run)
+        except budgets.BudgetExhaustedError:
+            summary, usage = "", None  # the outputs are put together instead
+        return await self._log.write(run.task_id, task_records.conclude, run, summary, usage)
+
+    async def _reserve(self, run: Run, call: str) -> int | None:
+        """Reserve what a call of the model may use; returns how many tokens, None: no limit."""
+        if not self._strategist.has_model:
+            return None
+        rules = self._rules()
+        payer = budgets.payer(run.task_id, run.tenant_id, run.request, run.ancestry)
+        if payer.limit.is_unlimited and rules.daily.is_unlimited:
+            return None
+        granted = await self._log.write(run.task_id, task_records.reserve, run, call, rules)
+        return self._strategist.tokens(granted)
+
+    async def _stop(self, run: Run) -> Move:
+        """End a task that was canceled, or whose time is up, while no step was under way."""
+        if self._waits.is_canceled(run.task_id):
+            return await self._log.write(run.task_id, task_records.cancel, run)
+        return await self._fail(run, TimedOutError("The task did not end before its deadline (TASK_TIMEOUT_S) passed."))
+
+    async def _fail(self, run: Run, error: FederationError) -> Move:
+        return await self._log.write(run.task_id, task_records.fail, run, error.to_metadata(), spent(error))
+
+    @staticmethod
+    async def _guard(body: Callable[[], Awaitable[Move]], fail: Callable[[FederationError], Awaitable[Move]]) -> Move:
+        """Do something; what goes wrong with it becomes what `fail` makes of it. Raises: StaleRunError."""
+        try:
+            return await body()
+        except StaleRunError:
+            raise
         except FederationError as error:
             failure = error
         except Exception:
-            logger.exception("a step of a task failed unexpectedly")
+            logger.exception("a task failed unexpectedly")
             failure = FederationError(
                 "The orchestrator failed unexpectedly; its log has the details under this task's id."
             )
-
-
-def _write_state(state: State | None) -> JsonObject | None:
-    if state is None:
-        return None
-    return {"plan": state.plan.model_dump(mode="json"), "outcomes": _write_outcomes(state.outcomes)}
-
-
-def _write_outcomes(outcomes: dict[str, Outcome]) -> JsonObject:
-    return {step_id: _write_outcome(outcome) for step_id, outcome in outcomes.items()}
-
-
-def _write_outcome(outcome: Outcome) -> JsonObject:
-    return {"state": outcome.state, "error": outcome.error}
-
-
-def _read_outcomes(written: JsonValue) -> dict[str, Outcome]:
-    return {step_id: _read_outcome(outcome) for step_id, outcome in cast("dict[str, JsonObject]", written).items()}
-
-
-def _read_outcome(written: JsonObject) -> Outcome:
-    return Outcome(cast("OutcomeState", written["state"]), cast("JsonObject | None", written["error"]))
+        return await fail(failure)

@@ -8,7 +8,8 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
-from orchestrator_service.engine import step_records
+from orchestrator_service.engine import task_records
+from orchestrator_service.engine.work import StepWork
 from orchestrator_service.events import Draft, EventLog, draft
 from shared.agent_client import ArtifactChunk, RemoteEvent, Started, StatusChanged, TextPart
 
@@ -19,10 +20,9 @@ _MAX_PROGRESS_CHARS: Final = 500
 class Listener:
     """Hears one try of a step. Used inside `listening`."""
 
-    def __init__(self, log: EventLog, work: step_records.StepWork, number: int) -> None:
+    def __init__(self, log: EventLog, work: StepWork) -> None:
         self._log = log
         self._work = work
-        self._number = number
         self._drafts: list[Draft] = []
         self._texts: dict[str, str] = {}
         self._told = ""
@@ -63,7 +63,7 @@ class Listener:
                 return
             remote, drafts = self.take()
             work = self._work
-            await self._log.write(work.task_id, step_records.keep_progress, work, self._number, remote, drafts)
+            await self._log.write(work.run.task_id, task_records.keep_progress, work, remote, drafts)
 
     async def flush_when_due(self) -> None:
         """Write what comes, a little after it came, for ever."""
@@ -88,9 +88,9 @@ class Listener:
 
 
 @asynccontextmanager
-async def listening(log: EventLog, work: step_records.StepWork, number: int) -> AsyncGenerator[Listener]:
+async def listening(log: EventLog, work: StepWork) -> AsyncGenerator[Listener]:
     """Open a listener; at the end, whatever ended it, all that was heard is written."""
-    listener = Listener(log, work, number)
+    listener = Listener(log, work)
     flusher = asyncio.create_task(listener.flush_when_due())
     try:
         yield listener

@@ -1,305 +1,395 @@
-"""One step, from choosing an agent to its outcome. Re-entrant: run again after a crash, it attaches to what it began.
+"""One step, from its first try to its outcome. What was begun by an earlier life is gone on with, not begun anew.
 
 Before anything is sent, the try and its message id are stored; the remote task's id is stored as soon as it is known.
-Run again, a try with a remote id follows that task; one without sends the same message, which the agent knows.
+A try with a remote id follows that task; one without sends the same message again, which the agent knows.
 """
 
 import asyncio
 import logging
-import random
-from collections.abc import AsyncGenerator
-from contextlib import aclosing, asynccontextmanager, suppress
-from datetime import datetime, timedelta
-from typing import Final, Literal, cast
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final, TypeAlias, cast
 from uuid import UUID, uuid5
 
-import httpx
-
-from orchestrator_service.choosing import AgentsAwayError
-from orchestrator_service.engine import step_records
-from orchestrator_service.engine.decide import Outcome
+from orchestrator_service import ancestry, choosing
+from orchestrator_service.engine import retrying, step_records, task_records
+from orchestrator_service.engine.gates import Gates
 from orchestrator_service.engine.listen import listening
-from orchestrator_service.events import EventLog
+from orchestrator_service.engine.retrying import Next, RemoteFailureError
+from orchestrator_service.engine.step_records import Remote, Rules
+from orchestrator_service.engine.waits import Waits
+from orchestrator_service.engine.work import Move, OpenAttempt, Output, StaleRunError, StepWork
+from orchestrator_service.events import Draft, EventLog, draft
 from orchestrator_service.keys import Keys
-from orchestrator_service.planning.plan import PlanStep, fill
+from orchestrator_service.planning.plan import fill
 from orchestrator_service.settings import Settings
-from shared import agent_client
-from shared.agent import JsonObject
-from shared.agent_client import AgentConnection, Deadlines, Ended, OutgoingMessage, RemoteEvent
+from shared import agent_client, failpoints, http
+from shared.agent import JsonObject, Usage
+from shared.agent_client import AgentConnection, Deadlines, Ended, OutgoingMessage, PushConfig, RemoteEvent, Started
 from shared.db import DatabaseUnavailableError, now
-from shared.errors import AgentProtocolError, FederationError, TimedOutError
+from shared.errors import (
+    AgentFailedError,
+    AgentProtocolError,
+    AgentUnavailableError,
+    FederationError,
+    TimedOutError,
+    TooLargeError,
+)
 
 logger = logging.getLogger(__name__)
 
 _REPLIES: Final = UUID("b7c1f7b0-3d50-4f0e-8b0e-9f0a3c5d7e21")
 _CANCEL_S: Final = 1.0
-_MAX_RECONNECTS: Final = 8
-_MAX_PAUSE_S: Final = 30.0
 _MAX_CONNECTIONS: Final = 1_000
 
-Next = Literal["give up", "same try", "another try"]
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The agent's task came to an end or asks for something; with what is not written yet of it."""
+
+    work: StepWork
+    ended: Ended
+    remote: Remote | None
+    drafts: list[Draft]
 
 
-class RemoteFailureError(FederationError):
-    """An agent ended its task as failed, and says whether to try again. `output` is what it brought all the same."""
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The step cannot be done."""
 
-    slug = "agent-failed"
-    title = "The agent reported a failure"
-    status = 502
+    work: StepWork
+    error: FederationError
 
-    def __init__(self, ended: Ended) -> None:
-        failure = ended.error
-        detail = failure.detail if failure is not None else "The agent canceled the task itself."
-        super().__init__(detail)
-        self.output = _output(ended)
-        self.is_retryable = failure is not None and failure.retryable
-        self._type = failure.type if failure is not None else self.slug
-        self._title = failure.title if failure is not None else self.title
 
-    def to_metadata(self) -> JsonObject:
-        """Return what the agent said of its failure."""
-        return {"type": self._type, "title": self._title, "detail": self.detail, "retryable": self.is_retryable}
+Ending: TypeAlias = Answered | Failed
+
+
+@dataclass(slots=True)
+class _Trying:
+    """How far the tries of a step are; kept outside of the wait that may end it at any point."""
+
+    work: StepWork
+    failures: int = 0
+    failures_of_try: int = 0
+    remote: Remote | None = None
+
+    @property
+    def remote_id(self) -> str | None:
+        """The id of the agent's task, as far as it is known."""
+        if self.remote is not None:
+            return self.remote[0]
+        return None if self.work.attempt is None else self.work.attempt.remote_task_id
 
 
 class Performer:
-    """Performs steps. `cancel` makes those of a task end at once."""
+    """Performs steps.
 
-    def __init__(self, settings: Settings, log: EventLog, keys: Keys, client: httpx.AsyncClient) -> None:
+    `rules` gives the rules of now; `confirm` returns once it is sure that this process is not taken for dead.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        log: EventLog,
+        keys: Keys,
+        client: http.Client,
+        gates: Gates,
+        waits: Waits,
+        *,
+        rules: Callable[[], Rules],
+        confirm: Callable[[], Awaitable[None]],
+    ) -> None:
         self._settings = settings
         self._log = log
         self._keys = keys
         self._client = client
+        self._gates = gates
+        self._waits = waits
+        self._rules = rules
+        self._confirm = confirm
         self._places = asyncio.Semaphore(settings.max_steps_at_once)
-        self._waits: dict[str, set[asyncio.Timeout]] = {}
+        self._following: dict[str, tuple[AgentConnection, str | None]] = {}
         self._connections: dict[str, tuple[tuple[str, bytes | None], AgentConnection]] = {}
 
-    def cancel(self, task_id: str) -> None:
-        """Wake the task's steps, so that they see that the task is to end."""
-        for wait in self._waits.get(task_id, ()):
-            wait.reschedule(asyncio.get_running_loop().time())
+    async def perform(self, work: StepWork) -> Move:
+        """Perform the step and record how it went. Foreseen failures are recorded, not raised.
 
-    async def perform(self, task_id: str, run: int, step: PlanStep) -> Outcome:
-        """Perform the step and record how it went. Foreseen failures are outcomes, not exceptions."""
-        work, refusal = await self._begin(task_id, step)
-        if work.ended is not None:
-            return work.ended
-        if work.run != run:
-            return Outcome("input_required")  # an answer has started a later run: the step is that one's
-        timeout_s = step.timeout_s or self._settings.step_timeout_s
-        deadline_at = min(work.deadline_at, now() + timedelta(seconds=timeout_s))
-        try:
-            async with self._until(task_id, deadline_at):
-                if work.cancel_requested:
-                    raise TimeoutError
-                return await self._try_until_done(work, refusal, deadline_at)
-        except TimeoutError:
-            return await self._stop(task_id, step, deadline_at)
-
-    async def fail(self, task_id: str, step: PlanStep, error: FederationError) -> Outcome:
-        """Record that the step failed for a reason outside of it."""
-        work = await self._log.database.read(step_records.step_work, task_id, step)
-        number = None if work.attempt is None else work.attempt.number
-        return await self._log.write(task_id, step_records.end_step, work, number, "failed", error=error.to_metadata())
-
-    async def _try_until_done(
-        self, work: step_records.StepWork, refusal: FederationError | None, deadline_at: datetime
-    ) -> Outcome:
-        """Try, and try again where that can help. `refusal` is why no try has begun, if none has."""
-        failures = 0
-        while True:
-            try:
-                if work.attempt is None:
-                    raise refusal or AgentProtocolError("The step's agent was removed while it worked.")
-                async with self._places:
-                    return await self._try(work, work.attempt)
-            except FederationError as error:
-                failures += 1
-                following = self._next(work, error, failures)
-                pause_s = _pause_s(error, failures, f"{work.task_id}/{work.step.id}")
-                if following == "give up" or now() + timedelta(seconds=pause_s) >= deadline_at:
-                    return await self._end_failed(work, error)
-                if following == "another try" and work.attempt is not None:
-                    note = f"{work.attempt.agent_name}: {error.detail} Trying again in {pause_s:.1f} s."
-                    await self._log.write(
-                        work.task_id,
-                        step_records.end_attempt,
-                        work,
-                        work.attempt.number,
-                        error.to_metadata(),
-                        note,
-                    )
-            await asyncio.sleep(pause_s)
-            work, refusal = await self._begin(work.task_id, work.step)
-
-    async def _begin(self, task_id: str, step: PlanStep) -> tuple[step_records.StepWork, FederationError | None]:
-        """Return the step with a try under way, or without one and with the reason."""
-        try:
-            return await self._log.write(task_id, step_records.begin_step, task_id, step), None
-        except DatabaseUnavailableError:
-            raise
-        except FederationError as error:
-            return await self._log.database.read(step_records.step_work, task_id, step), error
-
-    async def _try(self, work: step_records.StepWork, attempt: step_records.OpenAttempt) -> Outcome:
-        connection = self._connect(attempt)
-        ended: Ended | None = None
-        async with listening(self._log, work, attempt.number) as listener:
-            async with aclosing(_converse(connection, work, attempt)) as events:
-                async for event in events:
-                    if isinstance(event, Ended):
-                        ended = event
-                    else:
-                        listener.hear(event)
-            if ended is None:
-                raise AgentProtocolError("The agent's task neither ended nor asked for anything.")
-            if ended.state in {"failed", "rejected", "canceled"}:
-                raise RemoteFailureError(ended)
-            await listener.settle()
-            remote, drafts = listener.take()
-            if ended.state in {"input_required", "auth_required"}:
-                schema = cast("JsonObject | None", ended.facts.get("schema"))
-                await self._log.write(
-                    work.task_id, step_records.ask, work, attempt.number, ended.text, schema, remote, drafts
-                )
-                return Outcome("input_required")
-            return await self._log.write(
-                work.task_id,
-                step_records.end_step,
-                work,
-                attempt.number,
-                "completed",
-                output=_output(ended),
-                remote=remote,
-                drafts=drafts,
-            )
-
-    def _next(self, work: step_records.StepWork, error: FederationError, failures: int) -> Next:
-        """Decide what follows a failure. A message that an agent may have got is never sent anew blindly.
-
-        An agent that cannot be reached may just be starting anew: that is waited out a little longer than what an
-        agent itself reports.
+        Raises: StaleRunError, DatabaseUnavailableError; another worker goes on with the step then.
         """
-        facts = error.facts
-        is_away = facts.get("reached") is False or isinstance(error, AgentsAwayError)
-        has_begun = "remote_task_id" in facts and not facts.get("task_lost")
-        most = (
-            _MAX_RECONNECTS
-            if (is_away or has_begun) and self._settings.step_attempts > 1
-            else self._settings.step_attempts
-        )
-        if not (error.is_retryable if isinstance(error, RemoteFailureError) else error.retryable) or failures >= most:
-            return "give up"
-        if has_begun:
-            return "same try"
-        if isinstance(error, RemoteFailureError) or is_away:
-            return "another try"
-        if "remote_task_id" in facts:
-            return "another try" if work.step.idempotent else "give up"
-        return "same try"
+        run = work.run
+        deadlines = self._deadlines(work)
+        step_s = work.step.timeout_s or _seconds(run.request, "step_s") or self._settings.step_timeout_s
+        deadline_at = min(run.deadline_at, now() + timedelta(seconds=step_s))
+        trying = _Trying(work)
+        try:
+            async with self._waits.until(run.task_id, deadline_at):
+                if work.canceling:
+                    raise TimeoutError
+                ending = await self._try_until_done(trying, deadlines)
+        except TimeoutError:
+            await self._cancel_remote(trying, deadlines)
+            if work.canceling or self._waits.is_canceled(run.task_id):
+                return await self._log.write(
+                    run.task_id, task_records.end_step, trying.work, self._rules(), canceled=True, remote=trying.remote
+                )
+            if trying.work.attempt is not None:
+                self._gates.gate(trying.work.attempt.agent_id).failed()
+            of_task = deadline_at >= run.deadline_at
+            limit = "the task's deadline (TASK_TIMEOUT_S)" if of_task else "its time limit (timeout_s, STEP_TIMEOUT_S)"
+            ending = Failed(trying.work, TimedOutError(f"The step did not end before {limit} passed."))
+        if isinstance(ending, Answered) and ending.ended.state in {"input_required", "auth_required"}:
+            ending = await self._check_question(ending)
+        return await self._record(ending, trying, deadlines)
 
-    async def _end_failed(self, work: step_records.StepWork, error: FederationError) -> Outcome:
-        logger.info("step failed", extra={"error": error.slug, "detail": error.detail})
+    def nudge(self, step: str) -> None:
+        """Ask how a remote task stands, for its agent says that there is news. `step` is TASK/STEP."""
+        connection, remote_task_id = self._following.get(step, (None, None))
+        if connection is not None and remote_task_id is not None:
+            connection.nudge(remote_task_id)
+
+    async def fail(self, work: StepWork, error: FederationError) -> Move:
+        """Record that the step failed for a reason outside of it."""
         return await self._log.write(
-            work.task_id,
-            step_records.end_step,
-            work,
-            None if work.attempt is None else work.attempt.number,
-            "failed",
-            output=error.output if isinstance(error, RemoteFailureError) else None,
-            error=error.to_metadata(),
+            work.run.task_id, task_records.end_step, work, self._rules(), error=error.to_metadata()
         )
 
-    async def _stop(self, task_id: str, step: PlanStep, deadline_at: datetime) -> Outcome:
-        """End the step because the task is canceled or its time is up; the remote task is told so."""
-        work = await self._log.database.read(step_records.step_work, task_id, step)
-        if work.ended is not None:
-            return work.ended
-        if work.attempt is not None and work.attempt.remote_task_id is not None:
-            with suppress(FederationError, TimeoutError):
-                async with asyncio.timeout(_CANCEL_S):
-                    await self._connect(work.attempt).cancel(work.attempt.remote_task_id)
-        number = None if work.attempt is None else work.attempt.number
-        if work.cancel_requested:
-            return await self._log.write(task_id, step_records.end_step, work, number, "canceled")
-        of_task = deadline_at >= work.deadline_at
-        setting = "the task's deadline (TASK_TIMEOUT_S)" if of_task else "its time limit (timeout_s, STEP_TIMEOUT_S)"
-        error = TimedOutError(f"The step did not end before {setting} passed.")
-        return await self._log.write(task_id, step_records.end_step, work, number, "failed", error=error.to_metadata())
+    async def _check_question(self, asked: Answered) -> Ending:
+        """Refuse a question that goes round in a circle."""
+        work = asked.work
+        earlier = await self._log.database.read(step_records.prompts_of, work.run.task_id, work.step.id)
+        try:
+            ancestry.check_prompts(earlier, asked.ended.text)
+        except ancestry.LoopDetectedError as error:
+            return Failed(work, error)
+        return asked
 
-    def _connect(self, attempt: step_records.OpenAttempt) -> AgentConnection:
+    async def _record(self, ending: Ending, trying: _Trying, deadlines: Deadlines) -> Move:
+        work, rules = ending.work, self._rules()
+        task_id = work.run.task_id
+        match ending:
+            case Answered(ended=ended, remote=remote, drafts=drafts):
+                failpoints.reach("step-done")
+                if ended.state in {"input_required", "auth_required"}:
+                    schema = cast("JsonObject | None", ended.facts.get("schema"))
+                    move = await self._log.write(
+                        task_id,
+                        task_records.ask,
+                        work,
+                        rules,
+                        ended.text,
+                        schema,
+                        is_auth=ended.state == "auth_required",
+                        remote=remote,
+                        drafts=drafts,
+                    )
+                else:
+                    move = await self._log.write(
+                        task_id,
+                        task_records.end_step,
+                        work,
+                        rules,
+                        output=_output(ended),
+                        remote=remote,
+                        drafts=drafts,
+                    )
+            case Failed(error=error):
+                logger.info("step failed", extra={"error": error.slug, "detail": error.detail})
+                if not isinstance(error, RemoteFailureError):
+                    await self._cancel_remote(trying, deadlines)
+                move = await self._log.write(
+                    task_id,
+                    task_records.end_step,
+                    work,
+                    rules,
+                    output=error.output if isinstance(error, RemoteFailureError) else None,
+                    error=error.to_metadata(),
+                )
+        failpoints.reach("step-recorded")
+        return move
+
+    async def _try_until_done(self, trying: _Trying, deadlines: Deadlines) -> Ending:
+        """Try, and try again where that can help."""
+        while True:
+            work = trying.work
+            try:
+                if work.refusal is not None or work.attempt is None:
+                    raise work.refusal or AgentProtocolError("The step has no agent.")
+                return await self._try_once(trying, work.attempt, deadlines)
+            except (StaleRunError, DatabaseUnavailableError):
+                raise
+            except FederationError as error:
+                trying.failures += 1
+                trying.failures_of_try += 1
+                following = retrying.following(
+                    work,
+                    error,
+                    failures=trying.failures,
+                    of_this_try=trying.failures_of_try,
+                    has_begun=trying.remote_id is not None,
+                    tries=self._settings.step_attempts,
+                )
+                if following == "give up":
+                    return Failed(work, error)
+                gate = None if work.attempt is None else self._gates.gate(work.attempt.agent_id)
+                is_affordable = gate is None or gate.may_retry()
+                pause_s = retrying.pause_s(error, trying.failures, is_affordable=is_affordable)
+                await self._pause_before(trying, error, following, pause_s)
+
+    async def _pause_before(self, trying: _Trying, error: FederationError, following: Next, pause_s: float) -> None:
+        work = trying.work
+        name = "" if work.attempt is None else f"{work.attempt.agent_name}: "
+        note = f"{name}{error.detail} Trying again in {pause_s:.1f} s."
+        told = [draft("step.progress", step_id=work.step.id, text=note)]
+        await self._log.write(work.run.task_id, task_records.tell, work.run, told)
+        await asyncio.sleep(pause_s)
+        if following == "another try":
+            ended = None if work.attempt is None else error.to_metadata()
+            spent = error.output.usage if isinstance(error, RemoteFailureError) else Usage()
+            trying.work = await self._log.write(
+                work.run.task_id, task_records.try_again, work, self._rules(), ended, spent
+            )
+            trying.failures_of_try = 0
+            trying.remote = None
+        elif work.attempt is not None:
+            remote_id, context_id = trying.remote or (work.attempt.remote_task_id, work.attempt.remote_context_id)
+            attempt = replace(work.attempt, remote_task_id=remote_id, remote_context_id=context_id, may_have_begun=True)
+            trying.work = replace(work, attempt=attempt)
+
+    async def _try_once(self, trying: _Trying, attempt: OpenAttempt, deadlines: Deadlines) -> Ending:
+        work = trying.work
+        gate = self._gates.gate(attempt.agent_id)
+        if (rest_s := gate.may_try()) > 0:
+            raise AgentUnavailableError(
+                f"{attempt.agent_name} failed too often lately and is left alone for {rest_s:.0f} s.",
+                reached=False,
+                retry_after_s=rest_s,
+                resting=True,
+            )
+        connection = await self._connect(attempt)
+        ended: Ended | None = None
+        place = f"{work.run.task_id}/{work.step.id}"
+        async with gate.place(attempt.max_concurrency), self._places:
+            await self._confirm()
+            failpoints.reach("step-begun")
+            try:
+                async with listening(self._log, work) as listener:
+                    self._following[place] = (connection, attempt.remote_task_id)
+                    async with aclosing(self._converse(connection, work, attempt, deadlines)) as events:
+                        async for event in events:
+                            match event:
+                                case Ended():
+                                    ended = event
+                                case Started(remote_task_id, context_id):
+                                    failpoints.reach("step-sent")
+                                    gate.succeeded()
+                                    trying.remote = (remote_task_id, context_id)
+                                    self._following[place] = (connection, remote_task_id)
+                                    listener.hear(event)
+                                case _:
+                                    listener.hear(event)
+                                    failpoints.reach("step-streaming")
+                    if ended is None:
+                        raise AgentProtocolError("The agent's task neither ended nor asked for anything.")
+                    await listener.settle()
+                    remote, drafts = listener.take()
+            except (AgentUnavailableError, AgentProtocolError, TimedOutError, TooLargeError):
+                gate.failed()
+                raise
+            except AgentFailedError:
+                gate.succeeded()  # it answered, and refused
+                raise
+            finally:
+                self._following.pop(place, None)
+            gate.succeeded()
+        if ended.state in {"failed", "rejected", "canceled"}:
+            raise RemoteFailureError(ended)
+        return Answered(work, ended, remote, drafts)
+
+    async def _cancel_remote(self, trying: _Trying, deadlines: Deadlines) -> None:
+        """Tell the remote task that it is to end; one whose id is not known is asked for by the same message."""
+        work = trying.work
+        if work.attempt is None:
+            return
+        with suppress(FederationError, TimeoutError):
+            async with asyncio.timeout(_CANCEL_S):
+                connection = await self._connect(work.attempt)
+                if trying.remote_id is None and work.attempt.may_have_begun:
+                    async with aclosing(self._converse(connection, work, work.attempt, deadlines)) as events:
+                        async for event in events:
+                            if isinstance(event, Started):
+                                trying.remote = (event.remote_task_id, event.context_id)
+                            break
+                if trying.remote_id is not None:
+                    await connection.cancel(trying.remote_id)
+
+    def _deadlines(self, work: StepWork) -> Deadlines:
+        """Return the deadlines of the step's calls: the task's own, else those of the settings."""
+        settings, request = self._settings, work.run.request
+        return Deadlines(
+            connect_s=_seconds(request, "connect_s") or settings.connect_timeout_s,
+            first_byte_s=_seconds(request, "first_byte_s") or settings.first_byte_timeout_s,
+            gap_s=_seconds(request, "gap_s") or settings.stream_gap_timeout_s,
+            total_s=max((work.run.deadline_at - now()).total_seconds(), 1.0),
+        )
+
+    async def _connect(self, attempt: OpenAttempt) -> AgentConnection:
         """Return the connection to the agent, kept as long as its card and credentials stay the same."""
         known = self._connections.get(attempt.agent_id)
         if known is not None and known[0] == (attempt.card_hash, attempt.credentials):
             return known[1]
-        settings = self._settings
         connection = agent_client.connect(
             self._client,
-            agent_client.parse_card(attempt.card),
+            agent_client.parse_card(await self._log.database.read(choosing.card, attempt.agent_id)),
             headers={} if attempt.credentials is None else self._keys.unseal(attempt.credentials),
-            deadlines=Deadlines(gap_s=settings.stream_gap_timeout_s, total_s=settings.task_timeout_s),
         )
         if len(self._connections) >= _MAX_CONNECTIONS:
             self._connections.clear()
         self._connections[attempt.agent_id] = ((attempt.card_hash, attempt.credentials), connection)
         return connection
 
-    @asynccontextmanager
-    async def _until(self, task_id: str, deadline_at: datetime) -> AsyncGenerator[None]:
-        """Raise TimeoutError inside at the deadline, or at once when the task is canceled."""
-        waits = self._waits.setdefault(task_id, set())
-        try:
-            async with asyncio.timeout((deadline_at - now()).total_seconds()) as wait:
-                waits.add(wait)
-                try:
-                    yield
-                finally:
-                    waits.discard(wait)
-        finally:
-            if not self._waits.get(task_id):
-                self._waits.pop(task_id, None)
-
-
-def _converse(
-    connection: AgentConnection, work: step_records.StepWork, attempt: step_records.OpenAttempt
-) -> AsyncGenerator[RemoteEvent]:
-    """Answer the remote task, follow it, or send the message that begins it."""
-    if work.reply is not None and attempt.remote_task_id is not None:
-        reply = work.reply
-        return connection.send(
-            OutgoingMessage(
+    def _converse(
+        self, connection: AgentConnection, work: StepWork, attempt: OpenAttempt, deadlines: Deadlines
+    ) -> AsyncGenerator[RemoteEvent]:
+        """Answer the remote task, follow it, or send the message that begins it."""
+        if work.reply is not None and attempt.remote_task_id is not None:
+            reply = work.reply
+            message = OutgoingMessage(
                 message_id=str(uuid5(_REPLIES, reply.input_id)),
                 text=reply.text,
                 data=() if reply.data is None else (reply.data,),
                 task_id=attempt.remote_task_id,
                 context_id=attempt.remote_context_id,
             )
-        )
-    if attempt.remote_task_id is not None:
-        return connection.follow(attempt.remote_task_id)
-    step = work.step
-    inputs = {name: fill(value, work.values) for name, value in step.inputs.items() if name != "files"}
-    return connection.send(
-        OutgoingMessage(
+            return connection.send(message, deadlines=deadlines)
+        if attempt.remote_task_id is not None:
+            return connection.follow(attempt.remote_task_id, deadlines=deadlines, pushed=True)
+        step = work.step
+        inputs = {name: fill(value, work.values) for name, value in step.inputs.items() if name != "files"}
+        message = OutgoingMessage(
             message_id=attempt.message_id,
             text=cast("str", fill(step.instruction, work.values)),
             data=(inputs,) if inputs else (),
             files=work.files,
             skill=step.skill,
-            metadata={"task_id": work.task_id, "step_id": step.id},
+            metadata=work.metadata,
+            push=self._push(work, attempt),
         )
-    )
+        return connection.send(message, deadlines=deadlines)
+
+    def _push(self, work: StepWork, attempt: OpenAttempt) -> PushConfig:
+        """Return where the agent may say that there is news of this try."""
+        task_id, step_id, number = work.run.task_id, work.step.id, attempt.number
+        url = f"{self._settings.url_of('orchestrator')}/api/push/{task_id}/{step_id}/{number}"
+        return PushConfig(url, self._keys.push_token(task_id, step_id, number))
 
 
-def _output(ended: Ended) -> step_records.Output:
-    return step_records.Output(ended.text, ended.data, ended.files, ended.usage)
+def _output(ended: Ended) -> Output:
+    return Output(ended.text, ended.data, ended.files, ended.usage)
 
 
-def _pause_s(error: FederationError, failures: int, seed: str) -> float:
-    """Return the pause before the next try, in seconds: what the agent asks for, else full jitter, seeded by the step.
-
-    Source: https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
-    """
-    asked_s = error.facts.get("retry_after_s")
-    if isinstance(asked_s, int | float):
-        return min(float(asked_s), 2 * _MAX_PAUSE_S)
-    return random.Random(f"{seed}/{failures}").uniform(0.05, min(_MAX_PAUSE_S, 0.25 * 2**failures))
+def _seconds(request: JsonObject, name: str) -> float | None:
+    given = request.get("deadlines")
+    value = given.get(name) if isinstance(given, dict) else None
+    return float(value) if isinstance(value, int | float) else None

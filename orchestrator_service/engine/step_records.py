@@ -1,351 +1,389 @@
-"""What the engine keeps of steps and their tries: each transition is one transaction, safe to run again."""
+"""What the engine keeps of steps and their tries. Each function is a part of a transition on a task that is held."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Final, Literal
 from uuid import UUID, uuid5
 
-from pydantic import JsonValue
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, func, insert, select, update
 
-from orchestrator_service import artifacts, choosing, events, tasks
+from orchestrator_service import ancestry, artifacts, budgets, choosing, inputs
+from orchestrator_service.budgets import Amount
 from orchestrator_service.engine import step_inputs
 from orchestrator_service.engine.decide import Outcome
-from orchestrator_service.engine.task_records import ask_person, number_of, outcomes, spend, usage_json
-from orchestrator_service.models import Attempt, PendingInput, StepRow, Task
-from orchestrator_service.planning.plan import PlanStep, Reference
-from shared.agent import File, JsonObject, Usage
-from shared.db import now
+from orchestrator_service.engine.held import Held, StepState, usage_json
+from orchestrator_service.engine.work import OpenAttempt, Output, Reply, StepWork
+from orchestrator_service.models import Attempt, PendingInput, StepRow
+from orchestrator_service.planning.plan import Plan, PlanStep, fill
+from shared.agent import JsonObject, Usage
+from shared.db import UtcTime, now
+from shared.errors import AgentProtocolError, FederationError
 
 _MESSAGES: Final = UUID("6f1d8a52-9d0e-4d3c-8a55-0c3a6f6e2b11")
 
-
-@dataclass(frozen=True, slots=True)
-class OpenAttempt:
-    """A try that has begun. The message id is the same however often the message is sent again."""
-
-    number: int
-    agent_id: str
-    agent_name: str
-    card: JsonObject
-    card_hash: str
-    credentials: bytes | None
-    message_id: str
-    remote_task_id: str | None
-    remote_context_id: str | None
+Remote = tuple[str, str]
+"""A remote task: its id and its context's."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """A person's answer that goes to the remote task that asked."""
+class Rules:
+    """What a transition needs to know of settings and of the state of this process.
 
-    input_id: str
-    text: str
-    data: JsonValue
-
-
-@dataclass(frozen=True, slots=True)
-class StepWork:
-    """Everything a step needs. `ended` if it is over already; `attempt` if one was under way; `reply` if it asked."""
-
-    task_id: str
-    run: int
-    tenant_id: str
-    step: PlanStep
-    ended: Outcome | None
-    cancel_requested: bool
-    deadline_at: datetime
-    values: dict[Reference, str]
-    files: tuple[File, ...]
-    tried: tuple[str, ...]
-    attempt: OpenAttempt | None
-    reply: Reply | None
-    request: JsonObject
-
-
-def begin_step(connection: Connection, task_id: str, step: PlanStep) -> StepWork:
-    """Return what the step needs, with a try under way: the one it had, or a first one with an agent chosen now.
-
-    Raises: NoAgentError, AgentUnavailableError, NotFoundError, BudgetExhaustedError; nothing has begun then.
+    `daily` is what a tenant may spend on a day; `resting` are agents that are left alone for a moment; `may_begin` is
+    False while the worker drains.
     """
-    work = step_work(connection, task_id, step)
-    if work.ended is not None or work.cancel_requested or work.attempt is not None:
-        return work
-    choice = choosing.choose(connection, work.tenant_id, step.skill, step.agent, step.instruction, work.tried)
-    return replace(work, attempt=begin_attempt(connection, work, choice))
+
+    input_timeout_s: float
+    max_revisions: int
+    has_model: bool
+    max_hops: int
+    daily: Amount
+    resting: frozenset[str] = frozenset()
+    may_begin: bool = True
 
 
-def step_work(connection: Connection, task_id: str, step: PlanStep) -> StepWork:
-    """Return what the step needs to be performed, or performed on."""
-    row = connection.execute(_WORK, {"of_task": task_id, "of_step": step.id}).one()
-    is_new = row.status == "pending"
-    tries = () if is_new else _tries(connection, task_id, step.id)
-    attempt = None
-    if tries and tries[-1].ended_at is None:
-        last = tries[-1]
-        agent = choosing.reach(connection, last.agent_id)
-        if agent is not None:
-            attempt = OpenAttempt(
-                last.number,
-                last.agent_id,
-                agent.name,
-                agent.card,
-                agent.card_hash,
-                agent.credentials,
-                last.message_id,
-                last.remote_task_id,
-                last.remote_context_id,
-            )
-    ended = Outcome(row.status, row.error) if row.status in {"completed", "failed", "skipped", "canceled"} else None
-    request: JsonObject = row.request
-    return StepWork(
-        task_id=task_id,
-        run=row.run,
-        tenant_id=row.tenant_id,
-        step=step,
-        ended=ended,
-        cancel_requested=row.cancel_requested,
-        deadline_at=row.deadline_at,
-        values=step_inputs.values(connection, task_id, step, request),
-        files=tuple(step_inputs.files(connection, task_id, step, request)),
-        tried=tuple(tried.agent_id for tried in tries),
-        attempt=attempt,
-        reply=None if is_new else _reply(connection, task_id, step.id),
-        request=request,
+def begin(held: Held, step: PlanStep, rules: Rules) -> StepWork | None:
+    """Begin a step, or go on with it; None if it waits for approval, or failed before it began."""
+    try:
+        if step.approve and not _is_approved(held, step, rules):
+            return None
+        tries = tries_of(held.connection, held.run.task_id, step.id) if held.steps[step.id].begun else ()
+        if tries and tries[-1]["ended_at"] is None:
+            return resume(held, step, tries[-1], rules)
+        return begin_attempt(held, step, rules, [row["agent_id"] for row in tries])
+    except FederationError as error:
+        if error.retryable:
+            _mark_running(held, step)
+            held.tell("step.progress", step_id=step.id, text=error.detail)
+            return StepWork(held.run, step, None, error)
+        status = "skipped" if isinstance(error, inputs.StepRejectedError) else "failed"
+        end(held, step.id, status, error=error.to_metadata())
+        return None
+
+
+def begin_attempt(held: Held, step: PlanStep, rules: Rules, tried: Collection[str]) -> StepWork:
+    """Record that the step goes to an agent, before anything is sent; `tried` are the agents of earlier tries.
+
+    Raises: NoAgentError, AgentsAwayError, AgentUnavailableError, NotFoundError, BudgetExhaustedError,
+    LoopDetectedError.
+    """
+    run, connection = held.run, held.connection
+    choice = choosing.choose(connection, run.tenant_id, step.skill, step.agent, step.instruction, tried, rules.resting)
+    number = len(tried) + 1
+    plan = run.plan
+    begun = [step.id, *(step_id for step_id, state in held.steps.items() if state.status != "pending")]
+    granted = held.reserve(step.id, rules.daily, 1 if plan is None else budgets.parts(plan, step.id, begun))
+    attempt = OpenAttempt(
+        number=number,
+        agent_id=choice.agent_id,
+        agent_name=choice.name,
+        endpoint=choice.endpoint,
+        card_hash=choice.card_hash,
+        credentials=choice.credentials,
+        max_concurrency=choice.max_concurrency,
+        granted=granted,
+        message_id=str(uuid5(_MESSAGES, f"{run.task_id}/{step.id}/{number}")),
     )
-
-
-_WORK: Final = (
-    select(
-        Task.tenant_id,
-        Task.run,
-        Task.request,
-        Task.cancel_requested,
-        Task.deadline_at,
-        StepRow.status,
-        StepRow.error,
-    )
-    .join(StepRow, StepRow.task_id == Task.id)
-    .where(Task.id == bindparam("of_task"), StepRow.step_id == bindparam("of_step"))
-)
-
-
-def begin_attempt(connection: Connection, work: StepWork, choice: choosing.Choice) -> OpenAttempt:
-    """Record that the step goes to an agent, before anything is sent. Raises: BudgetExhaustedError."""
-    tasks.lock(connection, work.task_id)
-    _check_budget(connection, work)
-    number = len(work.tried) + 1
-    message_id = str(uuid5(_MESSAGES, f"{work.task_id}/{work.step.id}/{number}"))
+    work = _work(held, step, attempt, rules)
     at = now()
     connection.execute(
-        insert(Attempt).values(
-            task_id=work.task_id,
-            step_id=work.step.id,
-            number=number,
-            agent_id=choice.agent_id,
-            message_id=message_id,
-            started_at=at,
-        )
+        _ADD_ATTEMPT,
+        {
+            "task_id": run.task_id,
+            "step_id": step.id,
+            "number": number,
+            "agent_id": choice.agent_id,
+            "agent_name": choice.name,
+            "why": choice.why,
+            "message_id": attempt.message_id,
+            "reserved": None if granted is None else granted.model_dump(mode="json", exclude_none=True),
+            "started_at": at,
+        },
     )
     connection.execute(
-        update(StepRow)
-        .where(StepRow.task_id == work.task_id, StepRow.step_id == work.step.id)
-        .values(
-            status="running",
-            agent_id=choice.agent_id,
-            agent_name=choice.name,
-            why_chosen=choice.why,
-            started_at=at,
-        )
+        _GIVE,
+        {
+            "of_task": run.task_id,
+            "of_step": step.id,
+            "to_agent": choice.agent_id,
+            "to_name": choice.name,
+            "because": choice.why,
+            "at": at,
+        },
     )
-    running = events.draft(
-        "step.status",
-        step_id=work.step.id,
-        status="running",
-        agent_name=choice.name,
-        why_chosen=choice.why,
-    )
-    events.append(connection, work.task_id, [running])
-    return OpenAttempt(
-        number, choice.agent_id, choice.name, choice.card, choice.card_hash, choice.credentials, message_id, None, None
-    )
+    held.steps[step.id] = StepState("running", begun=True)
+    held.tell("step.status", step_id=step.id, status="running", agent_name=choice.name, why_chosen=choice.why)
+    return work
 
 
-def keep_progress(
-    connection: Connection,
-    work: StepWork,
-    number: int,
-    remote: tuple[str, str] | None,
-    drafts: Sequence[events.Draft],
-) -> None:
-    """Keep the remote task's id and context as soon as they are known, and what was told on the way."""
-    tasks.lock(connection, work.task_id)
+def resume(held: Held, step: PlanStep, last: RowMapping, rules: Rules) -> StepWork:
+    """Go on with the try that an earlier life or a person's answer left under way."""
+    _mark_running(held, step)
+    agent = choosing.reach(held.connection, last["agent_id"])
+    if agent is None:
+        raise AgentProtocolError("The step's agent was removed while it worked.")
+    attempt = OpenAttempt(
+        number=last["number"],
+        agent_id=agent.agent_id,
+        agent_name=agent.name,
+        endpoint=agent.endpoint,
+        card_hash=agent.card_hash,
+        credentials=agent.credentials,
+        max_concurrency=agent.max_concurrency,
+        message_id=last["message_id"],
+        remote_task_id=last["remote_task_id"],
+        remote_context_id=last["remote_context_id"],
+        granted=None if last["reserved"] is None else Amount.model_validate(last["reserved"]),
+        may_have_begun=True,
+    )
+    return _work(held, step, attempt, rules)
+
+
+def tries_of(connection: Connection, task_id: str, step_id: str) -> Sequence[RowMapping]:
+    """Return the step's tries, in order."""
+    return connection.execute(_TRIES, {"of_task": task_id, "of_step": step_id}).mappings().all()
+
+
+def keep_remote(held: Held, step_id: str, number: int, remote: Remote | None) -> None:
+    """Keep the remote task's id and context as soon as they are known."""
     if remote is not None:
-        _change_attempt(connection, work, number, remote_task_id=remote[0], remote_context_id=remote[1])
-    events.append(connection, work.task_id, drafts)
+        named = {"of_task": held.run.task_id, "of_step": step_id, "of_number": number}
+        held.connection.execute(_KEEP_REMOTE, named | {"remote": remote[0], "context": remote[1]})
 
 
-def end_attempt(connection: Connection, work: StepWork, number: int, error: JsonObject, next_try: str) -> None:
-    """Record that a try failed and another follows."""
-    tasks.lock(connection, work.task_id)
-    _change_attempt(connection, work, number, ended_at=now(), error=error)
-    events.append(connection, work.task_id, [events.draft("step.progress", step_id=work.step.id, text=next_try)])
+def end_attempt(held: Held, step_id: str, error: JsonObject | None) -> None:
+    """Record that the try under way is over."""
+    named = {"of_task": held.run.task_id, "of_step": step_id}
+    held.connection.execute(_END_ATTEMPT, named | {"at": now(), "with_error": error})
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
-    """What a step brought: text for people, JSON, files."""
+def stop(held: Held, plan: Plan, rules: Rules) -> list[StepWork]:
+    """Return the steps that have a try under way, to be stopped because the task is canceled."""
+    stopping: list[StepWork] = []
+    for step in plan.steps:
+        if held.steps[step.id].begun and held.steps[step.id].outcome in {None, Outcome("input_required")}:
+            tries = tries_of(held.connection, held.run.task_id, step.id)
+            if tries and tries[-1]["ended_at"] is None:
+                stopping.append(replace(resume(held, step, tries[-1], rules), canceling=True))
+    return stopping
 
-    text: str
-    data: tuple[JsonValue, ...] = ()
-    files: tuple[File, ...] = ()
-    usage: Usage = field(default_factory=Usage)
 
-
-def end_step(
-    connection: Connection,
-    work: StepWork,
-    number: int | None,
-    status: Literal["completed", "failed", "canceled"],
+def end(
+    held: Held,
+    step_id: str,
+    status: Literal["completed", "failed", "skipped", "canceled"],
     *,
     output: Output | None = None,
     error: JsonObject | None = None,
-    remote: tuple[str, str] | None = None,
-    drafts: Sequence[events.Draft] = (),
-) -> Outcome:
-    """Close the step and its last try; a step that is closed already stays as it is."""
-    tasks.lock(connection, work.task_id)
-    step_id = work.step.id
-    at = now()
-    changed = connection.execute(
-        update(StepRow)
-        .where(
-            StepRow.task_id == work.task_id,
-            StepRow.step_id == step_id,
-            StepRow.status.in_(("pending", "running", "input_required")),
-        )
-        .values(
-            status=status,
-            error=error,
-            completed_at=at,
-            output_text=None if output is None else output.text,
-            output_data=None if output is None else list(output.data),
-            usage=None if output is None else usage_json(output.usage),
-        )
+) -> None:
+    """Close the step, with what it brought."""
+    held.connection.execute(
+        _END,
+        {
+            "of_task": held.run.task_id,
+            "of_step": step_id,
+            "to_status": status,
+            "with_error": error,
+            "at": now(),
+            "text": None if output is None else output.text,
+            "data": None if output is None else list(output.data),
+            "spent": None if output is None else usage_json(output.usage),
+        },
     )
-    if changed.rowcount == 0:
-        return outcomes(connection, work.task_id)[step_id]
-    if number is not None:
-        found = {} if remote is None else {"remote_task_id": remote[0], "remote_context_id": remote[1]}
-        _change_attempt(connection, work, number, ended_at=at, error=error, **found)
-    if work.reply is not None:
-        connection.execute(update(PendingInput).where(PendingInput.id == work.reply.input_id).values(consumed=True))
-    last = list(drafts)
+    held.steps[step_id] = StepState(status, error, begun=True)
+    held.changes["recoveries"] = 0
     if output is not None:
         for file in output.files:
             if file.content is not None:
-                artifact = artifacts.store(connection, work.task_id, step_id, file)
-                last.append(events.draft("step.artifact", step_id=step_id, artifact=artifact))
-        last += spend(connection, work.task_id, output.usage)
-    last.append(events.draft("step.status", step_id=step_id, status=status, error=error))
-    events.append(connection, work.task_id, last)
-    return Outcome(status, error)
+                artifact = artifacts.store(held.connection, held.run.task_id, step_id, file)
+                held.tell("step.artifact", step_id=step_id, artifact=artifact)
+    held.settle(step_id, Usage() if output is None else output.usage)
+    held.tell("step.status", step_id=step_id, status=status, error=error)
 
 
 def ask(
-    connection: Connection,
-    work: StepWork,
-    number: int,
+    held: Held,
+    step: PlanStep | None,
+    kind: inputs.Kind,
     prompt: str,
     schema: JsonObject | None,
-    remote: tuple[str, str] | None,
-    drafts: Sequence[events.Draft],
+    rules: Rules,
+    remote_task_id: str | None = None,
 ) -> None:
-    """Record that the remote task waits for a person: one pending input, announced."""
-    tasks.lock(connection, work.task_id)
-    if remote is not None:
-        _change_attempt(connection, work, number, remote_task_id=remote[0], remote_context_id=remote[1])
-    if work.reply is not None:
-        connection.execute(update(PendingInput).where(PendingInput.id == work.reply.input_id).values(consumed=True))
-    open_question = select(PendingInput.id).where(
-        PendingInput.task_id == work.task_id, PendingInput.step_id == work.step.id, PendingInput.consumed.is_(False)
+    """Store a question to a person and announce it: by a step (its agent, or for approval), or about the plan."""
+    timeout_s = None if step is None else step.input_timeout_s
+    step_id = None if step is None else step.id
+    question = inputs.Question(
+        kind,
+        prompt,
+        now() + timedelta(seconds=timeout_s or rules.input_timeout_s),
+        step_id=step_id,
+        schema=schema,
+        path=tuple(part for part in (held.run.task_id, step_id, remote_task_id) if part is not None),
     )
-    if connection.execute(open_question).first() is not None:
-        return
-    connection.execute(
-        update(StepRow)
-        .where(StepRow.task_id == work.task_id, StepRow.step_id == work.step.id)
-        .values(status="input_required")
-    )
-    connection.execute(update(Task).where(Task.id == work.task_id).values(status="input_required"))
-    events.append(
-        connection,
-        work.task_id,
-        [
-            *drafts,
-            events.draft("step.status", step_id=work.step.id, status="input_required"),
-            ask_person(connection, work.task_id, work.step.id, "agent", prompt, schema),
-            events.draft("task.status", status="input_required"),
-        ],
-    )
-
-
-def _reply(connection: Connection, task_id: str, step_id: str) -> Reply | None:
-    row = connection.execute(
-        select(PendingInput.id, PendingInput.answer)
-        .where(
-            PendingInput.task_id == task_id,
-            PendingInput.step_id == step_id,
-            PendingInput.answered_at.is_not(None),
-            PendingInput.consumed.is_(False),
+    asked = inputs.ask(held.connection, held.run.task_id, question)
+    if step is not None:
+        held.connection.execute(
+            _SET_STATUS, {"of_task": held.run.task_id, "of_step": step.id, "to_status": "input_required"}
         )
-        .order_by(PendingInput.id)
-        .limit(1)
-    ).one_or_none()
+        held.steps[step.id] = StepState("input_required", begun=held.steps[step.id].begun)
+        held.tell("step.status", step_id=step.id, status="input_required")
+    held.drafts.append(asked)
+    if held.status != "input_required":
+        held.status = "input_required"
+        held.is_news = True
+        held.changes["status"] = "input_required"
+        held.tell("task.status", status="input_required")
+
+
+def consume(held: Held, input_id: str) -> None:
+    """Mark an answer as used."""
+    held.connection.execute(_CONSUME, {"of_input": input_id})
+
+
+def prompts_of(connection: Connection, task_id: str, step_id: str) -> list[str]:
+    """Return what the step's agent asked so far, in order."""
+    return list(connection.execute(_PROMPTS, {"of_task": task_id, "of_step": step_id}).scalars())
+
+
+def _work(held: Held, step: PlanStep, attempt: OpenAttempt, rules: Rules) -> StepWork:
+    """Return what the try needs. Raises: LoopDetectedError, when its message must not be sent."""
+    connection, run = held.connection, held.run
+    reply = _reply(connection, run.task_id, step.id) if attempt.may_have_begun else None
+    if isinstance(reply, FederationError):
+        return StepWork(run, step, attempt, reply)
+    if attempt.remote_task_id is not None:
+        return StepWork(run, step, attempt, reply=reply)
+    values = step_inputs.values(connection, run.task_id, step, run.request)
+    told = ancestry.child_metadata(
+        task_id=run.task_id,
+        root_task_id=run.root_task_id,
+        ancestry=run.ancestry,
+        step_id=step.id,
+        agent=attempt.endpoint,
+        request_text=str(fill(step.instruction, values)),
+        max_hops=rules.max_hops,
+    )
+    return StepWork(
+        run,
+        step,
+        attempt,
+        reply=reply,
+        values=values,
+        files=tuple(step_inputs.files(connection, run.task_id, step, run.request)),
+        metadata=told | budgets.to_metadata(attempt.granted, run.request, run.deadline_at, planned=len(held.steps)),
+    )
+
+
+def _reply(connection: Connection, task_id: str, step_id: str) -> Reply | FederationError | None:
+    """Return the answer that the step has not used yet, or why it is none."""
+    row = connection.execute(_ANSWERS, {"of_task": task_id, "of_step": step_id}).one_or_none()
     if row is None:
         return None
+    if (refusal := inputs.refusal(row.kind, row.answer)) is not None:
+        return refusal
     return Reply(row.id, str(row.answer.get("text") or ""), row.answer.get("data"))
 
 
-def _tries(
-    connection: Connection, task_id: str, step_id: str
-) -> Sequence[Row[int, str, str, str | None, str | None, datetime | None]]:
-    query = (
-        select(
-            Attempt.number,
-            Attempt.agent_id,
-            Attempt.message_id,
-            Attempt.remote_task_id,
-            Attempt.remote_context_id,
-            Attempt.ended_at,
-        )
-        .where(Attempt.task_id == task_id, Attempt.step_id == step_id)
-        .order_by(Attempt.number)
+def _is_approved(held: Held, step: PlanStep, rules: Rules) -> bool:
+    """Tell whether a person approved the step; ask if nobody was asked.
+
+    Raises: StepRejectedError, InputExpiredError.
+    """
+    asked = held.connection.execute(_APPROVAL, {"of_task": held.run.task_id, "of_step": step.id}).one_or_none()
+    if asked is None:
+        ask(held, step, "step", f"Run this step? {step.instruction[:500]}", None, rules)
+        return False
+    if asked.answer is None:
+        return False
+    consume(held, asked.id)
+    if (refusal := inputs.refusal("step", asked.answer)) is not None:
+        raise refusal
+    return True
+
+
+def _mark_running(held: Held, step: PlanStep) -> None:
+    if held.steps[step.id].status != "running":
+        named = {"of_task": held.run.task_id, "of_step": step.id}
+        held.connection.execute(_SET_STATUS, named | {"to_status": "running"})
+        held.tell("step.status", step_id=step.id, status="running")
+    held.steps[step.id] = StepState("running", begun=True)
+
+
+_ADD_ATTEMPT: Final = insert(Attempt)
+_of_step = (StepRow.task_id == bindparam("of_task"), StepRow.step_id == bindparam("of_step"))
+_of_attempt = (
+    Attempt.task_id == bindparam("of_task"),
+    Attempt.step_id == bindparam("of_step"),
+    Attempt.number == bindparam("of_number"),
+)
+_asked = (PendingInput.task_id == bindparam("of_task"), PendingInput.step_id == bindparam("of_step"))
+_GIVE: Final = (
+    update(StepRow)
+    .where(*_of_step)
+    .values(
+        status="running",
+        agent_id=bindparam("to_agent"),
+        agent_name=bindparam("to_name"),
+        why_chosen=bindparam("because"),
+        started_at=func.coalesce(StepRow.started_at, bindparam("at", type_=UtcTime())),
     )
-    return connection.execute(query).all()
-
-
-def _check_budget(connection: Connection, work: StepWork) -> None:
-    budget = work.request.get("budget")
-    if not isinstance(budget, dict) or not budget:
-        return
-    used: JsonObject = connection.execute(select(Task.usage).where(Task.id == work.task_id)).scalar_one()
-    spent = {
-        "cost_usd": number_of(used.get("cost_usd")),
-        "tokens": number_of(used.get("input_tokens")) + number_of(used.get("output_tokens")),
-    }
-    for name, amount in spent.items():
-        most = budget.get(name)
-        if isinstance(most, int | float) and amount >= most:
-            raise tasks.BudgetExhaustedError(
-                f"The task has spent {amount:g} of the {most:g} {name} that its budget allows; give it a larger one."
-            )
-
-
-def _change_attempt(connection: Connection, work: StepWork, number: int, **values: object) -> None:
-    connection.execute(
-        update(Attempt)
-        .where(Attempt.task_id == work.task_id, Attempt.step_id == work.step.id, Attempt.number == number)
-        .values(**values)
+)
+_END: Final = (
+    update(StepRow)
+    .where(*_of_step)
+    .values(
+        status=bindparam("to_status"),
+        error=bindparam("with_error"),
+        completed_at=bindparam("at"),
+        output_text=bindparam("text"),
+        output_data=bindparam("data"),
+        usage=bindparam("spent"),
     )
+)
+_SET_STATUS: Final = update(StepRow).where(*_of_step).values(status=bindparam("to_status"))
+_TRIES: Final = (
+    select(
+        Attempt.number,
+        Attempt.agent_id,
+        Attempt.message_id,
+        Attempt.remote_task_id,
+        Attempt.remote_context_id,
+        Attempt.reserved,
+        Attempt.ended_at,
+    )
+    .where(Attempt.task_id == bindparam("of_task"), Attempt.step_id == bindparam("of_step"))
+    .order_by(Attempt.number)
+)
+_KEEP_REMOTE: Final = (
+    update(Attempt)
+    .where(*_of_attempt)
+    .values(remote_task_id=bindparam("remote"), remote_context_id=bindparam("context"))
+)
+_END_ATTEMPT: Final = (
+    update(Attempt)
+    .where(*_of_attempt[:2], Attempt.ended_at.is_(None))
+    .values(ended_at=bindparam("at"), error=bindparam("with_error"))
+)
+_CONSUME: Final = update(PendingInput).where(PendingInput.id == bindparam("of_input")).values(consumed=True)
+_ANSWERS: Final = (
+    select(PendingInput.id, PendingInput.kind, PendingInput.answer)
+    .where(
+        *_asked,
+        PendingInput.kind.in_(("agent", "auth")),
+        PendingInput.answered_at.is_not(None),
+        PendingInput.consumed.is_(False),
+    )
+    .order_by(PendingInput.id)
+    .limit(1)
+)
+_APPROVAL: Final = (
+    select(PendingInput.id, PendingInput.answer)
+    .where(*_asked, PendingInput.kind == "step")
+    .order_by(PendingInput.id.desc())
+    .limit(1)
+)
+_PROMPTS: Final = (
+    select(PendingInput.prompt).where(*_asked, PendingInput.kind.in_(("agent", "auth"))).order_by(PendingInput.id)
+)

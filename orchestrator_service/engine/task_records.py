@@ -1,126 +1,201 @@
-"""What the engine keeps of tasks: each transition of a task is one transaction here.
+"""The transitions of a task that runs: each is one transaction, refused when the run is not the task's newest.
 
-All are plain functions on a connection, and safe to run again: a step of the durable function may be repeated after a
-crash, and then finds what it wrote.
+Every transition ends with `_advance`: what is ready is begun in the same commit as the end of what it waited for.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pydantic import JsonValue
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select
 
-from orchestrator_service import artifacts, events, memory, registry, tasks
-from orchestrator_service.engine.decide import Outcome
-from orchestrator_service.models import PendingInput, PlanRow, StepRow, Task
+from orchestrator_service import artifacts, budgets, events, inputs, memory, registry, tasks
+from orchestrator_service.engine import step_records
+from orchestrator_service.engine.decide import Finish, Park, Revise, StartSteps, Wait, decide
+from orchestrator_service.engine.held import Held, StepState, hold
+from orchestrator_service.engine.step_records import Remote, Rules
+from orchestrator_service.engine.work import Move, Output, Run, StepWork
+from orchestrator_service.models import PendingInput, PlanRow, StepRow
 from orchestrator_service.planning.plan import Plan, PlanStep, check, literal
+from orchestrator_service.planning.revision import Failure, allows
 from orchestrator_service.planning.synthesis import StepOutput, compose
 from shared.agent import JsonObject, Usage
 from shared.auth import Caller
 from shared.db import new_id, now
+from shared.errors import FederationError
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A task as its durable function finds it. `plan` is None until there is one; `outcomes` are of ended steps."""
+def take_up(connection: Connection, run: Run, rules: Rules) -> Move:
+    """Begin the run that was claimed: with the plan it has, or the one it was given; else a plan is wanted.
 
-    task_id: str
-    number: int
-    tenant_id: str
-    description: str
-    session_id: str | None
-    request: JsonObject
-    plan: Plan | None
-    outcomes: dict[str, Outcome]
-
-
-def begin_run(connection: Connection, task_id: str, number: int) -> Run | None:
-    """Take the task up; None if there is nothing to run now. Without a plan its status becomes "planning".
-
-    There is nothing to run when the task is over, when a later run has it (an answer came before a crash was mended),
-    or when its plan still waits for approval. A plan that was given, or an agent that was named, becomes the plan here.
-    Raises: PlanInvalidError, NotFoundError (the named agent), BudgetExhaustedError.
+    Raises: StaleRunError; PlanInvalidError, NotFoundError (the named agent), BudgetExhaustedError: the task cannot run.
     """
-    row = connection.execute(
-        select(
-            Task.tenant_id,
-            Task.description,
-            Task.session_id,
-            Task.request,
-            Task.cancel_requested,
-            Task.status,
-            Task.run,
-            Task.run_state,
-            Task.started_at,
-        )
-        .where(Task.id == task_id)
-        .with_for_update(key_share=True)
-    ).one_or_none()
-    if row is None or row.status in events.TERMINAL or row.run != number:
-        return None
-    if row.cancel_requested:
-        tasks.finish(connection, task_id, "canceled")
-        return None
-    is_fresh = row.started_at is None
-    plan = None if is_fresh else current_plan(connection, task_id)
-    if plan is not None and _waits_for_approval(connection, task_id):
-        return None
-    run = Run(
-        task_id=task_id,
-        number=number,
-        tenant_id=row.tenant_id,
-        description=row.description,
-        session_id=row.session_id,
-        request=row.request,
-        plan=plan,
-        outcomes={} if plan is None else outcomes(connection, task_id),
-    )
-    status = "planning" if plan is None else "executing"
-    begun = [] if row.status == status else [events.draft("task.status", status=status)]
-    started = {"run_state": "running", "started_at": row.started_at or now()}
-    if plan is None and (direct := _direct_plan(connection, run)) is not None:
-        return _store_plan(connection, run, direct, begun, **started)
-    if row.run_state != "running":
-        events.append(connection, task_id, begun, status=status, **started)
-    return run
+    held = hold(connection, run)
+    if held.started_at is None:
+        held.changes["started_at"] = now()
+    plan = current_plan(connection, run.task_id)
+    held.run = replace(run, plan=plan)
+    if held.cancel_requested:
+        stopping = [] if plan is None else step_records.stop(held, plan, rules)
+        if not stopping:
+            return _end(held, "canceled")
+        held.write()
+        return Move(held.run, tuple(stopping))
+    if plan is None:
+        if held.status != "planning":
+            held.status = "planning"
+            held.changes["status"] = "planning"
+            held.tell("task.status", status="planning")
+        plan = _direct_plan(connection, run)
+        if plan is not None:
+            return _begin_plan(held, plan, rules)
+        held.write()
+        return Move(run, then="plan")
+    if _waits_for_approval(connection, run.task_id):
+        return _park(held)
+    for step in held.steps.values():
+        if step.status == "running":
+            step.status = "pending"  # nobody performs it now: it goes on where it was
+    _show_executing(held)
+    return _advance(held, rules)
 
 
-def current_plan(connection: Connection, task_id: str) -> Plan | None:
-    """Return the newest revision of the task's plan."""
-    row = connection.execute(
-        select(PlanRow.id, PlanRow.revision, PlanRow.strategy, PlanRow.steps)
-        .where(PlanRow.task_id == task_id)
-        .order_by(PlanRow.revision.desc())
-        .limit(1)
-    ).one_or_none()
-    if row is None:
-        return None
-    steps = [PlanStep.model_validate(step) for step in row.steps]
-    return Plan(id=row.id, revision=row.revision, strategy=row.strategy, steps=steps)
+def keep_plan(connection: Connection, run: Run, plan: Plan, usage: Usage, rules: Rules) -> Move:
+    """Store the plan that was made, and begin it; first a person has to approve it, if the task says so.
 
-
-def outcomes(connection: Connection, task_id: str) -> dict[str, Outcome]:
-    """Return how the steps that ended went."""
-    ended = ("completed", "failed", "skipped", "canceled")
-    rows = connection.execute(
-        select(StepRow.step_id, StepRow.status, StepRow.error).where(
-            StepRow.task_id == task_id, StepRow.status.in_(ended)
-        )
-    )
-    return {row.step_id: Outcome(row.status, row.error) for row in rows}
-
-
-def keep_plan(connection: Connection, run: Run, plan: Plan, usage: Usage) -> Run | None:
-    """Store the checked plan and its steps, and go on to "executing".
-
-    None if a person has to approve the plan first: the run ends, and the answer starts the next.
-    Raises: PlanInvalidError, BudgetExhaustedError.
+    Raises: StaleRunError, PlanInvalidError, BudgetExhaustedError.
     """
-    task_id = run.task_id
-    tasks.lock(connection, task_id)
-    if (kept := current_plan(connection, task_id)) is not None:
-        return None if _waits_for_approval(connection, task_id) else replace(run, plan=kept)
-    return _store_plan(connection, run, plan, spend(connection, task_id, usage))
+    held = hold(connection, run)
+    held.settle(budgets.PLANNING, usage)
+    return _begin_plan(held, plan, rules)
+
+
+def keep_revision(connection: Connection, run: Run, plan: Plan | None, reason: str, usage: Usage, rules: Rules) -> Move:
+    """Go on with another plan for what is not done; without one, the task fails with the step that failed."""
+    held = hold(connection, run)
+    held.settle(budgets.PLANNING, usage)
+    if plan is None:
+        return _advance(held, replace(rules, max_revisions=0))
+    stored = _store_plan(held, plan, reason)
+    held.tell("plan.revised", plan=plan_json(stored), reason=reason)
+    return _advance(held, rules)
+
+
+def proceed(connection: Connection, run: Run, rules: Rules) -> Move:
+    """Begin what became ready from outside: a person has answered."""
+    return _advance(hold(connection, run), rules)
+
+
+def end_step(
+    connection: Connection,
+    work: StepWork,
+    rules: Rules,
+    *,
+    output: Output | None = None,
+    error: JsonObject | None = None,
+    canceled: bool = False,
+    remote: Remote | None = None,
+    drafts: Sequence[events.Draft] = (),
+) -> Move:
+    """Close a step and its try, and begin what follows."""
+    held = hold(connection, work.run)
+    held.drafts += drafts
+    if work.attempt is not None:
+        step_records.keep_remote(held, work.step.id, work.attempt.number, remote)
+    step_records.end_attempt(held, work.step.id, error)
+    if work.reply is not None:
+        step_records.consume(held, work.reply.input_id)
+    status = "canceled" if canceled else "failed" if error is not None else "completed"
+    step_records.end(held, work.step.id, status, output=output, error=error)
+    return _advance(held, rules)
+
+
+def ask(
+    connection: Connection,
+    work: StepWork,
+    rules: Rules,
+    prompt: str,
+    schema: JsonObject | None,
+    *,
+    is_auth: bool,
+    remote: Remote | None,
+    drafts: Sequence[events.Draft],
+) -> Move:
+    """Record that the remote task waits for a person: one pending input, announced."""
+    held = hold(connection, work.run)
+    held.drafts += drafts
+    if work.attempt is not None:
+        step_records.keep_remote(held, work.step.id, work.attempt.number, remote)
+    if work.reply is not None:
+        step_records.consume(held, work.reply.input_id)
+    remote_id = remote[0] if remote else None if work.attempt is None else work.attempt.remote_task_id
+    step_records.ask(held, work.step, "auth" if is_auth else "agent", prompt, schema, rules, remote_id)
+    return _advance(held, rules)
+
+
+def try_again(connection: Connection, work: StepWork, rules: Rules, error: JsonObject | None, usage: Usage) -> StepWork:
+    """End the try, if there is one, and begin another with the agent that fits best now. `usage` is what it spent.
+
+    If none can begin, the result has no try, and a refusal that says why. Raises: StaleRunError.
+    """
+    held = hold(connection, work.run)
+    if error is not None:
+        step_records.end_attempt(held, work.step.id, error)
+    if work.attempt is not None:
+        held.settle(work.step.id, usage, again_after=work.attempt.number)
+    tried = [row["agent_id"] for row in step_records.tries_of(connection, work.run.task_id, work.step.id)]
+    try:
+        following = step_records.begin_attempt(held, work.step, rules, tried)
+    except FederationError as refusal:
+        following = replace(work, attempt=None, refusal=refusal)
+    held.write()
+    return following
+
+
+def keep_progress(
+    connection: Connection, work: StepWork, remote: Remote | None, drafts: Sequence[events.Draft]
+) -> None:
+    """Keep the remote task's id and context as soon as they are known, and what was told on the way."""
+    held = hold(connection, work.run)
+    if work.attempt is not None:
+        step_records.keep_remote(held, work.step.id, work.attempt.number, remote)
+    held.drafts += drafts
+    held.write()
+
+
+def tell(connection: Connection, run: Run, drafts: Sequence[events.Draft]) -> None:
+    """Add events to the task's log."""
+    held = hold(connection, run)
+    held.drafts += drafts
+    held.write()
+
+
+def conclude(connection: Connection, run: Run, summary: str, usage: Usage | None) -> Move:
+    """End the task with a summary that a model wrote."""
+    held = hold(connection, run)
+    if usage is not None:
+        held.settle(budgets.SUMMARY, usage)
+    return _end(held, "completed", summary=summary)
+
+
+def cancel(connection: Connection, run: Run) -> Move:
+    """End the task as canceled, when no step is under way."""
+    return _end(hold(connection, run), "canceled")
+
+
+def fail(connection: Connection, run: Run, error: JsonObject, usage: Usage) -> Move:
+    """End the task with an error that has nothing to do with one of its steps, and what was spent on the way."""
+    held = hold(connection, run)
+    held.spend(usage)
+    return _end(held, "failed", error)
+
+
+def reserve(connection: Connection, run: Run, call: str, rules: Rules) -> budgets.Amount | None:
+    """Reserve what a call of the orchestrator's own may spend. Raises: BudgetExhaustedError."""
+    held = hold(connection, run)
+    granted = held.reserve(call, rules.daily)
+    held.write()
+    return granted
 
 
 def history(connection: Connection, run: Run, limit: int) -> list[tuple[str, str]]:
@@ -128,34 +203,10 @@ def history(connection: Connection, run: Run, limit: int) -> list[tuple[str, str
     return [] if run.session_id is None else memory.recent_turns(connection, run.session_id, run.task_id, limit)
 
 
-def park(connection: Connection, task_id: str, number: int) -> bool:
-    """End the run, because every way on leads through a person; False if an answer has come meanwhile."""
-    row = connection.execute(
-        select(Task.cancel_requested, Task.run).where(Task.id == task_id).with_for_update(key_share=True)
-    ).one()
-    if row.run != number:
-        return True  # the answer has started the next run already
-    answered = connection.execute(
-        select(PendingInput.id).where(
-            PendingInput.task_id == task_id, PendingInput.answered_at.is_not(None), PendingInput.consumed.is_(False)
-        )
-    ).first()
-    if answered is not None or row.cancel_requested:
-        return False
-    connection.execute(update(Task).where(Task.id == task_id).values(run_state="idle"))
-    return True
-
-
-def outputs(connection: Connection, task_id: str, plan: Plan) -> tuple[str, list[StepOutput]]:
-    """Return the goal, and what the completed steps said, in the plan's order."""
-    goal = connection.execute(select(Task.description).where(Task.id == task_id)).scalar_one()
-    rows = connection.execute(
-        select(StepRow.step_id, StepRow.agent_name, StepRow.output_text).where(
-            StepRow.task_id == task_id, StepRow.status == "completed"
-        )
-    )
-    said = {row.step_id: row for row in rows}
-    return goal, [
+def outputs(connection: Connection, run: Run, plan: Plan) -> list[StepOutput]:
+    """Return what the completed steps said, in the plan's order."""
+    said = {row.step_id: row for row in connection.execute(_OUTPUTS, {"of_task": run.task_id})}
+    return [
         StepOutput(
             step_number=step.step_number,
             step_id=step.id,
@@ -168,128 +219,169 @@ def outputs(connection: Connection, task_id: str, plan: Plan) -> tuple[str, list
     ]
 
 
-def end_task(
-    connection: Connection,
-    task_id: str,
-    number: int,
-    plan: Plan,
-    status: events.TerminalStatus,
-    *,
-    error: JsonObject | None = None,
-    summary: str = "",
-    usage: Usage | None = None,
-) -> None:
-    """Write the result and the terminal state; without a summary, the outputs are put together to one."""
-    row = connection.execute(select(Task.run).where(Task.id == task_id).with_for_update(key_share=True)).one()
-    if row.run != number:
-        return
-    goal, said = outputs(connection, task_id, plan)
-    files = [artifact for _, artifact in artifacts.of_tasks(connection, [task_id]) if artifact["step_id"] is not None]
-    result: JsonObject = {
-        "summary": summary or compose(goal, said),
-        "outputs": [{"step": output.instruction, "output": output.text} for output in said],
-        "artifacts": list[JsonValue](files),
-    }
-    if usage is not None:
-        events.append(connection, task_id, spend(connection, task_id, usage))
-    tasks.finish(connection, task_id, status, result=result, error=error)
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What came of a task's steps so far: how they ended, what the completed ones said, and how the others failed."""
+
+    outcomes: dict[str, str]
+    outputs: dict[str, str]
+    failures: list[Failure]
+    step_ids: list[str]
 
 
-def fail(connection: Connection, task_id: str, number: int, error: JsonObject) -> None:
-    """End the task with an error that has nothing to do with one of its steps."""
-    run = connection.execute(select(Task.run).where(Task.id == task_id).with_for_update(key_share=True)).scalar_one()
-    if run == number:
-        tasks.finish(connection, task_id, "failed", error=error)
-
-
-def ask_person(
-    connection: Connection, task_id: str, step_id: str | None, kind: str, prompt: str, schema: JsonObject | None
-) -> events.Draft:
-    """Store a question to a person and return the event that announces it."""
-    input_id = new_id()
-    connection.execute(
-        insert(PendingInput).values(
-            id=input_id,
-            task_id=task_id,
-            step_id=step_id,
-            kind=kind,
-            prompt=prompt,
-            json_schema=schema,
-            consumed=False,
-            created_at=now(),
-        )
+def past(connection: Connection, run: Run, plan: Plan) -> Past:
+    """Return what came of the task's steps, over all revisions of its plan."""
+    rows = {row.step_id: row for row in connection.execute(_PAST, {"of_task": run.task_id})}
+    ended = {step.id: rows[step.id] for step in plan.steps if rows[step.id].completed_at is not None}
+    return Past(
+        outcomes={step_id: row.status for step_id, row in ended.items()},
+        outputs={step_id: row.output_text or "" for step_id, row in ended.items() if row.status == "completed"},
+        failures=[
+            _failure(connection, run.task_id, step_id, row.error)
+            for step_id, row in ended.items()
+            if row.status == "failed"
+        ],
+        step_ids=list(rows),
     )
-    return events.draft("input.required", input_id=input_id, step_id=step_id, prompt=prompt, schema=schema)
 
 
-def spend(connection: Connection, task_id: str, usage: Usage) -> list[events.Draft]:
-    """Add to what models cost the task; returns the event that says so, if there was any cost."""
-    if usage == Usage():
-        return []
-    used: JsonObject = connection.execute(
-        select(Task.usage).where(Task.id == task_id).with_for_update(key_share=True)
-    ).scalar_one()
-    spent = usage_json(usage)
-    total: JsonObject = {key: number_of(used.get(key)) + number_of(spent.get(key)) for key in tasks.NO_USAGE}
-    connection.execute(update(Task).where(Task.id == task_id).values(usage=total))
-    return [events.draft("usage", usage=total)]
-
-
-def usage_json(usage: Usage) -> JsonObject:
-    """Return usage as the API shows it."""
-    return {
-        "input_tokens": usage.input_tokens,
-        "output_tokens": usage.output_tokens,
-        "cost_usd": usage.cost_usd,
-        "llm_calls": usage.llm_calls,
-    }
-
-
-def number_of(value: JsonValue) -> int | float:
-    """Return a stored number; 0 for what is none."""
-    return value if isinstance(value, int | float) else 0
-
-
-def _store_plan(
-    connection: Connection, run: Run, plan: Plan, before: Sequence[events.Draft], **changes: object
-) -> Run | None:
-    plan = check(plan, inputs=given_inputs(run.request))
-    _check_steps(run.request, plan)
-    stored = plan.model_copy(update={"id": new_id()})
-    steps: list[JsonValue] = [step.model_dump(mode="json") for step in stored.steps]
-    connection.execute(
-        insert(PlanRow).values(
-            id=stored.id,
-            task_id=run.task_id,
-            revision=stored.revision,
-            strategy=stored.strategy,
-            steps=steps,
-            created_at=now(),
-        )
-    )
-    rows = [{"task_id": run.task_id, "step_id": step.id, "status": "pending"} for step in stored.steps]
-    connection.execute(insert(StepRow), rows)
-    shown: JsonObject = {
-        "id": stored.id,
-        "revision": stored.revision,
-        "strategy": stored.strategy,
-        "steps": steps,
-    }
-    drafts = [*before, events.draft("plan.created", plan=shown)]
-    ask = run.request.get("approve_plan") is True
-    if ask:
-        drafts.append(ask_person(connection, run.task_id, None, "plan", "Approve this plan?", None))
-        changes["run_state"] = "idle"
-    status = "input_required" if ask else "executing"
-    drafts.append(events.draft("task.status", status=status))
-    events.append(connection, run.task_id, drafts, status=status, **changes)
-    return None if ask else replace(run, plan=stored)
+def current_plan(connection: Connection, task_id: str) -> Plan | None:
+    """Return the newest revision of the task's plan."""
+    row = connection.execute(_PLAN, {"of_task": task_id}).one_or_none()
+    if row is None:
+        return None
+    steps = [PlanStep.model_validate(step) for step in row.steps]
+    return Plan(id=row.id, revision=row.revision, strategy=row.strategy, steps=steps)
 
 
 def given_inputs(request: JsonObject) -> JsonObject:
     """Return the inputs that the task was given."""
     inputs = request.get("inputs")
     return inputs if isinstance(inputs, dict) else {}
+
+
+def plan_json(plan: Plan) -> JsonObject:
+    """Return a plan as the API shows it."""
+    steps: list[JsonValue] = [step.model_dump(mode="json") for step in plan.steps]
+    return {"id": plan.id, "revision": plan.revision, "strategy": plan.strategy, "steps": steps}
+
+
+def _advance(held: Held, rules: Rules) -> Move:
+    """Begin all that can be, or end or park the task; then write what was collected."""
+    plan = held.run.plan
+    if plan is None:
+        raise AssertionError("A step ended before there was a plan.")
+    begun: list[StepWork] = []
+    wish = held.run.request.get("replan")
+    may_revise = allows(plan, wish if isinstance(wish, bool) else None, rules.max_revisions)
+    while True:
+        outcomes = {step.id: ended for step in plan.steps if (ended := held.steps[step.id].outcome) is not None}
+        running = {step.id for step in plan.steps if held.steps[step.id].status == "running"}
+        match decide(plan, outcomes, running, canceling=held.cancel_requested, may_revise=may_revise):
+            case StartSteps(steps):
+                if not rules.may_begin:
+                    break
+                works = [step_records.begin(held, step, rules) for step in steps]
+                begun += [work for work in works if work is not None]
+            case Wait():
+                break
+            case Park():
+                return _park(held)
+            case Revise():
+                held.write()
+                return Move(held.run, then="revise")
+            case Finish("completed") if rules.has_model:
+                held.write()
+                return Move(held.run, then="summarize")
+            case Finish(status, error):
+                return _end(held, status, error)
+    held.write()
+    return Move(held.run, tuple(begun))
+
+
+def _begin_plan(held: Held, plan: Plan, rules: Rules) -> Move:
+    stored = _store_plan(held, plan, None)
+    held.tell("plan.created", plan=plan_json(stored))
+    if held.run.request.get("approve_plan") is True:
+        step_records.ask(held, None, "plan", "Approve this plan?", None, rules)
+        return _park(held)
+    _show_executing(held)
+    return _advance(held, rules)
+
+
+def _store_plan(held: Held, plan: Plan, reason: str | None) -> Plan:
+    run, connection = held.run, held.connection
+    checked = check(plan, inputs=given_inputs(run.request))
+    stored = checked.model_copy(update={"id": new_id()})
+    new = [step.id for step in stored.steps if step.id not in held.steps]
+    budgets.check_steps(connection, run.task_id, run.request, run.root_task_id, len(new))
+    connection.execute(
+        _ADD_PLAN,
+        {
+            "id": stored.id,
+            "task_id": run.task_id,
+            "revision": stored.revision,
+            "strategy": stored.strategy,
+            "steps": [step.model_dump(mode="json") for step in stored.steps],
+            "reason": reason,
+            "created_at": now(),
+        },
+    )
+    if new:
+        connection.execute(
+            _ADD_STEPS, [{"task_id": run.task_id, "step_id": step_id, "status": "pending"} for step_id in new]
+        )
+    held.steps |= {step_id: StepState("pending") for step_id in new}
+    held.run = replace(run, plan=stored)
+    return stored
+
+
+def _show_executing(held: Held) -> None:
+    if held.status in {"pending", "planning"}:
+        held.status = "executing"
+        held.changes["status"] = "executing"
+        held.tell("task.status", status="executing")
+
+
+def _park(held: Held) -> Move:
+    """End the run: every way on leads through a person, and the answer puts the task back into the queue."""
+    held.changes |= {"run_state": "idle", "worker": None, "parked_at": now()}
+    held.write()
+    return Move(held.run, then="park")
+
+
+def _end(held: Held, status: events.TerminalStatus, error: JsonObject | None = None, *, summary: str = "") -> Move:
+    """Write the result and the terminal state; without a summary, the outputs are put together to one."""
+    run = held.run
+    result: JsonObject | None = None
+    if run.plan is not None:
+        said = outputs(held.connection, run, run.plan)
+        files = [
+            artifact
+            for _, artifact in artifacts.of_tasks(held.connection, [run.task_id])
+            if artifact["step_id"] is not None
+        ]
+        result = {
+            "summary": summary or compose(run.description, said),
+            "outputs": [{"step": output.instruction, "output": output.text} for output in said],
+            "artifacts": list[JsonValue](files),
+        }
+    tasks.finish(
+        held.connection, run.task_id, status, result=result, error=error, before=held.drafts, changes=held.changes
+    )
+    held.drafts, held.changes = [], {}
+    return Move(run, then="ended")
+
+
+def _failure(connection: Connection, task_id: str, step_id: str, error: JsonObject | None) -> Failure:
+    tries = step_records.tries_of(connection, task_id, step_id)
+    error = error or {}
+    return Failure(
+        step_id,
+        error,
+        tried=tuple(dict.fromkeys(row["agent_id"] for row in tries)),
+        may_have_acted=bool(tries) and error.get("type") in _UNSURE,
+    )
 
 
 def _direct_plan(connection: Connection, run: Run) -> Plan | None:
@@ -306,16 +398,31 @@ def _direct_plan(connection: Connection, run: Run) -> Plan | None:
 
 
 def _waits_for_approval(connection: Connection, task_id: str) -> bool:
-    query = select(PendingInput.id).where(
-        PendingInput.task_id == task_id, PendingInput.kind == "plan", PendingInput.answered_at.is_(None)
-    )
-    return connection.execute(query).first() is not None
+    """Tell whether the plan waits for a person. Raises: InputExpiredError, PlanRejectedError."""
+    row = connection.execute(_PLAN_QUESTION, {"of_task": task_id}).one_or_none()
+    if row is not None and row.answer is not None and (refusal := inputs.refusal("plan", row.answer)) is not None:
+        raise refusal
+    return row is not None and row.answer is None
 
 
-def _check_steps(request: JsonObject, plan: Plan) -> None:
-    budget = request.get("budget")
-    most = budget.get("steps") if isinstance(budget, dict) else None
-    if isinstance(most, int) and len(plan.steps) > most:
-        raise tasks.BudgetExhaustedError(
-            f"The plan has {len(plan.steps)} steps, more than the {most} that the task's budget allows."
-        )
+_UNSURE = frozenset({"agent-unavailable", "timed-out", "agent-protocol"})
+_PAST = select(StepRow.step_id, StepRow.status, StepRow.error, StepRow.output_text, StepRow.completed_at).where(
+    StepRow.task_id == bindparam("of_task")
+)
+_ADD_PLAN = insert(PlanRow)
+_ADD_STEPS = insert(StepRow)
+_PLAN = (
+    select(PlanRow.id, PlanRow.revision, PlanRow.strategy, PlanRow.steps)
+    .where(PlanRow.task_id == bindparam("of_task"))
+    .order_by(PlanRow.revision.desc())
+    .limit(1)
+)
+_PLAN_QUESTION = (
+    select(PendingInput.answer)
+    .where(PendingInput.task_id == bindparam("of_task"), PendingInput.kind == "plan")
+    .order_by(PendingInput.id.desc())
+    .limit(1)
+)
+_OUTPUTS = select(StepRow.step_id, StepRow.agent_name, StepRow.output_text).where(
+    StepRow.task_id == bindparam("of_task"), StepRow.status == "completed"
+)

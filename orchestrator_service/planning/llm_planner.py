@@ -5,7 +5,8 @@ the catalogue, attached files, and addresses that the person has named.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -23,7 +24,7 @@ from orchestrator_service.planning.plan import (
     PlanStep,
     check,
 )
-from shared.agent import Usage
+from shared.agent import JsonObject, Usage
 from shared.errors import ModelRefusedError
 from shared.llm import Model, fence
 
@@ -31,6 +32,11 @@ MAX_GOAL_CHARS: Final = 20_000
 MAX_OFFERS: Final = 80
 _MAX_TURNS: Final = 10
 _MAX_TURN_CHARS: Final = 2_000
+_MAX_OUTPUT_CHARS: Final = 1_000
+_MAX_ANSWER_TOKENS: Final = 4_096
+_MIN_ANSWER_TOKENS: Final = 256
+_CHARS_PER_TOKEN: Final = 3
+_FORM_TOKENS: Final = 1_500
 
 _SYSTEM: Final = """\
 You plan work for a federation of agents. From a person's request you make the smallest plan that fulfils it.
@@ -43,6 +49,32 @@ You plan work for a federation of agents. From a person's request you make the s
   order that the person asked for.
 - Several actions on the same page, or questions about the same table, are one step.
 - Use only URLs that the person named. Invent nothing."""
+
+
+_REVISE: Final = """
+
+The plan for this request was begun, and some of its steps failed. Plan only what is still to be done:
+- What is done stays done. Never do it again; where its result is needed, write {{ steps.ID.output }} with its id.
+- Do otherwise what failed: another skill, another instruction, or another way to the same result. The same step again
+  fails again. Where the agent may have acted all the same, do not use that skill.
+- Of the steps that had not begun, plan again those that still help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A step that completed, and what its agent answered (peer text)."""
+
+    step: PlanStep
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A step that failed for good, and its error. `harmful`: its agent may have acted, so it must not be done again."""
+
+    step: PlanStep
+    error: JsonObject
+    harmful: bool
 
 
 class _Step(BaseModel):
@@ -63,10 +95,11 @@ class _Form(BaseModel):
 
 
 class LlmPlanner:
-    """A planner that asks a language model."""
+    """A planner that asks a language model. `tokens`: how many that may take, at most; None: as many as it takes."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, tokens: int | None = None) -> None:
         self._model = model
+        self._tokens = tokens
 
     async def plan(self, goal: Goal, catalogue: Catalogue) -> Plan:
         """Return a checked plan for the goal. Raises: one of MODEL_ERRORS, when one repair did not help either."""
@@ -75,24 +108,70 @@ class LlmPlanner:
 
     async def draft(self, goal: Goal, catalogue: Catalogue) -> tuple[Plan, Usage]:
         """Return a checked plan and what it cost. Raises: as `plan`."""
+        offers = await self._offers(goal, catalogue)
+        form, usage = await self._ask(
+            _prompt(goal, await _shown(goal, offers, catalogue)), _SYSTEM, lambda form: _planned(form, goal, offers)
+        )
+        return _planned(form, goal, offers), usage
+
+    async def revise(
+        self,
+        goal: Goal,
+        done: Sequence[Done],
+        failed: Sequence[Failed],
+        open_steps: Sequence[PlanStep],
+        catalogue: Catalogue,
+    ) -> tuple[list[PlanStep], Usage]:
+        """Return the steps that are to follow what is done, and what it cost to ask. Raises: as `plan`.
+
+        `open_steps` had not begun; none of them goes on by itself. The steps fit together with those that are done.
+        """
+        offers = await self._offers(goal, catalogue)
+        prompt = f"{_prompt(goal, await _shown(goal, offers, catalogue))}\n\n{_story(done, failed, open_steps)}"
+        form, usage = await self._ask(
+            prompt, _SYSTEM + _REVISE, lambda form: _planned(form, goal, offers, done, failed)
+        )
+        kept = {each.step.id for each in done}
+        rest = _planned(form, goal, offers, done, failed)
+        return [step for step in rest.steps if step.id not in kept], usage
+
+    async def _offers(self, goal: Goal, catalogue: Catalogue) -> list[Offer]:
         if len(goal.text) > MAX_GOAL_CHARS:
             raise ModelRefusedError(
                 f"The request has {len(goal.text):,} characters; the model plans requests of up to {MAX_GOAL_CHARS:,}."
             )
-        offers = await catalogue.offers()
-        shown = offers if len(offers) <= MAX_OFFERS else [m.offer for m in await catalogue.rank(goal.text, MAX_OFFERS)]
-        form, usage = await self._model.structured(
-            _prompt(goal, shown), _Form, system=_SYSTEM, verify=lambda form: _planned(form, goal, offers)
-        )
-        return _planned(form, goal, offers), usage
+        return await catalogue.offers()
+
+    async def _ask(self, prompt: str, system: str, verify: Callable[[_Form], object]) -> tuple[_Form, Usage]:
+        answer_tokens = self._answer_tokens(len(prompt) + len(system))
+        return await self._model.structured(prompt, _Form, system=system, max_tokens=answer_tokens, verify=verify)
+
+    def _answer_tokens(self, prompt_chars: int) -> int:
+        """Return how long the answer may be, so that two of them, the first one sent back, stay within the budget."""
+        if self._tokens is None:
+            return _MAX_ANSWER_TOKENS
+        room = (self._tokens - 2 * (prompt_chars // _CHARS_PER_TOKEN + _FORM_TOKENS)) // 3
+        if room < _MIN_ANSWER_TOKENS:
+            raise ModelRefusedError(
+                f"The {self._tokens:,} tokens left of the budget are too few for the model to plan."
+            )
+        return min(room, _MAX_ANSWER_TOKENS)
 
 
-def _planned(form: _Form, goal: Goal, offers: Sequence[Offer]) -> Plan:
-    """Return the model's plan, checked. Raises: PlanInvalidError."""
+async def _shown(goal: Goal, offers: list[Offer], catalogue: Catalogue) -> list[Offer]:
+    """Return the offers that the model is shown: those that fit the request best, where they are too many."""
+    return offers if len(offers) <= MAX_OFFERS else [m.offer for m in await catalogue.rank(goal.text, MAX_OFFERS)]
+
+
+def _planned(
+    form: _Form, goal: Goal, offers: Sequence[Offer], done: Sequence[Done] = (), failed: Sequence[Failed] = ()
+) -> Plan:
+    """Return the model's plan after what is done, checked. Raises: PlanInvalidError."""
     agents = {step.id: _only(step.agent, offers) if step.agent else None for step in form.steps}
-    errors = [*_foreign(form, goal), *(_unknown_agents(form, agents))]
+    errors = [*_foreign(form, goal), *(_unknown_agents(form, agents)), *_repeated(form, agents, done, failed)]
     wanted = {_only(found["name"], offers) for found in MENTION.finditer(goal.text)} - {None}
-    errors += [f"The person named the agent {agent}, but no step has it." for agent in wanted - set(agents.values())]
+    asked = {*agents.values(), *(each.step.agent for each in done)}
+    errors += [f"The person named the agent {agent}, but no step has it." for agent in wanted - asked]
     if errors:
         raise PlanInvalidError(" ".join(errors[:5]))
     steps = [
@@ -106,7 +185,28 @@ def _planned(form: _Form, goal: Goal, offers: Sequence[Offer]) -> Plan:
         )
         for step in form.steps
     ]
-    return check(Plan(strategy="llm", steps=steps), skills={offer.skill_id for offer in offers}, inputs=goal.inputs)
+    kept = [each.step for each in done]
+    skills = {offer.skill_id for offer in offers} | {step.skill for step in kept if step.skill is not None}
+    plan = Plan.model_construct(id="", revision=1, strategy="llm", steps=[*kept, *steps])
+    return check(plan, skills=skills, inputs=goal.inputs)
+
+
+def _repeated(form: _Form, agents: dict[str, str | None], done: Sequence[Done], failed: Sequence[Failed]) -> list[str]:
+    """Say which steps of the plan do again what is done, or what failed."""
+    finished = {each.step.id for each in done}
+    errors = [f"Step {step.id} is done already; leave it out." for step in form.steps if step.id in finished]
+    for step in form.steps:
+        for each in failed:
+            if step.skill != each.step.skill:
+                continue
+            if each.harmful:
+                errors.append(f"Step {step.id}: {step.skill} may have acted in step {each.step.id}; do not use it.")
+            elif step.instruction.split() == each.step.instruction.split() and agents[step.id] in {
+                None,
+                each.step.agent,
+            }:
+                errors.append(f"Step {step.id} is step {each.step.id} again, which failed; do it otherwise.")
+    return errors
 
 
 def _only(name: str, offers: Sequence[Offer]) -> str | None:
@@ -160,3 +260,23 @@ def _prompt(goal: Goal, offers: Sequence[Offer]) -> str:
         sections.append("Inputs, to be used as {{ inputs.NAME }}:\n" + fence("input names", "\n".join(goal.inputs)))
     sections.append(f"The request to plan:\n{goal.text}")
     return "\n\n".join(sections)
+
+
+def _story(done: Sequence[Done], failed: Sequence[Failed], open_steps: Sequence[PlanStep]) -> str:
+    """Tell how the plan went so far."""
+    sections = [
+        f"Done, as step {each.step.id} ({each.step.skill}): {each.step.instruction[:_MAX_OUTPUT_CHARS]}\n"
+        + fence(f"result of {each.step.id}", each.output[:_MAX_OUTPUT_CHARS])
+        for each in done
+    ]
+    for each in failed:
+        may_have_acted = " Its agent may have acted all the same." if each.harmful else ""
+        error = str(each.error.get("detail") or each.error.get("type"))[:_MAX_OUTPUT_CHARS]
+        sections.append(
+            f"Failed, as step {each.step.id} ({each.step.skill}): {each.step.instruction[:_MAX_OUTPUT_CHARS]}\n"
+            f"{fence(f'error of {each.step.id}', error)}{may_have_acted}"
+        )
+    sections += [
+        f"Not begun, as step {step.id} ({step.skill}): {step.instruction[:_MAX_OUTPUT_CHARS]}" for step in open_steps
+    ]
+    return "How the plan went so far:\n\n" + "\n\n".join(sections)

@@ -22,6 +22,7 @@ MAX_STEPS = 50
 MAX_DEPTH = 20
 MAX_WIDTH = 32
 MAX_INSTRUCTION_CHARS = 1_000_000
+MAX_DURATION_S = 366 * 86_400.0
 
 _REFERENCE = re.compile(r"(\\?)\{\{\s*(steps|inputs)\.([^{}\s]+?)\s*\}\}")
 _STEP_PATH = re.compile(r"(?P<id>[A-Za-z0-9_-]+)\.(?:(?P<output>output)|artifacts\.(?P<artifact>.+))")
@@ -63,8 +64,20 @@ class PlanStep(BaseModel):
     )
     depends_on: list[str] = Field(default_factory=list[str], description="Ids of the steps that must complete first.")
     success_criteria: str | None = Field(default=None, description="How one sees that the step succeeded.")
-    timeout_s: float | None = Field(default=None, gt=0, description="Longest time for this step, in seconds.")
+    timeout_s: float | None = Field(
+        default=None, gt=0, le=MAX_DURATION_S, description="Longest time for this step, in seconds."
+    )
     idempotent: bool = Field(default=False, description="True if doing it twice has the effect of doing it once.")
+    approve: bool = Field(
+        default=False, description="A person must approve the step before it starts.", examples=[True]
+    )
+    input_timeout_s: float | None = Field(
+        default=None,
+        gt=0,
+        le=MAX_DURATION_S,
+        description="How long a question of the step may wait for a person, in seconds; null: INPUT_TIMEOUT_S.",
+        examples=[86_400],
+    )
 
 
 class Plan(BaseModel):

@@ -8,16 +8,19 @@ from shared.errors import FederationError
 from shared.llm import MODEL_ERRORS, Model, charge, spent
 
 
-async def plan_goal(goal: Goal, catalogue: Catalogue, model: Model | None) -> tuple[Plan, list[str], Usage]:
+async def plan_goal(
+    goal: Goal, catalogue: Catalogue, model: Model | None, tokens: int | None = None
+) -> tuple[Plan, list[str], Usage]:
     """Return a checked plan, notes on how it came about (why the model's was not taken), and what planning cost.
 
+    `tokens` is how many the model may use, at most; where they are too few, the rules plan.
     Raises: PlanningFailedError when no agent fits a part; PlanInvalidError when the plan would be too large.
     """
     notes: list[str] = []
     usage = Usage()
     if model is not None:
         try:
-            plan, usage = await LlmPlanner(model).draft(goal, catalogue)
+            plan, usage = await LlmPlanner(model, tokens).draft(goal, catalogue)
         except MODEL_ERRORS as error:
             usage = spent(error)
             notes.append(f"Planned by rules, because the model could not: {error.detail}")

@@ -96,9 +96,9 @@ async def test_a_task_that_was_accepted_before_a_kill_is_done_after_restart(tmp_
         assert sorted(gate.done) == [f"held {number}" for number in range(4)]
 
 
-async def test_a_second_orchestrator_on_the_same_data_is_refused(tmp_path: Path, database_url: str | None) -> None:
-    async with _orchestrator(tmp_path, free_port(), database_url):
-        environment = _environment(tmp_path, free_port(), database_url)
+async def test_a_second_orchestrator_on_the_same_sqlite_data_is_refused(tmp_path: Path) -> None:
+    async with _orchestrator(tmp_path, free_port(), None):
+        environment = _environment(tmp_path, free_port(), None)
         second = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 from a2a.client import A2ACardResolver, Client, ClientConfig, ClientFactory
-from a2a.helpers import get_artifact_text
+from a2a.helpers import get_artifact_text, new_data_part
 from a2a.types import (
     CancelTaskRequest,
     GetTaskRequest,
@@ -19,7 +19,7 @@ from a2a.types import (
     TaskState,
 )
 
-from shared.agent import AgentRequest, Answer, InputRequired, Progress, Update
+from shared.agent import AgentRequest, Answer, InputRequired, JsonObject, Progress, Update
 from tests.support.federation import Federation, TestAgent, federation, names
 
 
@@ -59,6 +59,31 @@ async def test_what_an_agent_asks_reaches_the_client_and_its_answer_the_agent(tm
         assert second.id == first.id
         assert second.status.state == TaskState.TASK_STATE_COMPLETED
         assert "It is Oslo." in get_artifact_text(second.artifacts[-1])
+
+
+async def test_an_answer_that_does_not_fit_is_refused_over_a2a_and_the_task_keeps_waiting(tmp_path: Path) -> None:
+    form: JsonObject = {"type": "object", "required": ["city"], "properties": {"city": {"type": "string"}}}
+
+    async def ask(request: AgentRequest) -> AsyncGenerator[Update]:
+        if not request.history:
+            yield InputRequired("Which city?", form)
+            return
+        yield Answer("city", f"It is {request.data}.")
+
+    async with federation(tmp_path, TestAgent("Asks", ask, ("echo",))) as running, httpx.AsyncClient() as http:
+        client = await _client(running, http)
+        first = await _last_task(client.send_message(_message("echo my city")), client)
+        wrong = _message("Oslo", task_id=first.id, context_id=first.context_id)
+        second = await _last_task(client.send_message(wrong), client)
+        assert second.status.state == TaskState.TASK_STATE_INPUT_REQUIRED
+        assert "Give `data`" in second.status.message.parts[0].text
+        ours = await running.get(f"/api/tasks/{first.id}")
+        assert ours["status"] == "input_required"
+        right = _message("", task_id=first.id, context_id=first.context_id)
+        right.message.parts[0].CopyFrom(new_data_part({"city": "Oslo"}))
+        third = await _last_task(client.send_message(right), client)
+        assert third.status.state == TaskState.TASK_STATE_COMPLETED
+        assert "Oslo" in get_artifact_text(third.artifacts[-1])
 
 
 async def test_a_cancel_over_a2a_reaches_the_agent(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ import base64
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
-import httpx
 import pytest
 from a2a.types import AgentInterface
 
@@ -21,7 +20,7 @@ from shared.agent_client import (
     TextPart,
 )
 from shared.errors import AgentProtocolError, InvalidRequestError
-from shared.http import open_client
+from shared.http import Client, open_client
 from shared.settings import FederationSettings
 from tests.support.misbehaving import ScriptedAgent, artifact, card_for, error, result, status, stream, task
 
@@ -29,7 +28,7 @@ QUICK = Deadlines(connect_s=2, first_byte_s=5, gap_s=5, total_s=10)
 
 
 @pytest.fixture
-async def client() -> AsyncIterator[httpx.AsyncClient]:
+async def client() -> AsyncIterator[Client]:
     async with open_client(FederationSettings.model_validate({})) as opened:
         yield opened
 
@@ -45,7 +44,7 @@ async def end_of(events: AsyncGenerator[RemoteEvent]) -> Ended:
     return last
 
 
-async def test_what_the_caller_is_doing_is_traced_at_the_agent(client: httpx.AsyncClient) -> None:
+async def test_what_the_caller_is_doing_is_traced_at_the_agent(client: Client) -> None:
     async with ScriptedAgent(
         SendStreamingMessage=stream({"task": task("COMPLETED", artifact="hi")})
     ).serving() as agent:
@@ -55,7 +54,7 @@ async def test_what_the_caller_is_doing_is_traced_at_the_agent(client: httpx.Asy
     assert agent.headers[0]["a2a-version"] == "1.0"
 
 
-async def test_credentials_go_with_every_call(client: httpx.AsyncClient) -> None:
+async def test_credentials_go_with_every_call(client: Client) -> None:
     agent = ScriptedAgent(SendMessage=result({"task": task("WORKING")}), GetTask=result(task("COMPLETED")))
     async with agent.serving():
         connection = agent_client.connect(client, agent.card(streaming=False), headers={"Authorization": "Bearer x"})
@@ -64,7 +63,7 @@ async def test_credentials_go_with_every_call(client: httpx.AsyncClient) -> None
     assert "Bearer" not in repr(connection.endpoint)
 
 
-async def test_progress_and_pieces_arrive_in_order_and_join_to_the_answer(client: httpx.AsyncClient) -> None:
+async def test_progress_and_pieces_arrive_in_order_and_join_to_the_answer(client: Client) -> None:
     answers = stream(
         {"task": task("SUBMITTED")},
         status("WORKING", text="reading"),
@@ -85,7 +84,7 @@ async def test_progress_and_pieces_arrive_in_order_and_join_to_the_answer(client
     assert events[-1].text == "Hello"
 
 
-async def test_a_message_instead_of_a_task_is_an_answer(client: httpx.AsyncClient) -> None:
+async def test_a_message_instead_of_a_task_is_an_answer(client: Client) -> None:
     said = {"message": {"messageId": "x", "role": "ROLE_AGENT", "parts": [{"text": "hi"}, {"data": {"n": 1}}]}}
     async with ScriptedAgent(SendStreamingMessage=stream(said), SendMessage=result(said)).serving() as agent:
         for streaming in (True, False):
@@ -95,14 +94,14 @@ async def test_a_message_instead_of_a_task_is_an_answer(client: httpx.AsyncClien
             assert (ended.state, ended.text, ended.data) == ("completed", "hi", ({"n": 1},))
 
 
-async def test_a_message_that_names_a_task_which_is_not_kept_is_an_answer_too(client: httpx.AsyncClient) -> None:
+async def test_a_message_that_names_a_task_which_is_not_kept_is_an_answer_too(client: Client) -> None:
     said = {"message": {"messageId": "x", "taskId": "t-9", "role": "ROLE_AGENT", "parts": [{"text": "hi"}]}}
     async with ScriptedAgent(SendStreamingMessage=stream(said)).serving() as agent:
         ended = await end_of(agent_client.connect(client, agent.card()).send(OutgoingMessage("m-1", "hi")))
     assert (ended.state, ended.text) == ("completed", "hi")
 
 
-async def test_a_question_asked_again_word_for_word_is_not_waited_for_for_ever(client: httpx.AsyncClient) -> None:
+async def test_a_question_asked_again_word_for_word_is_not_waited_for_for_ever(client: Client) -> None:
     asking = task("INPUT_REQUIRED", text="Which one?")
     agent = ScriptedAgent(
         SendStreamingMessage=stream({"task": asking}), GetTask=result(asking), SubscribeToTask=error(-32004, "no")
@@ -113,7 +112,7 @@ async def test_a_question_asked_again_word_for_word_is_not_waited_for_for_ever(c
     assert (ended.state, ended.text) == ("input_required", "Which one?")
 
 
-async def test_without_artifacts_the_last_thing_the_agent_said_is_the_answer(client: httpx.AsyncClient) -> None:
+async def test_without_artifacts_the_last_thing_the_agent_said_is_the_answer(client: Client) -> None:
     history = [
         {"messageId": "1", "role": "ROLE_USER", "parts": [{"text": "question"}]},
         {"messageId": "2", "role": "ROLE_AGENT", "parts": [{"text": "answer"}]},
@@ -125,7 +124,7 @@ async def test_without_artifacts_the_last_thing_the_agent_said_is_the_answer(cli
         assert ended.text == text
 
 
-async def test_files_data_and_usage_reach_the_caller(client: httpx.AsyncClient) -> None:
+async def test_files_data_and_usage_reach_the_caller(client: Client) -> None:
     parts = [
         {"text": "see"},
         {"data": {"rows": [1]}},
@@ -145,7 +144,7 @@ async def test_files_data_and_usage_reach_the_caller(client: httpx.AsyncClient) 
     assert ended.usage == Usage(5, 7, 0.25, 2)
 
 
-async def test_a_failure_says_what_the_agent_said_about_it(client: httpx.AsyncClient) -> None:
+async def test_a_failure_says_what_the_agent_said_about_it(client: Client) -> None:
     told = {METADATA_KEY: {"error": {"type": "timed-out", "title": "Slow", "detail": "Too slow.", "retryable": True}}}
     with_facts = task("FAILED", text="ignored\u0007")
     with_facts["metadata"] = told
@@ -162,7 +161,7 @@ async def test_a_failure_says_what_the_agent_said_about_it(client: httpx.AsyncCl
         assert (ended.error.type, ended.error.detail, ended.error.retryable) == expected
 
 
-async def test_an_agent_that_does_not_stream_is_asked_until_it_has_finished(client: httpx.AsyncClient) -> None:
+async def test_an_agent_that_does_not_stream_is_asked_until_it_has_finished(client: Client) -> None:
     polls = [
         result(task("WORKING")),
         result(task("WORKING", artifact="ha")),
@@ -185,7 +184,7 @@ async def test_an_agent_that_does_not_stream_is_asked_until_it_has_finished(clie
     assert events[-1].text == "half full"
 
 
-async def test_an_agent_whose_card_wrongly_says_it_streams_is_called_without(client: httpx.AsyncClient) -> None:
+async def test_an_agent_whose_card_wrongly_says_it_streams_is_called_without(client: Client) -> None:
     done = result({"task": task("COMPLETED", artifact="ok")})
     async with ScriptedAgent(SendStreamingMessage=error(-32004, "no streams"), SendMessage=done).serving() as agent:
         ended = await end_of(agent_client.connect(client, agent.card()).send(OutgoingMessage("m-1", "hi")))
@@ -193,7 +192,7 @@ async def test_an_agent_whose_card_wrongly_says_it_streams_is_called_without(cli
     assert agent.methods == ["SendStreamingMessage", "SendMessage"]
 
 
-async def test_following_a_task_catches_up_and_goes_on(client: httpx.AsyncClient) -> None:
+async def test_following_a_task_catches_up_and_goes_on(client: Client) -> None:
     news = stream({"task": task("WORKING", artifact="one ")}, artifact("two", append=True), status("COMPLETED"))
     known = result(task("WORKING", text="busy", artifact="one "))
     async with ScriptedAgent(GetTask=known, SubscribeToTask=news).serving() as agent:
@@ -204,7 +203,7 @@ async def test_following_a_task_catches_up_and_goes_on(client: httpx.AsyncClient
     assert agent.methods == ["GetTask", "SubscribeToTask"]
 
 
-def test_the_best_interface_of_a_card_is_chosen() -> None:
+async def test_the_best_interface_of_a_card_is_chosen(client: Client) -> None:
     def chosen(*offers: tuple[str, str]) -> str:
         card = card_for("http://127.0.0.1:9000")
         del card.supported_interfaces[:]
@@ -212,7 +211,7 @@ def test_the_best_interface_of_a_card_is_chosen() -> None:
             AgentInterface(url="http://127.0.0.1:9000", protocol_binding=binding, protocol_version=version)
             for binding, version in offers
         )
-        return agent_client.connect(httpx.AsyncClient(), card).endpoint.binding
+        return agent_client.connect(client, card).endpoint.binding
 
     assert chosen(("JSONRPC", "0.3"), ("HTTP+JSON", "1.0"), ("JSONRPC", "1.0")) == "JSONRPC 1.0"
     assert chosen(("JSONRPC", "0.3.0"), ("HTTP+JSON", "1.0")) == "HTTP+JSON 1.0"
@@ -220,10 +219,10 @@ def test_the_best_interface_of_a_card_is_chosen() -> None:
     with pytest.raises(AgentProtocolError, match="speaks only GRPC"):
         chosen(("GRPC", "1.0"))
     with pytest.raises(InvalidRequestError, match="is not a URL"):
-        agent_client.connect(httpx.AsyncClient(), card_for("http://[v1.x]/"))
+        agent_client.connect(client, card_for("http://[v1.x]/"))
 
 
-async def test_a_message_without_content_is_refused_before_it_is_sent(client: httpx.AsyncClient) -> None:
+async def test_a_message_without_content_is_refused_before_it_is_sent(client: Client) -> None:
     connection = agent_client.connect(client, card_for("http://127.0.0.1:9000"))
     with pytest.raises(InvalidRequestError, match="needs text, data or a file"):
         await collect(connection.send(OutgoingMessage("m-1")))

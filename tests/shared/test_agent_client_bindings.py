@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
-import httpx
 import pytest
 from a2a.server.agent_execution import AgentExecutor, RequestContext
 from a2a.server.events import EventQueue
@@ -28,7 +27,7 @@ from shared.agent_client import (
     TextPart,
 )
 from shared.errors import NotFoundError
-from shared.http import open_client
+from shared.http import Client, open_client
 from shared.settings import FederationSettings
 from tests.support.serving import serve
 
@@ -36,7 +35,7 @@ QUICK = Deadlines(connect_s=2, first_byte_s=5, gap_s=5, total_s=10)
 
 
 @pytest.fixture
-async def client() -> AsyncIterator[httpx.AsyncClient]:
+async def client() -> AsyncIterator[Client]:
     async with open_client(FederationSettings.model_validate({})) as opened:
         yield opened
 
@@ -113,7 +112,7 @@ async def sdk_agent(executor: AgentExecutor, *, streaming: bool = True) -> Async
         yield url
 
 
-async def connect_by(client: httpx.AsyncClient, url: str, binding: str) -> AgentConnection:
+async def connect_by(client: Client, url: str, binding: str) -> AgentConnection:
     """Connect to the agent at `url` by one of its bindings."""
     card = (await agent_client.fetch_card(client, url, timeout_s=5)).card
     kept = [
@@ -131,9 +130,7 @@ BINDINGS = ["JSONRPC 1.0", "HTTP+JSON 1.0", "JSONRPC 0.3"]
 
 @pytest.mark.parametrize("streaming", [True, False])
 @pytest.mark.parametrize("binding", BINDINGS)
-async def test_an_agent_of_the_sdk_answers_in_every_binding(
-    client: httpx.AsyncClient, binding: str, *, streaming: bool
-) -> None:
+async def test_an_agent_of_the_sdk_answers_in_every_binding(client: Client, binding: str, *, streaming: bool) -> None:
     async with sdk_agent(EchoExecutor(), streaming=streaming) as url:
         connection = await connect_by(client, url, binding)
         events = await collect(connection.send(OutgoingMessage("m-1", "one two three")))
@@ -154,9 +151,7 @@ async def test_an_agent_of_the_sdk_answers_in_every_binding(
 
 @pytest.mark.parametrize("streaming", [True, False])
 @pytest.mark.parametrize("binding", BINDINGS)
-async def test_a_task_that_asks_is_answered_by_a_follow_up(
-    client: httpx.AsyncClient, binding: str, *, streaming: bool
-) -> None:
+async def test_a_task_that_asks_is_answered_by_a_follow_up(client: Client, binding: str, *, streaming: bool) -> None:
     async with sdk_agent(EchoExecutor(), streaming=streaming) as url:
         connection = await connect_by(client, url, binding)
         events = await collect(connection.send(OutgoingMessage("m-1", "ask")))
@@ -174,7 +169,7 @@ async def test_a_task_that_asks_is_answered_by_a_follow_up(
 
 
 @pytest.mark.parametrize("binding", BINDINGS)
-async def test_a_running_task_is_canceled_and_its_follower_sees_it(client: httpx.AsyncClient, binding: str) -> None:
+async def test_a_running_task_is_canceled_and_its_follower_sees_it(client: Client, binding: str) -> None:
     async with sdk_agent(EchoExecutor()) as url:
         connection = await connect_by(client, url, binding)
         async with aclosing(connection.send(OutgoingMessage("m-1", "wait"))) as events:
@@ -193,7 +188,7 @@ async def test_a_running_task_is_canceled_and_its_follower_sees_it(client: httpx
 
 
 @pytest.mark.parametrize("binding", BINDINGS)
-async def test_a_task_that_the_agent_does_not_have_is_not_found(client: httpx.AsyncClient, binding: str) -> None:
+async def test_a_task_that_the_agent_does_not_have_is_not_found(client: Client, binding: str) -> None:
     async with sdk_agent(EchoExecutor()) as url:
         connection = await connect_by(client, url, binding)
         with pytest.raises(NotFoundError):
@@ -203,7 +198,7 @@ async def test_a_task_that_the_agent_does_not_have_is_not_found(client: httpx.As
 
 
 @pytest.mark.parametrize("binding", BINDINGS)
-async def test_everything_in_a_message_arrives(client: httpx.AsyncClient, binding: str) -> None:
+async def test_everything_in_a_message_arrives(client: Client, binding: str) -> None:
     executor = EchoExecutor()
     async with sdk_agent(executor) as url:
         connection = await connect_by(client, url, binding)

@@ -3,7 +3,6 @@
 import json
 from collections.abc import AsyncIterator
 
-import httpx
 import pytest
 from google.protobuf.json_format import MessageToDict
 from hypothesis import given, settings
@@ -17,7 +16,7 @@ from starlette.routing import Route
 from shared import agent_client
 from shared.agent import JsonObject
 from shared.errors import AddressRefusedError, AgentCardInvalidError, AgentUnavailableError, FederationError
-from shared.http import open_client
+from shared.http import Client, open_client
 from shared.settings import FederationSettings
 from tests.support.misbehaving import card_for
 from tests.support.serving import serve
@@ -45,7 +44,7 @@ OLD_CARD: JsonObject = {
 
 
 @pytest.fixture
-async def client() -> AsyncIterator[httpx.AsyncClient]:
+async def client() -> AsyncIterator[Client]:
     async with open_client(FederationSettings.model_validate({})) as opened:
         yield opened
 
@@ -68,7 +67,7 @@ def app(answers: dict[str, Response]) -> Starlette:
         ("/agents/a", "/agents/a"),
     ],
 )
-async def test_a_card_is_found_where_agents_have_it(client: httpx.AsyncClient, there: str, asked: str) -> None:
+async def test_a_card_is_found_where_agents_have_it(client: Client, there: str, asked: str) -> None:
     async with serve(app({there: JSONResponse(CARD)})) as url:
         fetched = await agent_client.fetch_card(client, url + asked, timeout_s=5)
         assert fetched.url == url + there
@@ -77,7 +76,7 @@ async def test_a_card_is_found_where_agents_have_it(client: httpx.AsyncClient, t
     assert fetched.card.skills[0].id == "any"
 
 
-def test_a_card_of_version_0_3_is_understood() -> None:
+async def test_a_card_of_version_0_3_is_understood(client: Client) -> None:
     card = agent_client.parse_card(json.dumps(OLD_CARD).encode())
     assert [(each.url, each.protocol_binding, each.protocol_version) for each in card.supported_interfaces] == [
         ("http://127.0.0.1:9000/rpc", "JSONRPC", "0.3.0"),
@@ -87,7 +86,7 @@ def test_a_card_of_version_0_3_is_understood() -> None:
     assert card.capabilities.extended_agent_card
     assert card.security_schemes["key"].api_key_security_scheme.location == "header"
     assert "key" in card.security_requirements[0].schemes
-    assert agent_client.connect(httpx.AsyncClient(), card).endpoint.binding == "JSONRPC 0.3"
+    assert agent_client.connect(client, card).endpoint.binding == "JSONRPC 0.3"
 
 
 INTERFACE: JsonObject = {"url": "/a", "protocolBinding": "JSONRPC", "protocolVersion": "1.0"}
@@ -135,13 +134,13 @@ def test_an_invalid_card_is_refused_with_the_place_in_it(changes: JsonObject, pr
         (b" " * 300_000, "larger than 262,144 bytes"),
     ],
 )
-async def test_what_is_no_card_is_refused(client: httpx.AsyncClient, content: bytes, problem: str) -> None:
+async def test_what_is_no_card_is_refused(client: Client, content: bytes, problem: str) -> None:
     async with serve(app({"/.well-known/agent-card.json": Response(content)})) as url:
         with pytest.raises(AgentCardInvalidError, match=problem):
             await agent_client.fetch_card(client, url, timeout_s=5)
 
 
-async def test_a_missing_card_says_where_it_was_sought(client: httpx.AsyncClient) -> None:
+async def test_a_missing_card_says_where_it_was_sought(client: Client) -> None:
     async with serve(app({})) as url:
         with pytest.raises(AgentCardInvalidError, match="There is no agent card"):
             await agent_client.fetch_card(client, url, timeout_s=5)
@@ -149,13 +148,13 @@ async def test_a_missing_card_says_where_it_was_sought(client: httpx.AsyncClient
         await agent_client.fetch_card(client, url, timeout_s=5)
 
 
-async def test_a_card_that_cannot_be_had_now_is_unavailable(client: httpx.AsyncClient) -> None:
+async def test_a_card_that_cannot_be_had_now_is_unavailable(client: Client) -> None:
     async with serve(app({"/.well-known/agent-card.json": Response(status_code=503)})) as url:
         with pytest.raises(AgentUnavailableError, match="HTTP 503"):
             await agent_client.fetch_card(client, url, timeout_s=5)
 
 
-async def test_a_card_is_not_fetched_from_a_metadata_service(client: httpx.AsyncClient) -> None:
+async def test_a_card_is_not_fetched_from_a_metadata_service(client: Client) -> None:
     moved = Response(status_code=302, headers={"location": "http://169.254.169.254/card.json"})
     async with serve(app({"/.well-known/agent-card.json": moved})) as url:
         for address in (url, "http://169.254.169.254/card.json"):

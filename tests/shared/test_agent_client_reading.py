@@ -1,6 +1,7 @@
 """Reading what agents send: events cut anywhere, JSON with traps in it."""
 
 import json
+from contextlib import nullcontext
 
 import pytest
 from hypothesis import given, settings
@@ -56,11 +57,11 @@ def test_any_bytes_are_read_without_failing_or_keeping_more_than_the_limit(conte
 
 def test_many_short_lines_of_one_event_count_together() -> None:
     with pytest.raises(TooLargeError):
-        EventReader(100).feed(b"data: x\n" * 100)
+        list(EventReader(100).feed(b"data: x\n" * 100))
 
 
 def test_a_byte_order_mark_and_a_missing_space_are_accepted() -> None:
-    assert EventReader(100).feed(b'\xef\xbb\xbfdata:{"a":1}\n\n') == [b'{"a":1}']
+    assert list(EventReader(100).feed(b'\xef\xbb\xbfdata:{"a":1}\n\n')) == [b'{"a":1}']
 
 
 @settings(deadline=None)
@@ -69,6 +70,15 @@ def test_json_is_read_as_it_was_written(value: object) -> None:
     written = json.dumps(value)
     expected = json.loads(written.replace("\\u0000", "\\ufffd"))
     assert strict_json.parse(written.encode()) == expected
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.sampled_from("ab"), json_values), max_size=4), st.sampled_from(["", " ", "\n", "\t"]))
+def test_a_key_twice_is_found_however_it_is_written(members: list[tuple[str, object]], space: str) -> None:
+    written = ",".join(f'"{key}"{space}:{json.dumps(value)}' for key, value in members)
+    is_repeated = len({key for key, _ in members}) < len(members)
+    with pytest.raises(JsonError, match="twice") if is_repeated else nullcontext():
+        strict_json.parse(f"[{{{written}}}]".encode())
 
 
 @settings(deadline=None)

@@ -363,8 +363,8 @@ async def test_the_history_is_as_long_as_asked_for(caller: Caller) -> None:
 @pytest.mark.parametrize(
     ("method", "params", "code"),
     [
-        ("CreateTaskPushNotificationConfig", {"taskId": "x", "url": "http://127.0.0.1"}, -32003),
-        ("ListTaskPushNotificationConfigs", {"taskId": "x"}, -32003),
+        ("CreateTaskPushNotificationConfig", {"taskId": "x", "url": "http://127.0.0.1"}, -32001),
+        ("ListTaskPushNotificationConfigs", {"taskId": "x"}, -32001),
         ("GetExtendedAgentCard", {}, -32004),
         ("GetTask", {"id": "x"}, -32001),
         ("CancelTask", {"id": "x"}, -32001),

@@ -1,15 +1,21 @@
-"""The database: many writers at once, each on its own; on both kinds."""
+"""The database: many writers at once, each on its own; and in trouble: who waits, who is told, what is kept."""
 
 import asyncio
-from collections.abc import Generator
+import subprocess
+import sys
+import uuid
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, make_url, text
 from sqlalchemy.exc import IntegrityError
 
-from shared.db import Database, open_database
+from shared.db import Database, DatabaseUnavailableError, open_database, patience
 from tests.support.postgres import new_database
+from tests.support.postgres_server import PrivatePostgres, private_postgres
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -47,6 +53,191 @@ async def test_a_writer_that_is_not_waited_for_any_more_harms_nobody(url: str) -
         ends = await asyncio.gather(*tasks, return_exceptions=True)
         kept = await database.read(lambda connection: connection.execute(text("SELECT n FROM t")).scalars().all())
         assert {end for end in ends if isinstance(end, int)} <= set(kept)
+
+
+async def test_readers_and_writers_at_once_each_see_one_state(url: str) -> None:
+    async with _table(url) as database:
+        await database.write(lambda connection: _run(connection, "INSERT INTO t VALUES (1), (2)"))
+        changes = asyncio.gather(*(database.write(_run, "UPDATE t SET n = n + 2") for _ in range(50)))
+        for first, second in await asyncio.gather(*(database.read(_twice) for _ in range(200))):
+            assert first == second
+        await changes
+        assert await _kept(database) == [101, 102]
+
+
+async def test_work_that_only_reads_may_fail_without_harm_to_the_rest(url: str) -> None:
+    async with _table(url) as database:
+        ends = await asyncio.gather(
+            *(database.read(_run, "SELECT n FROM t" if number % 3 else "SELECT m FROM t") for number in range(60)),
+            return_exceptions=True,
+        )
+        assert [number for number, end in enumerate(ends) if isinstance(end, Exception)] == list(range(0, 60, 3))
+
+
+async def test_when_locked_by_another_process_changes_are_refused_or_wait_as_long_as_asked(tmp_path: Path) -> None:
+    async with _table(f"sqlite:///{tmp_path}/test.db") as database:
+        with _locked(tmp_path / "test.db") as holder:
+            with pytest.raises(DatabaseUnavailableError, match="locked by another process") as refusal, patience(1):
+                await _add(database, 1)
+            assert refusal.value.facts["retry_after_s"] == 2
+            assert await _kept(database) == []  # reading goes on
+            with patience(None):
+                waiting = asyncio.create_task(_add(database, 2))
+            with pytest.raises(DatabaseUnavailableError), patience(0.3):
+                await _add(database, 3)
+            assert not waiting.done()
+            holder.communicate("let go\n")
+            assert await waiting == 2
+        assert await _kept(database) == [2]
+
+
+async def test_when_the_disk_is_full_nothing_is_half_written_and_what_waits_goes_on(tmp_path: Path) -> None:
+    async with _table(f"sqlite:///{tmp_path}/test.db") as database:
+        pages = await database.write(lambda connection: connection.exec_driver_sql("PRAGMA page_count").scalar_one())
+        await database.write(_run, f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(DatabaseUnavailableError, match="no room left") as refusal, patience(0.2):
+            await database.write(_fill)
+        assert isinstance(refusal.value.__cause__, Exception)
+        with patience(None):
+            waiting = asyncio.create_task(database.write(_fill))
+        with pytest.raises(DatabaseUnavailableError), patience(0.2):
+            await database.write(_fill)
+        assert await _kept(database) == []
+        await database.write(_run, "PRAGMA max_page_count = 100000")
+        await waiting
+        assert await _kept(database) == list(range(2000))
+
+
+async def test_a_database_that_can_only_be_read_is_read(tmp_path: Path) -> None:
+    async with _table(f"sqlite:///{tmp_path}/test.db") as database:
+        await database.write(_run, "PRAGMA query_only = ON")
+        with pytest.raises(DatabaseUnavailableError, match="can only be read"), patience(0.2):
+            await _add(database, 1)
+        assert await _kept(database) == []
+
+
+async def test_at_the_connection_limit_what_there_is_does_all_the_work() -> None:
+    with _limited(4) as address:
+        async with _table(address) as database:
+            with patience(20):
+                ends = await asyncio.gather(
+                    *(_add(database, number) for number in range(0, 400, 2)), *(_kept(database) for _ in range(100))
+                )
+            assert len(ends) == 300
+            assert await _kept(database) == list(range(0, 400, 2))
+
+
+async def test_without_any_connection_callers_are_told_and_later_it_goes_on() -> None:
+    with _limited(1) as address:
+        with psycopg.connect(address.replace("+psycopg", "")):
+            async with open_database(address) as database:
+                with pytest.raises(DatabaseUnavailableError, match="no more connections"), patience(0.3):
+                    await database.read(_run, "SELECT 1")
+        async with open_database(address) as database, asyncio.timeout(20):
+            with patience(None):
+                await database.read(_run, "SELECT 1")
+
+
+@pytest.fixture
+def server() -> Generator[PrivatePostgres]:
+    """A PostgreSQL that only this test uses."""
+    with private_postgres() as server:
+        yield server
+
+
+async def test_while_the_server_is_away_callers_are_told_soon_and_what_waits_goes_on(server: PrivatePostgres) -> None:
+    async with _table(server.url) as database:
+        await asyncio.gather(*(_add(database, number) for number in range(0, 20, 2)))
+        await asyncio.to_thread(server.stop)
+        with patience(None):
+            waiting = asyncio.gather(*(_add(database, number) for number in range(20, 220, 2)))
+        with pytest.raises(DatabaseUnavailableError, match="does not answer"), patience(0.5):
+            await _add(database, 1000)
+        with pytest.raises(DatabaseUnavailableError, match="does not answer"), patience(0.5):
+            await _kept(database)
+        await asyncio.to_thread(server.start)
+        async with asyncio.timeout(30):
+            await waiting
+        assert await _kept(database) == list(range(0, 220, 2))
+
+
+async def test_a_server_that_is_stuck_holds_nobody_longer_than_asked(server: PrivatePostgres) -> None:
+    async with _table(server.url) as database:
+        with server.frozen():
+            with pytest.raises(DatabaseUnavailableError), patience(1):
+                await database.read(_run, "SELECT 1")
+            with patience(None):
+                waiting = asyncio.create_task(_kept(database))
+            await asyncio.sleep(0)
+        async with asyncio.timeout(20):
+            assert await waiting == []
+
+
+async def test_who_is_frozen_in_a_transaction_keeps_its_locks_for_seconds_only(server: PrivatePostgres) -> None:
+    async with _table(server.url) as database, open_database(server.url) as frozen:
+        await database.write(_run, "INSERT INTO t VALUES (1)")
+        with frozen.engine.connect() as connection:
+            connection.execute(text("UPDATE t SET n = 2"))
+            with patience(20):
+                await database.write(_run, "UPDATE t SET n = 3")
+            connection.invalidate()
+        assert await _kept(database) == [3]
+
+
+@asynccontextmanager
+async def _table(url: str) -> AsyncGenerator[Database]:
+    async with open_database(url) as database:
+        with patience(20):
+            await database.write(_run, "CREATE TABLE t (n INTEGER PRIMARY KEY)")
+        yield database
+
+
+def _run(connection: Connection, statement: str) -> None:
+    connection.execute(text(statement))
+
+
+def _fill(connection: Connection) -> None:
+    for number in range(2000):
+        connection.execute(text("INSERT INTO t VALUES (:n)"), {"n": number})
+
+
+def _twice(connection: Connection) -> tuple[list[int], list[int]]:
+    query = text("SELECT n FROM t ORDER BY n")
+    return list(connection.execute(query).scalars()), list(connection.execute(query).scalars())
+
+
+async def _kept(database: Database) -> list[int]:
+    return (await database.read(_twice))[0]
+
+
+@contextmanager
+def _locked(path: Path) -> Generator[subprocess.Popen[str]]:
+    """Let another process hold the SQLite file until it is told something."""
+    hold = "c = sqlite3.connect(sys.argv[1]); c.execute('BEGIN EXCLUSIVE'); print('held', flush=True); input()"
+    script = f"import sqlite3, sys; {hold}"
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        yield holder
+
+
+@contextmanager
+def _limited(connections: int) -> Generator[str]:
+    """Yield the address of a database for one who may have so many connections."""
+    role = f"limited_{uuid.uuid4().hex}"
+    with new_database() as address:
+        with psycopg.connect(address, autocommit=True) as connection:
+            connection.execute(f"CREATE ROLE {role} LOGIN CONNECTION LIMIT {connections}".encode())
+            connection.execute(f"GRANT ALL ON SCHEMA public TO {role}".encode())
+        try:
+            url = make_url(address).set(drivername="postgresql+psycopg", username=role)
+            yield url.render_as_string(hide_password=False)
+        finally:
+            with psycopg.connect(address, autocommit=True) as connection:
+                connection.execute(f"DROP OWNED BY {role}".encode())
+                connection.execute(f"DROP ROLE {role}".encode())
 
 
 async def _add(database: Database, number: int) -> int:

@@ -24,7 +24,7 @@ def upgrade() -> None:
     ):
         op.add_column("tasks", column)
     op.drop_index("ix_tasks_queue", table_name="tasks")
-    op.create_index("ix_tasks_queue", "tasks", ["run_state", "tenant_id", "priority", "id"])
+    op.create_index("ix_tasks_queue", "tasks", ["run_state", "tenant_id", sa.text("priority DESC"), "id"])
     op.create_index("ix_tasks_worker", "tasks", ["worker"])
     op.create_index("ix_tasks_parent_task_id", "tasks", ["parent_task_id"])
     op.create_index("ix_tasks_origin_task_id", "tasks", ["origin_task_id"])
@@ -52,9 +52,9 @@ def upgrade() -> None:
         "tenant_spending",
         sa.Column("tenant_id", sa.String(), nullable=False),
         sa.Column("day", sa.String(), nullable=False),
-        sa.Column("cost_usd", sa.Double(), nullable=False),
+        sa.Column("cost_usd", sa.Float(53), nullable=False),
         sa.Column("tokens", sa.BigInteger(), nullable=False),
-        sa.Column("reserved_cost_usd", sa.Double(), nullable=False),
+        sa.Column("reserved_cost_usd", sa.Float(53), nullable=False),
         sa.Column("reserved_tokens", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "day", name=op.f("pk_tenant_spending")),
     )

@@ -1,0 +1,56 @@
+"""What every process of the orchestrator has open, whether it serves the API or only works."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from orchestrator_service.deliveries import Deliveries
+from orchestrator_service.engine.engine import Engine
+from orchestrator_service.engine.workers import sole_owner
+from orchestrator_service.events import EventLog
+from orchestrator_service.keys import Keys, open_keys
+from orchestrator_service.settings import Settings
+from orchestrator_service.signals import open_signals
+from shared import http, llm
+from shared.db import Database, database_url, migrate, open_database
+
+_MIGRATIONS: Final = Path(__file__).parent / "migrations"
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """The open parts. `engine` and `deliveries` work from when `working` is entered."""
+
+    database: Database
+    log: EventLog
+    keys: Keys
+    client: http.Client
+    engine: Engine
+    deliveries: Deliveries
+
+    @asynccontextmanager
+    async def working(self) -> AsyncGenerator[None]:
+        """Run tasks and deliver webhooks."""
+        async with self.deliveries.open(), self.engine.open():
+            yield
+
+
+@asynccontextmanager
+async def open_core(settings: Settings) -> AsyncGenerator[Core]:
+    """Open the database, brought up to date, and what stands on it. Raises: AlreadyRunningError (SQLite)."""
+    url = database_url(settings, "orchestrator")
+    async with open_database(url) as database, sole_owner(settings, database):
+        await asyncio.to_thread(migrate, database, _MIGRATIONS, "federation_version", "0002")
+        keys = open_keys(settings)
+        async with (
+            open_signals(database) as signals,
+            http.open_client(settings) as client,
+            llm.open_model(settings) as model,
+        ):
+            log = EventLog(database, signals)
+            deliveries = Deliveries(database, client, keys.webhook_secret())
+            engine = Engine(settings, log, signals, keys, client, model, deliveries.wake)
+            yield Core(database, log, keys, client, engine, deliveries)

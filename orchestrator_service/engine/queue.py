@@ -1,0 +1,186 @@
+"""The queue: tasks that want a worker, claimed fairly, and given back when their worker is gone.
+
+A task's row is its place in the queue, written in the commit that accepts the task. A claim raises the task's `run`,
+and only the newest run may write: a worker that was thought dead and wakes up finds its runs stale.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
+from sqlalchemy import Connection, RowMapping, bindparam, func, or_, select, text, update
+
+from orchestrator_service.engine.work import Run
+from orchestrator_service.models import PendingInput, Task, Worker
+from shared.db import now
+
+_CLAIMS: Final = 4_270_003
+_QUICK_RECOVERIES: Final = 3
+_LONGEST_DELAY_S: Final = 60
+
+
+def claim(connection: Connection, worker_id: str, room: int, tenant_share: int) -> list[Run]:
+    """Take up to `room` queued tasks for the worker; of one tenant at most `tenant_share` run at once, anywhere.
+
+    The tenant with the fewest running tasks comes first, and of each the most urgent, then the oldest.
+    """
+    if connection.execute(_ANY).first() is None:
+        return []
+    if connection.dialect.name != "sqlite":  # there, a transaction that writes has the whole database
+        connection.execute(_LOCK)
+    at = now()
+    tenants = [row.tenant_id for row in connection.execute(_TENANTS)]
+    running = {row.tenant_id: row.tasks for row in connection.execute(_RUNNING)}
+    waiting: dict[str, deque[str]] = {}
+    for tenant in tenants:
+        most = min(room, tenant_share - running.get(tenant, 0))
+        if most > 0:
+            found = connection.execute(_OLDEST, {"of_tenant": tenant, "at": at, "at_most": most}).scalars()
+            waiting[tenant] = deque(found)
+    chosen = _take_turns(waiting, running, room)
+    if not chosen:
+        return []
+    rows = connection.execute(_CLAIM, {"chosen": chosen, "me": worker_id}).mappings()
+    run_of = {row["id"]: _run(row) for row in rows}
+    return [run_of[task_id] for task_id in chosen if task_id in run_of]
+
+
+def hand_over(connection: Connection, worker_id: str) -> list[str]:
+    """Put what the worker still has back into the queue, because it stops; returns the tasks."""
+    return list(connection.execute(_HAND_OVER, {"of_worker": worker_id}).scalars())
+
+
+def recover(connection: Connection, worker_id: str) -> list[str]:
+    """Put the tasks of a dead worker back into the queue; returns them.
+
+    A task whose workers die again and again, with no step done between, waits longer each time: up to a minute.
+    """
+    return _put_back(connection, connection.execute(_LEFT_BY, {"of_worker": worker_id}).mappings().all())
+
+
+def recover_orphans(connection: Connection) -> list[str]:
+    """Put running tasks whose worker is not in the table (any more) back into the queue; returns them."""
+    return _put_back(connection, connection.execute(_ORPHANS).mappings().all())
+
+
+def owned(connection: Connection, worker_id: str) -> list[tuple[str, int]]:
+    """Return the tasks that the worker has by the table, each with its run."""
+    return [(row.id, row.run) for row in connection.execute(_OWNED, {"of_worker": worker_id})]
+
+
+def answered(connection: Connection, worker_id: str) -> list[str]:
+    """Return the worker's tasks with an answer that no step has taken up yet."""
+    return list(connection.execute(_ANSWERED, {"of_worker": worker_id}).scalars())
+
+
+def release(connection: Connection, worker_id: str, runs: Sequence[tuple[str, int]]) -> None:
+    """Put tasks back into the queue that the worker has by the table, but does not run."""
+    for task_id, number in runs:
+        connection.execute(_RELEASE, {"of_task": task_id, "of_worker": worker_id, "of_run": number})
+
+
+def _put_back(connection: Connection, rows: Sequence[RowMapping]) -> list[str]:
+    at = now()
+    for row in rows:
+        over = row["recoveries"] - _QUICK_RECOVERIES
+        delay = timedelta(seconds=min(2**over, _LONGEST_DELAY_S)) if over > 0 else timedelta()
+        connection.execute(_PUT_BACK, {"of_task": row["id"], "of_run": row["run"], "not_before": at + delay})
+    return [row["id"] for row in rows]
+
+
+def _run(row: RowMapping) -> Run:
+    return Run(
+        task_id=row["id"],
+        number=row["run"],
+        tenant_id=row["tenant_id"],
+        description=row["description"],
+        session_id=row["session_id"],
+        request=row["request"],
+        deadline_at=row["deadline_at"],
+        ancestry=row["ancestry"],
+        root_task_id=row["root_task_id"],
+    )
+
+
+def _take_turns(waiting: dict[str, deque[str]], running: dict[str, int], room: int) -> list[str]:
+    load = {tenant: running.get(tenant, 0) for tenant in waiting}
+    chosen: list[str] = []
+    while len(chosen) < room and (open_ := [tenant for tenant, tasks in waiting.items() if tasks]):
+        tenant = min(open_, key=lambda tenant: (load[tenant], waiting[tenant][0]))
+        chosen.append(waiting[tenant].popleft())
+        load[tenant] += 1
+    return chosen
+
+
+_queued = Task.run_state == "queued"
+_ANY: Final = select(Task.id).where(_queued).limit(1)
+_LOCK: Final = text(f"SELECT pg_advisory_xact_lock({_CLAIMS})")
+_TENANTS: Final = select(Task.tenant_id).where(_queued).distinct()
+_RUNNING: Final = (
+    select(Task.tenant_id, func.count().label("tasks")).where(Task.run_state == "running").group_by(Task.tenant_id)
+)
+_OLDEST: Final = (
+    select(Task.id)
+    .where(
+        _queued,
+        Task.tenant_id == bindparam("of_tenant"),
+        or_(Task.runnable_at.is_(None), Task.runnable_at <= bindparam("at")),
+    )
+    .order_by(Task.priority.desc(), Task.id)
+    .limit(bindparam("at_most"))
+)
+_CLAIM: Final = (
+    update(Task)
+    .where(Task.id.in_(bindparam("chosen", expanding=True)), _queued)
+    .values(run=Task.run + 1, run_state="running", worker=bindparam("me"), runnable_at=None)
+    .returning(
+        Task.id,
+        Task.run,
+        Task.tenant_id,
+        Task.description,
+        Task.session_id,
+        Task.request,
+        Task.deadline_at,
+        Task.ancestry,
+        Task.root_task_id,
+    )
+)
+_running = Task.run_state == "running"
+_HAND_OVER: Final = (
+    update(Task)
+    .where(_running, Task.worker == bindparam("of_worker"))
+    .values(run_state="queued", worker=None)
+    .returning(Task.id)
+)
+_LEFT_BY: Final = select(Task.id, Task.run, Task.recoveries).where(_running, Task.worker == bindparam("of_worker"))
+_ORPHANS: Final = select(Task.id, Task.run, Task.recoveries).where(
+    _running, or_(Task.worker.is_(None), Task.worker.not_in(select(Worker.id).where(Worker.state != "gone")))
+)
+_PUT_BACK: Final = (
+    update(Task)
+    .where(_running, Task.id == bindparam("of_task"), Task.run == bindparam("of_run"))
+    .values(run_state="queued", worker=None, recoveries=Task.recoveries + 1, runnable_at=bindparam("not_before"))
+)
+_OWNED: Final = select(Task.id, Task.run).where(_running, Task.worker == bindparam("of_worker"))
+_RELEASE: Final = (
+    update(Task)
+    .where(
+        _running,
+        Task.id == bindparam("of_task"),
+        Task.worker == bindparam("of_worker"),
+        Task.run == bindparam("of_run"),
+    )
+    .values(run_state="queued", worker=None)
+)
+_ANSWERED: Final = (
+    select(Task.id)
+    .join(PendingInput, PendingInput.task_id == Task.id)
+    .where(
+        _running,
+        Task.worker == bindparam("of_worker"),
+        PendingInput.answered_at.is_not(None),
+        PendingInput.consumed.is_(False),
+    )
+    .distinct()
+)

@@ -1,0 +1,106 @@
+"""What a task needs a planner or a model for: its plan, another plan when a step failed, and a summary."""
+
+import logging
+from contextlib import aclosing
+
+from orchestrator_service import budgets, discovery, events
+from orchestrator_service.budgets import Amount
+from orchestrator_service.engine import task_records
+from orchestrator_service.engine.work import Run
+from orchestrator_service.events import EventLog
+from orchestrator_service.planning import revision, strategies, synthesis
+from orchestrator_service.planning.plan import Goal, Match, Offer, Plan
+from orchestrator_service.settings import Settings
+from shared.agent import Usage
+from shared.auth import Caller
+from shared.db import Database
+from shared.llm import Model
+
+logger = logging.getLogger(__name__)
+
+
+class Catalogue:
+    """The registry as planners see it, in the name of a task's tenant."""
+
+    def __init__(self, database: Database, tenant_id: str) -> None:
+        self._database = database
+        self._caller = Caller(tenant_id)
+
+    async def offers(self) -> list[Offer]:
+        """Return every skill of every agent that may be chosen now."""
+        return await self._database.read(discovery.offers, self._caller)
+
+    async def rank(self, need: str, limit: int = 5) -> list[Match]:
+        """Return the offers that fit a need in plain words, best first."""
+        return await self._database.read(discovery.rank, self._caller, need, limit)
+
+
+class Strategist:
+    """Plans tasks and sums up what came of them."""
+
+    def __init__(self, settings: Settings, log: EventLog, model: Model | None) -> None:
+        self._settings = settings
+        self._log = log
+        self._model = model
+
+    @property
+    def has_model(self) -> bool:
+        """Whether there is a model to ask."""
+        return self._model is not None
+
+    def tokens(self, granted: Amount | None) -> int | None:
+        """Return how many tokens the model may use for a grant; None: as many as it likes."""
+        price = max(self._settings.llm_price_input_per_mtok, self._settings.llm_price_output_per_mtok)
+        return budgets.affordable_tokens(granted, price)
+
+    async def plan(self, run: Run, tokens: int | None) -> tuple[Plan, Usage]:
+        """Return a plan for the task's goal. Raises: PlanningFailedError, ModelUnavailableError."""
+        goal = await self._goal(run)
+        plan, notes, usage = await strategies.plan_goal(goal, self._catalogue(run), self._model, tokens)
+        for note in notes:
+            logger.warning("planning went another way", extra={"note": note})
+        return plan, usage
+
+    async def revise(self, run: Run, plan: Plan, tokens: int | None) -> tuple[Plan | None, str, Usage]:
+        """Return another plan for what is not done, or None; why; and what asking cost."""
+        past = await self._log.database.read(task_records.past, run, plan)
+        return await revision.revise_goal(
+            await self._goal(run),
+            plan,
+            past.outcomes,
+            past.failures,
+            self._catalogue(run),
+            self._model,
+            outputs=past.outputs,
+            ids_so_far=past.step_ids,
+            tokens=tokens,
+        )
+
+    async def summarize(self, run: Run, plan: Plan) -> tuple[str, Usage | None]:
+        """Return the model's summary and what it cost; nothing without a model, or when it fails."""
+        if self._model is None:
+            return "", None
+        outputs = await self._log.database.read(task_records.outputs, run, plan)
+        text, usage = "", None
+        async with aclosing(synthesis.summarize(self._model, run.description, outputs)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Usage):
+                    usage = piece
+                    continue
+                text += piece
+                told = [events.draft("result.delta", text=piece)]
+                await self._log.write(run.task_id, task_records.tell, run, told)
+        return text, usage
+
+    async def _goal(self, run: Run) -> Goal:
+        files = run.request.get("files")
+        turns = await self._log.database.read(task_records.history, run, self._settings.history_turns)
+        return Goal(
+            text=run.description,
+            history=tuple(turns),
+            inputs=task_records.given_inputs(run.request),
+            files=tuple(name for name in files if isinstance(name, str)) if isinstance(files, list) else (),
+        )
+
+    def _catalogue(self, run: Run) -> Catalogue:
+        return Catalogue(self._log.database, run.tenant_id)

@@ -1,0 +1,48 @@
+"""Waits that end at a deadline, or at once when their task is canceled."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
+
+from shared.db import now
+
+
+class Waits:
+    """The waits of the runs in this process."""
+
+    def __init__(self) -> None:
+        self._waits: dict[str, set[asyncio.Timeout]] = {}
+        self._canceled: set[str] = set()
+
+    @contextmanager
+    def running(self, task_id: str) -> Generator[None]:
+        """Keep while the task runs here: a cancel that comes between two of its waits ends the next one."""
+        self._waits[task_id] = set()
+        try:
+            yield
+        finally:
+            del self._waits[task_id]
+            self._canceled.discard(task_id)
+
+    def cancel(self, task_id: str) -> None:
+        """End the task's waits, if it runs here."""
+        if task_id in self._waits:
+            self._canceled.add(task_id)
+            for wait in self._waits[task_id]:
+                wait.reschedule(asyncio.get_running_loop().time())
+
+    def is_canceled(self, task_id: str) -> bool:
+        """Tell whether the task's end was asked for."""
+        return task_id in self._canceled
+
+    @asynccontextmanager
+    async def until(self, task_id: str, deadline_at: datetime) -> AsyncGenerator[None]:
+        """Raise TimeoutError inside at the deadline, or at once when the task is canceled."""
+        left_s = 0.0 if task_id in self._canceled else (deadline_at - now()).total_seconds()
+        async with asyncio.timeout(left_s) as wait:
+            self._waits[task_id].add(wait)
+            try:
+                yield
+            finally:
+                self._waits[task_id].discard(wait)

@@ -1,0 +1,109 @@
+"""What passes between the database and a task that runs: the run, the work of a step, and what is to be done next."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from pydantic import JsonValue
+
+from orchestrator_service.budgets import Amount
+from orchestrator_service.planning.plan import Plan, PlanStep, Reference
+from shared.agent import File, JsonObject, Usage
+from shared.errors import FederationError
+
+
+class StaleRunError(FederationError):
+    """Another worker has the task by now, or it is over: this run must not write, and stops."""
+
+    slug = "stale-run"
+    title = "The task is another worker's"
+    status = 409
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A task as its worker knows it. `number` is its fencing token; `plan` is None until there is one."""
+
+    task_id: str
+    number: int
+    tenant_id: str
+    description: str
+    session_id: str | None
+    request: JsonObject
+    deadline_at: datetime
+    ancestry: JsonObject | None
+    root_task_id: str | None
+    plan: Plan | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAttempt:
+    """A try that has begun. The message id is the same however often the message is sent again.
+
+    `may_have_begun`: an earlier life of this step may have sent the message already.
+    """
+
+    number: int
+    agent_id: str
+    agent_name: str
+    endpoint: str
+    card_hash: str
+    credentials: bytes | None
+    max_concurrency: int | None
+    message_id: str
+    remote_task_id: str | None = None
+    remote_context_id: str | None = None
+    granted: Amount | None = None
+    may_have_begun: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A person's answer that goes to the remote task that asked."""
+
+    input_id: str
+    text: str
+    data: JsonValue
+
+
+@dataclass(frozen=True, slots=True)
+class StepWork:
+    """A step to perform. `attempt` is None when no agent could take it now; `refusal` says why.
+
+    `values` fill its references; `metadata` is what the message says of where it comes from and what may be spent.
+
+    `canceling`: it is only to be stopped, wherever it was.
+    """
+
+    run: Run
+    step: PlanStep
+    attempt: OpenAttempt | None
+    refusal: FederationError | None = None
+    reply: Reply | None = None
+    values: dict[Reference, str] = field(default_factory=dict[Reference, str])
+    files: tuple[File, ...] = ()
+    metadata: JsonObject = field(default_factory=dict[str, JsonValue])
+    canceling: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a step brought: text for people, JSON, files."""
+
+    text: str
+    data: tuple[JsonValue, ...] = ()
+    files: tuple[File, ...] = ()
+    usage: Usage = field(default_factory=Usage)
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What a transition leads to: steps to perform now, and what a model is to be asked for, if anything.
+
+    "plan" and "revise": a plan is wanted; "summarize": all is done but the summary; "park": it waits for a
+    person; "ended": the task is over; None: the steps go on by themselves.
+    """
+
+    run: Run
+    begun: tuple[StepWork, ...] = ()
+    then: Literal["plan", "revise", "summarize", "park", "ended"] | None = None

@@ -1,0 +1,58 @@
+"""A worker without an API: runs tasks that others accepted. Any number may work on one PostgreSQL database."""
+
+import asyncio
+import logging
+import signal
+import sys
+
+from orchestrator_service.core import open_core
+from orchestrator_service.settings import Settings
+from shared import telemetry
+from shared.db import database_url
+from shared.errors import FederationError
+
+logger = logging.getLogger(__name__)
+
+
+class NeedsPostgresError(FederationError):
+    """Workers share a database, and SQLite's belongs to one process."""
+
+    slug = "needs-postgresql"
+    title = "A worker needs PostgreSQL"
+    status = 409
+
+
+def check(settings: Settings) -> None:
+    """Raise NeedsPostgresError unless the database is one that several processes share."""
+    if database_url(settings, "orchestrator").startswith("sqlite"):
+        raise NeedsPostgresError(
+            "`federation worker` adds workers to one PostgreSQL database. Set DATABASE_URL=postgresql://...; "
+            "on SQLite the orchestrator works alone."
+        )
+
+
+async def work(settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT; steps under way get DRAIN_TIMEOUT_S, the rest is handed over."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    async with open_core(settings) as core, core.working():
+        logger.info("worker is up")
+        await stopping.wait()
+        logger.info("worker is stopping: it hands over what is not done")
+
+
+def main() -> None:
+    """Work until told to stop."""
+    settings = Settings()
+    telemetry.configure(settings, "orchestrator")
+    try:
+        check(settings)
+        asyncio.run(work(settings))
+    except FederationError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

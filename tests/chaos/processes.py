@@ -1,0 +1,147 @@
+"""Processes that are started again whenever they die, as systemd would do it, and the ways to disturb them."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from time import monotonic
+from typing import Final
+
+from tests.chaos.history import History
+
+_PAUSE_S: Final = 0.1
+_PAUSE_OF_FAILING_S: Final = 0.5
+_FAILING_S: Final = 1.0
+_STOP_S: Final = 30.0
+
+
+class Supervised:
+    """One process in all its lives. `failpoints[n]` is where life n ends (or freezes); later lives have none."""
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        history: History,
+        log: Path,
+        *,
+        failpoints: Sequence[str] = (),
+        user: str | None = None,
+        stop_signal: signal.Signals = signal.SIGTERM,
+    ) -> None:
+        self.name = name
+        self.failpoints = tuple(failpoints)
+        self.lives = 0
+        self._command = command
+        self._environment = environment
+        self._history = history
+        self._log = log
+        self._user = user
+        self._stop_signal = stop_signal
+        self._process: asyncio.subprocess.Process | None = None
+        self._stopping = False
+        self._changed = asyncio.Event()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator["Supervised"]:
+        """Start it and keep it alive; at the end it is told to stop."""
+        keeping = asyncio.create_task(self._keep())  # not in a group: a failure of a run stays as it is
+        try:
+            yield self
+        finally:
+            await self.stop()
+            await keeping
+
+    def kill(self) -> None:
+        """End it now, without a word."""
+        self._signal(signal.SIGKILL, "killed")
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self._signal(number, f"sent {number.name}")
+
+    async def freeze(self, seconds: float) -> None:
+        """Stop its clock for a while; it does not know."""
+        process = self._process
+        self._signal(signal.SIGSTOP, "frozen")
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            if process is not None and process.returncode is None:
+                self._history.note("fault", process=self.name, life=self.lives, action="thawed")
+                with suppress(ProcessLookupError):
+                    process.send_signal(signal.SIGCONT)
+
+    async def until_life(self, number: int) -> None:
+        """Wait until its life with this number (from 1) has begun."""
+        while self.lives < number:
+            await self._changed.wait()
+
+    async def until_frozen(self) -> None:
+        """Wait until it was stopped."""
+        while not self.is_frozen():  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.1)
+
+    def is_frozen(self) -> bool:
+        """Tell whether it was stopped, by us or by a failpoint."""
+        process = self._process
+        if process is None or process.returncode is not None:
+            return False
+        with suppress(OSError):
+            return Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+        return False
+
+    async def stop(self) -> None:
+        """Tell it to stop and wait; one that does not is killed, and the history says so."""
+        self._stopping = True
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        for number in (signal.SIGCONT, self._stop_signal):
+            with suppress(ProcessLookupError):
+                process.send_signal(number)
+        try:
+            await asyncio.wait_for(process.wait(), _STOP_S)
+        except TimeoutError:
+            self._history.note("fault", process=self.name, life=self.lives, action="did not stop")
+            process.kill()
+
+    def _signal(self, number: signal.Signals, action: str) -> None:
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        self._history.note("fault", process=self.name, life=self.lives, action=action)
+        with suppress(ProcessLookupError):
+            process.send_signal(number)
+
+    async def _keep(self) -> None:
+        while not self._stopping:
+            began = monotonic()
+            process = await self._start()
+            code = await process.wait()
+            self._history.note("ended", process=self.name, life=self.lives, code=code)
+            if not self._stopping:
+                is_failing = code != -signal.SIGKILL and monotonic() - began < _FAILING_S
+                await asyncio.sleep(_PAUSE_OF_FAILING_S if is_failing else _PAUSE_S)
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        failpoint = self.failpoints[self.lives] if self.lives < len(self.failpoints) else ""
+        with self._log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *self._command,
+                env={**os.environ, **self._environment, "FEDERATION_FAILPOINT": failpoint},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                user=self._user,
+            )
+        self.lives += 1
+        self._history.note("started", process=self.name, life=self.lives, failpoint=failpoint)
+        if self._stopping:
+            self._process.send_signal(self._stop_signal)
+        self._changed.set()
+        self._changed = asyncio.Event()
+        return self._process

@@ -1,0 +1,142 @@
+"""The processes of a run: orchestrators on SQLite or on a PostgreSQL of their own, and sinks; each kept alive."""
+
+import asyncio
+import sys
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+from typing import Final
+
+import httpx
+from sqlalchemy import make_url
+
+from tests.chaos import postgres
+from tests.chaos.checker import orphans
+from tests.chaos.evidence import RemoteTaskFound, remote_tasks
+from tests.chaos.history import History
+from tests.chaos.processes import Supervised
+from tests.support.federation import free_port
+
+_START_S: Final = 60.0
+_ENDING_S: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a run is made of. `failpoints` says by a process's name where each of its first lives ends."""
+
+    orchestrators: int = 1
+    on_postgres: bool = False
+    sinks: int = 2
+    failpoints: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+
+    def __str__(self) -> str:
+        """Return it as words."""
+        return f"{self.orchestrators} on {'PostgreSQL' if self.on_postgres else 'SQLite'}"
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The processes, by name, and where they are reached. `sinks` holds the folders of the sinks."""
+
+    processes: Mapping[str, Supervised]
+    urls: Sequence[str]
+    database_url: str
+    sinks: Mapping[str, Path]
+
+    def named(self, kind: str) -> list[Supervised]:
+        """Return the processes whose names begin so."""
+        return [process for name, process in self.processes.items() if name.startswith(kind)]
+
+    async def until_nothing_is_left(self) -> None:
+        """Wait until no agent has unfinished tasks; bounded: what is left then is for the checker to find."""
+        deadline = monotonic() + _ENDING_S
+        while orphans(await asyncio.to_thread(self._remote_tasks)):
+            if monotonic() > deadline:
+                return
+            await asyncio.sleep(0.2)
+
+    def _remote_tasks(self) -> list[RemoteTaskFound]:
+        return [found for name, folder in self.sinks.items() for found in remote_tasks(name, folder)]
+
+
+@asynccontextmanager
+async def running(folder: Path, layout: Layout, history: History) -> AsyncGenerator[tuple[World, AsyncExitStack]]:
+    """Yield a world that works, with its agents registered, and the stack whose end stops all but the database."""
+    async with AsyncExitStack() as below, AsyncExitStack() as stack:
+        processes: dict[str, Supervised] = {}
+        database_url = f"sqlite:///{folder / 'orchestrator' / 'orchestrator.db'}"
+        given = ""
+        if layout.on_postgres:
+            processes["postgres"], given = await below.enter_async_context(
+                postgres.serving(history, folder / "postgres.log")
+            )
+            database_url = make_url(given).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+        sinks: dict[str, Path] = {}
+        endpoints: dict[str, str] = {}
+        for number in range(1, layout.sinks + 1):
+            name, port = f"sink-{number}", free_port()
+            sinks[name], endpoints[name] = folder / name, f"http://127.0.0.1:{port}"
+            sinks[name].mkdir()
+            command = [sys.executable, "-m", "tests.chaos.sink", str(sinks[name]), name]
+            environment = {"API_AGENT_PORT": str(port), "DATABASE_URL": ""}
+            processes[name] = _supervise(name, command, environment, history, folder, layout)
+        urls: list[str] = []
+        for number in range(1, layout.orchestrators + 1):
+            name, port = f"orchestrator-{number}", free_port()
+            urls.append(f"http://127.0.0.1:{port}")
+            environment = {
+                "DATA_DIR": str(folder / "orchestrator"),
+                "DATABASE_URL": given,
+                "ORCHESTRATOR_PORT": str(port),
+                "BUNDLED_AGENTS": ",",
+                "AGENT_CHECK_INTERVAL_S": "2",
+                "STREAM_GAP_TIMEOUT_S": "5",
+            }
+            command = [sys.executable, "-m", "orchestrator_service.main"]
+            processes[name] = _supervise(name, command, environment, history, folder, layout)
+        for name, process in processes.items():
+            if name != "postgres":
+                await stack.enter_async_context(process.running())
+        world = World(processes, urls, database_url, sinks)
+        try:
+            await _register(world, endpoints)
+        except TimeoutError:
+            raise AssertionError(f"The processes did not start; their logs are in {folder}.") from None
+        yield world, stack
+
+
+def _supervise(
+    name: str, command: Sequence[str], environment: Mapping[str, str], history: History, folder: Path, layout: Layout
+) -> Supervised:
+    quiet = {"LOG_FORMAT": "json", "SHUTDOWN_TIMEOUT_S": "3"}
+    return Supervised(
+        name,
+        command,
+        {**quiet, **environment},
+        history,
+        folder / f"{name}.log",
+        failpoints=layout.failpoints.get(name, ()),
+    )
+
+
+async def _register(world: World, endpoints: Mapping[str, str]) -> None:
+    """Register the sinks, whoever of the orchestrators answers; then wait until all are ready."""
+    async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
+        async with asyncio.timeout(_START_S):
+            for endpoint in endpoints.values():
+                await _until_ok(client, "POST", f"{world.urls[0]}/api/agents", {"endpoint": endpoint})
+            for url in world.urls:
+                await _until_ok(client, "GET", f"{url}/ready", None)
+
+
+async def _until_ok(client: httpx.AsyncClient, method: str, url: str, body: dict[str, str] | None) -> None:
+    while True:
+        try:
+            if (await client.request(method, url, json=body)).is_success:
+                return
+        except httpx.TransportError:
+            pass
+        await asyncio.sleep(0.1)

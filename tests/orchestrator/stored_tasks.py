@@ -1,0 +1,125 @@
+"""Tasks as bare rows of a real database, for tests of what is done to rows under their lock."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.engine import make_url
+
+from orchestrator_service import budgets, models
+from orchestrator_service.ledger import Amount, Ledger, Spent, read
+from orchestrator_service.models import StepRow, Task, TenantSpending
+from shared.agent import JsonObject, Usage
+from shared.db import Database, migrate, new_id, now, open_database
+
+
+@asynccontextmanager
+async def tables(folder: Path, url: str | None) -> AsyncGenerator[Database]:
+    """Open a database with the orchestrator's tables: the one at `url`, else SQLite in `folder`."""
+    if url is None:
+        address = f"sqlite:///{folder}/rows.db"
+    else:
+        address = make_url(url).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+    async with open_database(address) as database:
+        scripts = Path(models.__file__).parent / "migrations"
+        await asyncio.to_thread(migrate, database, scripts, "federation_version", "0002")
+        yield database
+
+
+def add_task(
+    connection: Connection,
+    *,
+    budget: JsonObject | None = None,
+    tenant_id: str = "default",
+    steps: int = 0,
+    deadline_at: datetime | None = None,
+    **columns: object,
+) -> str:
+    """Insert a running task and return its id."""
+    task_id = new_id()
+    row: dict[str, object] = {
+        "id": task_id,
+        "tenant_id": tenant_id,
+        "description": "x",
+        "request": {"budget": budget or {}},
+        "status": "executing",
+        "run": 1,
+        "run_state": "running",
+        "priority": 5,
+        "last_seq": 0,
+        "usage": {"input_tokens": 0, "output_tokens": 0, "cost_usd": 0.0, "llm_calls": 0},
+        "trace_id": "",
+        "cancel_requested": False,
+        "deadline_at": deadline_at or now() + timedelta(hours=1),
+        "created_at": now(),
+    }
+    connection.execute(insert(Task).values(row | columns))
+    add_steps(connection, task_id, steps)
+    return task_id
+
+
+def add_steps(connection: Connection, task_id: str, count: int) -> None:
+    """Give the task steps."""
+    rows = [{"task_id": task_id, "step_id": f"s{number}-{new_id()}", "status": "pending"} for number in range(count)]
+    if rows:
+        connection.execute(insert(StepRow), rows)
+
+
+def reserve(
+    connection: Connection, task_id: str, call: str, divided_by: int = 1, daily: Amount = budgets.NO_LIMIT
+) -> Amount | None:
+    """Reserve under the task's lock, as the engine does."""
+    row, payer = _held(connection, task_id)
+    grant, kept = budgets.reserve(connection, payer, call, row[0], row[1], divided_by=divided_by, daily=daily)
+    connection.execute(update(Task).where(Task.id == task_id).values(reserved=kept))
+    return grant
+
+
+def settle(connection: Connection, task_id: str, call: str, usage: Usage, *, again_after: int | None = None) -> None:
+    """Settle under the task's lock and count the usage, as the engine does, which settles a try once."""
+    row, payer = _held(connection, task_id)
+    kept = budgets.settle(connection, payer, call, usage, row[1], again_after=again_after)
+    used = row[0]
+    if kept != row[1]:
+        used = {
+            "input_tokens": _whole(used["input_tokens"]) + usage.input_tokens,
+            "output_tokens": _whole(used["output_tokens"]) + usage.output_tokens,
+            "cost_usd": float(str(used["cost_usd"])) + usage.cost_usd,
+            "llm_calls": 0,
+        }
+    connection.execute(update(Task).where(Task.id == task_id).values(reserved=kept, usage=used))
+
+
+def close(connection: Connection, task_id: str) -> None:
+    """End the task, as the engine does."""
+    row, payer = _held(connection, task_id)
+    budgets.close(connection, payer, row[1])
+    connection.execute(update(Task).where(Task.id == task_id).values(reserved=None, status="completed"))
+
+
+def ledger_of(connection: Connection, task_id: str) -> Ledger:
+    """Return what the task's row keeps."""
+    return read(connection.execute(select(Task.reserved).where(Task.id == task_id)).scalar_one())
+
+
+def tenants_day(connection: Connection, tenant_id: str = "default") -> tuple[Spent, Spent]:
+    """Return what the tenant spent today, and what calls under way have reserved."""
+    row = connection.execute(select(TenantSpending).where(TenantSpending.tenant_id == tenant_id)).mappings().one()
+    held = Spent(cost_usd=round(row["reserved_cost_usd"], 9), tokens=row["reserved_tokens"])
+    return Spent(cost_usd=round(row["cost_usd"], 9), tokens=row["tokens"]), held
+
+
+def _held(connection: Connection, task_id: str) -> tuple[tuple[JsonObject, JsonObject | None], budgets.Payer]:
+    row = connection.execute(
+        select(Task.usage, Task.reserved, Task.request, Task.tenant_id, Task.ancestry)
+        .where(Task.id == task_id)
+        .with_for_update(key_share=True)
+    ).one()
+    return (row.usage, row.reserved), budgets.payer(task_id, row.tenant_id, row.request, row.ancestry)
+
+
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) else 0

@@ -1,0 +1,115 @@
+"""A database in trouble, seen through the HTTP API: callers are told soon, what was accepted waits and goes on."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from shared.agent import AgentRequest, Answer, JsonObject, Progress, Update
+from tests.support.federation import Federation, TestAgent, federation, names, step, until
+from tests.support.postgres_server import PrivatePostgres, private_postgres
+
+
+class _Agent:
+    """An agent that waits for the word to go on, and counts."""
+
+    def __init__(self) -> None:
+        self.may_end = asyncio.Event()
+        self.times = 0
+
+    async def answer(self, request: AgentRequest) -> AsyncGenerator[Update]:
+        self.times += 1
+        yield Progress("begun")
+        await self.may_end.wait()
+        yield Answer("done", f"<{request.text}>")
+
+
+@pytest.fixture
+def server() -> Generator[PrivatePostgres]:
+    """A PostgreSQL that only this test uses."""
+    with private_postgres() as server:
+        yield server
+
+
+async def test_while_sqlite_is_locked_submissions_are_refused_and_running_tasks_wait(tmp_path: Path) -> None:
+    agent = _Agent()
+    async with federation(tmp_path, TestAgent("Agent", agent.answer, ("echo",))) as running:
+        task = await _begun(running)
+        with _locked(tmp_path / "orchestrator" / "orchestrator.db"):
+            agent.may_end.set()
+            await _is_refused(running, "locked by another process")
+            assert (await running.get(f"/api/tasks/{task['id']}"))["status"] == "executing"  # reading goes on
+        await _has_gone_well(running, task, agent)
+
+
+async def test_while_postgresql_is_away_submissions_are_refused_and_running_tasks_wait(
+    tmp_path: Path, server: PrivatePostgres
+) -> None:
+    agent = _Agent()
+    url = server.url.replace("postgresql+psycopg://", "postgresql://")
+    async with federation(tmp_path, TestAgent("Agent", agent.answer, ("echo",)), database_url=url) as running:
+        task = await _begun(running)
+        watching = asyncio.create_task(_watch(running, task))
+        await asyncio.to_thread(server.stop)
+        agent.may_end.set()
+        await _is_refused(running, "does not answer")
+        await asyncio.to_thread(server.start)
+        await _has_gone_well(running, task, agent)
+        log = await running.events(task)
+        async with asyncio.timeout(30):
+            assert await watching == [event["seq"] for event in log] == list(range(1, len(log) + 1))
+
+
+async def _begun(running: Federation) -> JsonObject:
+    task = await running.submit("test", wait_s=None, plan={"steps": [step("a", "one")]})
+
+    async def read() -> JsonObject:
+        return {"items": list(await running.events(task))}
+
+    await until(read, lambda log: "begun" in str(log))
+    return task
+
+
+async def _is_refused(running: Federation, reason: str) -> None:
+    """A submission gets 503 with Retry-After, and nothing of it is stored."""
+    async with asyncio.timeout(30):
+        response = await running.client.post("/api/tasks", json={"description": "refused"})
+    assert response.status_code == 503, response.text
+    assert reason in response.json()["detail"]
+    assert int(response.headers["retry-after"]) > 0
+
+
+async def _has_gone_well(running: Federation, task: JsonObject, agent: _Agent) -> None:
+    ended = await running.task_when(task, lambda now: now["status"] == "completed")
+    assert isinstance(result := ended["result"], dict)
+    assert "<one>" in str(result["outputs"])
+    assert agent.times == 1
+    found = await running.get("/api/tasks")
+    assert names(found["items"], "id") == [task["id"]]
+    assert (await running.run(step("a", "two")))["status"] == "completed"
+
+
+async def _watch(running: Federation, task: JsonObject) -> list[int]:
+    async with running.client.stream("GET", f"/api/tasks/{task['id']}/events") as response:
+        lines = [line async for line in response.aiter_lines()]
+    return [int(line.removeprefix("id:")) for line in lines if line.startswith("id:")]
+
+
+@contextmanager
+def _locked(path: Path) -> Generator[None]:
+    """Let another process hold the SQLite file while open."""
+    hold = "c = sqlite3.connect(sys.argv[1], timeout=20); c.execute('BEGIN EXCLUSIVE'); print('held', flush=True)"
+    with subprocess.Popen(
+        [sys.executable, "-c", f"import sqlite3, sys; {hold}; input()", str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        yield
+        holder.communicate("let go\n")

@@ -1,0 +1,175 @@
+"""Watchers of a task's log: each sees every event once and in order, however often it comes back."""
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import Connection, insert, select
+
+from orchestrator_service import events
+from orchestrator_service.events import EventLog
+from orchestrator_service.models import Base, Task
+from orchestrator_service.signals import open_signals
+from shared.agent import AgentRequest, Answer, JsonObject, Progress, Update
+from shared.db import Database, now, open_database
+from tests.support.federation import TestAgent, federation, step
+
+_WATCHERS = 50
+_PIECES = 40
+
+
+async def test_watchers_that_come_and_go_see_every_event_once_and_in_order(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    async def talk(request: AgentRequest) -> AsyncGenerator[Update]:
+        for number in range(_PIECES):
+            yield Progress(f"{request.text} {number}")
+            await asyncio.sleep(0.01)  # the agent takes its time
+        yield Answer("done", "done")
+
+    async with federation(tmp_path, TestAgent("Talker", talk, ("echo",)), database_url=database_url) as running:
+        tasks = [
+            await running.submit("test", wait_s=None, plan={"steps": [step("a"), step("b"), step("c")]})
+            for _ in range(2)
+        ]
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
+        async with httpx.AsyncClient(base_url=running.url, timeout=40, limits=limits) as client, asyncio.timeout(120):
+            watched = await asyncio.gather(
+                *(_watch(client, tasks[number % 2], random.Random(number)) for number in range(_WATCHERS))
+            )
+        for number, (seen, _) in enumerate(watched):
+            log = await running.events(tasks[number % 2])
+            assert seen == [event["seq"] for event in log] == list(range(1, len(log) + 1))
+        assert sum(comebacks for _, comebacks in watched) >= 200
+
+
+async def _watch(client: httpx.AsyncClient, task: JsonObject, choice: random.Random) -> tuple[list[int], int]:
+    """Read some events, hang up, come back after the last one, until the stream ends by itself."""
+    seen: list[int] = []
+    comebacks = 0
+    while True:
+        some = choice.randint(1, 12)
+        headers = {"Last-Event-ID": str(seen[-1])} if seen else {}
+        async with client.stream("GET", f"/api/tasks/{task['id']}/events", headers=headers) as response:
+            assert response.status_code == 200
+            async for line in response.aiter_lines():
+                if line.startswith("id:"):
+                    seen.append(int(line.removeprefix("id:")))
+                    some -= 1
+                if not some and not line:
+                    break
+            else:
+                return seen, comebacks
+        comebacks += 1
+
+
+async def test_who_comes_back_after_the_end_is_not_kept_waiting(tmp_path: Path) -> None:
+    async with _log(f"sqlite:///{tmp_path}/test.db") as (_, log):
+        await log.write("t", events.append, "t", [events.draft("task.status", status="completed")], status="completed")
+        async with asyncio.timeout(20), aclosing(log.follow("t", 1)) as rest:
+            assert [event async for event in rest] == []
+
+
+@pytest.fixture
+async def two_processes(database_url: str | None, tmp_path: Path) -> AsyncGenerator[tuple[EventLog, EventLog]]:
+    """The logs of two processes on PostgreSQL; on SQLite, where there is one process, the same one twice."""
+    async with AsyncExitStack() as stack:
+        url = "" if database_url is None else database_url.replace("postgresql://", "postgresql+psycopg://")
+        _, first = await stack.enter_async_context(_log(url or f"sqlite:///{tmp_path}/test.db"))
+        if url:
+            _, second = await stack.enter_async_context(_log(url, is_new=False))
+        else:
+            second = first
+        yield first, second
+
+
+async def test_followers_in_every_process_see_what_all_write(two_processes: tuple[EventLog, EventLog]) -> None:
+    sizes = [1 + number % 3 for number in range(48)]
+    total = 6 * sum(sizes)
+
+    async def write(log: EventLog) -> None:
+        for size in sizes:
+            drafts = [events.draft("step.progress", step_id="a", text="x")] * size
+            await log.write("t", events.append, "t", drafts)
+
+    async def follow(log: EventLog, after: int, *, slowly: bool) -> list[int]:
+        seen: list[int] = []
+        async with aclosing(log.follow("t", after)) as following:
+            async for event in following:
+                seen.append(event.seq)
+                if slowly:
+                    await asyncio.sleep(0.001)
+                if event.seq == total:
+                    break
+        return seen
+
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        followers = [
+            (after, group.create_task(follow(log, after, slowly=slowly)))
+            for log in two_processes
+            for after in (0, 7, 450)
+            for slowly in (False, True)
+        ]
+        for log in two_processes:
+            for _ in range(3):
+                group.create_task(write(log))
+    for after, follower in followers:
+        assert follower.result() == list(range(after + 1, total + 1))
+
+
+async def test_what_changes_with_events_is_stored_as_it_was_given(two_processes: tuple[EventLog, EventLog]) -> None:
+    log, _ = two_processes
+    at = now()
+    await log.write(
+        "t",
+        events.append,
+        "t",
+        [],
+        status="failed",
+        error={"slug": "x"},
+        result=None,
+        completed_at=at,
+        run=Task.run + 1,
+    )
+    await log.write("t", events.append, "t", [], status="canceled", error={"slug": "y"}, completed_at=at)
+
+    def find(connection: Connection) -> tuple[object, ...]:
+        query = select(Task.status, Task.error, Task.result, Task.completed_at, Task.run)
+        return tuple(connection.execute(query).one())
+
+    assert await log.database.read(find) == ("canceled", {"slug": "y"}, None, at, 2)
+
+
+@asynccontextmanager
+async def _log(url: str, *, is_new: bool = True) -> AsyncGenerator[tuple[Database, EventLog]]:
+    async with open_database(url) as database, open_signals(database) as signals:
+        if is_new:
+            await database.write(_make_task)
+        yield database, EventLog(database, signals)
+
+
+def _make_task(connection: Connection) -> None:
+    Base.metadata.create_all(connection)
+    connection.execute(
+        insert(Task),
+        {
+            "id": "t",
+            "tenant_id": "local",
+            "description": "test",
+            "request": {},
+            "status": "executing",
+            "run": 1,
+            "run_state": "running",
+            "priority": 0,
+            "last_seq": 0,
+            "usage": {},
+            "trace_id": "",
+            "cancel_requested": False,
+            "deadline_at": now(),
+            "created_at": now(),
+        },
+    )
