@@ -1,7 +1,7 @@
 # `make run` and `make test` prepare everything they need; `make help` lists the rest.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench setup setup-dev doctor lock env-example python
+.PHONY: help run test lint format bench chaos setup setup-dev doctor lock env-example python
 
 # The text of a task reaches the shell as a variable: neither make nor the shell expands what stands in it.
 override TASK := $(value TASK)
@@ -36,6 +36,10 @@ format: setup-dev ## Format the code
 
 bench: setup-dev ## Run the benchmarks, one after the other
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; .venv/bin/python "$$script"; done
+
+chaos: setup-dev ## Kill everything at every moment, and check that nothing is lost; CHAOS_ARGS="--seed 7 --rounds 50"
+	@.venv/bin/python -m tests.chaos $(CHAOS_ARGS)
+	@FEDERATION_CHAOS_EXAMPLES=20 .venv/bin/python -m pytest tests/orchestrator/test_state_machine.py -p no:xdist --timeout 1800
 
 setup: python ## Install what `make run` needs, if it is not there
 	@"$(PYTHON)" deploy/setup.py $(if $(AGAIN),--again)

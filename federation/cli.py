@@ -86,7 +86,17 @@ def _up(verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show ever
 @app.command("worker")
 def _worker() -> None:
     """Run tasks without serving an API, beside other orchestrators on one PostgreSQL (DATABASE_URL), until stopped."""
-    os.execv(sys.executable, [sys.executable, "-m", "orchestrator_service.worker"])
+    os.execv(sys.executable, [sys.executable, "-m", "orchestrator_service.worker"])  # noqa: S606 - it takes our place
+
+
+@app.command("webhook-secret")
+def _webhook_secret() -> None:
+    """Print the key that webhooks are signed with, for whoever receives them (Standard Webhooks)."""
+    from orchestrator_service.keys import open_keys  # noqa: PLC0415
+    from orchestrator_service.settings import Settings  # noqa: PLC0415
+    from shared import webhooks  # noqa: PLC0415
+
+    sys.stdout.write(webhooks.write_secret(open_keys(Settings()).webhook_secret()) + "\n")
 
 
 @app.command("run")

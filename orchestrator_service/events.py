@@ -82,18 +82,16 @@ def append(connection: Connection, task_id: str, drafts: Sequence[Draft], **chan
         return
     values: dict[str, object] = {"of_task": task_id, "added": len(drafts)}
     if any(isinstance(value, ClauseElement) for value in changes.values()):
-        counted = _count().values(**changes)
+        last = connection.execute(_count().values(**changes), values).scalar_one()
     else:
-        at_once = drafts and connection.dialect.name != "sqlite"
-        counted = _count_and_write(*changes) if at_once else _count(*changes)
-        values.update((f"new_{name}", value) for name, value in changes.items())
-        if at_once:
+        values |= {f"new_{name}": value for name, value in changes.items()}
+        if drafts and connection.dialect.name != "sqlite":
             at = now()
-            rows = [{"type": event.type, "data": event.data} for event in drafts]
-            last = connection.execute(counted, {**values, "events": rows, "written_at": at}).scalar_one()
+            values |= {"events": [{"type": event.type, "data": event.data} for event in drafts], "written_at": at}
+            last = connection.execute(_count_and_write(*changes), values).scalar_one()
             _tell(connection, _record(task_id, drafts, last - len(drafts) + 1, at))
             return
-    last = connection.execute(counted, values).scalar_one()
+        last = connection.execute(_count(*changes), values).scalar_one()
     if drafts:
         write(connection, task_id, drafts, last - len(drafts) + 1)
 
@@ -129,7 +127,7 @@ def _count(*columns: str) -> Update:
 
 
 @cache
-def _count_and_write(*columns: str) -> Select[tuple[int]]:
+def _count_and_write(*columns: str) -> Select[int]:
     """Return the statement that does all of `append` on PostgreSQL: one way to the server and back."""
     counted = _count(*columns).cte("counted")
     given = (

@@ -1,6 +1,7 @@
 """Where every door hands in what people want: tasks, retries, cancellations, answers. Written first, then acted on."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -21,13 +22,14 @@ _CANCEL_WAIT_S: Final = 10.0
 
 
 class Intake:
-    """Accepts what callers want, and lets the engine know."""
+    """Accepts what callers want, and lets the engine know. `told`: a task may have ended, with a webhook to send."""
 
-    def __init__(self, settings: Settings, log: EventLog, engine: Engine, keys: Keys) -> None:
+    def __init__(self, settings: Settings, log: EventLog, engine: Engine, keys: Keys, told: Callable[[], None]) -> None:
         self._settings = settings
         self._log = log
         self._engine = engine
         self._keys = keys
+        self._told = told
 
     async def submit(self, caller: Caller, new: tasks.NewTask, key: str | None = None) -> tasks.Submitted:
         """Store the task and start it; the same key, or the same id, answers the same task again.
@@ -98,6 +100,7 @@ class Intake:
             self._engine.wake(child)
             self._engine.cancel(child)
             below += await self._log.database.read(ancestry.children, child)
+        self._told()
         if not is_under_way:
             return
         failpoints.reach("cancel-stored")
@@ -117,6 +120,7 @@ class Intake:
             self._engine.wake(task_id)
         else:
             self._engine.proceed(task_id)
+            self._told()
 
     async def open_session(self, caller: Caller, session_id: str) -> None:
         """Make sure that a session with this id is there, for doors whose clients choose it."""

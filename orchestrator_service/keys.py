@@ -15,6 +15,7 @@ import orjson
 from cryptography.fernet import Fernet, InvalidToken
 
 from orchestrator_service.settings import Settings
+from shared import webhooks
 from shared.errors import FederationError
 
 
@@ -68,11 +69,13 @@ class Keys:
 
 def open_keys(settings: Settings) -> Keys:
     """Return the keys of this installation; the secret is made on first use, readable by its owner only."""
+    given = settings.webhook_secret
+    webhook_secret = None if given is None else webhooks.parse_secret(given.get_secret_value())
     if settings.federation_secret_key is not None:
-        return Keys(settings.federation_secret_key.get_secret_value().encode())
+        return Keys(settings.federation_secret_key.get_secret_value().encode(), webhook_secret)
     path = settings.data_dir.resolve() / "secret.key"
     path.parent.mkdir(parents=True, exist_ok=True)
-    return Keys(_read_or_make(path))
+    return Keys(_read_or_make(path), webhook_secret)
 
 
 def _read_or_make(path: Path) -> bytes:

@@ -55,7 +55,7 @@ def main() -> None:
 async def _open_parts(settings: Settings) -> AsyncGenerator[Parts]:
     async with open_core(settings) as core:
         registrar = Registrar(settings, core.database, core.client, core.keys)
-        intake = Intake(settings, core.log, core.engine, core.keys)
+        intake = Intake(settings, core.log, core.engine, core.keys, core.deliveries.wake)
         async with registrar.open(), core.working():
             yield Parts(settings, core.database, core.log, intake, registrar, core.keys, core.client, core.engine.nudge)
 

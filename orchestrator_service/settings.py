@@ -61,6 +61,10 @@ class Settings(FederationSettings):
     max_artifact_bytes: int = Field(
         default=20_000_000, ge=1, description="Largest file a task may carry or produce, in bytes."
     )
+    webhook_secret: SecretStr | None = Field(
+        default=None,
+        description="Key that webhooks are signed with, whsec_BASE64; default: one made from the secret key.",
+    )
     frontend_url: str | None = Field(default=None, description="Origin of a web UI served elsewhere (CORS).")
     federation_secret_key: SecretStr | None = Field(
         default=None,

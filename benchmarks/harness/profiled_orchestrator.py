@@ -1,4 +1,4 @@
-"""The orchestrator, with its work counted: pieces of transactions, statements and, if asked, every function.
+"""The orchestrator, with its work counted: writes and reads, statements and, if asked, every function.
 
 Run in place of `orchestrator_service.main`. `POST /benchmark/marks` keeps the counts as they are, `GET` answers all
 that were kept. With BENCHMARK_FUNCTIONS=1 cProfile runs in every thread, on a CPU clock, and makes it all two to three
@@ -12,27 +12,26 @@ import sysconfig
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable
 from types import CellType, CodeType, FrameType, FunctionType, MethodType
 from typing import Final, TypeAlias, cast
 
 from fastapi import FastAPI
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Engine, event
 
 from benchmarks.harness.counts import Counts, Function, Transactions
 from benchmarks.harness.processes import PROJECT
 from orchestrator_service import main as orchestrator
 from orchestrator_service.settings import Settings
-from shared import service, transactions
+from shared import service
+from shared.db import Database
 
 _PACKAGES: Final = sysconfig.get_path("purelib") + "/"
 _STANDARD: Final = sysconfig.get_path("stdlib") + "/"
 
 
-_Kept: TypeAlias = transactions._Kept  # pyright: ignore[reportPrivateUsage]  # noqa: SLF001
-_Work: TypeAlias = Callable[[Connection], object]
-_Result: TypeAlias = tuple[object, BaseException | None]
-_Perform: TypeAlias = Callable[[_Kept, Sequence[_Work]], list[_Result]]
+_Work: TypeAlias = Callable[..., object]
+_Run: TypeAlias = Callable[..., Awaitable[object]]
 
 
 class Profiler:
@@ -48,8 +47,8 @@ class Profiler:
     def install(self, *, functions: bool) -> None:
         """Count transactions; with `functions`, profile this thread and every one that starts from now on."""
         event.listen(Engine, "before_cursor_execute", self._on_statement)
-        # the one place that every transaction goes by
-        _Kept.perform = self._counted(_Kept.perform)  # pyright: ignore[reportAttributeAccessIssue]
+        for kind in ("write", "read"):
+            setattr(Database, kind, self._counted(getattr(Database, kind), kind))
         if not functions:
             return
         if sys.version_info < (3, 12):  # from then on only one thread of a process can be profiled
@@ -81,31 +80,24 @@ class Profiler:
     def _on_statement(self, *_: object) -> None:
         self._open.statements = getattr(self._open, "statements", 0) + 1
 
-    def _counted(self, perform: _Perform) -> _Perform:
-        """Return what does the same, and counts each piece of work and what the transaction costs around them."""
+    def _counted(self, run: _Run, kind: str) -> _Run:
+        """Return what does the same as `Database.write` or `read`, and counts the work that it is given."""
 
-        def counting(kept: _Kept, works: Sequence[_Work]) -> list[_Result]:
-            inside: list[float] = []
-            kind = "write" if kept._changes else "read"  # pyright: ignore[reportPrivateUsage]  # noqa: SLF001
-            began = time.thread_time()
-            results = perform(kept, [self._counted_work(work, kind, inside) for work in works])
-            rest_s = time.thread_time() - began - sum(inside)
-            self._count(f"{kind}: BEGIN, savepoints, COMMIT", Transactions(1, 0, rest_s))
-            return results
+        async def counting(database: Database, work: _Work, *args: object, **kwargs: object) -> object:
+            return await run(database, self._counted_work(work, kind), *args, **kwargs)
 
         return counting
 
-    def _counted_work(self, work: _Work, kind: str, inside: list[float]) -> _Work:
+    def _counted_work(self, work: _Work, kind: str) -> _Work:
         found = _innermost(work)
         who = f"{kind}: {found.__module__.rpartition('.')[2]}.{found.__qualname__}"
 
-        def counting(connection: Connection) -> object:
+        def counting(*args: object, **kwargs: object) -> object:
             self._open.statements, began = 0, time.thread_time()
             try:
-                return work(connection)
+                return work(*args, **kwargs)
             finally:
-                inside.append(time.thread_time() - began)
-                self._count(who, Transactions(1, self._open.statements, inside[-1]))
+                self._count(who, Transactions(1, self._open.statements, time.thread_time() - began))
 
         return counting
 

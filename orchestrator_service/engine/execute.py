@@ -107,6 +107,8 @@ class Runner:
                     self._told()
                     return
                 case _:
+                    if not move.begun:  # a step asks while others still run
+                        self._told()
                     return
             move = await self._guard(think, partial(self._fail, run))
 

@@ -12,6 +12,7 @@ from shared.agent import METADATA_KEY, AgentRequest, Answer, InputRequired, Json
 from shared.db import new_id
 from shared.errors import AgentFailedError, InvalidRequestError
 from tests.support.federation import Federation, TestAgent, federation, names, step
+from tests.support.model_server import model_server
 
 
 async def echo(request: AgentRequest) -> AsyncGenerator[Update]:
@@ -247,3 +248,43 @@ async def test_revisions_are_bounded(tmp_path: Path) -> None:
         assert task["status"] == "failed"
         kinds = [event["type"] for event in await running.events(task)]
         assert kinds.count("plan.revised") == 2
+
+
+async def test_a_model_plans_the_rest_anew_within_the_budget_and_what_is_done_stays(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    asked: list[str] = []
+
+    async def choosy(request: AgentRequest) -> AsyncGenerator[Update]:
+        asked.append(request.text)
+        if "bad" in request.text:
+            raise InvalidRequestError("I do nothing bad.")
+        yield Answer("echo", f"<{request.text}>")
+
+    first: JsonObject = {
+        "steps": [
+            {"id": "one", "skill": "echo", "instruction": "bad"},
+            {"id": "two", "skill": "echo", "instruction": "good"},
+            {"id": "three", "skill": "echo", "instruction": "{{ steps.one.output }}"},
+        ]
+    }
+    second: JsonObject = {"steps": [{"id": "one", "skill": "echo", "instruction": "better {{ steps.two.output }}"}]}
+    async with model_server(first, second, otherwise="All is well [step 2].") as model:
+        agent = TestAgent("Choosy", choosy, ("echo",))
+        async with federation(
+            tmp_path, agent, database_url=database_url, llm_base_url=model.base_url, llm_model="scripted"
+        ) as running:
+            task = await running.submit("do something", budget={"tokens": 60_000})
+            assert task["status"] == "completed", task["error"]
+            assert sorted(asked) == ["bad", "better <good>", "good"]
+            assert isinstance(plan := task["plan"], dict)
+            assert names(plan["steps"], "id") == ["two", "one-r2"]
+            assert names(plan["steps"], "step_number") == [2, 4]
+            told = await running.events(task)
+            ends = {each["step_id"]: each["status"] for each in told if each["type"] == "step.status"}
+            assert ends == {"one": "failed", "two": "completed", "three": "skipped", "one-r2": "completed"}
+            assert isinstance(usage := task["usage"], dict)
+            assert usage["llm_calls"] == len(model.requests) == 3
+            poor = await running.submit("echo hello", budget={"tokens": 300})
+            assert poor["status"] == "completed", poor["error"]
+            assert len(model.requests) == 3  # too little for a model: the rules plan, and the outputs are put together
