@@ -63,7 +63,9 @@ async def _open_parts(settings: Settings) -> AsyncGenerator[Parts]:
 @asynccontextmanager
 async def _open_agent(app: FastAPI) -> AsyncGenerator[OpenAgent]:
     parts: Parts = app.state.parts
-    yield OrchestratorAgent(parts.intake, parts.log).opened()
+    settings = parts.settings
+    address = settings.url_of("orchestrator")
+    yield OrchestratorAgent(parts.intake, parts.log, address=address, max_hops=settings.max_hops).opened()
 
 
 if __name__ == "__main__":

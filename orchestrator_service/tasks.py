@@ -73,6 +73,7 @@ class NewTask:
     timeout_s: float = 3600.0
     trace_id: str = ""
     callback_url: str | None = None
+    replan: bool | None = None
     deadlines: JsonObject = field(default_factory=dict)
     ancestry: JsonObject | None = None
     root_task_id: str | None = None
@@ -141,6 +142,7 @@ def submit(
                 "budget": task.budget,
                 "metadata": task.metadata,
                 "callback_url": task.callback_url,
+                "replan": task.replan,
                 "deadlines": task.deadlines,
             },
             status="pending",

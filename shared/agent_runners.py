@@ -42,7 +42,7 @@ class Presence:
         self.id = new_id()
         self.lost = asyncio.Event()
         self._database = database
-        self._service: ServiceName = service
+        self.service: ServiceName = service
         self._loop = asyncio.get_running_loop()
         self._beaten = asyncio.Event()
         self._beaten_at = -inf
@@ -52,7 +52,7 @@ class Presence:
     async def join(self) -> None:
         """Enter the table, and begin to beat."""
         if self._database.is_sqlite:
-            await self._database.write(_enter, self._service, self.id)
+            await self._database.write(_enter, self.service, self.id)
             return
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._beat_until_closed, args=(self.id, self._closing), daemon=True)
@@ -89,7 +89,7 @@ class Presence:
                     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                         connection.execute(_LOCK, {"key": _lock_key(runner)})
                         if not entered:
-                            _enter(connection, self._service, runner)
+                            _enter(connection, self.service, runner)
                             entered = True
                         self._beat_while_connected(connection, runner, closing)
                 except SQLAlchemyError as error:

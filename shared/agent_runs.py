@@ -8,7 +8,6 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, asynccontextmanager
-from datetime import timedelta
 from math import inf
 from time import monotonic
 from typing import Final
@@ -24,17 +23,18 @@ from a2a.types import (
     TaskStatusUpdateEvent,
 )
 
-from shared import agent_runners, agent_tasks, failpoints, telemetry
+from shared import agent_tasks, failpoints, telemetry
 from shared.agent import METADATA_KEY, AgentRequest, InputRequired, JsonObject, OpenAgent
 from shared.agent_failures import contained
 from shared.agent_messages import AT_REST, ENDED, Event, apply, join, to_request
-from shared.agent_narration import to_failure, to_status
+from shared.agent_narration import to_status
 from shared.agent_push import Push
 from shared.agent_run import Run, Stop
-from shared.agent_runners import Judge, Presence
+from shared.agent_runners import Presence
 from shared.agent_tasks import Added, Scope, Stored
+from shared.agent_upkeep import Upkeep
 from shared.db import Database, DatabaseUnavailableError, patience
-from shared.errors import TimedOutError, UnavailableError
+from shared.errors import TimedOutError
 from shared.settings import FederationSettings, ServiceName
 
 logger = logging.getLogger(__name__)
@@ -48,21 +48,12 @@ _POLL_S: Final = 0.5
 _IDLE_S: Final = 15.0
 """How long a follower waits before it says that there is nothing new, in seconds."""
 _CONFIRM_S: Final = 2.0
-_UPKEEP_S: Final = 30.0
-_PRUNE_S: Final = 600.0
-
-
-class InterruptedRunError(UnavailableError):
-    """The service stopped while the agent worked; the same request may succeed now."""
-
-    slug = "interrupted"
-    title = "Interrupted by a restart"
 
 
 class Runs:
     """The runs of one service in this process, and the way to the tasks of all its processes.
 
-    `push` tells those who asked for it what becomes of tasks.
+    `push` tells those who asked for it what becomes of tasks; `live` are the runs of this process, by their tasks.
     """
 
     def __init__(
@@ -79,9 +70,9 @@ class Runs:
         self._service: ServiceName = service
         self._database = database
         self._agent = agent
-        self._resumable = resumable
+        self.is_resumable = resumable
         self._presence = Presence(database, service)
-        self._live: dict[str, Run] = {}
+        self.live: dict[str, Run] = {}
         self._group = asyncio.TaskGroup()
         self._is_ending = False
 
@@ -93,22 +84,23 @@ class Runs:
         """
         await self._presence.join()
         async with self._group:
-            await self._adopt([])
-            upkeep = [self._group.create_task(work()) for work in (self._keep_up, self._keep_present, self._deliver)]
+            upkeep = Upkeep(self._settings, self._database, self._presence, self.push, self)
+            await upkeep.adopt([])
+            keeping = [self._group.create_task(work()) for work in (upkeep.keep_up, upkeep.keep_present, upkeep.tell)]
             try:
                 yield
             finally:
-                for task in upkeep:
+                for task in keeping:
                     task.cancel()
-                reason = Stop.HANDED_OVER if self._resumable else Stop.INTERRUPTED
-                await asyncio.gather(*(self._stop(run, reason) for run in self._live.values()))
+                reason = Stop.HANDED_OVER if self.is_resumable else Stop.INTERRUPTED
+                await asyncio.gather(*(self.stop(run, reason) for run in self.live.values()))
                 with contained("the end of A2A tasks"):
                     await self._presence.leave()
 
     def end_streams(self) -> None:
         """Let whoever follows a task go: the service is told to stop."""
         self._is_ending = True
-        for run in self._live.values():
+        for run in self.live.values():
             run.wake()
 
     async def accept(self, scope: Scope, message: Message, config: TaskPushNotificationConfig | None) -> Stored:
@@ -127,12 +119,12 @@ class Runs:
         stored = await self._database.write(agent_tasks.accept, scope, message, sealed, runner)
         failpoints.reach("agent-message-stored")
         if stored.is_new:
-            self._start(scope, stored, runner, resumed=False)
+            self.start(scope, stored, runner, resumed=False)
         return stored
 
     async def find(self, scope: Scope, task_id: str) -> Stored:
         """Return a task as it is now; it is shared, so do not change it. Raises: the SDK's TaskNotFoundError."""
-        run = self._live.get(task_id)
+        run = self.live.get(task_id)
         if run is not None and run.scope == scope and run.stop is None:
             return Stored(run.task, run.seq)
         return await self._database.read(agent_tasks.find, scope, task_id)
@@ -146,11 +138,11 @@ class Runs:
 
         They come as many as there are; none at all, now and then, when nothing happens.
         """
-        return self._follow(self._live.get(task_id), scope, task_id, seq)
+        return self._follow(self.live.get(task_id), scope, task_id, seq)
 
     async def settle(self, scope: Scope, stored: Stored) -> Task:
         """Wait until the task comes to rest, and return it; it is shared, so do not change it."""
-        run = self._live.get(stored.task.id)
+        run = self.live.get(stored.task.id)
         async with aclosing(self.follow(scope, stored.task.id, stored.seq)) as events:
             async for _ in events:
                 pass
@@ -162,14 +154,14 @@ class Runs:
         """Cancel a task and return it, once its agent has cleaned up. Raises: the SDK's TaskNotCancelableError."""
         stored = await self.find(scope, task_id)
         _refuse_ended(stored.task)
-        run = self._live.get(task_id)
+        run = self.live.get(task_id)
         if run is not None and run.stop is None:
             run.stop = Stop.CANCELED  # before `cancel`: what the agent says about being canceled is not its answer
         if self._agent.cancel is not None:
             with contained(f"the cancel of task {task_id}"):
                 await self._agent.cancel(task_id)
         if run is not None:
-            await self._stop(run, Stop.CANCELED)
+            await self.stop(run, Stop.CANCELED)
         stored = await self.find(scope, task_id)
         if stored.task.status.state not in ENDED:
             event = to_status(stored.task, TaskState.TASK_STATE_CANCELED)
@@ -182,7 +174,7 @@ class Runs:
     async def _follow(self, run: Run | None, scope: Scope, task_id: str, seq: int) -> AsyncGenerator[list[Event]]:
         while True:
             if run is None or (run.is_over and run.seq == seq):
-                run = self._live.get(task_id)
+                run = self.live.get(task_id)
             changed = None if run is None else run.changed
             is_at_rest = run is None and (await self.find(scope, task_id)).task.status.state in AT_REST
             events = None if run is None else run.since(seq)
@@ -207,15 +199,16 @@ class Runs:
                     pass
             yield []
 
-    def _start(self, scope: Scope, stored: Stored, runner: str, *, resumed: bool) -> None:
+    def start(self, scope: Scope, stored: Stored, runner: str, *, resumed: bool) -> None:
+        """Let the agent work on a task that is this runner's."""
         run = Run(scope, stored, runner, resumed=resumed)
-        self._live[stored.task.id] = run
+        self.live[stored.task.id] = run
         with patience(None):  # what was accepted waits for its database
             run.agent = self._group.create_task(self._ask(run))
             run.writer = self._group.create_task(self._write(run))
         run.agent.add_done_callback(lambda _: run.arrived.set())
 
-    async def _stop(self, run: Run, reason: Stop) -> None:
+    async def stop(self, run: Run, reason: Stop) -> None:
         """Stop a run and wait until its last event is stored; an agent that does not stop is left behind."""
         run.stop = run.stop or reason
         run.agent.cancel()
@@ -272,8 +265,8 @@ class Runs:
             with contained(f"task {run.task.id}"):
                 await self._store_all(run)
         finally:
-            if self._live.get(run.task.id) is run:  # a follow-up may have begun the next one
-                del self._live[run.task.id]
+            if self.live.get(run.task.id) is run:  # a follow-up may have begun the next one
+                del self.live[run.task.id]
             run.end()
 
     async def _store_all(self, run: Run) -> None:
@@ -315,70 +308,6 @@ class Runs:
             self.push.wake()
         run.advance(task, events)
         return True
-
-    async def _deliver(self) -> None:
-        """Deliver push notifications."""
-        while True:
-            with contained("the delivery of push notifications"):
-                await self.push.work()
-            await asyncio.sleep(_UPKEEP_S)
-
-    async def _keep_present(self) -> None:
-        """Come back as another runner when others took this one for dead; its tasks are theirs."""
-        while True:
-            await self._presence.lost.wait()
-            logger.warning("this runner was taken for dead", extra={"runner": self._presence.id})
-            await asyncio.gather(*(self._stop(run, Stop.HANDED_OVER) for run in self._live.values()))
-            with contained("the return of a runner"), patience(None):
-                await self._presence.rejoin()
-
-    async def _keep_up(self) -> None:
-        """Adopt tasks that nobody works on, let go of those taken, delete old ones."""
-        judge = Judge()
-        kept_up_at = pruned_at = -inf
-        while True:
-            with contained("the upkeep of A2A tasks"):
-                if not self._database.is_sqlite:
-                    seen = await self._database.read(agent_runners.look, self._service, self._presence.id)
-                    dead, has_left = judge.judge(seen, monotonic())
-                    if dead or has_left:
-                        await self._adopt(dead)
-                    await self._let_go()
-                if monotonic() - kept_up_at > _UPKEEP_S:
-                    kept_up_at = monotonic()
-                    await self._adopt([])
-                if monotonic() - pruned_at > _PRUNE_S:
-                    pruned_at = monotonic()
-                    kept = timedelta(hours=self._settings.a2a_retention_h)
-                    await self._database.write(agent_tasks.prune, self._service, kept)
-            await asyncio.sleep(_UPKEEP_S if self._database.is_sqlite else agent_runners.LOOK_S)
-
-    async def _let_go(self) -> None:
-        """Stop runs whose tasks another process has ended or adopted."""
-        if not self._live:
-            return
-        runners = {task_id: run.runner for task_id, run in self._live.items()}
-        for task_id in await self._database.read(agent_tasks.taken, runners):
-            run = self._live.get(task_id)
-            if run is not None and run.runner == runners[task_id]:
-                await self._stop(run, Stop.HANDED_OVER)
-
-    async def _adopt(self, dead: Sequence[str]) -> None:
-        """Take over the tasks of runners that are dead or gone. On SQLite everyone but this one is."""
-        runner = self._presence.id
-        await self._database.write(
-            agent_runners.bury, self._service, runner, None if self._database.is_sqlite else dead
-        )
-        adopted = await self._database.write(agent_tasks.adopt, self._service, runner, list(self._live))
-        for scope, stored in adopted:
-            logger.info("task found without anyone working on it", extra={"a2a_task_id": stored.task.id})
-            if self._resumable:
-                self._start(scope, stored, runner, resumed=True)
-                continue
-            error = InterruptedRunError("The task was interrupted by a restart of its agent. Send the request again.")
-            event = to_failure(stored.task, error)
-            await self._database.write(agent_tasks.end, scope, stored.task.id, event, runner)
-            self.push.wake()
 
 
 def _limit_s(facts: JsonObject) -> float:

@@ -108,6 +108,10 @@ class NewTask(Body):
     files: list[NewFile] = Field(default_factory=list[NewFile], max_length=50)
     agent: str | None = Field(default=None, max_length=2000, description="Name or id of a registered agent.")
     plan: Plan | None = None
+    replan: bool | None = Field(
+        default=None,
+        description="Whether a failed step may change the rest of the plan; null: only of a plan that was made here.",
+    )
     approve_plan: bool = Field(default=False, description="Wait for a person before the plan is run.")
     budget: Budget = Field(default_factory=Budget)
     deadlines: Deadlines = Field(default_factory=Deadlines)
@@ -131,6 +135,7 @@ class NewTask(Body):
             agent=self.agent,
             plan=self.plan,
             approve_plan=self.approve_plan,
+            replan=self.replan,
             budget=self.budget.model_dump(exclude_none=True),
             deadlines=self.deadlines.model_dump(exclude_none=True),
             callback_url=self.callback_url,

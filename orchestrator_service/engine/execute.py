@@ -143,8 +143,8 @@ class Runner:
     async def _summarize(self, run: Run, plan: Plan) -> Move:
         try:
             async with self._waits.until(run.task_id, run.deadline_at):
-                await self._reserve(run, budgets.SUMMARY)
-                summary, usage = await self._strategist.summarize(run, plan)
+                tokens = await self._reserve(run, budgets.SUMMARY)
+                summary, usage = await self._strategist.summarize(run, plan, tokens)
         except TimeoutError:
             return await self._stop(run)
         except budgets.BudgetExhaustedError:

@@ -204,7 +204,7 @@ class Performer:
                     work,
                     rules,
                     output=error.output if isinstance(error, RemoteFailureError) else None,
-                    error=error.to_metadata(),
+                    error=_told(error),
                 )
         failpoints.reach("step-recorded")
         return move
@@ -245,7 +245,7 @@ class Performer:
         await self._log.write(work.run.task_id, task_records.tell, work.run, told)
         await asyncio.sleep(pause_s)
         if following == "another try":
-            ended = None if work.attempt is None else error.to_metadata()
+            ended = None if work.attempt is None else _told(error)
             spent = error.output.usage if isinstance(error, RemoteFailureError) else Usage()
             trying.work = await self._log.write(
                 work.run.task_id, task_records.try_again, work, self._rules(), ended, spent
@@ -383,6 +383,11 @@ class Performer:
         task_id, step_id, number = work.run.task_id, work.step.id, attempt.number
         url = f"{self._settings.url_of('orchestrator')}/api/push/{task_id}/{step_id}/{number}"
         return PushConfig(url, self._keys.push_token(task_id, step_id, number))
+
+
+def _told(error: FederationError) -> JsonObject:
+    """Return the error as the step keeps it; it matters later whether the agent can have got the message."""
+    return error.to_metadata() | ({"reached": False} if error.facts.get("reached") is False else {})
 
 
 def _output(ended: Ended) -> Output:

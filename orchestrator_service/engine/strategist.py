@@ -2,6 +2,7 @@
 
 import logging
 from contextlib import aclosing
+from typing import Final
 
 from orchestrator_service import budgets, discovery, events
 from orchestrator_service.budgets import Amount
@@ -17,6 +18,10 @@ from shared.db import Database
 from shared.llm import Model
 
 logger = logging.getLogger(__name__)
+
+_CHARS_PER_TOKEN: Final = 3
+_SUMMARY_TOKENS: Final = 2_500
+"""Tokens of a summary's answer and of the words around what is summed up, at most."""
 
 
 class Catalogue:
@@ -76,11 +81,14 @@ class Strategist:
             tokens=tokens,
         )
 
-    async def summarize(self, run: Run, plan: Plan) -> tuple[str, Usage | None]:
-        """Return the model's summary and what it cost; nothing without a model, or when it fails."""
+    async def summarize(self, run: Run, plan: Plan, tokens: int | None) -> tuple[str, Usage | None]:
+        """Return the model's summary and what it cost; nothing without a model, with few `tokens`, or if it fails."""
         if self._model is None:
             return "", None
         outputs = await self._log.database.read(task_records.outputs, run, plan)
+        chars = len(run.description) + sum(len(output.instruction) + len(output.text) for output in outputs)
+        if tokens is not None and tokens < chars // _CHARS_PER_TOKEN + _SUMMARY_TOKENS:
+            return "", None
         text, usage = "", None
         async with aclosing(synthesis.summarize(self._model, run.description, outputs)) as pieces:
             async for piece in pieces:

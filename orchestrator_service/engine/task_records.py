@@ -186,7 +186,7 @@ def cancel(connection: Connection, run: Run) -> Move:
 def fail(connection: Connection, run: Run, error: JsonObject, usage: Usage) -> Move:
     """End the task with an error that has nothing to do with one of its steps, and what was spent on the way."""
     held = hold(connection, run)
-    held.spend(usage)
+    held.settle(budgets.PLANNING, usage)
     return _end(held, "failed", error)
 
 
@@ -290,7 +290,7 @@ def _advance(held: Held, rules: Rules) -> Move:
             case Revise():
                 held.write()
                 return Move(held.run, then="revise")
-            case Finish("completed") if rules.has_model:
+            case Finish("completed") if rules.has_model and len(plan.steps) > 1:  # one answer needs no summary
                 held.write()
                 return Move(held.run, then="summarize")
             case Finish(status, error):
@@ -311,7 +311,8 @@ def _begin_plan(held: Held, plan: Plan, rules: Rules) -> Move:
 
 def _store_plan(held: Held, plan: Plan, reason: str | None) -> Plan:
     run, connection = held.run, held.connection
-    checked = check(plan, inputs=given_inputs(run.request))
+    # a revision is checked already, and keeps its numbers: what is done stays as it was
+    checked = check(plan, inputs=given_inputs(run.request)) if reason is None else plan
     stored = checked.model_copy(update={"id": new_id()})
     new = [step.id for step in stored.steps if step.id not in held.steps]
     budgets.check_steps(connection, run.task_id, run.request, run.root_task_id, len(new))
@@ -331,6 +332,9 @@ def _store_plan(held: Held, plan: Plan, reason: str | None) -> Plan:
         connection.execute(
             _ADD_STEPS, [{"task_id": run.task_id, "step_id": step_id, "status": "pending"} for step_id in new]
         )
+    for step_id, state in list(held.steps.items()):
+        if state.outcome is None and not stored.has(step_id):
+            step_records.end(held, step_id, "skipped")  # this plan does without it
     held.steps |= {step_id: StepState("pending") for step_id in new}
     held.run = replace(run, plan=stored)
     return stored
@@ -380,7 +384,7 @@ def _failure(connection: Connection, task_id: str, step_id: str, error: JsonObje
         step_id,
         error,
         tried=tuple(dict.fromkeys(row["agent_id"] for row in tries)),
-        may_have_acted=bool(tries) and error.get("type") in _UNSURE,
+        may_have_acted=bool(tries) and error.get("type") in _UNSURE and error.get("reached") is not False,
     )
 
 

@@ -35,7 +35,7 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="only name the scenarios")
     given = parser.parse_args()
     folder: Path = given.folder or Path(tempfile.mkdtemp(prefix="federation-chaos-"))
-    broken = played = 0
+    broken = played = reconnects = 0
     for scenario, seed in _scenarios(given.seed, given.seeds, given.rounds):
         if given.only not in scenario.name:
             continue
@@ -49,7 +49,9 @@ def main() -> int:
         sys.stdout.write(f"{verdict}\n")
         sys.stdout.flush()
         broken += bool(verdict.violations)
-    sys.stdout.write(f"{played} scenarios, {broken} with violations, seed {given.seed}, histories in {folder}\n")
+        reconnects += verdict.reconnects
+    sys.stdout.write(f"{played} scenarios, {broken} with violations, {reconnects} reconnects, seed {given.seed}\n")
+    sys.stdout.write(f"The histories are in {folder}.\n")
     return 1 if broken else 0
 
 
@@ -62,7 +64,7 @@ def _scenarios(seed: int, seeds: int, rounds: int) -> Iterator[tuple[Scenario, i
             yield die_at("orchestrator-1", [failpoint], two), each
             yield freeze_at("orchestrator-1", failpoint), each
         for failpoint in IN_AGENT:
-            yield die_at("sink-1", [failpoint], Layout()), each
+            yield die_at("sink-1", [failpoint], Layout(sinks=1)), each
         yield take_over(3), each
         yield restart_postgres(10), each
     yield kill_at_random(rounds, Layout(), _MANY_LINES), seed

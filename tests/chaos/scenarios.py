@@ -3,6 +3,7 @@
 import asyncio
 import random
 import signal
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
@@ -44,7 +45,8 @@ IN_AGENT: Final = (
 """The failpoints, by the process in which they are."""
 
 FREEZE_S: Final = 12.0
-_PHASE_S: Final = 25.0
+_PHASE_S: Final = 40.0
+_MAX_LINE_CHARS: Final = 600
 _FINISH_S: Final = 120.0
 
 Disturbance: TypeAlias = Callable[[World, random.Random, History], Awaitable[None]]
@@ -82,7 +84,9 @@ class Verdict:
         )
         if not self.violations:
             return head
-        lines = [f"  {violation}" for violation in self.violations[:40]]
+        count = Counter(violation.kind for violation in self.violations)
+        first = {violation.kind: violation for violation in reversed(self.violations)}
+        lines = [f"  {count[kind]} × {first[kind]}"[:_MAX_LINE_CHARS] for kind in sorted(first)]
         return "\n".join([head, *lines, f"  seed {self.seed}, history {self.history}"])
 
 
@@ -172,7 +176,7 @@ def kill_at_random(rounds: int, layout: Layout, habits: Habits | None = None) ->
 
 
 def take_over(rounds: int) -> Scenario:
-    """Return a scenario in which of two orchestrators one is killed and one is frozen, by turns."""
+    """Return a scenario in which of two orchestrators one is frozen, the other killed, and the first told to stop."""
 
     async def disturb(world: World, rng: random.Random, _history: History) -> None:
         both = world.named("orchestrator")
@@ -182,10 +186,13 @@ def take_over(rounds: int) -> Scenario:
             await both[0].freeze(FREEZE_S)
             await asyncio.sleep(rng.uniform(0.5, 1.5))
             both[1].kill()
-            await asyncio.sleep(rng.uniform(0.5, 1.5))
+            await both[1].until_life(both[1].lives + 1)
+            await asyncio.sleep(rng.uniform(1.5, 3.0))
+            both[0].send(signal.SIGTERM)
+            await both[0].until_life(both[0].lives + 1)
 
     layout = Layout(2, on_postgres=True)
-    return Scenario(f"one is frozen, the other killed, {layout}", layout, disturb)
+    return Scenario(f"one freezes, one is killed, one stopped, {layout}", layout, disturb)
 
 
 def restart_postgres(rounds: int, orchestrators: int = 2) -> Scenario:

@@ -32,7 +32,7 @@ async def test_an_orchestrator_may_die_in_every_phase(tmp_path: Path) -> None:
 
 
 async def test_an_agent_may_die_in_every_phase(tmp_path: Path) -> None:
-    await hold(die_at("sink-1", IN_AGENT, Layout()), tmp_path)
+    await hold(die_at("sink-1", IN_AGENT, Layout(sinks=1)), tmp_path)
 
 
 async def test_any_process_may_be_killed_at_any_time(tmp_path: Path) -> None:
