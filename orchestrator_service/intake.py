@@ -5,6 +5,8 @@ from collections.abc import Callable
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from datetime import timedelta
+from math import inf
+from time import monotonic
 from typing import Final
 
 from orchestrator_service import ancestry, deliveries, inputs, lineage, memory, registry, tasks
@@ -19,6 +21,7 @@ from shared.db import new_id
 from shared.errors import ConflictError, TooLargeError
 
 _CANCEL_WAIT_S: Final = 10.0
+_COUNT_S: Final = 0.5
 
 
 class Intake:
@@ -30,6 +33,8 @@ class Intake:
         self._engine = engine
         self._keys = keys
         self._told = told
+        self._queued = 0
+        self._counted_at = -inf
 
     async def submit(self, caller: Caller, new: tasks.NewTask, key: str | None = None) -> tasks.Submitted:
         """Store the task and start it; the same key, or the same id, answers the same task again.
@@ -55,8 +60,9 @@ class Intake:
             timeout_s=self._settings.task_timeout_s,
             trace_id=telemetry.trace_id() or "",
         )
-        limit = self._settings.max_queued_tasks
-        submitted = await self._log.write(new.id, tasks.submit, caller, ready, self._idempotency(key), limit)
+        submitted = await self._log.write(
+            new.id, tasks.submit, caller, ready, self._idempotency(key), is_full=await self._is_full()
+        )
         failpoints.reach("task-stored")
         if submitted.is_new:
             self._engine.wake(submitted.task_id)
@@ -79,7 +85,7 @@ class Intake:
             wish,
             defaults,
             self._idempotency(key),
-            settings.max_queued_tasks,
+            is_full=await self._is_full(),
         )
         failpoints.reach("task-stored")
         if submitted.is_new:
@@ -125,6 +131,14 @@ class Intake:
     async def open_session(self, caller: Caller, session_id: str) -> None:
         """Make sure that a session with this id is there, for doors whose clients choose it."""
         await self._log.database.write(memory.ensure_session, caller, session_id)
+
+    async def _is_full(self) -> bool:
+        """Tell whether the queue is full: by a count of half a second ago at most, and what came here since."""
+        if monotonic() - self._counted_at > _COUNT_S:
+            self._counted_at = monotonic()
+            self._queued = await self._log.database.read(tasks.count_queued)
+        self._queued += 1
+        return self._queued > self._settings.max_queued_tasks
 
     def _idempotency(self, key: str | None) -> tasks.Idempotency | None:
         life = timedelta(hours=self._settings.idempotency_hours)

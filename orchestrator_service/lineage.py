@@ -68,7 +68,8 @@ def copy(
     wish: Wish,
     defaults: Defaults,
     idempotency: tasks.Idempotency | None,
-    max_queued: int,
+    *,
+    is_full: bool,
 ) -> tasks.Submitted:
     """Store the new task `task_id`, queued, with the plan and the completed steps that it keeps, in one commit.
 
@@ -92,7 +93,7 @@ def copy(
     request: JsonObject = origin["request"]
     plan, again = _chosen(old, origin["status"], set(done), wish, request)
     new = _new_task(task_id, origin, plan, wish, defaults)
-    submitted = tasks.submit(connection, caller, new, idempotency, max_queued)
+    submitted = tasks.submit(connection, caller, new, idempotency, is_full=is_full)
     if not submitted.is_new:
         return submitted
     changes: dict[str, object] = {"request": request}  # as it was: its files are copied below

@@ -8,6 +8,7 @@ from typing import Final, Literal, cast
 
 import orjson
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from orchestrator_service import ancestry, artifacts, budgets, deliveries, events, memory
 from orchestrator_service.models import Attempt, IdempotencyKey, StepRow, Task, insert_or_skip
@@ -108,17 +109,18 @@ class Submitted:
 
 
 def submit(
-    connection: Connection, caller: Caller, task: NewTask, idempotency: Idempotency | None, max_queued: int
+    connection: Connection, caller: Caller, task: NewTask, idempotency: Idempotency | None, *, is_full: bool
 ) -> Submitted:
     """Store the task, its first event and its place in the queue, in one commit.
 
-    The same `task.id` or the same idempotency key and body give the task that is there already.
+    The same `task.id` or the same idempotency key and body give the task that is there already, even if the queue
+    `is_full`.
     Raises: NotFoundError (session), IdempotencyConflictError, QueueFullError.
     """
     if idempotency is not None and (earlier := _claim(connection, caller, task, idempotency)) is not None:
         return Submitted(earlier, is_new=False)
-    if _count_queued(connection) >= max_queued:
-        raise QueueFullError(f"{max_queued} tasks are waiting already (MAX_QUEUED_TASKS); try again later.")
+    if is_full:
+        raise QueueFullError("As many tasks are waiting already as may wait (MAX_QUEUED_TASKS); try again later.")
     if task.session_id is not None:
         memory.find_session(connection, caller, task.session_id)
     if task.parent_task_id is not None:
@@ -126,14 +128,14 @@ def submit(
     at = now()
     first = [events.draft("task.status", status="pending")]
     stored = connection.execute(
-        insert_or_skip(connection, Task)
-        .values(
-            id=task.id,
-            tenant_id=caller.tenant_id,
-            user_id=task.user_id,
-            session_id=task.session_id,
-            description=task.description,
-            request={
+        _ADD[connection.dialect.name],
+        {
+            "id": task.id,
+            "tenant_id": caller.tenant_id,
+            "user_id": task.user_id,
+            "session_id": task.session_id,
+            "description": task.description,
+            "request": {
                 "inputs": task.inputs,
                 "files": [file.name for file in task.files],
                 "agent": task.agent,
@@ -145,23 +147,22 @@ def submit(
                 "replan": task.replan,
                 "deadlines": task.deadlines,
             },
-            status="pending",
-            run=0,
-            run_state="queued",
-            root_task_id=task.root_task_id,
-            parent_task_id=task.parent_task_id,
-            origin_task_id=None if task.origin is None else task.origin["task_id"],
-            origin=task.origin,
-            ancestry=task.ancestry,
-            priority=task.priority,
-            last_seq=len(first),
-            usage=NO_USAGE,
-            trace_id=task.trace_id,
-            cancel_requested=False,
-            deadline_at=at + timedelta(seconds=_life_s(task)),
-            created_at=at,
-        )
-        .returning(Task.id)
+            "status": "pending",
+            "run": 0,
+            "run_state": "queued",
+            "root_task_id": task.root_task_id,
+            "parent_task_id": task.parent_task_id,
+            "origin_task_id": None if task.origin is None else task.origin["task_id"],
+            "origin": task.origin,
+            "ancestry": task.ancestry,
+            "priority": task.priority,
+            "last_seq": len(first),
+            "usage": NO_USAGE,
+            "trace_id": task.trace_id,
+            "cancel_requested": False,
+            "deadline_at": at + timedelta(seconds=_life_s(task)),
+            "created_at": at,
+        },
     ).one_or_none()
     if stored is None:
         return Submitted(task.id, is_new=False)
@@ -314,8 +315,9 @@ def _claim(connection: Connection, caller: Caller, task: NewTask, idempotency: I
     return row.task_id
 
 
-def _count_queued(connection: Connection) -> int:
-    return connection.execute(select(func.count()).where(Task.run_state == "queued")).scalar_one()
+def count_queued(connection: Connection) -> int:
+    """Return how many tasks wait for a worker."""
+    return connection.execute(_QUEUED).scalar_one()
 
 
 _UNDER_WAY: Final = (
@@ -326,3 +328,8 @@ _FINISH: Final = (
     .where(Task.id == bindparam("of_task"))
     .with_for_update(key_share=True)
 )
+_QUEUED: Final = select(func.count()).where(Task.run_state == "queued")
+_ADD: Final = {
+    "sqlite": sqlite.insert(Task).on_conflict_do_nothing().returning(Task.id),
+    "postgresql": postgresql.insert(Task).on_conflict_do_nothing().returning(Task.id),
+}

@@ -1,12 +1,19 @@
-"""The one place of an agent's process where unforeseen failures stop."""
+"""Failures of agents that others hear of, and the one place of an agent's process where unforeseen ones stop."""
 
 import logging
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from shared.errors import FederationError
+from shared.errors import FederationError, UnavailableError
 
 logger = logging.getLogger(__name__)
+
+
+class InterruptedRunError(UnavailableError):
+    """The service stopped while the agent worked; the same request may succeed now."""
+
+    slug = "interrupted"
+    title = "Interrupted by a restart"
 
 
 @contextmanager

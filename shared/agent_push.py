@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_AT_ONCE: Final = 16
+_AT_ONCE: Final = 32
 _POLL_S: Final = 5.0
 _MAX_URL_CHARS: Final = 2_048
 _MAX_SECRET_CHARS: Final = 4_096

@@ -63,8 +63,8 @@ class Rpc:
     async def answer(self, request: Request) -> Response:
         """Answer one call."""
         try:
-            body: object = await request.json()
-        except (ValueError, RecursionError):
+            body: object = orjson.loads(await request.body())
+        except orjson.JSONDecodeError:  # half characters and NaN too: what they become cannot be answered
             return JSONResponse(build_error_response(None, JSONParseError(message="The body is not valid JSON.")))
         call = cast("dict[str, object]", body) if isinstance(body, dict) else {}
         request.state.rpc_method = method = str(call.get("method", ""))

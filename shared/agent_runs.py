@@ -25,7 +25,7 @@ from a2a.types import (
 
 from shared import agent_tasks, failpoints, telemetry
 from shared.agent import METADATA_KEY, AgentRequest, InputRequired, JsonObject, OpenAgent
-from shared.agent_failures import contained
+from shared.agent_failures import InterruptedRunError, contained
 from shared.agent_messages import AT_REST, ENDED, Event, apply, join, to_request
 from shared.agent_narration import to_status
 from shared.agent_push import Push
@@ -314,7 +314,8 @@ def _limit_s(facts: JsonObject) -> float:
     """Return how long the caller lets the agent work: what is left of its own time, in seconds."""
     budget = facts.get("budget")
     given = (facts.get("deadline_s"), budget.get("seconds") if isinstance(budget, dict) else None)
-    return min((max(0.0, float(each)) for each in given if isinstance(each, int | float)), default=inf)
+    numbers = (float(each) for each in given if isinstance(each, int | float) and not isinstance(each, bool))
+    return max(0.0, min(numbers, default=inf))
 
 
 def _is_end(event: Event) -> bool:

@@ -9,27 +9,19 @@ from time import monotonic
 from typing import Final, Protocol
 
 from shared import agent_runners, agent_tasks
-from shared.agent_failures import contained
+from shared.agent_failures import InterruptedRunError, contained
 from shared.agent_narration import to_failure
 from shared.agent_push import Push
 from shared.agent_run import Run, Stop
 from shared.agent_runners import Judge, Presence
 from shared.agent_tasks import Scope, Stored
 from shared.db import Database, patience
-from shared.errors import UnavailableError
 from shared.settings import FederationSettings
 
 logger = logging.getLogger(__name__)
 
 _UPKEEP_S: Final = 30.0
 _PRUNE_S: Final = 600.0
-
-
-class InterruptedRunError(UnavailableError):
-    """The service stopped while the agent worked; the same request may succeed now."""
-
-    slug = "interrupted"
-    title = "Interrupted by a restart"
 
 
 class Runs(Protocol):

@@ -23,7 +23,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared import front_door, telemetry
+from shared import event_response, front_door, telemetry
 from shared.errors import FederationError, InvalidRequestError, InvalidSettingError
 from shared.settings import FederationSettings, ServiceName
 
@@ -150,6 +150,7 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
         if (loop := getattr(self, "_loop", None)) is not None:
             loop.call_soon_threadsafe(self._told_to_stop.set)
+            loop.call_soon_threadsafe(event_response.end_all)
 
 
 def problem(error: FederationError, headers: dict[str, str] | None = None) -> JSONResponse:

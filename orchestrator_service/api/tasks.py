@@ -11,7 +11,6 @@ from urllib.parse import quote
 import orjson
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
-from sse_starlette.sse import EventSourceResponse
 
 from orchestrator_service import artifacts, events, inputs, lineage, task_views, tasks
 from orchestrator_service.api.parts import Cursor, Limit, OpenParts, Parts, WhoAsks, page
@@ -20,12 +19,12 @@ from shared.agent import JsonObject
 from shared.auth import Caller
 from shared.db import new_id
 from shared.errors import FederationError
+from shared.event_response import EventResponse, encode
 
 router = APIRouter(prefix="/api/tasks", tags=["tasks"])
 execute_router = APIRouter(tags=["tasks"])
 
 _MAX_WAIT_S = 3600
-_PING_S = 15
 _WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,6})(?:$|[,;\s])")
 _INLINE = frozenset({"image/png", "image/jpeg", "image/webp", "application/json", "text/plain", "text/csv"})
 
@@ -106,7 +105,7 @@ async def follow(
     if "application/json" in request.headers.get("accept", ""):
         found = await parts.database.read(events.read, task_id, begin, 1000)
         return JSONResponse({"items": [event.to_json() for event in found], "next_cursor": None})
-    return EventSourceResponse(_stream(parts, task_id, begin), ping=_PING_S, headers={"Cache-Control": "no-store"})
+    return EventResponse(_stream(parts, task_id, begin))
 
 
 @router.post("/{task_id}/cancel", summary="Cancel a task and its remote tasks")
@@ -236,7 +235,7 @@ async def _rest(parts: Parts, task_id: str, timeout_s: float) -> None:
         return
 
 
-async def _stream(parts: Parts, task_id: str, after: int) -> AsyncGenerator[dict[str, str]]:
+async def _stream(parts: Parts, task_id: str, after: int) -> AsyncGenerator[bytes]:
     async with aclosing(parts.log.follow(task_id, after)) as log:
         async for event in log:
-            yield {"id": str(event.seq), "event": event.type, "data": orjson.dumps(event.to_json()).decode()}
+            yield encode(event.seq, event.type, orjson.dumps(event.to_json()))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from orchestrator_service.events import TerminalStatus
-from orchestrator_service.planning.plan import Plan, PlanStep, needs
+from orchestrator_service.planning.plan import Plan, PlanStep
 from shared.agent import JsonObject
 
 OutcomeState = Literal["completed", "failed", "skipped", "canceled", "input_required"]
@@ -63,7 +63,10 @@ def decide(
     canceling: bool = False,
     may_revise: bool = False,
 ) -> Decision:
-    """Say what comes next. Steps that do not depend on a failed one still run: their results are worth having."""
+    """Say what comes next. Steps that do not depend on a failed one still run: their results are worth having.
+
+    The plan is a checked one: `depends_on` names all that a step needs.
+    """
     if canceling or any(outcome.state == "canceled" for outcome in outcomes.values()):
         return Wait() if running else Finish("canceled")
     ready = tuple(
@@ -85,7 +88,7 @@ def decide(
 
 
 def _all_completed(step: PlanStep, outcomes: Outcomes) -> bool:
-    return all(needed in outcomes and outcomes[needed].state == "completed" for needed in needs(step))
+    return all(needed in outcomes and outcomes[needed].state == "completed" for needed in step.depends_on)
 
 
 def _blame(step: PlanStep, outcome: Outcome) -> JsonObject:

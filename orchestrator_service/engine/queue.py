@@ -25,12 +25,12 @@ def claim(connection: Connection, worker_id: str, room: int, tenant_share: int) 
 
     The tenant with the fewest running tasks comes first, and of each the most urgent, then the oldest.
     """
-    if connection.execute(_ANY).first() is None:
+    tenants = [row.tenant_id for row in connection.execute(_TENANTS)]
+    if not tenants:
         return []
     if connection.dialect.name != "sqlite":  # there, a transaction that writes has the whole database
         connection.execute(_LOCK)
     at = now()
-    tenants = [row.tenant_id for row in connection.execute(_TENANTS)]
     running = {row.tenant_id: row.tasks for row in connection.execute(_RUNNING)}
     waiting: dict[str, deque[str]] = {}
     for tenant in tenants:
@@ -114,7 +114,6 @@ def _take_turns(waiting: dict[str, deque[str]], running: dict[str, int], room: i
 
 
 _queued = Task.run_state == "queued"
-_ANY: Final = select(Task.id).where(_queued).limit(1)
 _LOCK: Final = text(f"SELECT pg_advisory_xact_lock({_CLAIMS})")
 _TENANTS: Final = select(Task.tenant_id).where(_queued).distinct()
 _RUNNING: Final = (

@@ -1,12 +1,14 @@
 """What a step is given: the values its references stand for, and the files that go along."""
 
+from typing import Final
+
 import orjson
 from pydantic import JsonValue
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from orchestrator_service import artifacts
 from orchestrator_service.models import StepRow
-from orchestrator_service.planning.plan import PlanStep, Reference, needs, references
+from orchestrator_service.planning.plan import PlanStep, Reference, references
 from shared.agent import File, JsonObject
 
 
@@ -15,12 +17,11 @@ def values(connection: Connection, task_id: str, step: PlanStep, request: JsonOb
     found: dict[Reference, str] = {}
     given = request.get("inputs")
     texts: dict[str, str] = {}
-    if wanted := needs(step):
-        rows = connection.execute(
-            select(StepRow.step_id, StepRow.output_text).where(StepRow.task_id == task_id, StepRow.step_id.in_(wanted))
-        )
+    wanted = references(step)
+    if steps := {reference.step_id for reference in wanted if reference.kind == "output"}:
+        rows = connection.execute(_OUTPUTS, {"of_task": task_id, "of_steps": list(steps)})
         texts = {row.step_id: row.output_text or "" for row in rows}
-    for reference in references(step):
+    for reference in wanted:
         match reference.kind:
             case "output":
                 found[reference] = texts.get(reference.step_id, "")
@@ -44,6 +45,11 @@ def files(connection: Connection, task_id: str, step: PlanStep, request: JsonObj
         if reference.kind == "artifact":
             found += artifacts.load(connection, task_id, [reference.name], reference.step_id)
     return found
+
+
+_OUTPUTS: Final = select(StepRow.step_id, StepRow.output_text).where(
+    StepRow.task_id == bindparam("of_task"), StepRow.step_id.in_(bindparam("of_steps", expanding=True))
+)
 
 
 def _readable(file: File) -> str:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Final, Literal
 from uuid import UUID, uuid5
 
-from sqlalchemy import Connection, RowMapping, bindparam, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, String, bindparam, func, insert, select, update
 
 from orchestrator_service import ancestry, artifacts, budgets, choosing, inputs
 from orchestrator_service.budgets import Amount
@@ -152,9 +152,10 @@ def keep_remote(held: Held, step_id: str, number: int, remote: Remote | None) ->
         held.connection.execute(_KEEP_REMOTE, named | {"remote": remote[0], "context": remote[1]})
 
 
-def end_attempt(held: Held, step_id: str, error: JsonObject | None) -> None:
-    """Record that the try under way is over."""
-    named = {"of_task": held.run.task_id, "of_step": step_id}
+def end_attempt(held: Held, step_id: str, error: JsonObject | None, remote: Remote | None = None) -> None:
+    """Record that the try under way is over, and with it the remote task, if it was not kept yet."""
+    remote_id, context_id = remote or (None, None)
+    named = {"of_task": held.run.task_id, "of_step": step_id, "remote": remote_id, "context": context_id}
     held.connection.execute(_END_ATTEMPT, named | {"at": now(), "with_error": error})
 
 
@@ -364,7 +365,12 @@ _KEEP_REMOTE: Final = (
 _END_ATTEMPT: Final = (
     update(Attempt)
     .where(*_of_attempt[:2], Attempt.ended_at.is_(None))
-    .values(ended_at=bindparam("at"), error=bindparam("with_error"))
+    .values(
+        ended_at=bindparam("at"),
+        error=bindparam("with_error"),
+        remote_task_id=func.coalesce(bindparam("remote", type_=String()), Attempt.remote_task_id),
+        remote_context_id=func.coalesce(bindparam("context", type_=String()), Attempt.remote_context_id),
+    )
 )
 _CONSUME: Final = update(PendingInput).where(PendingInput.id == bindparam("of_input")).values(consumed=True)
 _ANSWERS: Final = (

@@ -100,9 +100,7 @@ def end_step(
     """Close a step and its try, and begin what follows."""
     held = hold(connection, work.run)
     held.drafts += drafts
-    if work.attempt is not None:
-        step_records.keep_remote(held, work.step.id, work.attempt.number, remote)
-    step_records.end_attempt(held, work.step.id, error)
+    step_records.end_attempt(held, work.step.id, error, remote)
     if work.reply is not None:
         step_records.consume(held, work.reply.input_id)
     status = "canceled" if canceled else "failed" if error is not None else "completed"

@@ -183,7 +183,11 @@ class Reference:
 def references(step: PlanStep) -> set[Reference]:
     """Return what the step's instruction and inputs refer to. Raises: PlanInvalidError for a malformed reference."""
     return {
-        _parse(kind, path) for text in _texts(step) for escape, kind, path in _REFERENCE.findall(text) if not escape
+        _parse(kind, path)
+        for text in _texts(step)
+        if "{{" in text
+        for escape, kind, path in _REFERENCE.findall(text)
+        if not escape
     }
 
 
