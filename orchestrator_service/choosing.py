@@ -123,7 +123,8 @@ def _named(connection: Connection, caller: Caller, agent: str) -> Choice:
         case "inactive":
             raise NoAgentError(f"The agent {row['name']!r} is switched off (status inactive).")
         case _:
-            raise AgentUnavailableError(f"The agent {row['name']!r} is not reachable: {row['health'].get('error')}")
+            text = f"The agent {row['name']!r} is not reachable: {row['health'].get('error')}"
+            raise AgentUnavailableError(text, reached=False)
 
 
 def _chosen(row: RowMapping, why: str) -> Choice:

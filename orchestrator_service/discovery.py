@@ -61,18 +61,18 @@ def forget(connection: Connection, agent_id: str) -> None:
     connection.execute(delete(AgentSkill).where(AgentSkill.agent_id == agent_id))
 
 
-def offers(connection: Connection, caller: Caller) -> list[Offer]:
-    """Return every skill of every agent that may be chosen now."""
-    return _offers(connection, caller, None)
+def offers(connection: Connection, caller: Caller, *, with_away: bool = False) -> list[Offer]:
+    """Return every skill of every agent that may be chosen now; `with_away`: also of those that are not reachable."""
+    return _offers(connection, caller, None, with_away=with_away)
 
 
-def rank(connection: Connection, caller: Caller, need: str, limit: int) -> list[Match]:
-    """Return the skills that fit the need, best first; those of agents that cannot be chosen now are left out."""
+def rank(connection: Connection, caller: Caller, need: str, limit: int, *, with_away: bool = False) -> list[Match]:
+    """Return the skills that fit the need, best first; of agents that may be chosen now, or as in `offers`."""
     words = _words_by_stem(need)
     if not words:
         return []
     recalled = _recall(connection, need)
-    found = _offers(connection, caller, recalled)
+    found = _offers(connection, caller, recalled, with_away=with_away)
     fields = {id(offer): _fields(offer) for offer in found}
     spread = Counter(word for offer in found for word in set[str]().union(*fields[id(offer)].values()))
     matches = [
@@ -103,7 +103,9 @@ def _recall(connection: Connection, need: str) -> list[int]:
     return list(connection.execute(query, {"words": joined, "limit": _RECALL}).scalars())
 
 
-def _offers(connection: Connection, caller: Caller, skill_rows: Sequence[int] | None) -> list[Offer]:
+def _offers(
+    connection: Connection, caller: Caller, skill_rows: Sequence[int] | None, *, with_away: bool
+) -> list[Offer]:
     query = (
         select(
             Agent.id,
@@ -115,7 +117,7 @@ def _offers(connection: Connection, caller: Caller, skill_rows: Sequence[int] | 
             AgentSkill.examples,
         )
         .join(AgentSkill, AgentSkill.agent_id == Agent.id)
-        .where(Agent.tenant_id == caller.tenant_id, Agent.status == "active")
+        .where(Agent.tenant_id == caller.tenant_id, Agent.status.in_(("active", "error") if with_away else ("active",)))
         .order_by(AgentSkill.id)
     )
     if skill_rows is not None:

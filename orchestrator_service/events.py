@@ -9,6 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import ExitStack
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -37,7 +38,6 @@ _BATCH: Final = 100
 _KEPT: Final = 64
 _POLL_S: Final = 5.0
 _POLL_ALONE_S: Final = 1.0
-_TOLD: Final = "told events"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,10 @@ class Recorded:
         return self.type == "task.status" and self.data["status"] in TERMINAL
 
 
+_told: ContextVar[list[Recorded] | None] = ContextVar("told events", default=None)
+"""What the transaction that runs now has added to logs."""
+
+
 def draft(type_: str, **data: JsonValue) -> Draft:
     """Return an event; fields that are None are left out."""
     return Draft(type_, {key: value for key, value in data.items() if value is not None})
@@ -89,7 +93,7 @@ def append(connection: Connection, task_id: str, drafts: Sequence[Draft], **chan
             at = now()
             values |= {"events": [{"type": event.type, "data": event.data} for event in drafts], "written_at": at}
             last = connection.execute(_count_and_write(*changes), values).scalar_one()
-            _tell(connection, _record(task_id, drafts, last - len(drafts) + 1, at))
+            _tell(_record(task_id, drafts, last - len(drafts) + 1, at))
             return
         last = connection.execute(_count(*changes), values).scalar_one()
     if drafts:
@@ -104,7 +108,7 @@ def write(connection: Connection, task_id: str, drafts: Sequence[Draft], first: 
         {"task_id": task_id, "seq": event.seq, "type": event.type, "data": event.data, "at": at} for event in recorded
     ]
     connection.execute(_INSERT, rows if len(rows) > 1 else rows[0])
-    _tell(connection, recorded)
+    _tell(recorded)
 
 
 def read(connection: Connection, task_id: str, after: int = 0, limit: int = _BATCH) -> list[Recorded]:
@@ -159,8 +163,8 @@ def _record(task_id: str, drafts: Sequence[Draft], first: int, at: datetime) -> 
     return [Recorded(task_id, seq, event.type, event.data, at) for seq, event in enumerate(drafts, start=first)]
 
 
-def _tell(connection: Connection, recorded: Sequence[Recorded]) -> None:
-    if (told := connection.info.get(_TOLD)) is not None:
+def _tell(recorded: Sequence[Recorded]) -> None:
+    if (told := _told.get()) is not None:
         told.extend(recorded)
 
 
@@ -225,17 +229,24 @@ class EventLog:
     ) -> T:
         """Run `work(connection, ...)` in a transaction, as `Database.write`, then tell the followers of the tasks.
 
-        `task_id` is the task that it is about.
+        `task_id` is the task that it is about. A commit whose answer was lost is known by its events: it is not done
+        again.
         """
         del task_id
+        before: tuple[T, list[Recorded]] | None = None
 
         def overheard(connection: Connection) -> tuple[T, list[Recorded]]:
+            nonlocal before
+            if before is not None and _is_stored(connection, before[1][-1]):
+                return before
             told: list[Recorded] = []
-            connection.info[_TOLD] = told
+            token = _told.set(told)
             try:
-                return work(connection, *args, **kwargs), told
+                result = work(connection, *args, **kwargs), told
             finally:
-                del connection.info[_TOLD]
+                _told.reset(token)
+            before = result if told else None
+            return result
 
         result, told = await self.database.write(overheard)
         for about in dict.fromkeys(event.task_id for event in told):
@@ -343,6 +354,13 @@ def _is_over(connection: Connection, task_id: str) -> bool:
     return connection.execute(_STATUS, {"of_task": task_id}).scalar_one_or_none() in TERMINAL
 
 
+def _is_stored(connection: Connection, event: Recorded) -> bool:
+    """Tell whether the event is in the log, and not another with its number; waits for whoever is writing it."""
+    connection.execute(_LOCK, {"of_task": event.task_id})
+    found = connection.execute(_READ, {"of_task": event.task_id, "after": event.seq - 1, "at_most": 1}).one_or_none()
+    return found is not None and (found.seq, found.type, found.at) == (event.seq, event.type, event.at)
+
+
 def _newest(connection: Connection, task_ids: Sequence[str]) -> list[tuple[str, int]]:
     return [
         (row.id, row.last_seq)
@@ -352,5 +370,6 @@ def _newest(connection: Connection, task_ids: Sequence[str]) -> list[tuple[str, 
 
 
 _POLLED_TOGETHER: Final = 500
+_LOCK: Final = select(Task.id).where(Task.id == bindparam("of_task")).with_for_update(key_share=True)
 _STATUS: Final = select(Task.status).where(Task.id == bindparam("of_task"))
 _NEWEST: Final = select(Task.id, Task.last_seq).where(Task.id.in_(bindparam("task_ids", expanding=True)))

@@ -7,15 +7,12 @@ reveals neither.
 import base64
 import hashlib
 import hmac
-import os
-import secrets
-from pathlib import Path
 
 import orjson
 from cryptography.fernet import Fernet, InvalidToken
 
 from orchestrator_service.settings import Settings
-from shared import webhooks
+from shared import secret_key, webhooks
 from shared.errors import FederationError
 
 
@@ -71,19 +68,4 @@ def open_keys(settings: Settings) -> Keys:
     """Return the keys of this installation; the secret is made on first use, readable by its owner only."""
     given = settings.webhook_secret
     webhook_secret = None if given is None else webhooks.parse_secret(given.get_secret_value())
-    if settings.federation_secret_key is not None:
-        return Keys(settings.federation_secret_key.get_secret_value().encode(), webhook_secret)
-    path = settings.data_dir.resolve() / "secret.key"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return Keys(_read_or_make(path), webhook_secret)
-
-
-def _read_or_make(path: Path) -> bytes:
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_bytes()
-    secret = secrets.token_hex(32).encode()
-    with os.fdopen(handle, "wb") as file:
-        file.write(secret)
-    return secret
+    return Keys(secret_key.read(settings), webhook_secret)

@@ -66,10 +66,6 @@ class Settings(FederationSettings):
         description="Key that webhooks are signed with, whsec_BASE64; default: one made from the secret key.",
     )
     frontend_url: str | None = Field(default=None, description="Origin of a web UI served elsewhere (CORS).")
-    federation_secret_key: SecretStr | None = Field(
-        default=None,
-        description="Key for hashing user ids and encrypting credentials; default: made once in DATA_DIR/secret.key.",
-    )
 
     @field_validator("bundled_agents", mode="before")
     @classmethod

@@ -42,7 +42,6 @@ AT_REST: Final = ENDED | {TaskState.TASK_STATE_INPUT_REQUIRED, TaskState.TASK_ST
 
 _MAX_PARTS: Final = 500
 _MAX_ID_CHARS: Final = 256
-"""Whole numbers up to here are exact in protobuf's JSON, which knows only doubles."""
 
 
 def check(message: Message) -> None:

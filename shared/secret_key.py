@@ -10,16 +10,13 @@ import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
-from typing import cast
-
-from pydantic import SecretStr
 
 from shared.settings import FederationSettings
 
 
 def read(settings: FederationSettings) -> bytes:
     """Return the secret; make it if there is none yet."""
-    chosen = cast("SecretStr | None", getattr(settings, "federation_secret_key", None))
+    chosen = settings.federation_secret_key
     if chosen is not None:
         return chosen.get_secret_value().encode()
     path = settings.data_dir.resolve() / "secret.key"

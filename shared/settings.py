@@ -39,6 +39,11 @@ class FederationSettings(BaseSettings):
     database_url: SecretStr | None = Field(
         default=None, description="postgresql://USER:PASSWORD@HOST/NAME for many machines; default: SQLite in DATA_DIR."
     )
+    federation_secret_key: SecretStr | None = Field(
+        default=None,
+        description="Secret that keys are made from (user ids, credentials, webhooks), the same on every machine; "
+        "default: made once in DATA_DIR/secret.key.",
+    )
 
     llm_provider: Literal["openai", "groq"] | None = Field(
         default=None, description="openai (any OpenAI-compatible address) or groq; default: by the key that is set."

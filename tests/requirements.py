@@ -243,7 +243,7 @@ REQUIREMENTS = (
         (
             "orchestrator/test_crash.py::test_a_killed_orchestrator_finishes_the_task_after_restart_without_repeating_steps",
             "orchestrator/test_crash.py::test_a_task_that_was_accepted_before_a_kill_is_done_after_restart",
-            "orchestrator/test_crash.py::test_a_second_orchestrator_on_the_same_data_is_refused",
+            "orchestrator/test_crash.py::test_a_second_orchestrator_on_the_same_sqlite_data_is_refused",
         ),
     ),
     # 5 Events

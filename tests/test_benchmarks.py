@@ -12,7 +12,7 @@ _PROJECT = Path(__file__).resolve().parents[1]
 @pytest.mark.parametrize(
     ("script", "arguments", "tables"),
     [
-        ("workloads", ["--only", "W1", "W3"], ["One task at a time", "Many at once", "What bounds it"]),
+        ("workloads", ["--only", "W1"], ["One task at a time", "Many at once", "What bounds it"]),
         ("watchers", [], ["Watchers by server-sent events"]),
         ("waiting", [], ["Tasks that wait for a person"]),
     ],

@@ -83,7 +83,8 @@ def decide(
     for step in plan.steps:
         outcome = outcomes.get(step.id)
         if outcome is not None and outcome.state in {"failed", "skipped"}:
-            return Revise() if may_revise else Finish("failed", _blame(step, outcome))
+            is_open = may_revise and outcome.state == "failed"  # a person's no is not to be worked around
+            return Revise() if is_open else Finish("failed", _blame(step, outcome))
     return Finish("completed")
 
 

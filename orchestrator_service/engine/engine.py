@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from itertools import count
 from typing import Final
 
 from orchestrator_service import inputs
@@ -34,6 +35,7 @@ logger = logging.getLogger(__name__)
 _SWEEP_S: Final = 1.0
 _UPKEEP_S: Final = 2.0
 _MOST_EXPIRED: Final = 500
+_ORPHANS_EVERY: Final = 20  # looks for dead workers
 
 
 class Engine:
@@ -63,6 +65,7 @@ class Engine:
         self._performer = performer
         self._runner = Runner(log, self._strategist, performer, self._waits, self._rules, told)
         self._runs: dict[str, tuple[Run, asyncio.Task[None]]] = {}
+        self._to_stop: set[str] = set()
         self._woken = asyncio.Event()
 
     @asynccontextmanager
@@ -73,7 +76,7 @@ class Engine:
             me = self._me = await stack.enter_async_context(joined(database))
             stack.push_async_callback(self._stop_runs)
             stack.enter_context(self._signals.hear("queue", lambda _: self._woken.set(), self._woken.set))
-            stack.enter_context(self._signals.hear("cancel", self._waits.cancel))
+            stack.enter_context(self._signals.hear("cancel", self._stop))
             stack.enter_context(self._signals.hear("input", self._runner.proceed))
             stack.enter_context(self._signals.hear("nudge", self._performer.nudge))
             await stack.enter_async_context(background("claims", self._claim(me)))
@@ -103,29 +106,45 @@ class Engine:
         self._signals.tell("nudge", f"{task_id}/{step_id}")
 
     async def _claim(self, me: Membership) -> None:
-        """Claim what is queued whenever there is news and room."""
+        """Claim what is queued whenever there is news and room; what is only to be stopped needs no room."""
+        write = self._log.database.write
         while True:
             self._woken.clear()
+            worker_id = me.id
+            to_stop = [task_id for task_id in self._to_stop if task_id not in self._runs]
+            self._to_stop.clear()
             room = self._settings.max_running_tasks - len(self._runs)
             claimed: list[Run] = []
-            if room > 0 and not self._is_draining and not me.lost.is_set():
+            if not self._is_draining and not me.lost.is_set():
                 with suppress(DatabaseUnavailableError):
-                    claimed = await self._log.database.write(
-                        queue.claim, me.id, room, self._settings.tenant_max_running_tasks
-                    )
+                    if to_stop:
+                        claimed += await write(queue.claim_to_stop, worker_id, to_stop)
+                    if room > 0:
+                        claimed += await write(queue.claim, worker_id, room, self._settings.tenant_max_running_tasks)
+            if me.lost.is_set() or me.id != worker_id:
+                claimed = []  # they are others' by now
             for run in claimed:
                 self._start(run)
-            if not claimed or len(claimed) == room:
+            if not claimed or len(claimed) >= room:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_SWEEP_S):
                         await self._woken.wait()
 
+    def _stop(self, task_id: str) -> None:
+        """See that a task that was canceled ends, if it runs here, or is queued: its agents are to be told."""
+        self._waits.cancel(task_id)
+        if task_id not in self._runs:
+            self._to_stop.add(task_id)
+            self._woken.set()
+
     def _start(self, run: Run) -> None:
         task = asyncio.create_task(self._runner.run(run), name=f"run {run.task_id}")
         self._runs[run.task_id] = (run, task)
-        task.add_done_callback(lambda _: self._end(run))
+        task.add_done_callback(lambda task: self._end(run, task))
 
-    def _end(self, run: Run) -> None:
+    def _end(self, run: Run, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("a run broke off; the task is queued again", exc_info=error, extra={"task_id": run.task_id})
         if self._runs.get(run.task_id, (None,))[0] is run:
             del self._runs[run.task_id]
         self._woken.set()
@@ -138,6 +157,8 @@ class Engine:
                 for task_id in await self._log.database.write(inputs.expire, now(), _MOST_EXPIRED):
                     self.wake(task_id)
                     self.proceed(task_id)
+                for task_id in await self._log.database.read(queue.canceled, me.id):
+                    self._stop(task_id)
                 for task_id in await self._log.database.read(queue.answered, me.id):
                     self._runner.proceed(task_id)
                 owned = await self._log.database.read(queue.owned, me.id)
@@ -147,13 +168,16 @@ class Engine:
                     self._woken.set()
 
     async def _reap(self, me: Membership) -> None:
-        """Take over from workers that died."""
+        """Take over from workers that died, and now and then what a worker claimed while it was buried."""
         reaper = Reaper(me)
-        while True:
+        for looks in count(1):
             await asyncio.sleep(LOOK_S)
             me.notice()
             try:
-                for task_id in await self._log.database.write(reaper.look):
+                left = await self._log.database.write(reaper.look)
+                if looks % _ORPHANS_EVERY == 0:
+                    left += await self._log.database.write(queue.recover_orphans)
+                for task_id in left:
                     self.wake(task_id)
             except DatabaseUnavailableError:
                 reaper.lose_contact()

@@ -6,15 +6,16 @@ A try with a remote id follows that task; one without sends the same message aga
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Final, TypeAlias, cast
-from uuid import UUID, uuid5
+
+from sqlalchemy import Connection
 
 from orchestrator_service import ancestry, choosing
-from orchestrator_service.engine import retrying, step_records, task_records
+from orchestrator_service.engine import deadlines, retrying, step_records, task_records
+from orchestrator_service.engine.conversations import Conversations
 from orchestrator_service.engine.gates import Gates
 from orchestrator_service.engine.listen import listening
 from orchestrator_service.engine.retrying import Next, RemoteFailureError
@@ -23,12 +24,11 @@ from orchestrator_service.engine.waits import Waits
 from orchestrator_service.engine.work import Move, OpenAttempt, Output, StaleRunError, StepWork
 from orchestrator_service.events import Draft, EventLog, draft
 from orchestrator_service.keys import Keys
-from orchestrator_service.planning.plan import fill
 from orchestrator_service.settings import Settings
-from shared import agent_client, failpoints, http
+from shared import failpoints, http
 from shared.agent import JsonObject, Usage
-from shared.agent_client import AgentConnection, Deadlines, Ended, OutgoingMessage, PushConfig, RemoteEvent, Started
-from shared.db import DatabaseUnavailableError, now
+from shared.agent_client import AgentConnection, Deadlines, Ended, Started
+from shared.db import DatabaseUnavailableError
 from shared.errors import (
     AgentFailedError,
     AgentProtocolError,
@@ -40,9 +40,7 @@ from shared.errors import (
 
 logger = logging.getLogger(__name__)
 
-_REPLIES: Final = UUID("b7c1f7b0-3d50-4f0e-8b0e-9f0a3c5d7e21")
 _CANCEL_S: Final = 1.0
-_MAX_CONNECTIONS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +66,18 @@ Ending: TypeAlias = Answered | Failed
 
 @dataclass(slots=True)
 class _Trying:
-    """How far the tries of a step are; kept outside of the wait that may end it at any point."""
+    """How far the tries of a step are; kept outside of the wait that may end it at any point.
+
+    `waited` counts failures since the agent was last heard of, `failed` those that are not waited out. `is_calling`:
+    the agent is being called now, so that it may have got the message.
+    """
 
     work: StepWork
-    failures: int = 0
+    waited: int = 0
+    failed: int = 0
     failures_of_try: int = 0
     remote: Remote | None = None
+    is_calling: bool = False
 
     @property
     def remote_id(self) -> str | None:
@@ -81,6 +85,29 @@ class _Trying:
         if self.remote is not None:
             return self.remote[0]
         return None if self.work.attempt is None else self.work.attempt.remote_task_id
+
+    @property
+    def may_have_begun(self) -> bool:
+        """Whether the agent may have got the message of the try under way."""
+        return self.is_calling or (self.work.attempt is not None and self.work.attempt.may_have_begun)
+
+    def hear(self, remote: Remote) -> None:
+        """Note that the agent has the task: what went wrong before is over."""
+        self.remote = remote
+        self.waited = self.failures_of_try = 0
+
+    def fail(self, error: FederationError) -> int:
+        """Count a failure, and return how many of its sort there were."""
+        self.is_calling = False
+        self.failures_of_try += 1
+        attempt = self.work.attempt
+        if attempt is not None and error.facts.get("reached", False) is None:
+            self.work = replace(self.work, attempt=replace(attempt, may_have_begun=True))
+        if retrying.is_waited_out(error, has_begun=self.remote_id is not None):
+            self.waited += 1
+            return self.waited
+        self.failed += 1
+        return self.failed
 
 
 class Performer:
@@ -103,15 +130,13 @@ class Performer:
     ) -> None:
         self._settings = settings
         self._log = log
-        self._keys = keys
-        self._client = client
+        self._conversations = Conversations(settings, log.database, keys, client)
         self._gates = gates
         self._waits = waits
         self._rules = rules
         self._confirm = confirm
         self._places = asyncio.Semaphore(settings.max_steps_at_once)
         self._following: dict[str, tuple[AgentConnection, str | None]] = {}
-        self._connections: dict[str, tuple[tuple[str, bytes | None], AgentConnection]] = {}
 
     async def perform(self, work: StepWork) -> Move:
         """Perform the step and record how it went. Foreseen failures are recorded, not raised.
@@ -119,29 +144,26 @@ class Performer:
         Raises: StaleRunError, DatabaseUnavailableError; another worker goes on with the step then.
         """
         run = work.run
-        deadlines = self._deadlines(work)
-        step_s = work.step.timeout_s or _seconds(run.request, "step_s") or self._settings.step_timeout_s
-        deadline_at = min(run.deadline_at, now() + timedelta(seconds=step_s))
+        calls = deadlines.of_calls(self._settings, run)
+        limit = deadlines.of_step(self._settings, run, work.step)
         trying = _Trying(work)
         try:
-            async with self._waits.until(run.task_id, deadline_at):
+            async with self._waits.until(run.task_id, limit.at):
                 if work.canceling:
                     raise TimeoutError
-                ending = await self._try_until_done(trying, deadlines)
+                ending = await self._try_until_done(trying, calls)
         except TimeoutError:
-            await self._cancel_remote(trying, deadlines)
             if work.canceling or self._waits.is_canceled(run.task_id):
+                await self._cancel_remote(trying, calls)
                 return await self._log.write(
                     run.task_id, task_records.end_step, trying.work, self._rules(), canceled=True, remote=trying.remote
                 )
-            if trying.work.attempt is not None:
+            if trying.is_calling and trying.work.attempt is not None:
                 self._gates.gate(trying.work.attempt.agent_id).failed()
-            of_task = deadline_at >= run.deadline_at
-            limit = "the task's deadline (TASK_TIMEOUT_S)" if of_task else "its time limit (timeout_s, STEP_TIMEOUT_S)"
-            ending = Failed(trying.work, TimedOutError(f"The step did not end before {limit} passed."))
+            ending = Failed(trying.work, TimedOutError(limit.says))
         if isinstance(ending, Answered) and ending.ended.state in {"input_required", "auth_required"}:
             ending = await self._check_question(ending)
-        return await self._record(ending, trying, deadlines)
+        return await self._record(ending, trying, calls)
 
     def nudge(self, step: str) -> None:
         """Ask how a remote task stands, for its agent says that there is news. `step` is TASK/STEP."""
@@ -165,7 +187,7 @@ class Performer:
             return Failed(work, error)
         return asked
 
-    async def _record(self, ending: Ending, trying: _Trying, deadlines: Deadlines) -> Move:
+    async def _record(self, ending: Ending, trying: _Trying, calls: Deadlines) -> Move:
         work, rules = ending.work, self._rules()
         task_id = work.run.task_id
         match ending:
@@ -197,7 +219,7 @@ class Performer:
             case Failed(error=error):
                 logger.info("step failed", extra={"error": error.slug, "detail": error.detail})
                 if not isinstance(error, RemoteFailureError):
-                    await self._cancel_remote(trying, deadlines)
+                    await self._cancel_remote(trying, calls)
                 move = await self._log.write(
                     task_id,
                     task_records.end_step,
@@ -209,55 +231,70 @@ class Performer:
         failpoints.reach("step-recorded")
         return move
 
-    async def _try_until_done(self, trying: _Trying, deadlines: Deadlines) -> Ending:
+    async def _try_until_done(self, trying: _Trying, calls: Deadlines) -> Ending:
         """Try, and try again where that can help."""
         while True:
             work = trying.work
             try:
                 if work.refusal is not None or work.attempt is None:
                     raise work.refusal or AgentProtocolError("The step has no agent.")
-                return await self._try_once(trying, work.attempt, deadlines)
+                return await self._try_once(trying, work.attempt, calls)
             except (StaleRunError, DatabaseUnavailableError):
                 raise
             except FederationError as error:
-                trying.failures += 1
-                trying.failures_of_try += 1
+                failures = trying.fail(error)
                 following = retrying.following(
-                    work,
+                    trying.work,
                     error,
-                    failures=trying.failures,
+                    failures=failures,
                     of_this_try=trying.failures_of_try,
                     has_begun=trying.remote_id is not None,
                     tries=self._settings.step_attempts,
                 )
                 if following == "give up":
-                    return Failed(work, error)
-                gate = None if work.attempt is None else self._gates.gate(work.attempt.agent_id)
-                is_affordable = gate is None or gate.may_retry()
-                pause_s = retrying.pause_s(error, trying.failures, is_affordable=is_affordable)
-                await self._pause_before(trying, error, following, pause_s)
+                    return Failed(trying.work, error)
+                await self._pause_before(trying.work, error, failures, following)
+                if following == "another try":
+                    await self._begin_another(trying, error, calls)
+                else:
+                    self._go_on(trying)
 
-    async def _pause_before(self, trying: _Trying, error: FederationError, following: Next, pause_s: float) -> None:
-        work = trying.work
+    async def _pause_before(self, work: StepWork, error: FederationError, failures: int, following: Next) -> None:
+        """Tell what went wrong, and leave the agent alone for a while, unless another one can do it at once."""
+        has_other = following == "another try" and await self._log.database.read(_has_other, work, self._rules())
+        pause_s = 0.0 if has_other else retrying.pause_s(error, failures, is_affordable=self._pays(work, error))
         name = "" if work.attempt is None else f"{work.attempt.agent_name}: "
-        note = f"{name}{error.detail} Trying again in {pause_s:.1f} s."
-        told = [draft("step.progress", step_id=work.step.id, text=note)]
+        then = "Trying another agent." if has_other else f"Trying again in {pause_s:.1f} s."
+        told = [draft("step.progress", step_id=work.step.id, text=f"{name}{error.detail} {then}")]
         await self._log.write(work.run.task_id, task_records.tell, work.run, told)
         await asyncio.sleep(pause_s)
-        if following == "another try":
-            ended = None if work.attempt is None else _told(error)
-            spent = error.output.usage if isinstance(error, RemoteFailureError) else Usage()
-            trying.work = await self._log.write(
-                work.run.task_id, task_records.try_again, work, self._rules(), ended, spent
-            )
-            trying.failures_of_try = 0
-            trying.remote = None
-        elif work.attempt is not None:
+
+    def _pays(self, work: StepWork, error: FederationError) -> bool:
+        """Take one more call from the agent's budget of retries; one that was not made costs nothing."""
+        if work.attempt is None or error.facts.get("resting") is True:
+            return True
+        return self._gates.gate(work.attempt.agent_id).may_retry()
+
+    async def _begin_another(self, trying: _Trying, error: FederationError, calls: Deadlines) -> None:
+        """Begin another try; what the last one may have left at work is to end."""
+        work = trying.work
+        if not isinstance(error, RemoteFailureError):
+            await self._cancel_remote(trying, calls)
+        ended = None if work.attempt is None else _told(error)
+        spent = error.output.usage if isinstance(error, RemoteFailureError) else Usage()
+        trying.work = await self._log.write(work.run.task_id, task_records.try_again, work, self._rules(), ended, spent)
+        trying.failures_of_try = 0
+        trying.remote = None
+
+    def _go_on(self, trying: _Trying) -> None:
+        """Go on with the same try: by the remote task if it is known, else by the same message."""
+        work = trying.work
+        if work.attempt is not None:
             remote_id, context_id = trying.remote or (work.attempt.remote_task_id, work.attempt.remote_context_id)
             attempt = replace(work.attempt, remote_task_id=remote_id, remote_context_id=context_id, may_have_begun=True)
             trying.work = replace(work, attempt=attempt)
 
-    async def _try_once(self, trying: _Trying, attempt: OpenAttempt, deadlines: Deadlines) -> Ending:
+    async def _try_once(self, trying: _Trying, attempt: OpenAttempt, calls: Deadlines) -> Ending:
         work = trying.work
         gate = self._gates.gate(attempt.agent_id)
         if (rest_s := gate.may_try()) > 0:
@@ -267,16 +304,17 @@ class Performer:
                 retry_after_s=rest_s,
                 resting=True,
             )
-        connection = await self._connect(attempt)
+        connection = await self._conversations.connect(attempt)
         ended: Ended | None = None
         place = f"{work.run.task_id}/{work.step.id}"
         async with gate.place(attempt.max_concurrency), self._places:
             await self._confirm()
             failpoints.reach("step-begun")
+            trying.is_calling = True
             try:
                 async with listening(self._log, work) as listener:
                     self._following[place] = (connection, attempt.remote_task_id)
-                    async with aclosing(self._converse(connection, work, attempt, deadlines)) as events:
+                    async with aclosing(self._conversations.begin(connection, work, attempt, calls)) as events:
                         async for event in events:
                             match event:
                                 case Ended():
@@ -284,7 +322,7 @@ class Performer:
                                 case Started(remote_task_id, context_id):
                                     failpoints.reach("step-sent")
                                     gate.succeeded()
-                                    trying.remote = (remote_task_id, context_id)
+                                    trying.hear((remote_task_id, context_id))
                                     self._following[place] = (connection, remote_task_id)
                                     listener.hear(event)
                                 case _:
@@ -307,16 +345,16 @@ class Performer:
             raise RemoteFailureError(ended)
         return Answered(work, ended, remote, drafts)
 
-    async def _cancel_remote(self, trying: _Trying, deadlines: Deadlines) -> None:
+    async def _cancel_remote(self, trying: _Trying, calls: Deadlines) -> None:
         """Tell the remote task that it is to end; one whose id is not known is asked for by the same message."""
         work = trying.work
-        if work.attempt is None:
+        if work.attempt is None or not (trying.may_have_begun or trying.remote_id):
             return
         with suppress(FederationError, TimeoutError):
             async with asyncio.timeout(_CANCEL_S):
-                connection = await self._connect(work.attempt)
-                if trying.remote_id is None and work.attempt.may_have_begun:
-                    async with aclosing(self._converse(connection, work, work.attempt, deadlines)) as events:
+                connection = await self._conversations.connect(work.attempt)
+                if trying.remote_id is None:
+                    async with aclosing(self._conversations.begin(connection, work, work.attempt, calls)) as events:
                         async for event in events:
                             if isinstance(event, Started):
                                 trying.remote = (event.remote_task_id, event.context_id)
@@ -324,65 +362,18 @@ class Performer:
                 if trying.remote_id is not None:
                     await connection.cancel(trying.remote_id)
 
-    def _deadlines(self, work: StepWork) -> Deadlines:
-        """Return the deadlines of the step's calls: the task's own, else those of the settings."""
-        settings, request = self._settings, work.run.request
-        return Deadlines(
-            connect_s=_seconds(request, "connect_s") or settings.connect_timeout_s,
-            first_byte_s=_seconds(request, "first_byte_s") or settings.first_byte_timeout_s,
-            gap_s=_seconds(request, "gap_s") or settings.stream_gap_timeout_s,
-            total_s=max((work.run.deadline_at - now()).total_seconds(), 1.0),
-        )
 
-    async def _connect(self, attempt: OpenAttempt) -> AgentConnection:
-        """Return the connection to the agent, kept as long as its card and credentials stay the same."""
-        known = self._connections.get(attempt.agent_id)
-        if known is not None and known[0] == (attempt.card_hash, attempt.credentials):
-            return known[1]
-        connection = agent_client.connect(
-            self._client,
-            agent_client.parse_card(await self._log.database.read(choosing.card, attempt.agent_id)),
-            headers={} if attempt.credentials is None else self._keys.unseal(attempt.credentials),
+def _has_other(connection: Connection, work: StepWork, rules: Rules) -> bool:
+    """Tell whether an agent that has not tried the step yet can be called now."""
+    run, step = work.run, work.step
+    tried = {row["agent_id"] for row in step_records.tries_of(connection, run.task_id, step.id)}
+    try:
+        choice = choosing.choose(
+            connection, run.tenant_id, step.skill, step.agent, step.instruction, tried, rules.resting
         )
-        if len(self._connections) >= _MAX_CONNECTIONS:
-            self._connections.clear()
-        self._connections[attempt.agent_id] = ((attempt.card_hash, attempt.credentials), connection)
-        return connection
-
-    def _converse(
-        self, connection: AgentConnection, work: StepWork, attempt: OpenAttempt, deadlines: Deadlines
-    ) -> AsyncGenerator[RemoteEvent]:
-        """Answer the remote task, follow it, or send the message that begins it."""
-        if work.reply is not None and attempt.remote_task_id is not None:
-            reply = work.reply
-            message = OutgoingMessage(
-                message_id=str(uuid5(_REPLIES, reply.input_id)),
-                text=reply.text,
-                data=() if reply.data is None else (reply.data,),
-                task_id=attempt.remote_task_id,
-                context_id=attempt.remote_context_id,
-            )
-            return connection.send(message, deadlines=deadlines)
-        if attempt.remote_task_id is not None:
-            return connection.follow(attempt.remote_task_id, deadlines=deadlines, pushed=True)
-        step = work.step
-        inputs = {name: fill(value, work.values) for name, value in step.inputs.items() if name != "files"}
-        message = OutgoingMessage(
-            message_id=attempt.message_id,
-            text=cast("str", fill(step.instruction, work.values)),
-            data=(inputs,) if inputs else (),
-            files=work.files,
-            skill=step.skill,
-            metadata=work.metadata,
-            push=self._push(work, attempt),
-        )
-        return connection.send(message, deadlines=deadlines)
-
-    def _push(self, work: StepWork, attempt: OpenAttempt) -> PushConfig:
-        """Return where the agent may say that there is news of this try."""
-        task_id, step_id, number = work.run.task_id, work.step.id, attempt.number
-        url = f"{self._settings.url_of('orchestrator')}/api/push/{task_id}/{step_id}/{number}"
-        return PushConfig(url, self._keys.push_token(task_id, step_id, number))
+    except FederationError:
+        return False
+    return choice.agent_id not in tried
 
 
 def _told(error: FederationError) -> JsonObject:
@@ -392,9 +383,3 @@ def _told(error: FederationError) -> JsonObject:
 
 def _output(ended: Ended) -> Output:
     return Output(ended.text, ended.data, ended.files, ended.usage)
-
-
-def _seconds(request: JsonObject, name: str) -> float | None:
-    given = request.get("deadlines")
-    value = given.get(name) if isinstance(given, dict) else None
-    return float(value) if isinstance(value, int | float) else None

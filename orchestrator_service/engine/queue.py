@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import Connection, RowMapping, bindparam, func, or_, select, text, update
+from sqlalchemy import Connection, RowMapping, and_, bindparam, func, or_, select, text, update
 
 from orchestrator_service.engine.work import Run
 from orchestrator_service.models import PendingInput, Task, Worker
@@ -46,6 +46,12 @@ def claim(connection: Connection, worker_id: str, room: int, tenant_share: int) 
     return [run_of[task_id] for task_id in chosen if task_id in run_of]
 
 
+def claim_to_stop(connection: Connection, worker_id: str, task_ids: Sequence[str]) -> list[Run]:
+    """Take those of the tasks for the worker that are queued only to be stopped: they wait for no room."""
+    rows = connection.execute(_CLAIM_TO_STOP, {"chosen": task_ids, "me": worker_id}).mappings()
+    return [_run(row) for row in rows]
+
+
 def hand_over(connection: Connection, worker_id: str) -> list[str]:
     """Put what the worker still has back into the queue, because it stops; returns the tasks."""
     return list(connection.execute(_HAND_OVER, {"of_worker": worker_id}).scalars())
@@ -74,10 +80,15 @@ def answered(connection: Connection, worker_id: str) -> list[str]:
     return list(connection.execute(_ANSWERED, {"of_worker": worker_id}).scalars())
 
 
+def canceled(connection: Connection, worker_id: str) -> list[str]:
+    """Return the tasks that are to be stopped by the worker, which has them, or by anyone, for they are queued."""
+    return list(connection.execute(_CANCELED, {"of_worker": worker_id}).scalars())
+
+
 def release(connection: Connection, worker_id: str, runs: Sequence[tuple[str, int]]) -> None:
-    """Put tasks back into the queue that the worker has by the table, but does not run."""
-    for task_id, number in runs:
-        connection.execute(_RELEASE, {"of_task": task_id, "of_worker": worker_id, "of_run": number})
+    """Put runs that broke off back into the queue, though the worker lives. They wait as `recover` says."""
+    left = connection.execute(_LEFT_BY, {"of_worker": worker_id}).mappings()
+    _put_back(connection, [row for row in left if (row["id"], row["run"]) in runs])
 
 
 def _put_back(connection: Connection, rows: Sequence[RowMapping]) -> list[str]:
@@ -145,6 +156,7 @@ _CLAIM: Final = (
         Task.root_task_id,
     )
 )
+_CLAIM_TO_STOP: Final = _CLAIM.where(Task.cancel_requested.is_(True))
 _running = Task.run_state == "running"
 _HAND_OVER: Final = (
     update(Task)
@@ -162,15 +174,8 @@ _PUT_BACK: Final = (
     .values(run_state="queued", worker=None, recoveries=Task.recoveries + 1, runnable_at=bindparam("not_before"))
 )
 _OWNED: Final = select(Task.id, Task.run).where(_running, Task.worker == bindparam("of_worker"))
-_RELEASE: Final = (
-    update(Task)
-    .where(
-        _running,
-        Task.id == bindparam("of_task"),
-        Task.worker == bindparam("of_worker"),
-        Task.run == bindparam("of_run"),
-    )
-    .values(run_state="queued", worker=None)
+_CANCELED: Final = select(Task.id).where(
+    Task.cancel_requested.is_(True), or_(_queued, and_(_running, Task.worker == bindparam("of_worker")))
 )
 _ANSWERED: Final = (
     select(Task.id)

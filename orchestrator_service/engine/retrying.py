@@ -38,27 +38,32 @@ class RemoteFailureError(FederationError):
         return {"type": self._type, "title": self._title, "detail": self.detail, "retryable": self.is_retryable}
 
 
+def is_waited_out(error: FederationError, *, has_begun: bool) -> bool:
+    """Tell whether the agent may just be starting anew, or be cut off for a moment: that is waited out longer."""
+    if isinstance(error, RemoteFailureError) or error.facts.get("task_lost") is True:
+        return False
+    return has_begun or error.facts.get("reached") is False or isinstance(error, AgentsAwayError)
+
+
 def following(
     work: StepWork, error: FederationError, *, failures: int, of_this_try: int, has_begun: bool, tries: int
 ) -> Next:
     """Decide what follows a failure. A message that an agent may have got is never sent anew blindly.
 
-    `failures` counts those of the step, `of_this_try` those since its try began; `tries` is how often to try at all.
-    An agent that cannot be reached may just be starting anew: that is waited out longer than what an agent reports.
-    Another agent gets the step only if the first never got it, said itself that it failed, or stays bad and the step
-    may be done twice.
+    `failures` counts those of its sort (`is_waited_out` or not), `of_this_try` those since its try began; `tries` is
+    how often to try at all. Another agent gets the step only if the first never got it, said itself that it failed, or
+    stays bad and the step may be done twice.
     """
     facts = error.facts
-    is_away = facts.get("reached") is False or isinstance(error, AgentsAwayError)
-    is_lost = facts.get("task_lost") is True
-    is_patient = (is_away or (has_begun and not is_lost)) and tries > 1
     can_help = error.is_retryable if isinstance(error, RemoteFailureError) else error.retryable
+    is_patient = is_waited_out(error, has_begun=has_begun) and tries > 1
     if not can_help or failures >= (MAX_RECONNECTS if is_patient else tries):
         return "give up"
     if work.attempt is None or isinstance(error, RemoteFailureError):
         return "another try"
-    if is_lost:
+    if facts.get("task_lost") is True:
         return "another try" if work.step.idempotent else "give up"
+    is_away = facts.get("reached") is False or isinstance(error, AgentsAwayError)
     never_got_it = is_away and not has_begun and not work.attempt.may_have_begun
     stays_bad = of_this_try >= min(tries, 2) and work.step.idempotent
     return "another try" if never_got_it or stays_bad else "same try"

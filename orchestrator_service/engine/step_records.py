@@ -252,8 +252,8 @@ def _work(held: Held, step: PlanStep, attempt: OpenAttempt, rules: Rules) -> Ste
     """Return what the try needs. Raises: LoopDetectedError, when its message must not be sent."""
     connection, run = held.connection, held.run
     reply = _reply(connection, run.task_id, step.id) if attempt.may_have_begun else None
-    if isinstance(reply, FederationError):
-        return StepWork(run, step, attempt, reply)
+    if reply is not None and reply.refusal is not None:
+        return StepWork(run, step, attempt, reply.refusal, reply=reply)
     if attempt.remote_task_id is not None:
         return StepWork(run, step, attempt, reply=reply)
     values = step_inputs.values(connection, run.task_id, step, run.request)
@@ -277,14 +277,13 @@ def _work(held: Held, step: PlanStep, attempt: OpenAttempt, rules: Rules) -> Ste
     )
 
 
-def _reply(connection: Connection, task_id: str, step_id: str) -> Reply | FederationError | None:
-    """Return the answer that the step has not used yet, or why it is none."""
+def _reply(connection: Connection, task_id: str, step_id: str) -> Reply | None:
+    """Return the answer that the step has not used yet."""
     row = connection.execute(_ANSWERS, {"of_task": task_id, "of_step": step_id}).one_or_none()
     if row is None:
         return None
-    if (refusal := inputs.refusal(row.kind, row.answer)) is not None:
-        return refusal
-    return Reply(row.id, str(row.answer.get("text") or ""), row.answer.get("data"))
+    refusal = inputs.refusal(row.kind, row.answer)
+    return Reply(row.id, str(row.answer.get("text") or ""), row.answer.get("data"), refusal)
 
 
 def _is_approved(held: Held, step: PlanStep, rules: Rules) -> bool:

@@ -10,12 +10,13 @@ from orchestrator_service.engine import task_records
 from orchestrator_service.engine.work import Run
 from orchestrator_service.events import EventLog
 from orchestrator_service.planning import revision, strategies, synthesis
-from orchestrator_service.planning.plan import Goal, Match, Offer, Plan
+from orchestrator_service.planning.plan import Goal, Match, Offer, Plan, PlanningFailedError
 from orchestrator_service.settings import Settings
 from shared.agent import Usage
 from shared.auth import Caller
 from shared.db import Database
-from shared.llm import Model
+from shared.errors import FederationError
+from shared.llm import Model, charge, spent
 
 logger = logging.getLogger(__name__)
 
@@ -25,19 +26,20 @@ _SUMMARY_TOKENS: Final = 2_500
 
 
 class Catalogue:
-    """The registry as planners see it, in the name of a task's tenant."""
+    """The registry as planners see it, in the name of a task's tenant. `with_away`: with agents not reachable now."""
 
-    def __init__(self, database: Database, tenant_id: str) -> None:
+    def __init__(self, database: Database, tenant_id: str, *, with_away: bool = False) -> None:
         self._database = database
         self._caller = Caller(tenant_id)
+        self._with_away = with_away
 
     async def offers(self) -> list[Offer]:
-        """Return every skill of every agent that may be chosen now."""
-        return await self._database.read(discovery.offers, self._caller)
+        """Return every skill of every agent that may be chosen."""
+        return await self._database.read(discovery.offers, self._caller, with_away=self._with_away)
 
     async def rank(self, need: str, limit: int = 5) -> list[Match]:
         """Return the offers that fit a need in plain words, best first."""
-        return await self._database.read(discovery.rank, self._caller, need, limit)
+        return await self._database.read(discovery.rank, self._caller, need, limit, with_away=self._with_away)
 
 
 class Strategist:
@@ -61,7 +63,10 @@ class Strategist:
     async def plan(self, run: Run, tokens: int | None) -> tuple[Plan, Usage]:
         """Return a plan for the task's goal. Raises: PlanningFailedError, ModelUnavailableError."""
         goal = await self._goal(run)
-        plan, notes, usage = await strategies.plan_goal(goal, self._catalogue(run), self._model, tokens)
+        try:
+            plan, notes, usage = await strategies.plan_goal(goal, self._catalogue(run), self._model, tokens)
+        except PlanningFailedError as error:  # an agent that fits may only be starting anew; its step waits for it
+            plan, notes, usage = await self._plan_with_away(run, goal, spent(error))
         for note in notes:
             logger.warning("planning went another way", extra={"note": note})
         return plan, usage
@@ -109,6 +114,14 @@ class Strategist:
             inputs=task_records.given_inputs(run.request),
             files=tuple(name for name in files if isinstance(name, str)) if isinstance(files, list) else (),
         )
+
+    async def _plan_with_away(self, run: Run, goal: Goal, usage: Usage) -> tuple[Plan, list[str], Usage]:
+        catalogue = Catalogue(self._log.database, run.tenant_id, with_away=True)
+        try:
+            plan, notes, _ = await strategies.plan_goal(goal, catalogue, None)
+        except FederationError as error:
+            raise charge(error, usage) from error
+        return plan, notes, usage
 
     def _catalogue(self, run: Run) -> Catalogue:
         return Catalogue(self._log.database, run.tenant_id)

@@ -126,7 +126,8 @@ def ask(
         step_records.keep_remote(held, work.step.id, work.attempt.number, remote)
     if work.reply is not None:
         step_records.consume(held, work.reply.input_id)
-    remote_id = remote[0] if remote else None if work.attempt is None else work.attempt.remote_task_id
+    tries = step_records.tries_of(connection, work.run.task_id, work.step.id)
+    remote_id = tries[-1]["remote_task_id"] if tries else None
     step_records.ask(held, work.step, "auth" if is_auth else "agent", prompt, schema, rules, remote_id)
     return _advance(held, rules)
 

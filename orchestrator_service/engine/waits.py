@@ -40,6 +40,8 @@ class Waits:
     async def until(self, task_id: str, deadline_at: datetime) -> AsyncGenerator[None]:
         """Raise TimeoutError inside at the deadline, or at once when the task is canceled."""
         left_s = 0.0 if task_id in self._canceled else (deadline_at - now()).total_seconds()
+        if left_s <= 0:
+            raise TimeoutError  # a timeout that is over would let what is inside begin
         async with asyncio.timeout(left_s) as wait:
             self._waits[task_id].add(wait)
             try:

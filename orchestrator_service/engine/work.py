@@ -59,11 +59,12 @@ class OpenAttempt:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A person's answer that goes to the remote task that asked."""
+    """A person's answer that goes to the remote task that asked; or `refusal`: why there is none to send."""
 
     input_id: str
     text: str
     data: JsonValue
+    refusal: FederationError | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from orchestrator_service.engine import queue
 from orchestrator_service.models import Worker
 from orchestrator_service.settings import Settings
-from shared.db import Database, new_id, now, open_engine
+from shared.db import Database, DatabaseUnavailableError, new_id, now, open_engine
 from shared.errors import FederationError
 
 logger = logging.getLogger(__name__)
@@ -70,6 +70,7 @@ class Membership:
     async def join(self) -> None:
         """Enter the table and begin to beat; on SQLite whoever was there before is dead."""
         await self._database.write(_register, self.id, is_alone=self._database.is_sqlite)
+        self.lost.clear()
         if self._database.is_sqlite:
             return
         self._closing.clear()
@@ -82,13 +83,15 @@ class Membership:
         self._closing.set()
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join)
-        await self._database.write(_leave, self.id)
+        try:
+            await self._database.write(_leave, self.id)
+        except DatabaseUnavailableError as error:  # this worker is found dead instead
+            logger.warning("the worker left without a word", extra={"reason": error.detail})
 
     async def rejoin(self) -> None:
         """Join anew, as another worker, after this one was lost and its runs are stopped."""
         await self.leave()
         self.id, self._beaten_at = new_id(), -inf
-        self.lost.clear()
         await self.join()
 
     async def confirm(self) -> None:
@@ -117,6 +120,7 @@ class Membership:
                     with engine.connect() as connection:
                         self._hold(connection)
                 except SQLAlchemyError as error:
+                    self._beaten_at = -inf  # the lock is free
                     logger.warning("the worker cannot beat: the database is away", extra={"error": str(error)[:200]})
                     self._closing.wait(0.25)
         finally:

@@ -140,7 +140,7 @@ async def test_a_question_without_a_terminal_ends_with_3_and_says_how_to_answer(
         run = await federation("--url", url, "run", "open the page")
         assert run.code == 3
         assert "Which page?" in run.err
-        assert f'federation tasks answer {TASK_ID} i1 --text "..."' in run.err
+        assert f'federation answer {TASK_ID} --text "..."' in run.err
         answer = await federation("--url", url, "tasks", "answer", TASK_ID, "i1", "--text", "the first")
     assert answer.code == 0
     assert fake.answers == [{"input_id": "i1", "text": "the first"}]

@@ -53,7 +53,10 @@ async def test_while_postgresql_is_away_submissions_are_refused_and_running_task
     url = server.url.replace("postgresql+psycopg://", "postgresql://")
     async with federation(tmp_path, TestAgent("Agent", agent.answer, ("echo",)), database_url=url) as running:
         task = await _begun(running)
-        watching = asyncio.create_task(_watch(running, task))
+        has_begun = asyncio.Event()
+        watching = asyncio.create_task(_watch(running, task, has_begun))
+        async with asyncio.timeout(30):
+            await has_begun.wait()
         await asyncio.to_thread(server.stop)
         agent.may_end.set()
         await _is_refused(running, "does not answer")
@@ -93,10 +96,14 @@ async def _has_gone_well(running: Federation, task: JsonObject, agent: _Agent) -
     assert (await running.run(step("a", "two")))["status"] == "completed"
 
 
-async def _watch(running: Federation, task: JsonObject) -> list[int]:
+async def _watch(running: Federation, task: JsonObject, has_begun: asyncio.Event) -> list[int]:
+    seen: list[int] = []
     async with running.client.stream("GET", f"/api/tasks/{task['id']}/events") as response:
-        lines = [line async for line in response.aiter_lines()]
-    return [int(line.removeprefix("id:")) for line in lines if line.startswith("id:")]
+        async for line in response.aiter_lines():
+            if line.startswith("id:"):
+                seen.append(int(line.removeprefix("id:")))
+                has_begun.set()
+    return seen
 
 
 @contextmanager

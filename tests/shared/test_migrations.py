@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.parametrize(
     ("scripts", "caller"),
     [
-        ("orchestrator_service/migrations", "orchestrator_service/main.py"),
+        ("orchestrator_service/migrations", "orchestrator_service/core.py"),
         ("shared/migrations/a2a", "shared/agent_server.py"),
     ],
 )
