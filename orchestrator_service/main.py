@@ -42,6 +42,7 @@ def create(settings: Settings | None = None) -> FastAPI:
     for router in (status.router, tasks.router, tasks.execute_router, sessions.router, agents.router, push.router):
         app.include_router(router)
     server.install(app)
+    service.on_stop(app, lambda: _drain(app))
     return app
 
 
@@ -51,13 +52,20 @@ def main() -> None:
     service.run(lambda: create(settings), settings, "orchestrator")
 
 
+def _drain(app: FastAPI) -> None:
+    """Take no new work as soon as the process is told to stop: others have it sooner then."""
+    parts: Parts | None = getattr(app.state, "parts", None)
+    if parts is not None:
+        parts.engine.drain()
+
+
 @asynccontextmanager
 async def _open_parts(settings: Settings) -> AsyncGenerator[Parts]:
     async with open_core(settings) as core:
         registrar = Registrar(settings, core.database, core.client, core.keys)
         intake = Intake(settings, core.log, core.engine, core.keys, core.deliveries.wake)
         async with registrar.open(), core.working():
-            yield Parts(settings, core.database, core.log, intake, registrar, core.keys, core.client, core.engine.nudge)
+            yield Parts(settings, core.database, core.log, intake, registrar, core.keys, core.client, core.engine)
 
 
 @asynccontextmanager

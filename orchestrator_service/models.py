@@ -1,6 +1,7 @@
-"""The tables of the orchestrator: what users see. (The durable-execution library keeps its own beside them.)"""
+"""The tables of the orchestrator."""
 
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import BigInteger, Connection, ForeignKey, Index, LargeBinary, MetaData, Text, text
 from sqlalchemy.dialects import postgresql, sqlite
@@ -183,10 +184,17 @@ class StepRow(Base):
     completed_at: Mapped[datetime | None]
 
 
+_TO_STOP: Final = text("stop_at IS NOT NULL")
+
+
 class Attempt(Base):
-    """One try of a step with one agent. `remote_task_id` is kept as soon as it is known; `why` it was this agent."""
+    """One try of a step with one agent. `remote_task_id` is kept as soon as it is known; `why` it was this agent.
+
+    `stop_at` is when the agent is next to be told that a try which is over is not to go on: it did not answer before.
+    """
 
     __tablename__ = "attempts"
+    __table_args__ = (Index("ix_attempts_stop_at", "stop_at", sqlite_where=_TO_STOP, postgresql_where=_TO_STOP),)
 
     task_id: Mapped[str] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True)
     step_id: Mapped[str] = mapped_column(primary_key=True)
@@ -201,6 +209,7 @@ class Attempt(Base):
     started_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     error: Mapped[JsonObject | None]
+    stop_at: Mapped[datetime | None]
 
 
 class PendingInput(Base):

@@ -23,8 +23,9 @@ TaskStatus = Literal["pending", "planning", "executing", "input_required", "comp
 NO_USAGE: Final[JsonObject] = {"input_tokens": 0, "output_tokens": 0, "cost_usd": 0.0, "llm_calls": 0}
 """What models cost a task, as it is stored; the calls of agents are counted by its tries."""
 
-
 NO_CHANGES: Final[Mapping[str, object]] = {}
+
+_FULL_RETRY_AFTER_S: Final = 5.0
 
 
 class IdempotencyConflictError(ConflictError):
@@ -120,7 +121,10 @@ def submit(
     if idempotency is not None and (earlier := _claim(connection, caller, task, idempotency)) is not None:
         return Submitted(earlier, is_new=False)
     if is_full:
-        raise QueueFullError("As many tasks are waiting already as may wait (MAX_QUEUED_TASKS); try again later.")
+        raise QueueFullError(
+            "As many tasks are waiting already as may wait (MAX_QUEUED_TASKS); try again later.",
+            retry_after_s=_FULL_RETRY_AFTER_S,
+        )
     if task.session_id is not None:
         memory.find_session(connection, caller, task.session_id)
     if task.parent_task_id is not None:

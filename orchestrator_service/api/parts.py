@@ -1,12 +1,13 @@
 """What routes work with: the open parts of the orchestrator, who asks, and one page of a list."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, cast
 
 from fastapi import Depends, Query, Request
 from pydantic import JsonValue
 
+from orchestrator_service.engine.engine import Engine
 from orchestrator_service.events import EventLog
 from orchestrator_service.intake import Intake
 from orchestrator_service.keys import Keys
@@ -21,7 +22,7 @@ from shared.errors import UnavailableError
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Everything that is open while the orchestrator serves. `nudge(task_id, step_id)` says that an agent has news."""
+    """Everything that is open while the orchestrator serves."""
 
     settings: Settings
     database: Database
@@ -30,7 +31,7 @@ class Parts:
     registrar: Registrar
     keys: Keys
     client: http.Client
-    nudge: Callable[[str, str], None]
+    engine: Engine
 
 
 def parts(request: Request) -> Parts:

@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 _SWEEP_S: Final = 1.0
 _UPKEEP_S: Final = 2.0
 _MOST_EXPIRED: Final = 500
-_ORPHANS_EVERY: Final = 20  # looks for dead workers
+_ORPHANS_EVERY: Final = 10  # looks for dead workers
 
 
 class Engine:
@@ -63,7 +63,7 @@ class Engine:
             settings, log, keys, client, self._gates, self._waits, rules=self._rules, confirm=self._confirm
         )
         self._performer = performer
-        self._runner = Runner(log, self._strategist, performer, self._waits, self._rules, told)
+        self._runner = Runner(settings, log, self._strategist, performer, self._waits, self._rules, told)
         self._runs: dict[str, tuple[Run, asyncio.Task[None]]] = {}
         self._to_stop: set[str] = set()
         self._woken = asyncio.Event()
@@ -81,13 +81,14 @@ class Engine:
             stack.enter_context(self._signals.hear("nudge", self._performer.nudge))
             await stack.enter_async_context(background("claims", self._claim(me)))
             await stack.enter_async_context(background("upkeep of tasks", self._keep_up(me)))
+            await stack.enter_async_context(background("leftovers", self._performer.leftovers.tell_later()))
             if not database.is_sqlite:
                 await stack.enter_async_context(background("reaper", self._reap(me)))
                 await stack.enter_async_context(background("worker", self._stay(me)))
             try:
                 yield
             finally:
-                await self._drain(me)
+                await self._drain()
 
     def wake(self, task_id: str) -> None:
         """Say that a task wants a worker."""
@@ -104,6 +105,12 @@ class Engine:
     def nudge(self, task_id: str, step_id: str) -> None:
         """Make the step, wherever it is performed, ask its agent how the remote task stands."""
         self._signals.tell("nudge", f"{task_id}/{step_id}")
+
+    def drain(self) -> None:
+        """Take no new work from now on: the process is about to stop."""
+        self._is_draining = True
+        if self._me is not None:
+            self._me.drain()
 
     async def _claim(self, me: Membership) -> None:
         """Claim what is queued whenever there is news and room; what is only to be stopped needs no room."""
@@ -138,6 +145,8 @@ class Engine:
             self._woken.set()
 
     def _start(self, run: Run) -> None:
+        if run.task_id in self._runs:
+            self._runs[run.task_id][1].cancel()  # a run that is not the newest, and has not noticed it yet
         task = asyncio.create_task(self._runner.run(run), name=f"run {run.task_id}")
         self._runs[run.task_id] = (run, task)
         task.add_done_callback(lambda task: self._end(run, task))
@@ -191,10 +200,9 @@ class Engine:
             with patience(None):
                 await me.rejoin()
 
-    async def _drain(self, me: Membership) -> None:
+    async def _drain(self) -> None:
         """Take no new work, and give the steps under way a little time."""
-        self._is_draining = True
-        me.drain()
+        self.drain()
         runs = [task for _, task in self._runs.values()]
         if runs:
             await asyncio.wait(runs, timeout=self._settings.drain_timeout_s)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from orchestrator_service import budgets
-from orchestrator_service.engine import task_records
+from orchestrator_service.engine import deadlines, task_records
 from orchestrator_service.engine.perform import Performer
 from orchestrator_service.engine.step_records import Rules
 from orchestrator_service.engine.strategist import Strategist
@@ -19,6 +19,7 @@ from orchestrator_service.engine.waits import Waits
 from orchestrator_service.engine.work import Move, Run, StaleRunError, StepWork
 from orchestrator_service.events import EventLog
 from orchestrator_service.planning.plan import Plan
+from orchestrator_service.settings import Settings
 from shared import failpoints, telemetry
 from shared.agent import Usage
 from shared.db import patience
@@ -41,6 +42,7 @@ class Runner:
 
     def __init__(
         self,
+        settings: Settings,
         log: EventLog,
         strategist: Strategist,
         performer: Performer,
@@ -48,6 +50,7 @@ class Runner:
         rules: Callable[[], Rules],
         told: Callable[[], None],
     ) -> None:
+        self._settings = settings
         self._log = log
         self._strategist = strategist
         self._performer = performer
@@ -60,6 +63,7 @@ class Runner:
         """Run the task that was claimed."""
         failpoints.reach("run-taken")
         task_id = run.task_id
+        active: _Active | None = None
         try:
             with telemetry.bind(task_id=task_id), self._waits.running(task_id), patience(None):
                 async with asyncio.TaskGroup() as group:
@@ -68,7 +72,8 @@ class Runner:
         except* StaleRunError:
             logger.info("a run is another worker's by now, or its task is over", extra={"task_id": task_id})
         finally:
-            self._active.pop(task_id, None)
+            if self._active.get(task_id) is active:
+                self._active.pop(task_id, None)
 
     def proceed(self, task_id: str) -> None:
         """Let the task, if it runs here, go on with what a person answered."""
@@ -166,7 +171,7 @@ class Runner:
         """End a task that was canceled, or whose time is up, while no step was under way."""
         if self._waits.is_canceled(run.task_id):
             return await self._log.write(run.task_id, task_records.cancel, run)
-        return await self._fail(run, TimedOutError("The task did not end before its deadline (TASK_TIMEOUT_S) passed."))
+        return await self._fail(run, TimedOutError(deadlines.of_task(self._settings, run)))
 
     async def _fail(self, run: Run, error: FederationError) -> Move:
         return await self._log.write(run.task_id, task_records.fail, run, error.to_metadata(), spent(error))

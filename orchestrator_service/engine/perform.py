@@ -7,9 +7,9 @@ A try with a remote id follows that task; one without sends the same message aga
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import Final, TypeAlias, cast
+from typing import TypeAlias, cast
 
 from sqlalchemy import Connection
 
@@ -17,6 +17,7 @@ from orchestrator_service import ancestry, choosing
 from orchestrator_service.engine import deadlines, retrying, step_records, task_records
 from orchestrator_service.engine.conversations import Conversations
 from orchestrator_service.engine.gates import Gates
+from orchestrator_service.engine.leftovers import Leftovers
 from orchestrator_service.engine.listen import listening
 from orchestrator_service.engine.retrying import Next, RemoteFailureError
 from orchestrator_service.engine.step_records import Remote, Rules
@@ -39,8 +40,6 @@ from shared.errors import (
 )
 
 logger = logging.getLogger(__name__)
-
-_CANCEL_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +130,7 @@ class Performer:
         self._settings = settings
         self._log = log
         self._conversations = Conversations(settings, log.database, keys, client)
+        self.leftovers = Leftovers(log.database, self._conversations)
         self._gates = gates
         self._waits = waits
         self._rules = rules
@@ -154,9 +154,15 @@ class Performer:
                 ending = await self._try_until_done(trying, calls)
         except TimeoutError:
             if work.canceling or self._waits.is_canceled(run.task_id):
-                await self._cancel_remote(trying, calls)
+                is_told = await self._tell_to_end(trying, calls)
                 return await self._log.write(
-                    run.task_id, task_records.end_step, trying.work, self._rules(), canceled=True, remote=trying.remote
+                    run.task_id,
+                    task_records.end_step,
+                    trying.work,
+                    self._rules(),
+                    canceled=True,
+                    is_left=not is_told,
+                    remote=trying.remote,
                 )
             if trying.is_calling and trying.work.attempt is not None:
                 self._gates.gate(trying.work.attempt.agent_id).failed()
@@ -218,8 +224,8 @@ class Performer:
                     )
             case Failed(error=error):
                 logger.info("step failed", extra={"error": error.slug, "detail": error.detail})
-                if not isinstance(error, RemoteFailureError):
-                    await self._cancel_remote(trying, calls)
+                has_ended = isinstance(error, RemoteFailureError)
+                is_told = has_ended or await self._tell_to_end(trying, calls)
                 move = await self._log.write(
                     task_id,
                     task_records.end_step,
@@ -227,6 +233,8 @@ class Performer:
                     rules,
                     output=error.output if isinstance(error, RemoteFailureError) else None,
                     error=_told(error),
+                    is_left=not is_told,
+                    remote=trying.remote,
                 )
         failpoints.reach("step-recorded")
         return move
@@ -278,11 +286,19 @@ class Performer:
     async def _begin_another(self, trying: _Trying, error: FederationError, calls: Deadlines) -> None:
         """Begin another try; what the last one may have left at work is to end."""
         work = trying.work
-        if not isinstance(error, RemoteFailureError):
-            await self._cancel_remote(trying, calls)
+        is_told = isinstance(error, RemoteFailureError) or await self._tell_to_end(trying, calls)
         ended = None if work.attempt is None else _told(error)
         spent = error.output.usage if isinstance(error, RemoteFailureError) else Usage()
-        trying.work = await self._log.write(work.run.task_id, task_records.try_again, work, self._rules(), ended, spent)
+        trying.work = await self._log.write(
+            work.run.task_id,
+            task_records.try_again,
+            work,
+            self._rules(),
+            ended,
+            spent,
+            trying.remote,
+            is_left=not is_told,
+        )
         trying.failures_of_try = 0
         trying.remote = None
 
@@ -345,22 +361,17 @@ class Performer:
             raise RemoteFailureError(ended)
         return Answered(work, ended, remote, drafts)
 
-    async def _cancel_remote(self, trying: _Trying, calls: Deadlines) -> None:
-        """Tell the remote task that it is to end; one whose id is not known is asked for by the same message."""
-        work = trying.work
-        if work.attempt is None or not (trying.may_have_begun or trying.remote_id):
-            return
-        with suppress(FederationError, TimeoutError):
-            async with asyncio.timeout(_CANCEL_S):
-                connection = await self._conversations.connect(work.attempt)
-                if trying.remote_id is None:
-                    async with aclosing(self._conversations.begin(connection, work, work.attempt, calls)) as events:
-                        async for event in events:
-                            if isinstance(event, Started):
-                                trying.remote = (event.remote_task_id, event.context_id)
-                            break
-                if trying.remote_id is not None:
-                    await connection.cancel(trying.remote_id)
+    async def _tell_to_end(self, trying: _Trying, calls: Deadlines) -> bool:
+        """Tell the remote task that it is to end; False if its agent does not answer, and is to be told later."""
+        attempt = trying.work.attempt
+        if attempt is None or not (trying.may_have_begun or trying.remote_id):
+            return True
+        known = trying.remote
+        if known is None and attempt.remote_task_id is not None:
+            known = attempt.remote_task_id, attempt.remote_context_id or ""
+        await self._confirm()
+        trying.remote, is_told = await self.leftovers.tell(trying.work, attempt, known, calls)
+        return is_told
 
 
 def _has_other(connection: Connection, work: StepWork, rules: Rules) -> bool:

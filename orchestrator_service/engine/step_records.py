@@ -1,6 +1,6 @@
 """What the engine keeps of steps and their tries. Each function is a part of a transition on a task that is held."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final, Literal
@@ -51,7 +51,7 @@ def begin(held: Held, step: PlanStep, rules: Rules) -> StepWork | None:
         tries = tries_of(held.connection, held.run.task_id, step.id) if held.steps[step.id].begun else ()
         if tries and tries[-1]["ended_at"] is None:
             return resume(held, step, tries[-1], rules)
-        return begin_attempt(held, step, rules, [row["agent_id"] for row in tries])
+        return begin_attempt(held, step, rules, tries)
     except FederationError as error:
         if error.retryable:
             _mark_running(held, step)
@@ -62,15 +62,16 @@ def begin(held: Held, step: PlanStep, rules: Rules) -> StepWork | None:
         return None
 
 
-def begin_attempt(held: Held, step: PlanStep, rules: Rules, tried: Collection[str]) -> StepWork:
-    """Record that the step goes to an agent, before anything is sent; `tried` are the agents of earlier tries.
+def begin_attempt(held: Held, step: PlanStep, rules: Rules, tries: Sequence[RowMapping]) -> StepWork:
+    """Record that the step goes to an agent, before anything is sent; `tries` are the earlier ones.
 
     Raises: NoAgentError, AgentsAwayError, AgentUnavailableError, NotFoundError, BudgetExhaustedError,
     LoopDetectedError.
     """
     run, connection = held.run, held.connection
+    tried = [row["agent_id"] for row in tries]
     choice = choosing.choose(connection, run.tenant_id, step.skill, step.agent, step.instruction, tried, rules.resting)
-    number = len(tried) + 1
+    number = len(tries) + 1
     plan = run.plan
     begun = [step.id, *(step_id for step_id, state in held.steps.items() if state.status != "pending")]
     granted = held.reserve(step.id, rules.daily, 1 if plan is None else budgets.parts(plan, step.id, begun))
@@ -83,7 +84,7 @@ def begin_attempt(held: Held, step: PlanStep, rules: Rules, tried: Collection[st
         credentials=choice.credentials,
         max_concurrency=choice.max_concurrency,
         granted=granted,
-        message_id=str(uuid5(_MESSAGES, f"{run.task_id}/{step.id}/{number}")),
+        message_id=_unheard(tries, choice.agent_id) or str(uuid5(_MESSAGES, f"{run.task_id}/{step.id}/{number}")),
     )
     work = _work(held, step, attempt, rules)
     at = now()
@@ -143,6 +144,15 @@ def resume(held: Held, step: PlanStep, last: RowMapping, rules: Rules) -> StepWo
 def tries_of(connection: Connection, task_id: str, step_id: str) -> Sequence[RowMapping]:
     """Return the step's tries, in order."""
     return connection.execute(_TRIES, {"of_task": task_id, "of_step": step_id}).mappings().all()
+
+
+def _unheard(tries: Sequence[RowMapping], agent_id: str) -> str | None:
+    """Return the id of the message that the agent says it never got: if it did all the same, it knows it by that id."""
+    for row in reversed(tries):
+        if row["agent_id"] == agent_id:
+            error: JsonObject = row["error"] or {}
+            return row["message_id"] if row["remote_task_id"] is None and error.get("reached") is False else None
+    return None
 
 
 def keep_remote(held: Held, step_id: str, number: int, remote: Remote | None) -> None:
@@ -352,6 +362,7 @@ _TRIES: Final = (
         Attempt.remote_context_id,
         Attempt.reserved,
         Attempt.ended_at,
+        Attempt.error,
     )
     .where(Attempt.task_id == bindparam("of_task"), Attempt.step_id == bindparam("of_step"))
     .order_by(Attempt.number)

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from sqlalchemy import Connection, bindparam, insert, select
 
 from orchestrator_service import artifacts, budgets, events, inputs, memory, registry, tasks
-from orchestrator_service.engine import step_records
+from orchestrator_service.engine import leftovers, step_records
 from orchestrator_service.engine.decide import Finish, Park, Revise, StartSteps, Wait, decide
 from orchestrator_service.engine.held import Held, StepState, hold
 from orchestrator_service.engine.step_records import Remote, Rules
@@ -94,13 +94,16 @@ def end_step(
     output: Output | None = None,
     error: JsonObject | None = None,
     canceled: bool = False,
+    is_left: bool = False,
     remote: Remote | None = None,
     drafts: Sequence[events.Draft] = (),
 ) -> Move:
-    """Close a step and its try, and begin what follows."""
+    """Close a step and its try, and begin what follows. `is_left`: the remote task is still to be told."""
     held = hold(connection, work.run)
     held.drafts += drafts
     step_records.end_attempt(held, work.step.id, error, remote)
+    if is_left:
+        leftovers.leave(connection, work)
     if work.reply is not None:
         step_records.consume(held, work.reply.input_id)
     status = "canceled" if canceled else "failed" if error is not None else "completed"
@@ -132,19 +135,30 @@ def ask(
     return _advance(held, rules)
 
 
-def try_again(connection: Connection, work: StepWork, rules: Rules, error: JsonObject | None, usage: Usage) -> StepWork:
+def try_again(
+    connection: Connection,
+    work: StepWork,
+    rules: Rules,
+    error: JsonObject | None,
+    usage: Usage,
+    remote: Remote | None,
+    *,
+    is_left: bool,
+) -> StepWork:
     """End the try, if there is one, and begin another with the agent that fits best now. `usage` is what it spent.
 
     If none can begin, the result has no try, and a refusal that says why. Raises: StaleRunError.
     """
     held = hold(connection, work.run)
     if error is not None:
-        step_records.end_attempt(held, work.step.id, error)
+        step_records.end_attempt(held, work.step.id, error, remote)
+    if is_left:
+        leftovers.leave(connection, work)
     if work.attempt is not None:
         held.settle(work.step.id, usage, again_after=work.attempt.number)
-    tried = [row["agent_id"] for row in step_records.tries_of(connection, work.run.task_id, work.step.id)]
+    tries = step_records.tries_of(connection, work.run.task_id, work.step.id)
     try:
-        following = step_records.begin_attempt(held, work.step, rules, tried)
+        following = step_records.begin_attempt(held, work.step, rules, tries)
     except FederationError as refusal:
         following = replace(work, attempt=None, refusal=refusal)
     held.write()

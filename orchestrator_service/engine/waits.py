@@ -1,6 +1,7 @@
 """Waits that end at a deadline, or at once when their task is canceled."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
@@ -12,18 +13,25 @@ class Waits:
     """The waits of the runs in this process."""
 
     def __init__(self) -> None:
+        self._runs = Counter[str]()
         self._waits: dict[str, set[asyncio.Timeout]] = {}
         self._canceled: set[str] = set()
 
     @contextmanager
     def running(self, task_id: str) -> Generator[None]:
-        """Keep while the task runs here: a cancel that comes between two of its waits ends the next one."""
-        self._waits[task_id] = set()
+        """Keep while the task runs here: a cancel that comes between two of its waits ends the next one.
+
+        A run that lost its task to the next one may still be ending when that begins.
+        """
+        self._runs[task_id] += 1
+        self._waits.setdefault(task_id, set())
         try:
             yield
         finally:
-            del self._waits[task_id]
-            self._canceled.discard(task_id)
+            self._runs[task_id] -= 1
+            if not self._runs[task_id]:
+                del self._runs[task_id], self._waits[task_id]
+                self._canceled.discard(task_id)
 
     def cancel(self, task_id: str) -> None:
         """End the task's waits, if it runs here."""

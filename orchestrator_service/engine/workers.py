@@ -13,7 +13,7 @@ import socket
 import threading
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from importlib.metadata import version
 from math import inf
 from time import monotonic
@@ -149,6 +149,7 @@ class Reaper:
         self._me = me
         self._beats: dict[str, tuple[int, float]] = {}
         self._free: set[str] = set()
+        self._server_since: datetime | None = None
         self._contact_at = monotonic()
         self._good_since = monotonic()
 
@@ -156,6 +157,7 @@ class Reaper:
         """Say that the database was away: nobody is judged until contact has been good for a while."""
         self._good_since = monotonic()
         self._beats.clear()
+        self._free.clear()
 
     def look(self, connection: Connection) -> list[str]:
         """Bury who is dead; returns the tasks that are queued again. In one transaction of its own."""
@@ -163,14 +165,17 @@ class Reaper:
         if at - self._contact_at > _GOOD_CONTACT_S:  # this process itself was frozen
             self.lose_contact()
         self._contact_at = at
+        server_since, is_my_turn = connection.execute(_MY_TURN).one()
+        if server_since != self._server_since:  # when the server dies, so do all its locks
+            if self._server_since is not None:
+                self.lose_contact()
+            self._server_since = server_since
         others = connection.execute(_OTHERS, {"me": self._me.id}).all()
         self._beats = {
             row.id: known if (known := self._beats.get(row.id)) is not None and known[0] == row.beat else (row.beat, at)
             for row in others
         }
-        if at - self._good_since < _GOOD_CONTACT_S or not others:
-            return []
-        if not connection.execute(_MY_TURN).scalar_one():
+        if at - self._good_since < _GOOD_CONTACT_S or not is_my_turn:
             return []
         free = {row.id for row in others if connection.execute(_IS_FREE, {"key": lock_key(row.id)}).scalar_one()}
         dead = [row.id for row in others if row.id in free & self._free or at - self._beats[row.id][1] > SILENT_S]
@@ -250,7 +255,7 @@ def _leave(connection: Connection, worker_id: str) -> None:
 
 _OTHERS: Final = select(Worker.id, Worker.beat).where(Worker.state != "gone", Worker.id != bindparam("me"))
 _LOCK: Final = text("SELECT pg_advisory_lock(:key)")
-_MY_TURN: Final = text(f"SELECT pg_try_advisory_xact_lock({_REAPER})")
+_MY_TURN: Final = text(f"SELECT pg_postmaster_start_time(), pg_try_advisory_xact_lock({_REAPER})")
 _IS_FREE: Final = text("SELECT pg_try_advisory_xact_lock(:key)")
 _BURY: Final = update(Worker).where(Worker.id == bindparam("of_worker")).values(state="gone")
 _BEAT: Final = (

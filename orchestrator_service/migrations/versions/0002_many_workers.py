@@ -33,6 +33,11 @@ def upgrade() -> None:
     op.add_column("attempts", sa.Column("agent_name", sa.String(), nullable=True))
     op.add_column("attempts", sa.Column("why", sa.Text(), nullable=True))
     op.add_column("attempts", sa.Column("reserved", JSON_COLUMN, nullable=True))
+    op.add_column("attempts", sa.Column("stop_at", UtcTime(), nullable=True))
+    is_to_stop = sa.text("stop_at IS NOT NULL")
+    op.create_index(
+        "ix_attempts_stop_at", "attempts", ["stop_at"], sqlite_where=is_to_stop, postgresql_where=is_to_stop
+    )
     op.add_column("pending_inputs", sa.Column("path", JSON_COLUMN, nullable=True))
     op.add_column("pending_inputs", sa.Column("expires_at", UtcTime(), nullable=True))
     op.create_index("ix_pending_inputs_expires_at", "pending_inputs", ["expires_at"])

@@ -1,19 +1,6 @@
-"""What the first whole version must do, requirement by requirement, and the tests that show it.
+"""What the first whole version must do."""
 
-`tests/test_requirements.py` fails when one has no test, or names one that does not exist.
-"""
-
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class Requirement:
-    """One thing that must hold. `tests` are functions of test files, as `FOLDER/FILE.py::FUNCTION` below tests/."""
-
-    id: str
-    says: str
-    tests: tuple[str, ...]
-
+from tests.requirements.requirement import Requirement
 
 REQUIREMENTS = (
     # A newcomer's first ten minutes

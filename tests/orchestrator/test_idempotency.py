@@ -1,0 +1,120 @@
+"""Idempotency-Key: one request, one task, however often and wherever it is sent. (The plain case: `test_tasks`.)"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import Connection, select, update
+
+from orchestrator_service.models import IdempotencyKey, insert_or_skip
+from shared.agent import JsonObject
+from shared.db import database_url as url_of
+from shared.db import new_id, now, open_database
+from tests.orchestrator.fleet import Holding
+from tests.support.federation import Federation, federation, names, step
+
+async def post(running: Federation, body: JsonObject, wait_s: int = 0) -> httpx.Response:
+    headers = {"Idempotency-Key": "key-1", "Prefer": f"wait={wait_s}"}
+    return await running.client.post("/api/tasks", json=body, headers=headers)
+
+
+def body_of(text: str) -> JsonObject:
+    return {"description": "once", "plan": {"steps": [step("a", text, skill="work")]}}
+
+
+@pytest.fixture
+async def doors(tmp_path: Path, database_url: str | None) -> AsyncGenerator[tuple[Federation, Federation, Holding]]:
+    """Two orchestrators on one PostgreSQL; on SQLite, where there is one, the same one twice. And their agent."""
+    agent = Holding()
+    async with federation(tmp_path, agent.served(), database_url=database_url) as first:
+        if database_url is None:
+            yield first, first, agent
+            return
+        async with federation(tmp_path, database_url=database_url) as second:
+            yield first, second, agent
+
+
+async def test_requests_at_the_same_moment_with_one_key_make_one_task(
+    doors: tuple[Federation, Federation, Holding],
+) -> None:
+    first, second, agent = doors
+    answers = await asyncio.gather(*(post(door, body_of("held")) for _ in range(10) for door in (first, second)))
+    assert sorted(answer.status_code for answer in answers) == [200] * 19 + [202]
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    assert len({answer.headers["location"] for answer in answers}) == 1
+    await agent.has("held")
+    agent.let_go("held")
+    done = await first.task_when(answers[0].json(), lambda found: bool(found["completed_at"]))
+    assert (await post(second, body_of("held"))).json() == done
+    assert names((await first.get("/api/tasks"))["items"], "id") == [done["id"]]
+    assert agent.begun == ["held"]
+
+
+async def test_of_different_requests_at_the_same_moment_with_one_key_one_is_taken(
+    doors: tuple[Federation, Federation, Holding],
+) -> None:
+    first, second, agent = doors
+    bodies = [body_of(f"held {number}") for number in range(10)]
+    answers = await asyncio.gather(*(post(door, body) for body in bodies for door in (first, second)))
+    statuses = [answer.status_code for answer in answers]
+    assert sorted(statuses) == [200, 202, *([409] * 18)]
+    for answer in answers:
+        assert answer.status_code != 409 or "key-1" in answer.json()["detail"]
+    taken = next(number for number in range(10) if statuses[2 * number] != 409)
+    assert answers[2 * taken].json()["id"] == answers[2 * taken + 1].json()["id"]
+    await agent.has(f"held {taken}")
+    agent.let_go(f"held {taken}")
+    await first.task_when(answers[2 * taken].json(), lambda found: found["status"] == "completed")
+    assert agent.begun == [f"held {taken}"]
+
+
+async def test_a_refused_request_leaves_its_key_free(tmp_path: Path, database_url: str | None) -> None:
+    async with federation(tmp_path, Holding().served(), database_url=database_url) as running:
+        assert (await post(running, {**body_of("go"), "session_id": "nothing"})).status_code == 404
+        assert (await post(running, body_of("go"), 20)).status_code == 202
+
+
+async def test_the_same_key_of_another_caller_is_another_key(tmp_path: Path, database_url: str | None) -> None:
+    theirs = new_id()
+
+    def take_key(connection: Connection) -> None:
+        of_others = [("default", "another"), ("another", "local")]
+        for tenant_id, caller in of_others:  # over HTTP there is one caller
+            row = {"tenant_id": tenant_id, "caller": caller, "key": "key-1", "body_sha256": "x", "task_id": theirs}
+            connection.execute(insert_or_skip(connection, IdempotencyKey).values(**row, created_at=now()))
+
+    async with (
+        federation(tmp_path, Holding().served(), database_url=database_url) as running,
+        open_database(url_of(running.settings, "orchestrator")) as database,
+    ):
+        await database.write(take_key)
+        answer = await post(running, body_of("go"), 20)
+        assert answer.status_code == 202
+        assert answer.json()["id"] != theirs
+        assert (await post(running, body_of("go"))).json()["id"] == answer.json()["id"]
+
+
+async def test_a_key_is_kept_for_a_day_and_free_again_after_it(tmp_path: Path, database_url: str | None) -> None:
+    def age(connection: Connection, hours: float) -> None:
+        connection.execute(update(IdempotencyKey).values(created_at=now() - timedelta(hours=hours)))
+
+    def keys(connection: Connection) -> list[str]:
+        return list(connection.execute(select(IdempotencyKey.task_id)).scalars())
+
+    async with (
+        federation(tmp_path, Holding().served(), database_url=database_url) as running,
+        open_database(url_of(running.settings, "orchestrator")) as database,
+    ):
+        first = (await post(running, body_of("one"), 20)).json()["id"]
+        await database.write(age, 23.9)
+        assert (await post(running, body_of("one"))).json()["id"] == first
+        assert (await post(running, body_of("two"))).status_code == 409
+        await database.write(age, 24.1)
+        answers = await asyncio.gather(*(post(running, body_of("two"), 20) for _ in range(5)))
+        assert sorted(answer.status_code for answer in answers) == [200, 200, 200, 200, 202]
+        [second] = {answer.json()["id"] for answer in answers}
+        assert second != first
+        assert await database.read(keys) == [second]

@@ -1,0 +1,9 @@
+"""What the federation must do, requirement by requirement, and the tests that show it.
+
+`tests/test_requirements.py` fails when one has no test, or names one that does not exist.
+"""
+
+from tests.requirements import first_version, nothing_is_lost
+from tests.requirements.requirement import Requirement
+
+REQUIREMENTS: tuple[Requirement, ...] = (*first_version.REQUIREMENTS, *nothing_is_lost.REQUIREMENTS)
