@@ -129,7 +129,7 @@ def _take(connection: Connection) -> list[_Left]:
         age = at - row["ended_at"]
         agent = choosing.reach(connection, row["agent_id"])
         is_given_up = agent is None or row["remote_task_id"] is None or age > _GIVEN_UP_AFTER
-        next_at = None if is_given_up else at + min(max(age, timedelta(seconds=_PAUSE_S)), _LONGEST_PAUSE)
+        next_at = None if is_given_up else at + min(max(age / 4, timedelta(seconds=_PAUSE_S)), _LONGEST_PAUSE)
         _put_off(connection, row["task_id"], row["step_id"], row["number"], next_at)
         if agent is None or is_given_up:
             continue

@@ -14,7 +14,7 @@ from typing import TypeAlias, cast
 from sqlalchemy import Connection
 
 from orchestrator_service import ancestry, choosing
-from orchestrator_service.engine import deadlines, retrying, step_records, task_records
+from orchestrator_service.engine import deadlines, questions, retrying, step_records, task_records
 from orchestrator_service.engine.conversations import Conversations
 from orchestrator_service.engine.gates import Gates
 from orchestrator_service.engine.leftovers import Leftovers
@@ -186,7 +186,7 @@ class Performer:
     async def _check_question(self, asked: Answered) -> Ending:
         """Refuse a question that goes round in a circle."""
         work = asked.work
-        earlier = await self._log.database.read(step_records.prompts_of, work.run.task_id, work.step.id)
+        earlier = await self._log.database.read(questions.prompts_of, work.run.task_id, work.step.id)
         try:
             ancestry.check_prompts(earlier, asked.ended.text)
         except ancestry.LoopDetectedError as error:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Final, Literal
 from uuid import UUID, uuid5
 
@@ -10,11 +9,11 @@ from sqlalchemy import Connection, RowMapping, String, bindparam, func, insert, 
 
 from orchestrator_service import ancestry, artifacts, budgets, choosing, inputs
 from orchestrator_service.budgets import Amount
-from orchestrator_service.engine import step_inputs
+from orchestrator_service.engine import questions, step_inputs
 from orchestrator_service.engine.decide import Outcome
 from orchestrator_service.engine.held import Held, StepState, usage_json
-from orchestrator_service.engine.work import OpenAttempt, Output, Reply, StepWork
-from orchestrator_service.models import Attempt, PendingInput, StepRow
+from orchestrator_service.engine.work import OpenAttempt, Output, StepWork
+from orchestrator_service.models import Attempt, StepRow
 from orchestrator_service.planning.plan import Plan, PlanStep, fill
 from shared.agent import JsonObject, Usage
 from shared.db import UtcTime, now
@@ -46,7 +45,7 @@ class Rules:
 def begin(held: Held, step: PlanStep, rules: Rules) -> StepWork | None:
     """Begin a step, or go on with it; None if it waits for approval, or failed before it began."""
     try:
-        if step.approve and not _is_approved(held, step, rules):
+        if step.approve and not questions.is_approved(held, step, rules.input_timeout_s):
             return None
         tries = tries_of(held.connection, held.run.task_id, step.id) if held.steps[step.id].begun else ()
         if tries and tries[-1]["ended_at"] is None:
@@ -73,7 +72,8 @@ def begin_attempt(held: Held, step: PlanStep, rules: Rules, tries: Sequence[RowM
     choice = choosing.choose(connection, run.tenant_id, step.skill, step.agent, step.instruction, tried, rules.resting)
     number = len(tries) + 1
     plan = run.plan
-    begun = [step.id, *(step_id for step_id, state in held.steps.items() if state.status != "pending")]
+    holding = budgets.holding(held.reserved)  # a step that waits for an agent runs, and holds nothing yet
+    begun = [step.id, *(name for name, state in held.steps.items() if name in holding or state.outcome is not None)]
     granted = held.reserve(step.id, rules.daily, 1 if plan is None else budgets.parts(plan, step.id, begun))
     attempt = OpenAttempt(
         number=number,
@@ -213,55 +213,10 @@ def end(
     held.tell("step.status", step_id=step_id, status=status, error=error)
 
 
-def ask(
-    held: Held,
-    step: PlanStep | None,
-    kind: inputs.Kind,
-    prompt: str,
-    schema: JsonObject | None,
-    rules: Rules,
-    remote_task_id: str | None = None,
-) -> None:
-    """Store a question to a person and announce it: by a step (its agent, or for approval), or about the plan."""
-    timeout_s = None if step is None else step.input_timeout_s
-    step_id = None if step is None else step.id
-    question = inputs.Question(
-        kind,
-        prompt,
-        now() + timedelta(seconds=timeout_s or rules.input_timeout_s),
-        step_id=step_id,
-        schema=schema,
-        path=tuple(part for part in (held.run.task_id, step_id, remote_task_id) if part is not None),
-    )
-    asked = inputs.ask(held.connection, held.run.task_id, question)
-    if step is not None:
-        held.connection.execute(
-            _SET_STATUS, {"of_task": held.run.task_id, "of_step": step.id, "to_status": "input_required"}
-        )
-        held.steps[step.id] = StepState("input_required", begun=held.steps[step.id].begun)
-        held.tell("step.status", step_id=step.id, status="input_required")
-    held.drafts.append(asked)
-    if held.status != "input_required":
-        held.status = "input_required"
-        held.is_news = True
-        held.changes["status"] = "input_required"
-        held.tell("task.status", status="input_required")
-
-
-def consume(held: Held, input_id: str) -> None:
-    """Mark an answer as used."""
-    held.connection.execute(_CONSUME, {"of_input": input_id})
-
-
-def prompts_of(connection: Connection, task_id: str, step_id: str) -> list[str]:
-    """Return what the step's agent asked so far, in order."""
-    return list(connection.execute(_PROMPTS, {"of_task": task_id, "of_step": step_id}).scalars())
-
-
 def _work(held: Held, step: PlanStep, attempt: OpenAttempt, rules: Rules) -> StepWork:
     """Return what the try needs. Raises: LoopDetectedError, when its message must not be sent."""
     connection, run = held.connection, held.run
-    reply = _reply(connection, run.task_id, step.id) if attempt.may_have_begun else None
+    reply = questions.reply(connection, run.task_id, step.id) if attempt.may_have_begun else None
     if reply is not None and reply.refusal is not None:
         return StepWork(run, step, attempt, reply.refusal, reply=reply)
     if attempt.remote_task_id is not None:
@@ -287,32 +242,6 @@ def _work(held: Held, step: PlanStep, attempt: OpenAttempt, rules: Rules) -> Ste
     )
 
 
-def _reply(connection: Connection, task_id: str, step_id: str) -> Reply | None:
-    """Return the answer that the step has not used yet."""
-    row = connection.execute(_ANSWERS, {"of_task": task_id, "of_step": step_id}).one_or_none()
-    if row is None:
-        return None
-    refusal = inputs.refusal(row.kind, row.answer)
-    return Reply(row.id, str(row.answer.get("text") or ""), row.answer.get("data"), refusal)
-
-
-def _is_approved(held: Held, step: PlanStep, rules: Rules) -> bool:
-    """Tell whether a person approved the step; ask if nobody was asked.
-
-    Raises: StepRejectedError, InputExpiredError.
-    """
-    asked = held.connection.execute(_APPROVAL, {"of_task": held.run.task_id, "of_step": step.id}).one_or_none()
-    if asked is None:
-        ask(held, step, "step", f"Run this step? {step.instruction[:500]}", None, rules)
-        return False
-    if asked.answer is None:
-        return False
-    consume(held, asked.id)
-    if (refusal := inputs.refusal("step", asked.answer)) is not None:
-        raise refusal
-    return True
-
-
 def _mark_running(held: Held, step: PlanStep) -> None:
     if held.steps[step.id].status != "running":
         named = {"of_task": held.run.task_id, "of_step": step.id}
@@ -328,7 +257,6 @@ _of_attempt = (
     Attempt.step_id == bindparam("of_step"),
     Attempt.number == bindparam("of_number"),
 )
-_asked = (PendingInput.task_id == bindparam("of_task"), PendingInput.step_id == bindparam("of_step"))
 _GIVE: Final = (
     update(StepRow)
     .where(*_of_step)
@@ -381,25 +309,4 @@ _END_ATTEMPT: Final = (
         remote_task_id=func.coalesce(bindparam("remote", type_=String()), Attempt.remote_task_id),
         remote_context_id=func.coalesce(bindparam("context", type_=String()), Attempt.remote_context_id),
     )
-)
-_CONSUME: Final = update(PendingInput).where(PendingInput.id == bindparam("of_input")).values(consumed=True)
-_ANSWERS: Final = (
-    select(PendingInput.id, PendingInput.kind, PendingInput.answer)
-    .where(
-        *_asked,
-        PendingInput.kind.in_(("agent", "auth")),
-        PendingInput.answered_at.is_not(None),
-        PendingInput.consumed.is_(False),
-    )
-    .order_by(PendingInput.id)
-    .limit(1)
-)
-_APPROVAL: Final = (
-    select(PendingInput.id, PendingInput.answer)
-    .where(*_asked, PendingInput.kind == "step")
-    .order_by(PendingInput.id.desc())
-    .limit(1)
-)
-_PROMPTS: Final = (
-    select(PendingInput.prompt).where(*_asked, PendingInput.kind.in_(("agent", "auth"))).order_by(PendingInput.id)
 )

@@ -6,11 +6,11 @@ from typing import Final
 
 from orchestrator_service import budgets, discovery, events
 from orchestrator_service.budgets import Amount
-from orchestrator_service.engine import task_records
+from orchestrator_service.engine import task_reads, task_records
 from orchestrator_service.engine.work import Run
 from orchestrator_service.events import EventLog
 from orchestrator_service.planning import revision, strategies, synthesis
-from orchestrator_service.planning.plan import Goal, Match, Offer, Plan, PlanningFailedError
+from orchestrator_service.planning.plan import Goal, Match, Offer, Plan, PlanInvalidError, PlanningFailedError
 from orchestrator_service.settings import Settings
 from shared.agent import Usage
 from shared.auth import Caller
@@ -65,7 +65,7 @@ class Strategist:
         goal = await self._goal(run)
         try:
             plan, notes, usage = await strategies.plan_goal(goal, self._catalogue(run), self._model, tokens)
-        except PlanningFailedError as error:  # an agent that fits may only be starting anew; its step waits for it
+        except (PlanningFailedError, PlanInvalidError) as error:  # an agent that fits may only be starting anew
             plan, notes, usage = await self._plan_with_away(run, goal, spent(error))
         for note in notes:
             logger.warning("planning went another way", extra={"note": note})
@@ -73,7 +73,7 @@ class Strategist:
 
     async def revise(self, run: Run, plan: Plan, tokens: int | None) -> tuple[Plan | None, str, Usage]:
         """Return another plan for what is not done, or None; why; and what asking cost."""
-        past = await self._log.database.read(task_records.past, run, plan)
+        past = await self._log.database.read(task_reads.past, run, plan)
         return await revision.revise_goal(
             await self._goal(run),
             plan,
@@ -90,7 +90,7 @@ class Strategist:
         """Return the model's summary and what it cost; nothing without a model, with few `tokens`, or if it fails."""
         if self._model is None:
             return "", None
-        outputs = await self._log.database.read(task_records.outputs, run, plan)
+        outputs = await self._log.database.read(task_reads.outputs, run, plan)
         chars = len(run.description) + sum(len(output.instruction) + len(output.text) for output in outputs)
         if tokens is not None and tokens < chars // _CHARS_PER_TOKEN + _SUMMARY_TOKENS:
             return "", None
@@ -107,11 +107,11 @@ class Strategist:
 
     async def _goal(self, run: Run) -> Goal:
         files = run.request.get("files")
-        turns = await self._log.database.read(task_records.history, run, self._settings.history_turns)
+        turns = await self._log.database.read(task_reads.history, run, self._settings.history_turns)
         return Goal(
             text=run.description,
             history=tuple(turns),
-            inputs=task_records.given_inputs(run.request),
+            inputs=task_reads.given_inputs(run.request),
             files=tuple(name for name in files if isinstance(name, str)) if isinstance(files, list) else (),
         )
 

@@ -4,21 +4,21 @@ Every transition ends with `_advance`: what is ready is begun in the same commit
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pydantic import JsonValue
 from sqlalchemy import Connection, bindparam, insert, select
 
-from orchestrator_service import artifacts, budgets, events, inputs, memory, registry, tasks
-from orchestrator_service.engine import leftovers, step_records
+from orchestrator_service import artifacts, budgets, events, inputs, registry, tasks
+from orchestrator_service.engine import leftovers, questions, step_records, task_reads
 from orchestrator_service.engine.decide import Finish, Park, Revise, StartSteps, Wait, decide
 from orchestrator_service.engine.held import Held, StepState, hold
 from orchestrator_service.engine.step_records import Remote, Rules
 from orchestrator_service.engine.work import Move, Output, Run, StepWork
 from orchestrator_service.models import PendingInput, PlanRow, StepRow
 from orchestrator_service.planning.plan import Plan, PlanStep, check, literal
-from orchestrator_service.planning.revision import Failure, allows
-from orchestrator_service.planning.synthesis import StepOutput, compose
+from orchestrator_service.planning.revision import allows
+from orchestrator_service.planning.synthesis import compose
 from shared.agent import JsonObject, Usage
 from shared.auth import Caller
 from shared.db import new_id, now
@@ -33,7 +33,7 @@ def take_up(connection: Connection, run: Run, rules: Rules) -> Move:
     held = hold(connection, run)
     if held.started_at is None:
         held.changes["started_at"] = now()
-    plan = current_plan(connection, run.task_id)
+    plan = task_reads.current_plan(connection, run.task_id)
     held.run = replace(run, plan=plan)
     if held.cancel_requested:
         stopping = [] if plan is None else step_records.stop(held, plan, rules)
@@ -77,7 +77,7 @@ def keep_revision(connection: Connection, run: Run, plan: Plan | None, reason: s
     if plan is None:
         return _advance(held, replace(rules, max_revisions=0))
     stored = _store_plan(held, plan, reason)
-    held.tell("plan.revised", plan=plan_json(stored), reason=reason)
+    held.tell("plan.revised", plan=task_reads.plan_json(stored), reason=reason)
     return _advance(held, rules)
 
 
@@ -105,7 +105,7 @@ def end_step(
     if is_left:
         leftovers.leave(connection, work)
     if work.reply is not None:
-        step_records.consume(held, work.reply.input_id)
+        questions.consume(held, work.reply.input_id)
     status = "canceled" if canceled else "failed" if error is not None else "completed"
     step_records.end(held, work.step.id, status, output=output, error=error)
     return _advance(held, rules)
@@ -128,10 +128,10 @@ def ask(
     if work.attempt is not None:
         step_records.keep_remote(held, work.step.id, work.attempt.number, remote)
     if work.reply is not None:
-        step_records.consume(held, work.reply.input_id)
+        questions.consume(held, work.reply.input_id)
     tries = step_records.tries_of(connection, work.run.task_id, work.step.id)
     remote_id = tries[-1]["remote_task_id"] if tries else None
-    step_records.ask(held, work.step, "auth" if is_auth else "agent", prompt, schema, rules, remote_id)
+    questions.ask(held, work.step, "auth" if is_auth else "agent", prompt, schema, rules.input_timeout_s, remote_id)
     return _advance(held, rules)
 
 
@@ -211,74 +211,6 @@ def reserve(connection: Connection, run: Run, call: str, rules: Rules) -> budget
     return granted
 
 
-def history(connection: Connection, run: Run, limit: int) -> list[tuple[str, str]]:
-    """Return what was said in the task's session before it."""
-    return [] if run.session_id is None else memory.recent_turns(connection, run.session_id, run.task_id, limit)
-
-
-def outputs(connection: Connection, run: Run, plan: Plan) -> list[StepOutput]:
-    """Return what the completed steps said, in the plan's order."""
-    said = {row.step_id: row for row in connection.execute(_OUTPUTS, {"of_task": run.task_id})}
-    return [
-        StepOutput(
-            step_number=step.step_number,
-            step_id=step.id,
-            instruction=step.instruction,
-            agent_name=said[step.id].agent_name or "",
-            text=said[step.id].output_text or "",
-        )
-        for step in plan.in_order()
-        if step.id in said
-    ]
-
-
-@dataclass(frozen=True, slots=True)
-class Past:
-    """What came of a task's steps so far: how they ended, what the completed ones said, and how the others failed."""
-
-    outcomes: dict[str, str]
-    outputs: dict[str, str]
-    failures: list[Failure]
-    step_ids: list[str]
-
-
-def past(connection: Connection, run: Run, plan: Plan) -> Past:
-    """Return what came of the task's steps, over all revisions of its plan."""
-    rows = {row.step_id: row for row in connection.execute(_PAST, {"of_task": run.task_id})}
-    ended = {step.id: rows[step.id] for step in plan.steps if rows[step.id].completed_at is not None}
-    return Past(
-        outcomes={step_id: row.status for step_id, row in ended.items()},
-        outputs={step_id: row.output_text or "" for step_id, row in ended.items() if row.status == "completed"},
-        failures=[
-            _failure(connection, run.task_id, step_id, row.error)
-            for step_id, row in ended.items()
-            if row.status == "failed"
-        ],
-        step_ids=list(rows),
-    )
-
-
-def current_plan(connection: Connection, task_id: str) -> Plan | None:
-    """Return the newest revision of the task's plan."""
-    row = connection.execute(_PLAN, {"of_task": task_id}).one_or_none()
-    if row is None:
-        return None
-    steps = [PlanStep.model_validate(step) for step in row.steps]
-    return Plan(id=row.id, revision=row.revision, strategy=row.strategy, steps=steps)
-
-
-def given_inputs(request: JsonObject) -> JsonObject:
-    """Return the inputs that the task was given."""
-    inputs = request.get("inputs")
-    return inputs if isinstance(inputs, dict) else {}
-
-
-def plan_json(plan: Plan) -> JsonObject:
-    """Return a plan as the API shows it."""
-    steps: list[JsonValue] = [step.model_dump(mode="json") for step in plan.steps]
-    return {"id": plan.id, "revision": plan.revision, "strategy": plan.strategy, "steps": steps}
-
-
 def _advance(held: Held, rules: Rules) -> Move:
     """Begin all that can be, or end or park the task; then write what was collected."""
     plan = held.run.plan
@@ -314,9 +246,9 @@ def _advance(held: Held, rules: Rules) -> Move:
 
 def _begin_plan(held: Held, plan: Plan, rules: Rules) -> Move:
     stored = _store_plan(held, plan, None)
-    held.tell("plan.created", plan=plan_json(stored))
+    held.tell("plan.created", plan=task_reads.plan_json(stored))
     if held.run.request.get("approve_plan") is True:
-        step_records.ask(held, None, "plan", "Approve this plan?", None, rules)
+        questions.ask(held, None, "plan", "Approve this plan?", None, rules.input_timeout_s)
         return _park(held)
     _show_executing(held)
     return _advance(held, rules)
@@ -325,7 +257,7 @@ def _begin_plan(held: Held, plan: Plan, rules: Rules) -> Move:
 def _store_plan(held: Held, plan: Plan, reason: str | None) -> Plan:
     run, connection = held.run, held.connection
     # a revision is checked already, and keeps its numbers: what is done stays as it was
-    checked = check(plan, inputs=given_inputs(run.request)) if reason is None else plan
+    checked = check(plan, inputs=task_reads.given_inputs(run.request)) if reason is None else plan
     stored = checked.model_copy(update={"id": new_id()})
     new = [step.id for step in stored.steps if step.id not in held.steps]
     budgets.check_steps(connection, run.task_id, run.request, run.root_task_id, len(new))
@@ -372,7 +304,7 @@ def _end(held: Held, status: events.TerminalStatus, error: JsonObject | None = N
     run = held.run
     result: JsonObject | None = None
     if run.plan is not None:
-        said = outputs(held.connection, run, run.plan)
+        said = task_reads.outputs(held.connection, run, run.plan)
         files = [
             artifact
             for _, artifact in artifacts.of_tasks(held.connection, [run.task_id])
@@ -390,24 +322,13 @@ def _end(held: Held, status: events.TerminalStatus, error: JsonObject | None = N
     return Move(run, then="ended")
 
 
-def _failure(connection: Connection, task_id: str, step_id: str, error: JsonObject | None) -> Failure:
-    tries = step_records.tries_of(connection, task_id, step_id)
-    error = error or {}
-    return Failure(
-        step_id,
-        error,
-        tried=tuple(dict.fromkeys(row["agent_id"] for row in tries)),
-        may_have_acted=bool(tries) and error.get("type") in _UNSURE and error.get("reached") is not False,
-    )
-
-
 def _direct_plan(connection: Connection, run: Run) -> Plan | None:
     """Return the plan that needs no planner: the one that was given, or one step for the agent that was named."""
     request = run.request
     if isinstance(written := request.get("plan"), dict):
         return Plan.model_validate({**written, "strategy": "given"})
     if isinstance(agent := request.get("agent"), str):
-        inputs = given_inputs(request)
+        inputs = task_reads.given_inputs(request)
         agent_id = registry.identify(connection, Caller(run.tenant_id), agent)
         step = PlanStep(id="s1", agent=agent_id, instruction=literal(run.description, inputs), inputs=inputs)
         return Plan(strategy="direct", steps=[step])
@@ -422,24 +343,11 @@ def _waits_for_approval(connection: Connection, task_id: str) -> bool:
     return row is not None and row.answer is None
 
 
-_UNSURE = frozenset({"agent-unavailable", "timed-out", "agent-protocol"})
-_PAST = select(StepRow.step_id, StepRow.status, StepRow.error, StepRow.output_text, StepRow.completed_at).where(
-    StepRow.task_id == bindparam("of_task")
-)
 _ADD_PLAN = insert(PlanRow)
 _ADD_STEPS = insert(StepRow)
-_PLAN = (
-    select(PlanRow.id, PlanRow.revision, PlanRow.strategy, PlanRow.steps)
-    .where(PlanRow.task_id == bindparam("of_task"))
-    .order_by(PlanRow.revision.desc())
-    .limit(1)
-)
 _PLAN_QUESTION = (
     select(PendingInput.answer)
     .where(PendingInput.task_id == bindparam("of_task"), PendingInput.kind == "plan")
     .order_by(PendingInput.id.desc())
     .limit(1)
-)
-_OUTPUTS = select(StepRow.step_id, StepRow.agent_name, StepRow.output_text).where(
-    StepRow.task_id == bindparam("of_task"), StepRow.status == "completed"
 )

@@ -1,0 +1,109 @@
+"""What is read of a task that runs: its newest plan, what its steps brought, what was said before it."""
+
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+from sqlalchemy import Connection, bindparam, select
+
+from orchestrator_service import memory
+from orchestrator_service.engine import step_records
+from orchestrator_service.engine.work import Run
+from orchestrator_service.models import PlanRow, StepRow
+from orchestrator_service.planning.plan import Plan, PlanStep
+from orchestrator_service.planning.revision import Failure
+from orchestrator_service.planning.synthesis import StepOutput
+from shared.agent import JsonObject
+
+
+def history(connection: Connection, run: Run, limit: int) -> list[tuple[str, str]]:
+    """Return what was said in the task's session before it."""
+    return [] if run.session_id is None else memory.recent_turns(connection, run.session_id, run.task_id, limit)
+
+
+def outputs(connection: Connection, run: Run, plan: Plan) -> list[StepOutput]:
+    """Return what the completed steps said, in the plan's order."""
+    said = {row.step_id: row for row in connection.execute(_OUTPUTS, {"of_task": run.task_id})}
+    return [
+        StepOutput(
+            step_number=step.step_number,
+            step_id=step.id,
+            instruction=step.instruction,
+            agent_name=said[step.id].agent_name or "",
+            text=said[step.id].output_text or "",
+        )
+        for step in plan.in_order()
+        if step.id in said
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What came of a task's steps so far: how they ended, what the completed ones said, and how the others failed."""
+
+    outcomes: dict[str, str]
+    outputs: dict[str, str]
+    failures: list[Failure]
+    step_ids: list[str]
+
+
+def past(connection: Connection, run: Run, plan: Plan) -> Past:
+    """Return what came of the task's steps, over all revisions of its plan."""
+    rows = {row.step_id: row for row in connection.execute(_PAST, {"of_task": run.task_id})}
+    ended = {step.id: rows[step.id] for step in plan.steps if rows[step.id].completed_at is not None}
+    return Past(
+        outcomes={step_id: row.status for step_id, row in ended.items()},
+        outputs={step_id: row.output_text or "" for step_id, row in ended.items() if row.status == "completed"},
+        failures=[
+            _failure(connection, run.task_id, step_id, row.error)
+            for step_id, row in ended.items()
+            if row.status == "failed"
+        ],
+        step_ids=list(rows),
+    )
+
+
+def current_plan(connection: Connection, task_id: str) -> Plan | None:
+    """Return the newest revision of the task's plan."""
+    row = connection.execute(_PLAN, {"of_task": task_id}).one_or_none()
+    if row is None:
+        return None
+    steps = [PlanStep.model_validate(step) for step in row.steps]
+    return Plan(id=row.id, revision=row.revision, strategy=row.strategy, steps=steps)
+
+
+def given_inputs(request: JsonObject) -> JsonObject:
+    """Return the inputs that the task was given."""
+    inputs = request.get("inputs")
+    return inputs if isinstance(inputs, dict) else {}
+
+
+def plan_json(plan: Plan) -> JsonObject:
+    """Return a plan as the API shows it."""
+    steps: list[JsonValue] = [step.model_dump(mode="json") for step in plan.steps]
+    return {"id": plan.id, "revision": plan.revision, "strategy": plan.strategy, "steps": steps}
+
+
+def _failure(connection: Connection, task_id: str, step_id: str, error: JsonObject | None) -> Failure:
+    tries = step_records.tries_of(connection, task_id, step_id)
+    error = error or {}
+    return Failure(
+        step_id,
+        error,
+        tried=tuple(dict.fromkeys(row["agent_id"] for row in tries)),
+        may_have_acted=bool(tries) and error.get("type") in _UNSURE and error.get("reached") is not False,
+    )
+
+
+_UNSURE = frozenset({"agent-unavailable", "timed-out", "agent-protocol"})
+_PAST = select(StepRow.step_id, StepRow.status, StepRow.error, StepRow.output_text, StepRow.completed_at).where(
+    StepRow.task_id == bindparam("of_task")
+)
+_PLAN = (
+    select(PlanRow.id, PlanRow.revision, PlanRow.strategy, PlanRow.steps)
+    .where(PlanRow.task_id == bindparam("of_task"))
+    .order_by(PlanRow.revision.desc())
+    .limit(1)
+)
+_OUTPUTS = select(StepRow.step_id, StepRow.agent_name, StepRow.output_text).where(
+    StepRow.task_id == bindparam("of_task"), StepRow.status == "completed"
+)
