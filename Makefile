@@ -1,7 +1,7 @@
 # `make run` and `make test` prepare everything they need; `make help` lists the rest.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench chaos setup setup-dev doctor lock env-example python
+.PHONY: help run test lint format bench chaos interop tck setup setup-dev doctor lock env-example python
 
 # The text of a task reaches the shell as a variable: neither make nor the shell expands what stands in it.
 override TASK := $(value TASK)
@@ -40,6 +40,13 @@ bench: setup-dev ## Run the benchmarks, one after the other
 chaos: setup-dev ## Kill everything at every moment, and check that nothing is lost; CHAOS_ARGS="--seed 7 --rounds 50"
 	@.venv/bin/python -m tests.chaos $(CHAOS_ARGS)
 	@FEDERATION_CHAOS_EXAMPLES=20 .venv/bin/python -m pytest tests/orchestrator/test_state_machine.py -p no:xdist --timeout 1800
+
+tck: setup-dev ## Run the official A2A conformance kit against all five services; TCK=path-of-its-checkout
+	@.venv/bin/python -m tests.conformance.run_kit "$(TCK)"
+
+interop: setup-dev ## Try the agents and clients of other frameworks with ours; the first time, install them
+	@.venv/bin/python -m tests.interop.prepare
+	@.venv/bin/python -m pytest tests/interop -m interop -p no:xdist $(INTEROP_ARGS)
 
 setup: python ## Install what `make run` needs, if it is not there
 	@"$(PYTHON)" deploy/setup.py $(if $(AGAIN),--again)

@@ -1,30 +1,27 @@
 """The command line: `federation up`, `run`, `retry`, `fork`, `answer`, `cancel`, `tasks`, `agents`, `doctor`."""
 
-import asyncio
 import json
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import httpx
 import typer
 from pydantic import JsonValue
 
 from federation import attachments
-from federation.client import Client, find_url
+from federation.agent_commands import agents
+from federation.calling import FAILED, USAGE, AsJson, call, orchestrator_url, print_json, wait
+from federation.client import Client
 from federation.display import Display
-from federation.models import Agent, PendingInput, Task
+from federation.models import PendingInput, Task
 from federation.progress import first_line
 from federation.task_run import Watch, run_task
-from shared.errors import ConflictError, FederationError, NotFoundError
-
-T = TypeVar("T")
-
-FAILED, USAGE, INTERRUPTED = 1, 2, 130
+from shared.errors import ConflictError, FederationError
 
 app = typer.Typer(
     help="Say what you want; agents do it.",
@@ -33,11 +30,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # it prints the values of variables
 )
 tasks = typer.Typer(help="See and steer tasks.", no_args_is_help=True)
-agents = typer.Typer(help="See and change which agents are registered.", no_args_is_help=True)
 app.add_typer(tasks, name="tasks")
 app.add_typer(agents, name="agents")
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 AsTask = Annotated[bool, typer.Option("--json", help="Print the task as JSON, and nothing else.")]
 TaskId = Annotated[str, typer.Argument(help="Id of the task.")]
 Timeout = Annotated[float | None, typer.Option(min=0.1, help="Cancel the task after so many seconds.")]
@@ -130,7 +125,9 @@ def _run(
             from federation import up  # noqa: PLC0415
 
             stack.enter_context(up.running())
-        code = _wait(run_task(_url(context), submit, Watch(timeout_s=timeout, save=save, as_json=as_json), display))
+        code = wait(
+            run_task(orchestrator_url(context), submit, Watch(timeout_s=timeout, save=save, as_json=as_json), display)
+        )
     raise typer.Exit(code)
 
 
@@ -140,7 +137,9 @@ def _retry(
 ) -> None:
     """Do what a task that is over left undone, as a new task that keeps what was completed. Ends as `run` does."""
     watch = Watch(timeout_s=timeout, save=save, as_json=as_json)
-    code = _wait(run_task(_url(context), lambda client: client.retry(task_id), watch, Display(quiet=as_json)))
+    code = wait(
+        run_task(orchestrator_url(context), lambda client: client.retry(task_id), watch, Display(quiet=as_json))
+    )
     raise typer.Exit(code)
 
 
@@ -159,8 +158,13 @@ def _fork(
     def fork(client: Client) -> Awaitable[Task]:
         return client.fork(task_id, from_step, instruction=instruction)
 
-    code = _wait(
-        run_task(_url(context), fork, Watch(timeout_s=timeout, save=save, as_json=as_json), Display(quiet=as_json))
+    code = wait(
+        run_task(
+            orchestrator_url(context),
+            fork,
+            Watch(timeout_s=timeout, save=save, as_json=as_json),
+            Display(quiet=as_json),
+        )
     )
     raise typer.Exit(code)
 
@@ -190,9 +194,9 @@ def _list_tasks(
     as_json: AsJson = False,
 ) -> None:
     """List tasks, newest first."""
-    found = _call(context, lambda client: client.tasks(status=status, q=q, limit=limit))
+    found = call(context, lambda client: client.tasks(status=status, q=q, limit=limit))
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     rows = [(task.id, task.status, _when(task), first_line(task.description, 80)) for task in found]
     Display().table(("id", "status", "created", "task"), rows)
@@ -201,9 +205,9 @@ def _list_tasks(
 @tasks.command("show")
 def _show_task(context: typer.Context, task_id: str, as_json: AsJson = False) -> None:
     """Show a task: its steps, its result, what it waits for."""
-    task = _call(context, lambda client: client.get(task_id))
+    task = call(context, lambda client: client.get(task_id))
     if as_json:
-        _print_json(task)
+        print_json(task)
         return
     display = Display()
     display.facts({"task": task.description, "status": task.status, "session": task.session_id or ""})
@@ -226,7 +230,7 @@ def _show_task(context: typer.Context, task_id: str, as_json: AsJson = False) ->
 @tasks.command("cancel")
 def _cancel_task(context: typer.Context, task_id: TaskId) -> None:
     """Cancel a task, with what it started at its agents."""
-    task = _call(context, lambda client: client.cancel(task_id))
+    task = call(context, lambda client: client.cancel(task_id))
     Display().facts({"status": "canceling" if not task.is_over else task.status})
 
 
@@ -259,7 +263,7 @@ def _answer_task(
         asked = input_id or _only_question(await client.get(task_id)).input_id
         return await client.answer(task_id, asked, text=text, data=value, approve=approve, comment=comment)
 
-    task = _call(context, answer)
+    task = call(context, answer)
     Display().facts({"status": task.status})
 
 
@@ -273,120 +277,6 @@ def _only_question(task: Task) -> PendingInput:
             f"The task waits for several answers; say which one you give, after the task's id: {asked}."
         )
     return task.pending_inputs[0]
-
-
-@agents.command("list")
-def _list_agents(
-    context: typer.Context,
-    skill: Annotated[str | None, typer.Option(help="Only those with this skill id or tag.")] = None,
-    q: Annotated[str | None, typer.Option(help="Only those that fit these words.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """List the registered agents."""
-    found = _call(context, lambda client: client.agents(capability=skill, q=q))
-    if as_json:
-        _print_json(found)
-        return
-    rows = [
-        (agent.name, agent.status, ", ".join(skill.id for skill in agent.skills), agent.endpoint, agent.id)
-        for agent in found
-    ]
-    Display().table(("name", "status", "skills", "endpoint", "id"), rows)
-
-
-@agents.command("show")
-def _show_agent(
-    context: typer.Context, name: Annotated[str, typer.Argument(help="Name or id.")], as_json: AsJson = False
-) -> None:
-    """Show one agent and what it can do."""
-    agent = _call(context, lambda client: _find_agent(client, name))
-    if as_json:
-        _print_json(agent)
-        return
-    display = Display()
-    checked = f", checked {agent.health.checked_at:%Y-%m-%d %H:%M:%S %Z}" if agent.health.checked_at else ""
-    display.facts(
-        {
-            "name": agent.name,
-            "id": agent.id,
-            "description": agent.description,
-            "endpoint": agent.endpoint,
-            "status": f"{agent.status} ({agent.health.state}{checked})",
-        }
-    )
-    display.table(("skill", "description"), [(skill.id, first_line(skill.description)) for skill in agent.skills])
-
-
-@agents.command("add")
-def _add_agent(
-    context: typer.Context, endpoint: Annotated[str, typer.Argument(help="The agent's base URL or card URL.")]
-) -> None:
-    """Register an A2A agent by its address."""
-    agent = _call(context, lambda client: client.add_agent(endpoint))
-    skills = ", ".join(skill.id for skill in agent.skills)
-    Display().facts({"registered": agent.name, "id": agent.id, "skills": skills})
-
-
-@agents.command("remove")
-def _remove_agent(context: typer.Context, name: Annotated[str, typer.Argument(help="Name or id.")]) -> None:
-    """Take an agent out of the registry."""
-
-    async def remove(client: Client) -> Agent:
-        agent = await _find_agent(client, name)
-        await client.remove_agent(agent.id)
-        return agent
-
-    Display().facts({"removed": _call(context, remove).name})
-
-
-async def _find_agent(client: Client, name: str) -> Agent:
-    """Return the agent with that id or name. Raises: NotFoundError, ConflictError when several have the name."""
-    registered = await client.agents()
-    found = [agent for agent in registered if name in {agent.id, agent.name}]
-    found = found or [agent for agent in registered if agent.name.casefold() == name.casefold()]
-    if not found:
-        known = ", ".join(agent.name for agent in registered) or "none"
-        raise NotFoundError(f"There is no agent {name!r}. Registered: {known}.")
-    if len(found) > 1:
-        ids = ", ".join(f"{agent.id} ({agent.endpoint})" for agent in found)
-        raise ConflictError(f"Several agents are called {name!r}; name one by its id: {ids}.")
-    return found[0]
-
-
-def _url(context: typer.Context) -> str:
-    given: str | None = context.obj
-    if given and not given.startswith(("http://", "https://")):
-        raise typer.BadParameter(f"{given!r} is no address; write it like http://127.0.0.1:8000.", param_hint="--url")
-    return given or find_url()
-
-
-def _call(context: typer.Context, ask: Callable[[Client], Awaitable[T]]) -> T:
-    """Return what `ask` gets from the orchestrator."""
-
-    async def call() -> T:
-        async with Client(_url(context)) as client:
-            return await ask(client)
-
-    return _wait(call())
-
-
-def _wait(work: Awaitable[T]) -> T:
-    async def wait() -> T:
-        return await work
-
-    try:
-        return asyncio.run(wait())
-    except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None
-
-
-def _print_json(answer: Task | Agent | list[Task] | list[Agent]) -> None:
-    plain = (
-        [item.model_dump(mode="json") for item in answer]
-        if isinstance(answer, list)
-        else answer.model_dump(mode="json")
-    )
-    sys.stdout.write(json.dumps(plain, indent=2, ensure_ascii=False) + "\n")
 
 
 def _when(task: Task) -> str:

@@ -227,6 +227,10 @@ class Client:
         """Register the A2A agent at a base URL or card URL; the same one again is updated."""
         return await self._connection.call("POST", "/api/agents", Agent, {"endpoint": endpoint})
 
+    async def steer_agent(self, agent_id: str, way: str) -> Agent:
+        """Accept a new agent or its changed card, suspend it or resume it: `way` is "accept", "suspend" or "resume"."""
+        return await self._connection.call("POST", f"/api/agents/{segment(agent_id)}/{segment(way)}", Agent)
+
     async def remove_agent(self, agent_id: str) -> None:
         """Take an agent out of the registry."""
         await self._connection.ask("DELETE", f"/api/agents/{segment(agent_id)}")

@@ -188,6 +188,61 @@ class Health(Answered):
     error: JsonValue = None
 
 
+class Finding(Answered):
+    """One thing that was found about an agent: where in its card or at which address, and what says so."""
+
+    severity: str = "note"
+    where: str = ""
+    text: str = ""
+    clause: str = ""
+
+
+class Reason(Answered):
+    """What a part of a grade cost, and why."""
+
+    part: str
+    points: int = 0
+    text: str = ""
+
+
+class Grade(Answered):
+    """A to F, with a reason for each part."""
+
+    letter: str
+    reasons: list[Reason] = Field(default_factory=list[Reason])
+
+
+class Signature(Answered):
+    """Who signed the card, as far as it is known."""
+
+    state: str = "unsigned"
+    kid: str | None = None
+
+
+class Verification(Answered):
+    """What was found when an agent was looked at last."""
+
+    grade: Grade
+    findings: list[Finding] = Field(default_factory=list[Finding])
+    signature: Signature = Signature()
+    checked_at: datetime | None = None
+
+
+class CardChange(Answered):
+    """One difference between the card that was accepted and the one the agent has now."""
+
+    field: str
+    before: JsonValue = None
+    after: JsonValue = None
+
+
+class Quarantine(Answered):
+    """A changed card that waits to be accepted."""
+
+    found_at: datetime | None = None
+    changes: list[CardChange] = Field(default_factory=list[CardChange])
+
+
 class Agent(Answered):
     """A registered A2A server. What its card says is text from elsewhere."""
 
@@ -199,6 +254,9 @@ class Agent(Answered):
     skills: list[Skill] = Field(default_factory=list[Skill])
     status: str = ""
     health: Health = Health()
+    grade: str | None = None
+    verification: Verification | None = None
+    quarantine: Quarantine | None = None
 
 
 class _Event(Answered):

@@ -36,6 +36,7 @@ __all__ = [
     "affordable_tokens",
     "check_steps",
     "close",
+    "holding",
     "parts",
     "payer",
     "reserve",
@@ -150,6 +151,11 @@ def close(connection: Connection, payer: Payer, reserved: JsonObject | None) -> 
     """Return all that the task's calls still hold, because the task is over; its row is to keep no ledger."""
     for entry in ledger.read(reserved).calls.values():
         _give_back(connection, payer, entry, entry.may.held, Spent(), entry.below)
+
+
+def holding(reserved: JsonObject | None) -> set[str]:
+    """Return the calls that hold something by the ledger in a task's row."""
+    return set(ledger.read(reserved).calls)
 
 
 def check_steps(connection: Connection, task_id: str, request: JsonObject, root_task_id: str | None, new: int) -> None:

@@ -32,7 +32,10 @@ class AgentsAwayError(FederationError):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The agent a step goes to, and why. `max_concurrency` is how many calls it takes at once, if it says so."""
+    """The agent a step goes to, and why. `max_concurrency` is how many calls it takes at once, if it says so.
+
+    `is_suspended`: it was stopped after it got the step; nothing but a cancel is to be sent to it.
+    """
 
     agent_id: str
     name: str
@@ -41,12 +44,18 @@ class Choice:
     credentials: bytes | None
     max_concurrency: int | None
     why: str
+    is_suspended: bool = False
 
 
 def reach(connection: Connection, agent_id: str) -> Choice | None:
     """Return the agent that a step was given to, however it is now; None if it was removed."""
     row = connection.execute(_BY_ID, {"of_agent": agent_id}).mappings().one_or_none()
     return None if row is None else _chosen(row, "has the step already")
+
+
+def suspended(connection: Connection, agent_ids: Collection[str]) -> list[str]:
+    """Return which of these agents are suspended."""
+    return list(connection.execute(_SUSPENDED, {"of_agents": list(agent_ids)}).scalars())
 
 
 def card(connection: Connection, agent_id: str) -> JsonObject:
@@ -102,6 +111,9 @@ _COLUMNS: Final = (
 )
 _BY_ID: Final = select(*_COLUMNS).where(Agent.id == bindparam("of_agent"))
 _OF_TENANT: Final = _BY_ID.where(Agent.tenant_id == bindparam("tenant"))
+_SUSPENDED: Final = select(Agent.id).where(
+    Agent.id.in_(bindparam("of_agents", expanding=True)), Agent.status == "suspended"
+)
 _CARD: Final = select(Agent.card).where(Agent.id == bindparam("of_agent"))
 _WITH_SKILL: Final = (
     select(*_COLUMNS)
@@ -120,8 +132,8 @@ def _named(connection: Connection, caller: Caller, agent: str) -> Choice:
     match row["status"]:
         case "active":
             return _chosen(row, "named by the plan")
-        case "inactive":
-            raise NoAgentError(f"The agent {row['name']!r} is switched off (status inactive).")
+        case "inactive" | "suspended" | "pending" | "quarantined":
+            raise NoAgentError(f"The agent {row['name']!r} {_why_not(row)}.")
         case _:
             text = f"The agent {row['name']!r} is not reachable: {row['health'].get('error')}"
             raise AgentUnavailableError(text, reached=False)
@@ -130,7 +142,16 @@ def _named(connection: Connection, caller: Caller, agent: str) -> Choice:
 def _chosen(row: RowMapping, why: str) -> Choice:
     most = row["config"].get("max_concurrency")
     limit = most if isinstance(most, int) and most > 0 else None
-    return Choice(row["id"], row["name"], row["endpoint"], row["card_hash"], row["credentials"], limit, why)
+    return Choice(
+        row["id"],
+        row["name"],
+        row["endpoint"],
+        row["card_hash"],
+        row["credentials"],
+        limit,
+        why,
+        is_suspended=row["status"] == "suspended",
+    )
 
 
 def _why_only(skill: str | None, active: Sequence[RowMapping], avoid: Collection[str], resting: Collection[str]) -> str:
@@ -152,7 +173,7 @@ def _why_none(skill: str | None, rows: Sequence[RowMapping]) -> FederationError:
         )
     reasons = "; ".join(f"{row['name']} {_why_not(row)}" for row in rows)
     text = f"No agent with the skill {skill!r} is reachable. {reasons}"
-    return AgentsAwayError(text) if any(row["status"] != "inactive" for row in rows) else NoAgentError(text)
+    return AgentsAwayError(text) if any(row["status"] in {"active", "error"} for row in rows) else NoAgentError(text)
 
 
 def _why_not(row: RowMapping) -> str:
@@ -160,7 +181,13 @@ def _why_not(row: RowMapping) -> str:
         case "active":
             return "failed too often lately and is left alone for a moment"
         case "inactive":
-            return "is switched off"
+            return "is switched off (status inactive)"
+        case "suspended":
+            return "is suspended"
+        case "pending":
+            return "waits to be accepted: see what it says, then POST /api/agents/ID/accept"
+        case "quarantined":
+            return "has a changed card that nobody has accepted yet: see `quarantine`, then POST /api/agents/ID/accept"
         case _:
             return f"cannot be reached: {row['health'].get('error')}"
 

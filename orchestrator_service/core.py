@@ -13,7 +13,7 @@ from orchestrator_service.engine.workers import sole_owner
 from orchestrator_service.events import EventLog
 from orchestrator_service.keys import Keys, open_keys
 from orchestrator_service.settings import Settings
-from orchestrator_service.signals import open_signals
+from orchestrator_service.signals import Signals, open_signals
 from shared import http, llm
 from shared.db import Database, database_url, migrate, open_database
 
@@ -25,6 +25,7 @@ class Core:
     """The open parts. `engine` and `deliveries` work from when `working` is entered."""
 
     database: Database
+    signals: Signals
     log: EventLog
     keys: Keys
     client: http.Client
@@ -43,7 +44,7 @@ async def open_core(settings: Settings) -> AsyncGenerator[Core]:
     """Open the database, brought up to date, and what stands on it. Raises: AlreadyRunningError (SQLite)."""
     url = database_url(settings, "orchestrator")
     async with open_database(url) as database, sole_owner(settings, database):
-        await asyncio.to_thread(migrate, database, _MIGRATIONS, "federation_version", "0002")
+        await asyncio.to_thread(migrate, database, _MIGRATIONS, "federation_version", "0003")
         keys = open_keys(settings)
         async with (
             open_signals(database) as signals,
@@ -53,4 +54,4 @@ async def open_core(settings: Settings) -> AsyncGenerator[Core]:
             log = EventLog(database, signals)
             deliveries = Deliveries(database, client, keys.webhook_secret())
             engine = Engine(settings, log, signals, keys, client, model, deliveries.wake)
-            yield Core(database, log, keys, client, engine, deliveries)
+            yield Core(database, signals, log, keys, client, engine, deliveries)

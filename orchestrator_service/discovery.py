@@ -1,25 +1,39 @@
 """Finds skills for a need in plain words, without a model: full-text search recalls, a small weighing ranks.
 
 Recall is the database's (FTS5 on SQLite, tsvector on PostgreSQL); the weighing is the same on both, so that a plan does
-not depend on the database: each word of the need counts by where it was found and by how few skills have it.
+not depend on the database: each word of the need counts by where it was found and by how few skills have it. How an
+agent's calls went counts too, where that is known.
 """
 
 import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from itertools import combinations
 from typing import Final
 
 from a2a.types import AgentCard
-from sqlalchemy import Connection, delete, insert, select, text
+from sqlalchemy import Connection, bindparam, delete, insert, select, text
 
+from orchestrator_service import statistics
 from orchestrator_service.models import Agent, AgentSkill
 from orchestrator_service.planning.plan import Match, Offer
+from orchestrator_service.statistics import Record
 from shared.auth import Caller
 from shared.documents import keywords
 
 _RECALL: Final = 60
+_ENOUGH: Final = 20
+_LOOKED_AT: Final = 600
+_LIMITS: Final = {"looked_at": _LOOKED_AT, "limit": _RECALL}
+_MOST_WORDS: Final = 40
+_MOST_PAIRED: Final = 10
 _WEIGHTS: Final = {"id": 3.0, "name": 3.0, "tags": 3.0, "agent": 2.0, "examples": 1.5, "description": 1.0}
+_MOST_FOR_TIME: Final = 0.1
+_MOST_FOR_MONEY: Final = 0.1
+_SLOW_S: Final = 30.0
+_DEAR_USD: Final = 0.1
 _ENDINGS: Final = ("izations", "ization", "ations", "ation", "ings", "ing", "ies", "ed", "es", "s", "e", "y")
 
 
@@ -73,10 +87,13 @@ def rank(connection: Connection, caller: Caller, need: str, limit: int, *, with_
         return []
     recalled = _recall(connection, need)
     found = _offers(connection, caller, recalled, with_away=with_away)
+    records = statistics.read(connection, {offer.agent_id for offer in found})
     fields = {id(offer): _fields(offer) for offer in found}
-    spread = Counter(word for offer in found for word in set[str]().union(*fields[id(offer)].values()))
+    spread = Counter(word for offer in found for word in frozenset[str]().union(*fields[id(offer)].values()))
     matches = [
-        match for offer in found if (match := _weigh(offer, words, fields[id(offer)], spread, len(found))) is not None
+        _favour(match, records.get(offer.agent_id))
+        for offer in found
+        if (match := _weigh(offer, words, fields[id(offer)], spread, len(found))) is not None
     ]
     return sorted(matches, key=lambda match: (-match.score, match.offer.agent_id, match.offer.skill_id))[:limit]
 
@@ -88,40 +105,36 @@ def matching_agents(connection: Connection, need: str) -> set[str]:
 
 
 def _recall(connection: Connection, need: str) -> list[int]:
-    words = [word for word in keywords(need)[:40] if word.isalnum()]
+    """Return the rows of skills worth weighing: those that share two words with the need, else those that share one.
+
+    Of very many only some are looked at, so that a word that everyone uses costs no more than others.
+    """
+    words = [word for word in keywords(need)[:_MOST_WORDS] if word.isalnum()]
     if not words:
         return []
-    if connection.dialect.name == "sqlite":
-        query = text("SELECT rowid FROM agent_search WHERE agent_search MATCH :words ORDER BY rank LIMIT :limit")
-        joined = " OR ".join(f'"{word}"' for word in words)
-    else:
-        query = text(
-            "SELECT id FROM agent_skills, to_tsquery('english', :words) AS need WHERE search @@ need"
-            " ORDER BY ts_rank_cd(search, need) DESC LIMIT :limit"
-        )
-        joined = " | ".join(words)
-    return list(connection.execute(query, {"words": joined, "limit": _RECALL}).scalars())
+    ask = _ask_sqlite if connection.dialect.name == "sqlite" else _ask_postgresql
+    found = ask(connection, list(combinations(words[:_MOST_PAIRED], 2))) if len(words) > 1 else []
+    return found if len(found) >= _ENOUGH else [*dict.fromkeys([*found, *ask(connection, [(word,) for word in words])])]
+
+
+def _ask_sqlite(connection: Connection, together: Sequence[tuple[str, ...]]) -> list[int]:
+    joined = " OR ".join("(" + " AND ".join(f'"{word}"' for word in words) + ")" for words in together)
+    return list(connection.execute(_RECALL_SQLITE, {"words": joined, **_LIMITS}).scalars())
+
+
+def _ask_postgresql(connection: Connection, together: Sequence[tuple[str, ...]]) -> list[int]:
+    joined = [" & ".join(words) for words in together]
+    return list(connection.execute(_RECALL_POSTGRESQL, {"together": joined, **_LIMITS}).scalars())
 
 
 def _offers(
     connection: Connection, caller: Caller, skill_rows: Sequence[int] | None, *, with_away: bool
 ) -> list[Offer]:
-    query = (
-        select(
-            Agent.id,
-            Agent.name.label("agent_name"),
-            AgentSkill.skill_id,
-            AgentSkill.name,
-            AgentSkill.description,
-            AgentSkill.tags,
-            AgentSkill.examples,
-        )
-        .join(AgentSkill, AgentSkill.agent_id == Agent.id)
-        .where(Agent.tenant_id == caller.tenant_id, Agent.status.in_(("active", "error") if with_away else ("active",)))
-        .order_by(AgentSkill.id)
-    )
-    if skill_rows is not None:
-        query = query.where(AgentSkill.id.in_(skill_rows))
+    statuses = {"active", "error"} if with_away else {"active"}
+    if skill_rows is None:
+        rows = connection.execute(_ALL, {"of_tenant": caller.tenant_id})
+    else:
+        rows = connection.execute(_SOME, {"of_rows": skill_rows})
     return [
         Offer(
             agent_id=row.id,
@@ -132,11 +145,12 @@ def _offers(
             tags=tuple(filter(None, row.tags.split("\n"))),
             examples=tuple(filter(None, row.examples.split("\n"))),
         )
-        for row in connection.execute(query)
+        for row in rows
+        if row.status in statuses and row.tenant_id == caller.tenant_id
     ]
 
 
-def _fields(offer: Offer) -> dict[str, set[str]]:
+def _fields(offer: Offer) -> dict[str, frozenset[str]]:
     return {
         "id": _stems(offer.skill_id),
         "name": _stems(offer.skill_name),
@@ -148,7 +162,7 @@ def _fields(offer: Offer) -> dict[str, set[str]]:
 
 
 def _weigh(
-    offer: Offer, words: Mapping[str, str], fields: Mapping[str, set[str]], spread: Mapping[str, int], total: int
+    offer: Offer, words: Mapping[str, str], fields: Mapping[str, frozenset[str]], spread: Mapping[str, int], total: int
 ) -> Match | None:
     score = 0.0
     where: dict[str, list[str]] = {}
@@ -165,8 +179,22 @@ def _weigh(
     return Match(offer, round(score, 3), why)
 
 
-def _stems(text_: str) -> set[str]:
-    return set(_words_by_stem(text_))
+def _favour(match: Match, record: Record | None) -> Match:
+    """Let an agent's record count: one that fails, is slow or dear falls back; one without a record stays as it is."""
+    if record is None:
+        return match
+    duration_s = record.duration_ms / 1000
+    reliable = (1 + record.success_rate) / (1 + Record(0, 0, 0, 0).success_rate)
+    quick = 1 - _MOST_FOR_TIME * min(duration_s / _SLOW_S, 1)
+    cheap = 1 - _MOST_FOR_MONEY * min(record.cost_usd / _DEAR_USD, 1)
+    told = f"{record.calls - record.failures} of its last {record.calls} calls succeeded, in {duration_s:.1f} s"
+    cost = f" for ${record.cost_usd:.4f}" if record.cost_usd else ""
+    return Match(match.offer, round(match.score * reliable * quick * cheap, 3), f"{match.why}; {told}{cost}")
+
+
+@lru_cache(maxsize=8_192)
+def _stems(text_: str) -> frozenset[str]:
+    return frozenset(_words_by_stem(text_))
 
 
 def _words_by_stem(text_: str) -> dict[str, str]:
@@ -177,9 +205,40 @@ def _words_by_stem(text_: str) -> dict[str, str]:
     return found
 
 
+@lru_cache(maxsize=16_384)
 def _stem(word: str) -> str:
     """Return the word without a common English ending, so that "prices", "price" and "pricing" meet."""
     for ending in _ENDINGS:
         if word.endswith(ending) and len(word) - len(ending) >= 3:
             return word[: -len(ending)]
     return word
+
+
+_RECALL_SQLITE: Final = text(
+    "SELECT rowid FROM (SELECT rowid, rank FROM agent_search WHERE agent_search MATCH :words LIMIT :looked_at)"
+    " ORDER BY rank LIMIT :limit"
+)
+# One look at the index for each: all of them as one query cost many times as much.
+_RECALL_POSTGRESQL: Final = text(
+    "SELECT id FROM unnest(CAST(:together AS text[])) AS words CROSS JOIN LATERAL"
+    " (SELECT id FROM agent_skills WHERE search @@ to_tsquery('english', words) LIMIT :looked_at) AS found"
+    " GROUP BY id ORDER BY count(*) DESC, id LIMIT :limit"
+)
+_OFFERS: Final = (
+    select(
+        Agent.id,
+        Agent.tenant_id,
+        Agent.status,
+        Agent.name.label("agent_name"),
+        AgentSkill.skill_id,
+        AgentSkill.name,
+        AgentSkill.description,
+        AgentSkill.tags,
+        AgentSkill.examples,
+    )
+    .join(AgentSkill, AgentSkill.agent_id == Agent.id)
+    .order_by(AgentSkill.id)
+)
+_ALL: Final = _OFFERS.where(Agent.tenant_id == bindparam("of_tenant"))
+# No word of the tenant here: the database would begin with all of its agents instead of with the few rows.
+_SOME: Final = _OFFERS.where(AgentSkill.id.in_(bindparam("of_rows", expanding=True)))

@@ -1,14 +1,14 @@
 """Wires the orchestrator: opens its parts in order, and serves them."""
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 from fastapi import FastAPI
 
 from orchestrator_service import card
 from orchestrator_service.agent import OrchestratorAgent
-from orchestrator_service.api import agents, push, sessions, status, tasks
+from orchestrator_service.api import agents, catalog, push, sessions, status, tasks
 from orchestrator_service.api.parts import Parts
 from orchestrator_service.core import open_core
 from orchestrator_service.intake import Intake
@@ -17,6 +17,7 @@ from orchestrator_service.settings import Settings
 from shared import service
 from shared.agent import OpenAgent
 from shared.agent_server import AgentServer
+from shared.background import background
 
 _TITLE: Final = "Agent Federation"
 
@@ -39,8 +40,9 @@ def create(settings: Settings | None = None) -> FastAPI:
 
     origins = () if settings.frontend_url is None else (settings.frontend_url.rstrip("/"),)
     app = service.create_app(settings, "orchestrator", _TITLE, agent_card.description, lifespan, origins=origins)
-    for router in (status.router, tasks.router, tasks.execute_router, sessions.router, agents.router, push.router):
-        app.include_router(router)
+    for noun in (status, tasks, sessions, agents, push, catalog):
+        app.include_router(noun.router)
+    app.include_router(tasks.execute_router)
     server.install(app)
     service.on_stop(app, lambda: _drain(app))
     return app
@@ -56,16 +58,35 @@ def _drain(app: FastAPI) -> None:
     """Take no new work as soon as the process is told to stop: others have it sooner then."""
     parts: Parts | None = getattr(app.state, "parts", None)
     if parts is not None:
-        parts.engine.drain()
+        parts.drain()
 
 
 @asynccontextmanager
 async def _open_parts(settings: Settings) -> AsyncGenerator[Parts]:
     async with open_core(settings) as core:
-        registrar = Registrar(settings, core.database, core.client, core.keys)
+        registrar = Registrar(
+            settings, core.database, core.client, core.keys, lambda agent_id: core.signals.tell("suspend", agent_id)
+        )
         intake = Intake(settings, core.log, core.engine, core.keys, core.deliveries.wake)
-        async with registrar.open(), core.working():
-            yield Parts(settings, core.database, core.log, intake, registrar, core.keys, core.client, core.engine)
+        async with AsyncExitStack() as stack:
+            if settings.agents_file is not None:
+                from orchestrator_service.agents_file import AgentsFile  # noqa: PLC0415 - only for those who have one
+
+                listed = AgentsFile(settings.agents_file, registrar, core.database, settings.agent_check_interval_s)
+                await stack.enter_async_context(background("agents of AGENTS_FILE", listed.follow()))
+            await stack.enter_async_context(registrar.open())
+            await stack.enter_async_context(core.working())
+            yield Parts(
+                settings,
+                core.database,
+                core.log,
+                intake,
+                registrar,
+                core.keys,
+                core.client,
+                nudge=core.engine.nudge,
+                drain=core.engine.drain,
+            )
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""The tables of the orchestrator."""
+"""The tables of the orchestrator: what users see. (The durable-execution library keeps its own beside them.)"""
 
 from datetime import datetime
 from typing import Final
@@ -56,10 +56,19 @@ class Message(Base):
 
 
 class Agent(Base):
-    """A registered A2A server. What its card says is peer text; `given` is what whoever registered it said instead."""
+    """A registered A2A server. What its card says is peer text; `given` is what whoever registered it said instead.
+
+    `skeleton` is what its name looks like, `verification` what was found when it was looked at last, `pinned_key` the
+    key of its first signed card, `pending` a changed card that waits to be accepted; `source` is "file" if it comes
+    from AGENTS_FILE.
+    """
 
     __tablename__ = "agents"
-    __table_args__ = (Index("uq_agents_tenant_endpoint", "tenant_id", "endpoint", unique=True),)
+    __table_args__ = (
+        Index("uq_agents_tenant_endpoint", "tenant_id", "endpoint", unique=True),
+        Index("ix_agents_tenant_id", "tenant_id", "id"),
+        Index("ix_agents_tenant_skeleton", "tenant_id", "skeleton"),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     tenant_id: Mapped[str]
@@ -80,7 +89,34 @@ class Agent(Base):
     given: Mapped[JsonObject]
     config: Mapped[JsonObject]
     meta: Mapped[JsonObject] = mapped_column("metadata")
+    skeleton: Mapped[str] = mapped_column(default="", server_default="")
+    verification: Mapped[JsonObject | None]
+    pinned_key: Mapped[JsonObject | None]
+    pending: Mapped[JsonObject | None]
+    source: Mapped[str | None]
     created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class AgentCapability(Base):
+    """A skill id or tag of an agent, so that those who have it are found at once."""
+
+    __tablename__ = "agent_capabilities"
+
+    capability: Mapped[str] = mapped_column(primary_key=True)
+    agent_id: Mapped[str] = mapped_column(ForeignKey("agents.id", ondelete="CASCADE"), primary_key=True, index=True)
+
+
+class AgentStats(Base):
+    """How an agent's latest calls went: how many, how many failed, the usual duration and cost of one."""
+
+    __tablename__ = "agent_stats"
+
+    agent_id: Mapped[str] = mapped_column(ForeignKey("agents.id", ondelete="CASCADE"), primary_key=True)
+    calls: Mapped[int]
+    failures: Mapped[int]
+    duration_ms: Mapped[float]
+    cost_usd: Mapped[float]
     updated_at: Mapped[datetime]
 
 

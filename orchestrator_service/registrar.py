@@ -1,38 +1,33 @@
-"""Talks to agents for the registry: fetches their cards when they register, and checks their health ever after."""
+"""Talks to agents for the registry: looks at them when they register, and checks their health and cards ever after."""
 
 import asyncio
+import hashlib
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import monotonic
-from typing import Final, cast
+from typing import Final, Literal, get_args
 
-from google.protobuf.json_format import MessageToDict
-from google.protobuf.message import Message
-
-from orchestrator_service import registry
+from orchestrator_service import admission, registry, statistics
+from orchestrator_service.admission import Registration
 from orchestrator_service.keys import Keys
-from orchestrator_service.registry import AgentType, Registration
+from orchestrator_service.registry import AgentType
 from orchestrator_service.settings import Settings
+from orchestrator_service.verifier import Read, Verified, Verifier, read, read_given
 from shared import agent_client, http
 from shared.agent import JsonObject
+from shared.agent_card import read_object
 from shared.auth import Caller
 from shared.background import background
 from shared.db import Database, DatabaseUnavailableError, now
-from shared.errors import AgentCardInvalidError, AgentUnavailableError, FederationError
+from shared.errors import AgentCardInvalidError, FederationError
+from shared.settings import ServiceName
 
 logger = logging.getLogger(__name__)
 
 _CHECKS_AT_ONCE: Final = 16
 _WELL_KNOWN: Final = "/.well-known/"
-
-
-class AgentUnreachableError(AgentUnavailableError):
-    """The agent that is to be registered does not answer; nothing was stored."""
-
-    slug = "agent-unreachable"
-    title = "The agent cannot be reached"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +43,26 @@ class NewAgent:
     config: JsonObject | None = None
     metadata: JsonObject | None = None
     headers: dict[str, str] | None = None
+    source: Literal["file"] | None = None
 
 
 class Registrar:
-    """Registers agents and keeps what is known of their health fresh, in the background while it is open."""
+    """Registers agents and keeps what is known of them fresh, in the background while it is open.
 
-    def __init__(self, settings: Settings, database: Database, client: http.Client, keys: Keys) -> None:
+    `stop` makes the steps that run at an agent end at once, wherever they run.
+    """
+
+    def __init__(
+        self, settings: Settings, database: Database, client: http.Client, keys: Keys, stop: Callable[[str], None]
+    ) -> None:
         self._settings = settings
         self._database = database
         self._client = client
         self._keys = keys
+        self._stop = stop
+        self._verifier = Verifier(settings, client)
+        self._own = {settings.url_of(service) for service in get_args(ServiceName)}
+        self._seen: dict[str, bytes] = {}
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[None]:
@@ -66,62 +71,74 @@ class Registrar:
             yield
 
     async def register(self, caller: Caller, new: NewAgent) -> tuple[str, bool]:
-        """Fetch and validate the card, and store the agent; returns its id and whether it is new.
+        """Look at the agent, and store it; returns its id and whether it is new.
 
-        Raises: AgentCardInvalidError, AgentUnreachableError, AddressRefusedError; nothing is stored then.
+        Raises: AgentCardInvalidError, AgentUnreachableError, AgentSpeaksNoA2aError, AddressRefusedError; nothing is
+        stored then.
         """
-        registration = await (self._read_card(new) if new.card is not None else self._fetch_card(new))
-        return await self._database.write(
-            registry.save,
-            caller,
-            replace(
-                registration,
-                name=new.name,
-                description=new.description,
-                agent_type=new.agent_type,
-                capabilities=new.capabilities,
-                config=new.config,
-                metadata=new.metadata,
-                credentials=None if new.headers is None else self._keys.seal(new.headers),
-            ),
-        )
+        found = await self._verifier.fetch(new.endpoint or "") if new.card is None else read_given(new.card)
+        return await self._store(caller, found, endpoint_of(new), new)
 
     async def refresh(self, caller: Caller, agent_id: str) -> None:
         """Fetch the card again. Raises: as `register`, and NotFoundError."""
-        agent = await self._database.read(registry.find, caller, agent_id)
+        await self._database.read(registry.find, caller, agent_id)
         (address,) = await self._database.read(registry.addresses, agent_id)
         if address.card_url is None:
             raise AgentCardInvalidError("The agent was registered by its card alone; register the new card.")
-        fetched = await self._fetch_card(NewAgent(endpoint=address.card_url))
-        endpoint = cast("str", agent["endpoint"])
-        await self._database.write(registry.save, caller, replace(fetched, endpoint=endpoint))
+        await self._store(caller, await self._verifier.fetch(address.card_url), address.endpoint, NewAgent())
+
+    async def suspend(self, caller: Caller, agent_id: str) -> None:
+        """Stop the agent at once: it is not called any more, and its running steps end.
+
+        Raises: NotFoundError, ConflictError.
+        """
+        await self._database.write(admission.suspend, caller, agent_id)
+        self._stop(agent_id)
 
     async def check(self, agent_id: str) -> JsonObject:
         """Ask the agent how it is, keep the answer, and return it."""
         (address,) = await self._database.read(registry.addresses, agent_id)
         return await self._check(address)
 
-    async def _fetch_card(self, new: NewAgent) -> Registration:
-        endpoint = (new.endpoint or "").strip()
-        began = monotonic()
-        try:
-            fetched = await agent_client.fetch_card(self._client, endpoint, timeout_s=self._settings.card_timeout_s)
-        except AgentUnavailableError as error:
-            raise AgentUnreachableError(error.detail, **error.facts) from error
-        health = _healthy(began)
-        agent_client.connect(self._client, fetched.card)  # an agent that cannot be called is not registered
-        return Registration(
-            endpoint=_base(endpoint), card=fetched.card, raw_card=fetched.raw, card_url=fetched.url, health=health
+    async def _store(self, caller: Caller, found: Read, endpoint: str, new: NewAgent) -> tuple[str, bool]:
+        pinned, sealed = await self._database.read(admission.known_at, caller, endpoint)
+        headers = new.headers if new.headers is not None else self._unseal(sealed)
+        verified = await self._look(caller, found, endpoint, new.name, headers, pinned)
+        registration = Registration(
+            endpoint=endpoint,
+            card=found.card,
+            raw_card=found.raw,
+            card_url=found.url,
+            health=_health("healthy", found.took_ms or verified.latency_ms, None),
+            verification=verified.verification,
+            pinned_key=verified.key,
+            is_own=endpoint in self._own,
+            name=new.name,
+            description=new.description,
+            agent_type=new.agent_type,
+            capabilities=new.capabilities,
+            config=new.config,
+            metadata=new.metadata,
+            credentials=None if new.headers is None else self._keys.seal(new.headers),
+            source=new.source,
         )
+        needs_approval = self._settings.agent_admission == "approval"
+        return await self._database.write(admission.save, caller, registration, needs_approval=needs_approval)
 
-    async def _read_card(self, new: NewAgent) -> Registration:
-        card = agent_client.parse_card(new.card or {})
-        url = agent_client.connect(self._client, card).endpoint.url
-        health = await self._ask(url)
-        if health["state"] != "healthy":
-            raise AgentUnreachableError(f"The agent does not answer at {url}, where its card says: {health['error']}")
-        raw = cast("JsonObject", MessageToDict(cast("Message", card)))
-        return Registration(endpoint=_base(new.endpoint or url), card=card, raw_card=raw, card_url=None, health=health)
+    async def _look(
+        self,
+        caller: Caller,
+        found: Read,
+        endpoint: str,
+        name: str | None,
+        headers: Mapping[str, str],
+        pinned: JsonObject | None,
+    ) -> Verified:
+        alike = await self._database.read(admission.named_alike, caller, name or found.card.name, endpoint)
+        return await self._verifier.verify(found, headers=headers, pinned=pinned, alike=alike)
+
+    def _unseal(self, sealed: bytes | None) -> dict[str, str]:
+        return {} if sealed is None else self._keys.unseal(sealed)
 
     async def _check_for_ever(self) -> None:
         places = asyncio.Semaphore(_CHECKS_AT_ONCE)
@@ -133,6 +150,8 @@ class Registrar:
         while True:
             await asyncio.sleep(self._settings.agent_check_interval_s)
             try:
+                if records := await self._database.read(statistics.collect):
+                    await self._database.write(statistics.keep, records)
                 found = await self._database.read(registry.addresses)
                 async with asyncio.TaskGroup() as group:
                     for address in found:
@@ -141,35 +160,65 @@ class Registrar:
                 logger.warning("health checks are late: the database is away")
 
     async def _check(self, address: registry.Address) -> JsonObject:
-        health = await self._ask(address.card_url or address.endpoint)
+        health, content = await self._ask(address.card_url or address.endpoint)
         was = await self._database.write(registry.record_health, address.agent_id, health)
         if was != health["state"]:
             logger.info(
                 "an agent's health changed",
                 extra={"agent": address.endpoint, "was": was, "is": health["state"], "error": health["error"]},
             )
+        if content is not None and address.card_url is not None:
+            await self._compare(address, content, address.card_url)
         return health
 
-    async def _ask(self, url: str) -> JsonObject:
-        """GET the card, or whatever is at the agent's address: all but a server's failure is a sign of life."""
+    async def _ask(self, url: str) -> tuple[JsonObject, bytes | None]:
+        """GET the card, or whatever is at the agent's address: all but a server's failure is a sign of life.
+
+        Returns the agent's health, and what came if it was a success.
+        """
         began = monotonic()
         try:
             fetched = await http.fetch(
                 self._client, url, timeout_s=self._settings.card_timeout_s, max_bytes=agent_client.MAX_CARD_BYTES
             )
         except FederationError as error:
-            return _health("unreachable", began, error.detail)
+            return _health("unreachable", None, error.detail), None
         if fetched.status >= 500:
-            return _health("unreachable", began, f"It answers HTTP {fetched.status}.")
-        return _healthy(began)
+            return _health("unreachable", None, f"It answers HTTP {fetched.status}."), None
+        latency_ms = round((monotonic() - began) * 1000, 1)
+        return _health("healthy", latency_ms, None), fetched.content if fetched.status == 200 else None
+
+    async def _compare(self, address: registry.Address, content: bytes, card_url: str) -> None:
+        """See whether the card is the one that is known; look at a changed one once."""
+        digest = hashlib.sha256(content).digest()
+        if self._seen.get(address.agent_id) == digest:
+            return
+        try:
+            raw = read_object(content)
+            if admission.card_hash(raw) != address.card_hash:
+                caller = Caller(address.tenant_id)
+                await self._store(caller, read(raw, card_url), address.endpoint, NewAgent())
+                logger.warning("an agent's card has changed", extra={"agent": address.endpoint})
+        except DatabaseUnavailableError:
+            raise
+        except FederationError as error:
+            logger.warning(
+                "an agent's changed card cannot be used; the known one is kept",
+                extra={"agent": address.endpoint, "reason": error.detail},
+            )
+        self._seen[address.agent_id] = digest
 
 
-def _healthy(began: float) -> JsonObject:
-    return _health("healthy", began, None)
+def endpoint_of(new: NewAgent) -> str:
+    """Return the endpoint that an agent is known by: the address given, else its card's first interface."""
+    if new.endpoint is not None:
+        return _base(new.endpoint.strip())
+    interfaces = (new.card or {}).get("supportedInterfaces")
+    first = interfaces[0] if isinstance(interfaces, list) and interfaces else new.card or {}
+    return _base(str(first.get("url") if isinstance(first, dict) else ""))
 
 
-def _health(state: str, began: float, error: str | None) -> JsonObject:
-    latency_ms = round((monotonic() - began) * 1000, 1) if error is None else None
+def _health(state: str, latency_ms: float | None, error: str | None) -> JsonObject:
     return {"state": state, "checked_at": now().isoformat(), "latency_ms": latency_ms, "error": error}
 
 

@@ -1,28 +1,30 @@
 """Registered agents: stored, found, changed. (`discovery` ranks, `choosing` picks one, `registrar` talks to them.)
 
-An agent is its registry id and endpoint, never its name. What its card says is peer text.
+An agent is its registry id and endpoint, never its name. What its card says is peer text. (`admission` lets agents in,
+holds changed cards back, and suspends.)
 """
 
-import hashlib
 from dataclasses import dataclass
 from typing import Final, Literal
 
-import orjson
-from a2a.types import AgentCard
-from pydantic import JsonValue
-from sqlalchemy import ColumnElement, Connection, RowMapping, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, delete, select, update
 
 from orchestrator_service import discovery
-from orchestrator_service.models import Agent
+from orchestrator_service.models import Agent, AgentCapability
 from shared.agent import JsonObject
 from shared.agent_card import parse_card
 from shared.auth import Caller
-from shared.db import new_id, now
-from shared.errors import NotFoundError
+from shared.db import now
+from shared.errors import ConflictError, NotFoundError
 
 AgentType = Literal["a2a_server", "langgraph", "api", "browser"]
-AgentStatus = Literal["active", "inactive", "error"]
+AgentStatus = Literal["active", "inactive", "error", "pending", "quarantined", "suspended"]
+"""pending: new, not accepted yet; quarantined: its card changed, and nobody accepted that; suspended: stopped at once.
 
+Only an active agent is chosen; one in "error" cannot be reached now.
+"""
+
+_HELD: Final = frozenset({"pending", "quarantined", "suspended"})
 _SHOWN: Final = (
     Agent.id,
     Agent.name,
@@ -35,82 +37,15 @@ _SHOWN: Final = (
     Agent.status,
     Agent.health,
     Agent.grade,
+    Agent.verification,
+    Agent.pending,
+    Agent.source,
     Agent.card,
     Agent.config,
     Agent.meta,
     Agent.created_at,
     Agent.updated_at,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Registration:
-    """An agent to store. None in the optional fields means: as the card says, or as it was."""
-
-    endpoint: str
-    card: AgentCard
-    raw_card: JsonObject
-    card_url: str | None
-    health: JsonObject
-    name: str | None = None
-    description: str | None = None
-    agent_type: AgentType | None = None
-    capabilities: tuple[str, ...] | None = None
-    config: JsonObject | None = None
-    metadata: JsonObject | None = None
-    credentials: bytes | None = None
-
-
-def save(connection: Connection, caller: Caller, new: Registration) -> tuple[str, bool]:
-    """Store an agent, or bring the one with the same endpoint up to date. Returns its id and whether it is new."""
-    at = now()
-    known = connection.execute(
-        select(Agent.id, Agent.given).where(visible_to(caller), Agent.endpoint == new.endpoint)
-    ).one_or_none()
-    given: JsonObject = {} if known is None else dict(known.given)
-    given |= _given(new)
-    name = str(given.get("name") or new.card.name)
-    capabilities = given.get("capabilities")
-    own = [str(tag) for tag in capabilities] if isinstance(capabilities, list) else []
-    offered = [word for skill in new.card.skills for word in (skill.id, *skill.tags)]
-    fields: dict[str, object] = {
-        "card_url": new.card_url,
-        "skills": _skills(new.card),
-        "capabilities": list(dict.fromkeys([*offered, *own])),
-        "protocol": _protocol(new.card),
-        "status": "active",
-        "health": new.health,
-        "card": new.raw_card,
-        "card_hash": hashlib.sha256(orjson.dumps(new.raw_card, option=orjson.OPT_SORT_KEYS)).hexdigest(),
-        "updated_at": at,
-        "name": name,
-        "description": given.get("description") or new.card.description,
-        "given": given,
-    }
-    optional = {
-        "agent_type": new.agent_type,
-        "config": new.config,
-        "meta": new.metadata,
-        "credentials": new.credentials,
-    }
-    fields |= {column: value for column, value in optional.items() if value is not None}
-    if known is not None:
-        connection.execute(update(Agent).where(Agent.id == known.id).values(fields))
-        agent_id = known.id
-    else:
-        agent_id = new_id()
-        created: dict[str, object] = {
-            "id": agent_id,
-            "tenant_id": caller.tenant_id,
-            "endpoint": new.endpoint,
-            "agent_type": "a2a_server",
-            "config": {},
-            "meta": {},
-            "created_at": at,
-        }
-        connection.execute(insert(Agent).values({**created, **fields}))
-    discovery.index(connection, agent_id, name, new.card)
-    return agent_id, known is None
 
 
 def find(connection: Connection, caller: Caller, agent_id: str) -> JsonObject:
@@ -157,11 +92,10 @@ def list_agents(
         query = query.where(Agent.status == filters.status)
     if filters.q is not None:
         query = query.where(Agent.id.in_(discovery.matching_agents(connection, filters.q)))
-    if filters.capability is None:
-        return [_to_json(row) for row in connection.execute(query.limit(limit)).mappings()]
-    wanted = filters.capability
-    found = (_to_json(row) for row in connection.execute(query).mappings() if wanted in row["capabilities"])
-    return [agent for agent, _ in zip(found, range(limit), strict=False)]
+    if filters.capability is not None:
+        having = select(AgentCapability.agent_id).where(AgentCapability.capability == filters.capability)
+        query = query.where(Agent.id.in_(having))
+    return [_to_json(row) for row in connection.execute(query.limit(limit)).mappings()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,12 +111,18 @@ class Changes:
 
 
 def change(connection: Connection, caller: Caller, agent_id: str, changes: Changes) -> None:
-    """Change an agent. A name or description given here stays when the card changes. Raises: NotFoundError."""
+    """Change an agent. A name or description given here stays when the card changes.
+
+    Raises: NotFoundError, ConflictError (an agent that waits to be accepted, or is suspended, is not switched on so).
+    """
     row = connection.execute(
-        select(Agent.given, Agent.card).where(visible_to(caller), Agent.id == agent_id)
+        select(Agent.given, Agent.card, Agent.status).where(visible_to(caller), Agent.id == agent_id)
     ).one_or_none()
     if row is None:
         raise NotFoundError(f"There is no agent {agent_id!r}.")
+    if changes.status is not None and row.status in _HELD:
+        way = "POST .../resume" if row.status == "suspended" else "POST .../accept, after a look at what it says"
+        raise ConflictError(f"The agent is {row.status}; use {way}.")
     named: JsonObject = {"name": changes.name, "description": changes.description}
     values: dict[str, object] = {
         **named,
@@ -211,24 +151,35 @@ def record_health(connection: Connection, agent_id: str, health: JsonObject) -> 
     if row is None:
         return "removed"
     status = "active" if health["state"] == "healthy" else "error"
-    values = {"health": health} if row.status == "inactive" else {"health": health, "status": status}
+    values = {"health": health, "status": status} if row.status in {"active", "error"} else {"health": health}
     connection.execute(update(Agent).where(Agent.id == agent_id).values(values))
     return row.health["state"]
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where an agent can be checked, and what it needs to let us in."""
+    """Where an agent can be checked, and what it needs to let us in; `card_hash` is that of the card we know."""
 
     agent_id: str
+    tenant_id: str
     endpoint: str
     card_url: str | None
+    card_hash: str
+    pinned_key: JsonObject | None
     credentials: bytes | None
 
 
 def addresses(connection: Connection, agent_id: str | None = None) -> list[Address]:
     """Return where every agent, or that one, can be reached; inactive ones too."""
-    query = select(Agent.id, Agent.endpoint, Agent.card_url, Agent.credentials)
+    query = select(
+        Agent.id,
+        Agent.tenant_id,
+        Agent.endpoint,
+        Agent.card_url,
+        Agent.card_hash,
+        Agent.pinned_key,
+        Agent.credentials,
+    )
     if agent_id is not None:
         query = query.where(Agent.id == agent_id)
     return [Address(*row) for row in connection.execute(query)]
@@ -243,39 +194,9 @@ def _literal(text: str) -> str:
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
-def _given(new: Registration) -> JsonObject:
-    """Return what whoever registered the agent wants it to be called, whatever its card says."""
-    given: JsonObject = {}
-    if new.name:
-        given["name"] = new.name
-    if new.description:
-        given["description"] = new.description
-    if new.capabilities is not None:
-        given["capabilities"] = list(new.capabilities)
-    return given
-
-
-def _skills(card: AgentCard) -> list[JsonObject]:
-    return [
-        {
-            "id": skill.id,
-            "name": skill.name,
-            "description": skill.description,
-            "tags": list[JsonValue](skill.tags),
-            "examples": list[JsonValue](skill.examples),
-        }
-        for skill in card.skills
-    ]
-
-
-def _protocol(card: AgentCard) -> JsonObject:
-    interfaces = card.supported_interfaces
-    return {
-        "versions": list[JsonValue](sorted({interface.protocol_version for interface in interfaces}, reverse=True)),
-        "bindings": list[JsonValue](dict.fromkeys(interface.protocol_binding for interface in interfaces)),
-        "streaming": card.capabilities.streaming,
-        "push_notifications": card.capabilities.push_notifications,
-    }
+def _quarantine(pending: JsonObject | None) -> JsonObject | None:
+    """Return what is to be known of a changed card before it is accepted."""
+    return None if pending is None else {key: pending[key] for key in ("found_at", "changes", "verification", "card")}
 
 
 def _to_json(row: RowMapping) -> JsonObject:
@@ -291,6 +212,9 @@ def _to_json(row: RowMapping) -> JsonObject:
         "status": row["status"],
         "health": row["health"],
         "grade": row["grade"],
+        "verification": row["verification"],
+        "quarantine": _quarantine(row["pending"]),
+        "source": row["source"] or "api",
         "card": row["card"],
         "config": row["config"],
         "metadata": row["metadata"],

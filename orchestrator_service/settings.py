@@ -1,6 +1,7 @@
 """Settings of the orchestrator."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
@@ -17,6 +18,15 @@ class Settings(FederationSettings):
     )
     agent_check_interval_s: float = Field(
         default=15.0, gt=0, description="Pause between two health checks of an agent, in seconds."
+    )
+    agent_admission: Literal["open", "approval"] = Field(
+        default="open", description="open, or approval: new agents are not called until someone accepts them."
+    )
+    agent_trusted_keys: Path | None = Field(
+        default=None, description="File with a JWK set: keys that signed agent cards are checked against."
+    )
+    agents_file: Path | None = Field(
+        default=None, description="YAML file, or folder of them, with agents to register; read again when it changes."
     )
     max_running_tasks: int = Field(
         default=100, ge=1, description="Tasks this process works on at once; the rest wait in the queue."

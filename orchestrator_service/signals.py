@@ -1,9 +1,9 @@
 """How the orchestrator's processes hear of each other at once, instead of asking the database again and again.
 
-A signal is a hint: a topic and a task's id. What it tells of stands in the database, so one that is lost costs time
-only. Within a process a signal is a call. On PostgreSQL it goes to the other processes too, by NOTIFY: not in the
-transaction that it tells of, for there NOTIFY takes a lock that all of the server's databases share, but gathered over
-20 ms and sent on a connection of its own, which also listens.
+A signal is a hint: a topic and a task's id, or an agent's. What it tells of stands in the database, so one that is
+lost costs time only. Within a process a signal is a call. On PostgreSQL it goes to the other processes too, by NOTIFY:
+not in the transaction that it tells of, for there NOTIFY takes a lock that all of the server's databases share, but
+gathered over 20 ms and sent on a connection of its own, which also listens.
 Source: https://www.postgresql.org/docs/current/sql-notify.html
 """
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-Topic = Literal["events", "queue", "cancel", "input", "nudge"]
+Topic = Literal["events", "queue", "cancel", "input", "nudge", "suspend"]
 
 _CHANNEL: Final = "federation"
 _GATHER_S: Final = 0.02

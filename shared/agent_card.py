@@ -44,6 +44,17 @@ async def fetch_card(
 
     Raises: AgentUnavailableError, AgentCardInvalidError, AddressRefusedError, InvalidRequestError (not a URL).
     """
+    raw, found_at = await fetch_raw_card(client, url, timeout_s=timeout_s, max_bytes=max_bytes)
+    return FetchedCard(parse_card(raw), raw, found_at)
+
+
+async def fetch_raw_card(
+    client: httpx.AsyncClient, url: str, *, timeout_s: float, max_bytes: int = MAX_CARD_BYTES
+) -> tuple[JsonObject, str]:
+    """Fetch what should be the card, and say where it was found; it is a JSON object, and not looked at further.
+
+    Raises: as `fetch_card`.
+    """
     status = 0
     for candidate in _candidates(url):
         try:
@@ -55,8 +66,7 @@ async def fetch_card(
                 f"The agent card at {candidate} is larger than {max_bytes:,} bytes.", url=candidate
             ) from error
         if fetched.status == 200:
-            raw = _to_object(fetched.content)
-            return FetchedCard(parse_card(raw), raw, fetched.url)
+            return read_object(fetched.content), fetched.url
         status = status or fetched.status
         if fetched.status not in _NOT_THERE:
             break
@@ -74,12 +84,23 @@ def parse_card(raw: bytes | JsonObject) -> AgentCard:
 
     Raises: AgentCardInvalidError, with a JSON pointer to what is missing or wrong.
     """
-    found = _to_1_0(raw if isinstance(raw, dict) else _to_object(raw))
+    found = _to_1_0(raw if isinstance(raw, dict) else read_object(raw))
     _check(found)
     try:
         return ParseDict(found, AgentCard(), ignore_unknown_fields=True)
     except ParseError as error:
         raise AgentCardInvalidError(f"The agent card is not valid: {str(error)[:300]}") from error
+
+
+def read_object(content: bytes) -> JsonObject:
+    """Return the JSON object that should be a card. Raises: AgentCardInvalidError."""
+    try:
+        value = strict_json.parse(content)
+    except strict_json.JsonError as error:
+        raise AgentCardInvalidError(f"The agent card {error}.") from error
+    if not isinstance(value, dict):
+        raise AgentCardInvalidError("The agent card is not a JSON object.")
+    return value
 
 
 def _candidates(url: str) -> list[str]:
@@ -89,16 +110,6 @@ def _candidates(url: str) -> list[str]:
     base = str(parsed.copy_with(query=None, fragment=None)).rstrip("/")
     own = [str(parsed)] if parsed.path.strip("/") else []
     return [base + path for path in WELL_KNOWN_PATHS] + own
-
-
-def _to_object(content: bytes) -> JsonObject:
-    try:
-        value = strict_json.parse(content)
-    except strict_json.JsonError as error:
-        raise AgentCardInvalidError(f"The agent card {error}.") from error
-    if not isinstance(value, dict):
-        raise AgentCardInvalidError("The agent card is not a JSON object.")
-    return value
 
 
 def _to_1_0(raw: JsonObject) -> JsonObject:

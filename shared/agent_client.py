@@ -149,11 +149,12 @@ class AgentConnection:
         if message.task_id is not None:
             task.expect_answer_after(await self._get(message.task_id, clock))
         try:
-            async with aclosing(self._deliver(message, task, clock)) as events:
+            async with aclosing(self._complete(self._deliver(message, task, clock), task, clock)) as events:
                 async for event in events:
                     yield event
             if task.ended is None:
-                async with aclosing(self._watch(task, clock, pushed=message.push is not None)) as events:
+                watched = self._watch(task, clock, pushed=message.push is not None)
+                async with aclosing(self._complete(watched, task, clock)) as events:
                     async for event in events:
                         yield event
         except FederationError as error:
@@ -168,9 +169,9 @@ class AgentConnection:
 
         `pushed`: the message had a `push`. An agent that could be told so is not asked as often.
         """
-        task = RemoteTask(remote_task_id, self._limits)
+        task, clock = RemoteTask(remote_task_id, self._limits), Clock(deadlines or self._deadlines)
         try:
-            async with aclosing(self._watch(task, Clock(deadlines or self._deadlines), pushed=pushed)) as events:
+            async with aclosing(self._complete(self._watch(task, clock, pushed=pushed), task, clock)) as events:
                 async for event in events:
                     yield event
         except FederationError as error:
@@ -262,6 +263,19 @@ class AgentConnection:
                 stream.let_go()
         if not received:
             raise AgentUnavailableError("The agent closed the stream without an answer.", reached=None)
+
+    async def _complete(
+        self, events: AsyncGenerator[RemoteEvent], task: RemoteTask, clock: Clock
+    ) -> AsyncGenerator[RemoteEvent]:
+        """Yield `events`; ask once about an end without a word: some agents store their answer, and do not send it."""
+        async with aclosing(events):
+            async for event in events:
+                if isinstance(event, Ended) and task.says_nothing:
+                    with suppress(FederationError):  # the end itself stands
+                        for more in task.fill_in(await self._get(cast("str", task.id), clock)):
+                            yield more
+                        return
+                yield event
 
     async def _watch(self, task: RemoteTask, clock: Clock, *, pushed: bool) -> AsyncGenerator[RemoteEvent]:
         """Ask how the task stands, then listen or ask again, until it ended. `task.id` is known."""

@@ -3,7 +3,7 @@
 Its errors are the SDK's own classes, for the routes look them up by exact class.
 """
 
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Generator, Sequence
 from contextlib import aclosing, contextmanager
 from typing import Final
 from urllib.parse import quote
@@ -23,7 +23,7 @@ from a2a.types import (
     ListTaskPushNotificationConfigsResponse,
     ListTasksRequest,
     ListTasksResponse,
-    SendMessageConfiguration,
+    Message,
     SendMessageRequest,
     SubscribeToTaskRequest,
     Task,
@@ -37,10 +37,11 @@ from a2a.utils.proto_utils import validate_proto_required_fields
 from a2a.utils.task import apply_history_length, validate_history_length
 from google.protobuf.message import Message as ProtoMessage
 
-from shared import telemetry
+from shared import agent_sequence, telemetry
 from shared.agent_failures import contained
 from shared.agent_messages import AT_REST, ENDED, Event, check, is_complete
 from shared.agent_runs import Runs
+from shared.agent_sequence import Told
 from shared.agent_tasks import Scope, Stored
 from shared.settings import ServiceName
 
@@ -48,13 +49,16 @@ _MAX_OWNER_CHARS: Final = 512
 
 
 class AgentHandler(RequestHandler):
-    """The calls of A2A on the tasks of one service. `runs` is open while the service is."""
+    """The calls of A2A on one service's tasks. `runs` is open while the service is; `card` is the extended one."""
 
-    def __init__(self, service: ServiceName, runs: Callable[[], Runs]) -> None:
+    def __init__(
+        self, service: ServiceName, runs: Callable[[], Runs], card: Callable[[], Awaitable[AgentCard]]
+    ) -> None:
         self._service: ServiceName = service
         self._runs = runs
+        self._card = card
 
-    async def on_message_send(self, params: SendMessageRequest, context: ServerCallContext) -> Task:
+    async def on_message_send(self, params: SendMessageRequest, context: ServerCallContext) -> Task | Message:
         """Accept a message; answer when its task comes to rest, or at once if that is asked for."""
         with _translated(params):
             scope = self._scope(context)
@@ -66,36 +70,35 @@ class AgentHandler(RequestHandler):
 
     async def on_message_send_stream(
         self, params: SendMessageRequest, context: ServerCallContext
-    ) -> AsyncGenerator[Task | Event]:
+    ) -> AsyncGenerator[Task | Message | Event]:
         """Accept a message; yield its task, then every event until the task comes to rest."""
         async with aclosing(self.send_stream(params, context)) as batches:
-            async for batch in batches:
-                for each in batch:
-                    yield each
+            async for each in _one_by_one(batches, context):
+                yield each
 
     async def on_subscribe_to_task(
         self, params: SubscribeToTaskRequest, context: ServerCallContext
-    ) -> AsyncGenerator[Task | Event]:
-        """Yield the task as it is now, then every event until it comes to rest. A task that ended has none: refused."""
+    ) -> AsyncGenerator[Task | Message | Event]:
+        """Yield the task as it is now, then every event until it ends. A task that has ended is refused."""
         async with aclosing(self.subscribe(params, context)) as batches:
-            async for batch in batches:
-                for each in batch:
-                    yield each
+            async for each in _one_by_one(batches, context):
+                yield each
 
     async def send_stream(
         self, params: SendMessageRequest, context: ServerCallContext
-    ) -> AsyncGenerator[Sequence[Task | Event]]:
+    ) -> AsyncGenerator[Sequence[Told]]:
         """Do as `on_message_send_stream`, with all at once that is there; nothing at all now and then, when idle."""
         with _translated(params):
             scope = self._scope(context)
             stored = await self._accept(scope, params)
-            async with aclosing(self._tell(scope, stored, params.configuration)) as batches:
+            shown = apply_history_length(stored.task, params.configuration)
+            async with aclosing(self._tell(scope, stored, stored.seq, AT_REST, shown)) as batches:
                 async for batch in batches:
                     yield batch
 
     async def subscribe(
         self, params: SubscribeToTaskRequest, context: ServerCallContext
-    ) -> AsyncGenerator[Sequence[Task | Event]]:
+    ) -> AsyncGenerator[Sequence[Told]]:
         """Do as `on_subscribe_to_task`, with all at once that is there; nothing at all now and then, when idle."""
         with _translated(params):
             scope = self._scope(context)
@@ -103,16 +106,18 @@ class AgentHandler(RequestHandler):
             state = stored.task.status.state
             if state in ENDED:
                 raise UnsupportedOperationError(f"Task {params.id} has ended: {TaskState.Name(state)}. Use GetTask.")
-            async with aclosing(self._tell(scope, stored, None)) as batches:
+            seen = agent_sequence.last_seen(context)
+            after = stored.seq if seen is None else min(seen, stored.seq)
+            async with aclosing(self._tell(scope, stored, after, ENDED, stored.task)) as batches:
                 async for batch in batches:
                     yield batch
 
     async def _tell(
-        self, scope: Scope, stored: Stored, configuration: SendMessageConfiguration | None
-    ) -> AsyncGenerator[Sequence[Task | Event]]:
-        events = self._runs().follow(scope, stored.task.id, stored.seq)  # before anything else can happen to its run
-        yield [apply_history_length(stored.task, configuration)]
-        if stored.task.status.state in AT_REST:
+        self, scope: Scope, stored: Stored, after: int, until: Collection[TaskState], shown: Task
+    ) -> AsyncGenerator[Sequence[Told]]:
+        events = self._runs().follow(scope, stored.task.id, after, until)  # before anything else can happen to its run
+        yield [(stored.seq, shown)]
+        if stored.task.status.state in until:
             return
         async with aclosing(events):
             async for batch in events:
@@ -178,9 +183,10 @@ class AgentHandler(RequestHandler):
     async def on_get_extended_agent_card(
         self, params: GetExtendedAgentCardRequest, context: ServerCallContext
     ) -> AgentCard:
-        """Refuse: the card says that there is no extended one."""
-        del params, context
-        raise UnsupportedOperationError("This agent has no extended card; its public card says all.")
+        """Return the extended card as it is now."""
+        del context
+        with _translated(params):
+            return await self._card()
 
     def _scope(self, context: ServerCallContext) -> Scope:
         """Return whose tasks a call may see: (tenant, user), each quoted so that no two pairs look alike."""
@@ -196,6 +202,15 @@ class AgentHandler(RequestHandler):
         asks = configuration.HasField("task_push_notification_config")
         config = configuration.task_push_notification_config if asks else None
         return await self._runs().accept(scope, params.message, config)
+
+
+async def _one_by_one(
+    batches: AsyncGenerator[Sequence[Told]], context: ServerCallContext
+) -> AsyncGenerator[Task | Message | Event]:
+    is_numbered = agent_sequence.is_asked(context)
+    async for batch in batches:
+        for told in batch:
+            yield agent_sequence.number(told) if is_numbered else told[1]
 
 
 @contextmanager

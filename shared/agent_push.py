@@ -7,7 +7,7 @@ once with the same id, those of one config in order, until the receiver takes it
 import asyncio
 import base64
 import logging
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, nullcontext, suppress
 from typing import TYPE_CHECKING, Final
 
 import httpx
@@ -64,7 +64,8 @@ class Push:
         try:
             if len(config.url) > _MAX_URL_CHARS:
                 raise InvalidRequestError(f"It has more than {_MAX_URL_CHARS} characters.")
-            await http.check_url(self._settings, config.url)
+            with suppress(UnavailableError) if self._settings.a2a_conformance else nullcontext():
+                await http.check_url(self._settings, config.url)
         except (AddressRefusedError, InvalidRequestError, UnavailableError) as error:
             raise InvalidParamsError(f"The push notification URL cannot be used. {error.detail}") from error
         return SealedConfig(config.id, (await self._box()).encrypt(config.SerializeToString()))

@@ -15,7 +15,7 @@ from pydantic import JsonValue
 from shared import strict_json
 from shared.agent import JsonObject
 from shared.errors import AgentFailedError, AgentProtocolError, AgentUnavailableError, FederationError
-from shared.remote_task import clean_note
+from shared.remote_parts import clean_note
 
 TASK_NOT_FOUND: Final = -32001
 TASK_NOT_CANCELABLE: Final = -32002

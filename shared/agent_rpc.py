@@ -18,8 +18,10 @@ from a2a.server.request_handlers.response_helpers import build_error_response
 from a2a.server.routes import ServerCallContextBuilder
 from a2a.types import (
     CancelTaskRequest,
+    ContentTypeNotSupportedError,
     GetTaskRequest,
     InternalError,
+    Message,
     SendMessageRequest,
     SubscribeToTaskRequest,
     Task,
@@ -32,12 +34,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from shared import agent_sequence
 from shared.agent import JsonObject
 from shared.agent_handler import AgentHandler
 from shared.agent_messages import Event
+from shared.agent_sequence import Told
 
 _Request: TypeAlias = SendMessageRequest | GetTaskRequest | CancelTaskRequest | SubscribeToTaskRequest
-_Batches: TypeAlias = AsyncGenerator[Sequence[Task | Event]]
+_Batches: TypeAlias = AsyncGenerator[Sequence[Told]]
 
 _METHODS: Final[dict[str, type[_Request]]] = {
     "SendMessage": SendMessageRequest,
@@ -65,7 +69,8 @@ class Rpc:
         try:
             body: object = orjson.loads(await request.body())
         except orjson.JSONDecodeError:  # half characters and NaN too: what they become cannot be answered
-            return JSONResponse(build_error_response(None, JSONParseError(message="The body is not valid JSON.")))
+            wrong = JSONParseError(message="The body is not valid JSON.") if is_json(request) else not_json()
+            return JSONResponse(build_error_response(None, wrong))
         call = cast("dict[str, object]", body) if isinstance(body, dict) else {}
         request.state.rpc_method = method = str(call.get("method", ""))
         call_id, params = call.get("id"), _read(method, call)
@@ -83,16 +88,26 @@ class Rpc:
     async def _answer(self, method: str, params: _Request, context: ServerCallContext, call_id: str | int) -> Response:
         match params:
             case SendMessageRequest() if method == "SendStreamingMessage":
-                return await _begin_stream(self.handler.send_stream(params, context), call_id)
+                return await _begin_stream(self.handler.send_stream(params, context), context, call_id)
             case SendMessageRequest():
-                task = await self.handler.on_message_send(params, context)
-                return _result({"task": MessageToDict(task)}, call_id)
+                return _result(_to_json(await self.handler.on_message_send(params, context)), call_id)
             case SubscribeToTaskRequest():
-                return await _begin_stream(self.handler.subscribe(params, context), call_id)
+                return await _begin_stream(self.handler.subscribe(params, context), context, call_id)
             case GetTaskRequest():
                 return _result(MessageToDict(await self.handler.on_get_task(params, context)), call_id)
             case CancelTaskRequest():
                 return _result(MessageToDict(await self.handler.on_cancel_task(params, context)), call_id)
+
+
+def is_json(request: Request) -> bool:
+    """Tell whether a request's body is said to be JSON."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return media_type.endswith(("/json", "+json"))
+
+
+def not_json() -> ContentTypeNotSupportedError:
+    """Return the refusal of a body that is something else."""
+    return ContentTypeNotSupportedError("Send the body as application/json or application/a2a+json.")
 
 
 def _read(method: str, call: dict[str, object]) -> _Request | None:
@@ -106,9 +121,9 @@ def _read(method: str, call: dict[str, object]) -> _Request | None:
         return None
 
 
-async def _begin_stream(batches: _Batches, call_id: str | int) -> Response:
+async def _begin_stream(batches: _Batches, context: ServerCallContext, call_id: str | int) -> Response:
     """Return the stream once its first events are there: before them a call can still be refused as a whole."""
-    return _EventStream(batches, await anext(batches), call_id)
+    return _EventStream(batches, await anext(batches), call_id, is_numbered=agent_sequence.is_asked(context))
 
 
 def _result(result: object, call_id: str | int) -> Response:
@@ -127,11 +142,14 @@ def _refuse(error: A2AError, call_id: str | int) -> Response:
 class _EventStream(StreamingResponse):
     """Server-sent events: each an answer to the call. It ends when the events do, or soon after the client is gone."""
 
-    def __init__(self, batches: _Batches, first: Sequence[Task | Event], call_id: str | int) -> None:
+    def __init__(
+        self, batches: _Batches, first: Sequence[Told], call_id: str | int, *, is_numbered: bool = False
+    ) -> None:
         super().__init__((), media_type="text/event-stream", headers=_STREAM_HEADERS)
         self._batches = batches
         self._first = first
         self._call_id = call_id
+        self._is_numbered = is_numbered
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the events as they come."""
@@ -166,19 +184,24 @@ class _EventStream(StreamingResponse):
         except A2AError as error:
             yield b"event: error\r\ndata: " + orjson.dumps(build_error_response(self._call_id, error)) + b"\r\n\r\n"
 
-    def _write(self, batch: Sequence[Task | Event]) -> bytes:
+    def _write(self, batch: Sequence[Told]) -> bytes:
         return b"".join(
-            b"data: " + orjson.dumps({"jsonrpc": "2.0", "id": self._call_id, "result": _to_json(each)}) + b"\r\n\r\n"
-            for each in batch
+            b"data: " + orjson.dumps({"jsonrpc": "2.0", "id": self._call_id, "result": self._tell(told)}) + b"\r\n\r\n"
+            for told in batch
         )
 
+    def _tell(self, told: Told) -> JsonObject:
+        return _to_json(agent_sequence.number(told) if self._is_numbered else told[1])
 
-def _to_json(each: Task | Event) -> JsonObject:
+
+def _to_json(each: Task | Message | Event) -> JsonObject:
     match each:
         case Task():
             name = "task"
         case TaskArtifactUpdateEvent():
             name = "artifactUpdate"
+        case Message():
+            name = "message"
         case _:
             name = "statusUpdate"
     return {name: cast("JsonObject", MessageToDict(each))}

@@ -10,6 +10,7 @@ import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from math import inf
 from time import monotonic
 from typing import Final
@@ -124,15 +125,20 @@ class Judge:
     def __init__(self) -> None:
         self._beats: dict[str, tuple[int, float]] = {}
         self._free: set[str] = set()
+        self._server_since: datetime | None = None
         self._contact_at = inf
         self._good_since = -inf
+
+    def meet(self, server_since: datetime, at: float) -> None:
+        """Note since when the server runs: when it dies, so do all its locks, and nobody is judged for a while."""
+        if self._server_since is not None and server_since != self._server_since:
+            self._lose_contact(at)
+        self._server_since = server_since
 
     def judge(self, seen: Sequence[Seen], at: float) -> tuple[list[str], bool]:
         """Return the dead, and whether a runner that was seen before has left. `at`: now, by a clock of our own."""
         if at - self._contact_at > _GOOD_CONTACT_S:  # this process was frozen, or the database away
-            self._good_since = at
-            self._beats.clear()
-            self._free.clear()
+            self._lose_contact(at)
         self._contact_at = at
         has_left = bool(self._beats.keys() - {other.id for other in seen})
         self._beats = {
@@ -146,11 +152,17 @@ class Judge:
         self._free = free
         return dead, has_left
 
+    def _lose_contact(self, at: float) -> None:
+        self._good_since = at
+        self._beats.clear()
+        self._free.clear()
 
-def look(connection: Connection, service: ServiceName, runner: str) -> list[Seen]:
-    """Return the other runners of the service as they are now. On PostgreSQL."""
+
+def look(connection: Connection, service: ServiceName, runner: str) -> tuple[datetime, list[Seen]]:
+    """Return since when the server runs, and the other runners of the service as they are now. On PostgreSQL."""
+    server_since = connection.execute(_SERVER).scalar_one()
     others = connection.execute(_OTHERS, {"of_service": service, "me": runner}).all()
-    return [
+    return server_since, [
         Seen(row.id, row.beat, connection.execute(_IS_FREE, {"key": _lock_key(row.id)}).scalar_one()) for row in others
     ]
 
@@ -175,6 +187,7 @@ def _lock_key(runner: str) -> int:
 
 
 _LOCK: Final = text("SELECT pg_advisory_lock(:key)")
+_SERVER: Final = text("SELECT pg_postmaster_start_time()")
 _IS_FREE: Final = text("SELECT pg_try_advisory_xact_lock(:key)")
 _OTHERS: Final = select(RUNNERS.c.id, RUNNERS.c.beat).where(
     RUNNERS.c.service == bindparam("of_service"), RUNNERS.c.id != bindparam("me")

@@ -6,7 +6,7 @@ task group that `Runs.working` opens.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing, asynccontextmanager
 from math import inf
 from time import monotonic
@@ -133,12 +133,14 @@ class Runs:
         """Return a page of tasks, the last changed first. Raises: the SDK's InvalidParamsError."""
         return await self._database.read(agent_tasks.search, scope, request)
 
-    def follow(self, scope: Scope, task_id: str, seq: int) -> AsyncGenerator[list[Event]]:
-        """Yield the events after `seq` in order, each once it is stored, until the task comes to rest.
+    def follow(
+        self, scope: Scope, task_id: str, seq: int, until: Collection[TaskState] = AT_REST
+    ) -> AsyncGenerator[list[tuple[int, Event]]]:
+        """Yield the events after `seq` with their numbers, each once it is stored, until the task is in a state.
 
         They come as many as there are; none at all, now and then, when nothing happens.
         """
-        return self._follow(self.live.get(task_id), scope, task_id, seq)
+        return self._follow(self.live.get(task_id), scope, task_id, seq, until)
 
     async def settle(self, scope: Scope, stored: Stored) -> Task:
         """Wait until the task comes to rest, and return it; it is shared, so do not change it."""
@@ -171,22 +173,24 @@ class Runs:
             _refuse_ended(stored.task)
         return stored.task
 
-    async def _follow(self, run: Run | None, scope: Scope, task_id: str, seq: int) -> AsyncGenerator[list[Event]]:
+    async def _follow(
+        self, run: Run | None, scope: Scope, task_id: str, seq: int, until: Collection[TaskState]
+    ) -> AsyncGenerator[list[tuple[int, Event]]]:
         while True:
             if run is None or (run.is_over and run.seq == seq):
                 run = self.live.get(task_id)
             changed = None if run is None else run.changed
-            is_at_rest = run is None and (await self.find(scope, task_id)).task.status.state in AT_REST
+            is_over = run is None and (await self.find(scope, task_id)).task.status.state in until
             events = None if run is None else run.since(seq)
             if events is None:
                 events = await self._database.read(agent_tasks.events_after, task_id, seq)
             if events:
                 seq = events[-1][0]
-                yield [event for _, event in events]
-                if any(_is_end(event) for _, event in events):
+                yield events
+                if any(_state_of(event) in until for _, event in events):
                     return
                 continue
-            if is_at_rest or self._is_ending:
+            if is_over or self._is_ending:
                 return
             if changed is None:
                 await asyncio.sleep(_POLL_S)
@@ -318,8 +322,8 @@ def _limit_s(facts: JsonObject) -> float:
     return max(0.0, min(numbers, default=inf))
 
 
-def _is_end(event: Event) -> bool:
-    return isinstance(event, TaskStatusUpdateEvent) and event.status.state in AT_REST
+def _state_of(event: Event) -> TaskState | None:
+    return event.status.state if isinstance(event, TaskStatusUpdateEvent) else None
 
 
 def _refuse_ended(task: Task) -> None:

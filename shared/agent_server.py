@@ -4,20 +4,22 @@
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from copy import deepcopy
 from pathlib import Path
 from typing import Final, cast
 
+from a2a.compat.v0_3.extension_headers import LEGACY_HTTP_EXTENSION_HEADER
+from a2a.extensions.common import get_requested_extensions
 from a2a.server.context import ServerCallContext
 from a2a.server.routes import (
     DefaultServerCallContextBuilder,
     add_a2a_routes_to_fastapi,
-    create_agent_card_routes,
     create_jsonrpc_routes,
     create_rest_routes,
 )
-from a2a.types import AgentCard, ContentTypeNotSupportedError
+from a2a.types import AgentCard, ExtensionSupportRequiredError, VersionNotSupportedError
 from a2a.utils.constants import PROTOCOL_VERSION_0_3, PROTOCOL_VERSION_1_0, VERSION_HEADER
 from fastapi import FastAPI
 from pydantic import JsonValue
@@ -25,9 +27,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 
+from shared import agent_conformance, agent_mixed_dialect, card_routes
 from shared.agent import OpenAgent
+from shared.agent_conformance import ConformingHandler
 from shared.agent_handler import AgentHandler
-from shared.agent_rpc import Rpc
+from shared.agent_rpc import Rpc, is_json, not_json
 from shared.agent_runs import Runs
 from shared.db import Database, database_url, migrate, open_engine
 from shared.errors import UnavailableError
@@ -37,6 +41,7 @@ from shared.settings import FederationSettings, ServiceName
 
 _MIGRATIONS: Final = Path(__file__).parent / "migrations" / "a2a"
 _VERSION: Final = VERSION_HEADER.lower()
+_VERSIONS: Final = (PROTOCOL_VERSION_1_0, PROTOCOL_VERSION_0_3)
 _V0_3_PATH: Final = "/v1/"
 
 
@@ -44,7 +49,8 @@ class AgentServer:
     """The A2A side of a service, for an app that also has other routes.
 
     `install` it after the app's own routes and keep `working` open in the app's lifespan. `resumable`: the agent may
-    be asked the same again after a restart, because what it does is found again by the task's id.
+    be asked the same again after a restart, because what it does is found again by the task's id. `extend_card` returns
+    the extended card, made of a copy of the public one, as it is now; without it that is the extended card.
     """
 
     def __init__(
@@ -55,26 +61,32 @@ class AgentServer:
         open_agent: Callable[[], AbstractAsyncContextManager[OpenAgent]],
         *,
         resumable: bool = False,
+        extend_card: Callable[[AgentCard], Awaitable[AgentCard]] | None = None,
     ) -> None:
         self._settings = settings
         self._service: ServiceName = service
         self._card = card
-        self._open_agent = open_agent
+        self._key = card_routes.read_key(settings, service)
+        agent_conformance.check(settings)
+        self._open_agent = agent_conformance.conforming(open_agent) if settings.a2a_conformance else open_agent
         self._resumable = resumable
+        self._extension = extend_card
         self._agent: OpenAgent | None = None
         self._runs: Runs | None = None
 
     def install(self, app: FastAPI) -> None:
         """Add the card at its well-known path, JSON-RPC at `/`, and HTTP+JSON beside it; all of it in the docs."""
         on_stop(app, self.end_streams)
-        handler = AgentHandler(self._service, self._open_runs)
-        contexts = _Contexts()
+        handler_type = ConformingHandler if self._settings.a2a_conformance else AgentHandler
+        handler = handler_type(self._service, self._open_runs, self._extend_card)
+        contexts = _Contexts(self._card)
         [rpc] = create_jsonrpc_routes(handler, "/", contexts, enable_v0_3_compat=True)
+        the_sdks_way = agent_mixed_dialect.understanding(rpc.endpoint)
         rest = create_rest_routes(handler, contexts, enable_v0_3_compat=True)
         add_a2a_routes_to_fastapi(
             app,
-            agent_card_routes=create_agent_card_routes(self._card, cache_control="public, max-age=60"),
-            jsonrpc_routes=[Route("/", Rpc(handler, contexts, rpc.endpoint).answer, methods=["POST"])],
+            agent_card_routes=card_routes.build(self._card, self._key, only_1_0=self._settings.a2a_conformance),
+            jsonrpc_routes=[Route("/", Rpc(handler, contexts, the_sdks_way).answer, methods=["POST"])],
             # The mount for tenants in paths would swallow everything below it, and our cards name no tenants.
             rest_routes=[route for route in rest if not isinstance(route, Mount)],
         )
@@ -108,6 +120,10 @@ class AgentServer:
     def is_open(self) -> bool:
         """Tell whether the agent takes messages."""
         return self._runs is not None
+
+    async def _extend_card(self) -> AgentCard:
+        card = self._card if self._extension is None else await self._extension(deepcopy(self._card))
+        return card_routes.sign(card, self._key)
 
     def _open_runs(self) -> Runs:
         if self._runs is None:
@@ -143,19 +159,45 @@ def create(
 
 
 class _Contexts(DefaultServerCallContextBuilder):
-    """Builds the context of a call: says which protocol version a request without the header is meant in."""
+    """Builds the context of a call: says which protocol version is meant, and refuses what cannot be understood.
+
+    The version is the one of the header, or of the request parameter; without them the method's name or path tells.
+    """
+
+    def __init__(self, card: AgentCard) -> None:
+        self._required = {each.uri for each in card.capabilities.extensions if each.required}
 
     def build(self, request: Request) -> ServerCallContext:
-        """Return the context. Raises: the SDK's ContentTypeNotSupportedError for a body that is not JSON."""
-        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if request.method == "POST" and not media_type.endswith(("/json", "+json")):
+        """Return the context.
+
+        Raises: the SDK's ContentTypeNotSupportedError for a body that is not JSON, VersionNotSupportedError,
+        ExtensionSupportRequiredError.
+        """
+        if request.method == "POST" and not is_json(request):
             has_body = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
             if has_body:
-                raise ContentTypeNotSupportedError("Send the body as application/json or application/a2a+json.")
+                raise not_json()
         context = super().build(request)
         headers = cast("dict[str, str]", context.state["headers"])
-        if not headers.get(_VERSION):  # proxies strip it, and curl users forget it
-            method: str = getattr(request.state, "rpc_method", "")
-            is_old = "/" in method or request.url.path.startswith(_V0_3_PATH)
-            headers[_VERSION] = PROTOCOL_VERSION_0_3 if is_old else PROTOCOL_VERSION_1_0
+        headers[_VERSION] = _find_version(request, headers.get(_VERSION, ""))
+        if self._required:
+            older = get_requested_extensions(request.headers.getlist(LEGACY_HTTP_EXTENSION_HEADER))
+            if missing := self._required - context.requested_extensions - older:
+                uris = ", ".join(sorted(missing))
+                raise ExtensionSupportRequiredError(f"Say in A2A-Extensions that you support what is required: {uris}.")
         return context
+
+
+def _find_version(request: Request, named: str) -> str:
+    """Return the version that a call is made in: major and minor, for nothing else may matter."""
+    named = named or request.query_params.get(VERSION_HEADER, "")
+    if named in _VERSIONS:
+        return named
+    if not named:  # proxies strip it, and curl users forget it
+        method: str = getattr(request.state, "rpc_method", "")
+        is_old = "/" in method or request.url.path.startswith(_V0_3_PATH)
+        return PROTOCOL_VERSION_0_3 if is_old else PROTOCOL_VERSION_1_0
+    short = ".".join(named.split(".")[:2])
+    if short in _VERSIONS and all(each.isascii() and each.isdigit() for each in named.split(".")[:3]):
+        return short
+    raise VersionNotSupportedError(f"A2A {named[:16]} is not spoken here; the versions are {' and '.join(_VERSIONS)}.")

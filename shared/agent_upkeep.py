@@ -109,7 +109,8 @@ class Upkeep:
 
     async def _look_around(self, judge: Judge) -> None:
         """Look after the other runners, and after own tasks that another process has ended or adopted."""
-        seen = await self._database.read(agent_runners.look, self._presence.service, self._presence.id)
+        server_since, seen = await self._database.read(agent_runners.look, self._presence.service, self._presence.id)
+        judge.meet(server_since, monotonic())
         dead, has_left = judge.judge(seen, monotonic())
         if dead or has_left:
             await self.adopt(dead)

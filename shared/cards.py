@@ -3,10 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import Final
 
 from a2a.types import AgentCapabilities, AgentCard, AgentInterface, AgentProvider, AgentSkill
+from google.protobuf.json_format import ParseDict, ParseError
 
+from shared import agent_sequence, strict_json
+from shared.errors import InvalidSettingError
 from shared.settings import FederationSettings, ServiceName
+
+_SECURITY: Final = {"security_schemes", "security_requirements"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +36,12 @@ def build(
     input_modes: Sequence[str] = ("text/plain",),
     output_modes: Sequence[str] = ("text/plain",),
 ) -> AgentCard:
-    """Return the card of `service`: A2A 1.0 and 0.3, JSON-RPC and HTTP+JSON, all at the service's own URL."""
+    """Return the card of `service`: A2A 1.0 and 0.3, JSON-RPC and HTTP+JSON, all at the service's own URL.
+
+    Raises: InvalidSettingError.
+    """
     url = settings.url_of(service)
-    return AgentCard(
+    card = AgentCard(
         name=name,
         description=description,
         version=version("agent-federation"),
@@ -42,7 +51,9 @@ def build(
             for protocol in ("1.0", "0.3")
             for binding in ("JSONRPC", "HTTP+JSON")
         ],
-        capabilities=AgentCapabilities(streaming=True, push_notifications=True, extended_agent_card=False),
+        capabilities=AgentCapabilities(
+            streaming=True, push_notifications=True, extended_agent_card=True, extensions=[agent_sequence.declare()]
+        ),
         default_input_modes=list(input_modes),
         default_output_modes=list(output_modes),
         skills=[
@@ -56,3 +67,25 @@ def build(
             for skill in skills
         ],
     )
+    card.MergeFrom(_read_security(settings))
+    return card
+
+
+def _read_security(settings: FederationSettings) -> AgentCard:
+    """Return a card that says nothing but how callers prove who they are. Raises: InvalidSettingError."""
+    if settings.card_security is None:
+        return AgentCard()
+    try:
+        given = strict_json.parse(settings.card_security.encode())
+        security = ParseDict(given if isinstance(given, dict) else {}, AgentCard())
+    except (strict_json.JsonError, ParseError) as error:
+        raise InvalidSettingError(f"CARD_SECURITY is not what an agent card may hold: {error}.") from error
+    named = {name for each in security.security_requirements for name in each.schemes}
+    fields = {field.name for field, _ in security.ListFields()}
+    if not named <= set(security.security_schemes) or not {"security_schemes"} <= fields <= _SECURITY:
+        raise InvalidSettingError(
+            "CARD_SECURITY must be JSON with securitySchemes, and securityRequirements that name only those, such as "
+            '{"securitySchemes": {"key": {"apiKeySecurityScheme": {"location": "header", "name": "X-API-Key"}}}, '
+            '"securityRequirements": [{"schemes": {"key": {"list": []}}}]}.'
+        )
+    return security

@@ -49,7 +49,7 @@ class EncodingRefusedError(FederationError):
 
 def hosts_of(settings: FederationSettings, service: ServiceName, origins: Sequence[str]) -> frozenset[str] | None:
     """Return the names that a Host header may hold; None (any) unless `service` is bound to loopback only."""
-    if not _is_loopback(settings.federation_host):
+    if not is_loopback(settings.federation_host):
         return None
     urls = [settings.url_of(service), *(settings.url_of(other) for other in _SERVICES), *origins]
     names = {urlsplit(url).hostname for url in urls} | {settings.federation_host}
@@ -195,7 +195,8 @@ def _name_of(host: str) -> str:
     return name.strip("[]").rstrip(".").lower()
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Tell whether `host`, a name or an address, is this machine and nothing else."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

@@ -3,14 +3,12 @@
 Nothing here does I/O. What an agent says is peer text: ids are checked, states only move forward, sizes are bounded.
 """
 
-import base64
-import binascii
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
+from shared import remote_parts
 from shared.agent import METADATA_KEY, File, JsonObject, Usage
 from shared.agent_events import (
     Artifact,
@@ -27,7 +25,7 @@ from shared.agent_events import (
     TextPart,
 )
 from shared.errors import AgentProtocolError, TooLargeError
-from shared.strict_json import whole
+from shared.remote_parts import clean_note, objects, text, text_of
 
 _STATES: dict[str, State] = {
     "TASK_STATE_UNSPECIFIED": "submitted",
@@ -42,10 +40,6 @@ _STATES: dict[str, State] = {
 }
 _INTERRUPTED = frozenset({"input_required", "auth_required"})
 _TERMINAL = 2
-_LONGEST_NOTE = 2_000
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-_BIDI = re.compile("[\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
-_URL_SAFE = str.maketrans("-_", "+/")
 
 
 @dataclass(slots=True)
@@ -79,6 +73,7 @@ class RemoteTask:
         self._facts: JsonObject = {}
         self._started = False
         self._event_count = 0
+        self._is_whole = True
 
     @property
     def begun(self) -> bool:
@@ -89,6 +84,13 @@ class RemoteTask:
     def repeats_itself(self) -> bool:
         """Whether a task that waited, and was answered, has not been seen in another status since."""
         return self.ended is None and self._status_before is not None
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether a stream ended it without an answer, a question or a reason. A cancel needs none."""
+        answered = self.state == "completed" and self._artifacts
+        said = answered or self._status.get("message") or self._facts.get("error")
+        return not self._is_whole and self.state != "canceled" and not said
 
     def expect_answer_after(self, task: JsonObject) -> None:
         """Remember how a waiting task stands before it is answered: that same status again is no news."""
@@ -101,6 +103,7 @@ class RemoteTask:
         match event:
             case {"statusUpdate": dict(update)}:
                 self._count()
+                self._is_whole = False
                 return self._identify(update) + self._read_status(update)
             case {"artifactUpdate": dict(update)}:
                 self._count()
@@ -123,6 +126,13 @@ class RemoteTask:
             self._count()
         return events
 
+    def fill_in(self, task: JsonObject) -> list[RemoteEvent]:
+        """Take in what a task that ended without a word holds, and return it; the state in which it ended stays."""
+        events = self._take_in(task)
+        status = _object(task.get("status"))
+        self._status = status if _state(status) == self.state else self._status
+        return [*events, self.outcome()]
+
     def settle(self) -> Ended:
         """Take the present state for the end, though it was no news."""
         if self._status_before is not None:
@@ -134,13 +144,13 @@ class RemoteTask:
     def outcome(self) -> Ended:
         """Return the outcome as it stands now, also while the task still works."""
         artifacts = tuple(
-            Artifact(key, growing.name, _joined_parts(growing.pieces)) for key, growing in self._artifacts.items()
+            Artifact(key, growing.name, remote_parts.join(growing.pieces)) for key, growing in self._artifacts.items()
         )
         made = [part for artifact in artifacts for part in artifact.parts]
-        said = _parts(_object(self._status.get("message"))) or _parts(self._last_message)
-        spoken = "\n".join(part.text for part in said if isinstance(part, TextPart))
+        said = remote_parts.read(_object(self._status.get("message"))) or remote_parts.read(self._last_message)
         waiting = self.state in _INTERRUPTED
-        written = "" if waiting else "\n\n".join(filter(None, map(_text_of, artifacts)))
+        spoken = remote_parts.question_of(said) if waiting else text_of(said)
+        written = "" if waiting else "\n\n".join(filter(None, (text_of(artifact.parts) for artifact in artifacts)))
         carriers = said if waiting or not made else made
         return Ended(
             state=self.state,
@@ -154,14 +164,18 @@ class RemoteTask:
         )
 
     def _compare(self, task: JsonObject) -> list[RemoteEvent]:
+        return self._take_in(task) + self._read_status({"status": task.get("status")})
+
+    def _take_in(self, task: JsonObject) -> list[RemoteEvent]:
+        self._is_whole = True
         events = self._identify({"taskId": task.get("id"), "contextId": task.get("contextId")})
-        for message in _objects(task.get("history")):
+        for message in objects(task.get("history")):
             if message.get("role") == "ROLE_AGENT":
                 self._last_message = message
-        for artifact in _objects(task.get("artifacts")):
+        for artifact in objects(task.get("artifacts")):
             events.extend(self._compare_artifact(artifact))
         self._keep_facts(task)
-        return events + self._read_status({"status": task.get("status")})
+        return events
 
     def _identify(self, event: JsonObject) -> list[RemoteEvent]:
         found = event.get("taskId")
@@ -199,7 +213,7 @@ class RemoteTask:
             self.ended = self.outcome()
             return [self.ended]
         metadata = _object(message.get("metadata")) | _object(event.get("metadata"))
-        return [StatusChanged(state, clean_note(_text_in(message)), metadata)]
+        return [StatusChanged(state, clean_note(text_of(remote_parts.read(message))), metadata)]
 
     def _read_artifact(self, update: JsonObject) -> ArtifactChunk:
         key, name, parts = _artifact(_object(update.get("artifact")))
@@ -210,11 +224,11 @@ class RemoteTask:
 
     def _compare_artifact(self, artifact: JsonObject) -> list[RemoteEvent]:
         key, name, pieces = _artifact(artifact)
-        parts = _joined_parts(pieces)
-        known = _joined_parts(self._artifacts[key].pieces) if key in self._artifacts else None
+        parts = remote_parts.join(pieces)
+        known = remote_parts.join(self._artifacts[key].pieces) if key in self._artifacts else None
         if parts == known:
             return []
-        more = _rest(known, parts) if known is not None else None
+        more = remote_parts.rest(known, parts) if known is not None else None
         self._keep_artifact(key, _Growing(name), parts)
         return [ArtifactChunk(key, name, parts if more is None else more, append=more is not None, last=False)]
 
@@ -245,7 +259,7 @@ class RemoteTask:
 
     def _failure(self, said: str) -> Failure:
         told = _object(self._facts.get("error"))
-        kind, title, detail = (clean_note(_text(told.get(key))) for key in ("type", "title", "detail"))
+        kind, title, detail = (clean_note(text(told.get(key))) for key in ("type", "title", "detail"))
         return Failure(
             type=kind or "agent-failed",
             title=title or "The agent reported a failure",
@@ -257,14 +271,6 @@ class RemoteTask:
         self._event_count += 1
         if self._event_count > self._limits.events:
             raise TooLargeError(f"The agent sent more than {self._limits.events:,} events for one task.")
-
-
-def clean_note(text: str) -> str:
-    """Return a sentence of a peer, fit to be shown and logged: at most 2,000 characters, none that control."""
-    short = text if len(text) <= _LONGEST_NOTE else text[: _LONGEST_NOTE - 1] + "…"
-    if short.isprintable():
-        return short.strip()
-    return _BIDI.sub("", _CONTROL.sub("", short)).strip()
 
 
 def _state(status: JsonObject) -> State:
@@ -286,74 +292,10 @@ def _rank(state: State) -> int:
 
 
 def _artifact(artifact: JsonObject) -> tuple[str, str, list[Part]]:
-    key, name = _text(artifact.get("artifactId"))[:500], clean_note(_text(artifact.get("name")))[:500]
+    key, name = text(artifact.get("artifactId"))[:500], clean_note(text(artifact.get("name")))[:500]
     if not key:
         raise AgentProtocolError("The agent sent an artifact without an artifact id.")
-    return key, name or key, _parts(artifact)
-
-
-def _parts(carrier: JsonObject) -> list[Part]:
-    return [_part(part) for part in _objects(carrier.get("parts"))]
-
-
-def _part(part: JsonObject) -> Part:
-    name = clean_note(_text(part.get("filename")))[:500]
-    media_type = clean_note(_text(part.get("mediaType")))[:200] or "application/octet-stream"
-    match part:
-        case {"text": str(text)}:
-            return TextPart(_CONTROL.sub("", text))
-        case {"raw": str(encoded)}:
-            return File(name, media_type, content=_decode(encoded))
-        case {"url": str(url)}:
-            return File(name, media_type, url=url[:8_000])
-        case {"data": data}:
-            return DataPart(whole(data))
-        case _:
-            raise AgentProtocolError("The agent sent a part that is neither text, data, bytes nor a URL.")
-
-
-def _decode(encoded: str) -> bytes:
-    plain = encoded.translate(_URL_SAFE).rstrip("=")
-    try:
-        return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise AgentProtocolError("The agent sent a file whose bytes are not base64.") from error
-
-
-def _joined_parts(pieces: Iterable[Part]) -> tuple[Part, ...]:
-    """Join texts that follow each other: agents stream an answer word by word, each word a part."""
-    joined: list[Part] = []
-    run: list[str] = []
-    for piece in pieces:
-        if isinstance(piece, TextPart):
-            run.append(piece.text)
-            continue
-        if run:
-            joined.append(TextPart("".join(run)))
-            run.clear()
-        joined.append(piece)
-    return (*joined, TextPart("".join(run))) if run else tuple(joined)
-
-
-def _rest(known: tuple[Part, ...], parts: tuple[Part, ...]) -> tuple[Part, ...] | None:
-    """Return what `parts` has after all of `known`, or None if it does not begin with it."""
-    if parts[: len(known)] == known:
-        return parts[len(known) :]
-    last = len(known) - 1
-    if parts[:last] != known[:last] or len(parts) <= last:
-        return None
-    old, new = known[last], parts[last]
-    if isinstance(old, TextPart) and isinstance(new, TextPart) and new.text.startswith(old.text):
-        return (TextPart(new.text[len(old.text) :]), *parts[last + 1 :])
-    return None
-
-
-def _text_of(artifact: Artifact) -> str:
-    return "\n".join(part.text for part in artifact.parts if isinstance(part, TextPart))
-
-
-def _text_in(message: JsonObject) -> str:
-    return "\n".join(part.text for part in _parts(message) if isinstance(part, TextPart))
+    return key, name or key, remote_parts.read(artifact)
 
 
 def _usage(told: JsonObject) -> Usage:
@@ -369,13 +311,5 @@ def _usage(told: JsonObject) -> Usage:
     )
 
 
-def _text(value: JsonValue) -> str:
-    return value if isinstance(value, str) else ""
-
-
 def _object(value: JsonValue) -> JsonObject:
     return value if isinstance(value, dict) else {}
-
-
-def _objects(value: JsonValue) -> list[JsonObject]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

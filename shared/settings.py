@@ -110,6 +110,21 @@ class FederationSettings(BaseSettings):
         default=168.0, gt=0, description="How long finished A2A tasks are kept by the service that did them, in hours."
     )
 
+    card_signing_key: SecretStr | None = Field(
+        default=None,
+        description="Private key that signs the agent cards (P-256): a PEM file's path, or the PEM itself; "
+        "default: cards are not signed.",
+    )
+    card_security: str | None = Field(
+        default=None,
+        description="What a proxy before the services asks callers for, as the cards are to say it: JSON with an agent "
+        "card's securitySchemes and securityRequirements.",
+    )
+    a2a_conformance: bool = Field(
+        default=False,
+        description="Answer the messages of A2A's conformance kit as it asks; only while FEDERATION_HOST is loopback.",
+    )
+
     log_format: Literal["auto", "json", "text"] = Field(
         default="auto", description="json, text, or auto: text on a terminal, JSON lines elsewhere."
     )

@@ -50,6 +50,9 @@ def create(name: str, url: str, skill: str = SKILL) -> Starlette:
                 return StreamingResponse(_stream(content), media_type="text/event-stream")
             case "GetTask" if (task := asking.get(call["params"]["id"])) is not None:
                 return JSONResponse({"jsonrpc": "2.0", "id": call["id"], "result": task})
+            case "GetTask" | "SubscribeToTask" as method:
+                error = {"code": -32001, "message": f"{method}: there is no such task."}
+                return JSONResponse({"jsonrpc": "2.0", "id": call["id"], "error": error})
             case method:
                 error = {"code": -32601, "message": f"{method} does nothing here."}
                 return JSONResponse({"jsonrpc": "2.0", "id": call["id"], "error": error})

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Response
 from pydantic import ConfigDict, Field, JsonValue, model_validator
 
-from orchestrator_service import choosing, discovery, registry
+from orchestrator_service import admission, choosing, discovery, registry
 from orchestrator_service.api.body import Body
 from orchestrator_service.api.parts import Cursor, Limit, OpenParts, WhoAsks, page
 from orchestrator_service.registrar import NewAgent
@@ -154,6 +154,27 @@ async def check(agent_id: str, parts: OpenParts, who: WhoAsks) -> JsonObject:
 async def refresh(agent_id: str, parts: OpenParts, who: WhoAsks) -> JsonObject:
     """Fetch and check the card, and answer the agent."""
     await parts.registrar.refresh(who, agent_id)
+    return await parts.database.read(registry.find, who, agent_id)
+
+
+@router.post("/{agent_id}/accept", summary="Accept a new agent, or a changed card")
+async def accept(agent_id: str, parts: OpenParts, who: WhoAsks) -> JsonObject:
+    """Let a pending agent in, or take over the changed card of a quarantined one, and answer the agent."""
+    await parts.database.write(admission.accept, who, agent_id)
+    return await parts.database.read(registry.find, who, agent_id)
+
+
+@router.post("/{agent_id}/suspend", summary="Stop an agent at once")
+async def suspend(agent_id: str, parts: OpenParts, who: WhoAsks) -> JsonObject:
+    """Call the agent no more, end the steps that run at it, and answer the agent."""
+    await parts.registrar.suspend(who, agent_id)
+    return await parts.database.read(registry.find, who, agent_id)
+
+
+@router.post("/{agent_id}/resume", summary="Let a suspended agent work again")
+async def resume(agent_id: str, parts: OpenParts, who: WhoAsks) -> JsonObject:
+    """End the suspension, and answer the agent."""
+    await parts.database.write(admission.resume, who, agent_id)
     return await parts.database.read(registry.find, who, agent_id)
 
 

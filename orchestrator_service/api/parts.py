@@ -1,13 +1,12 @@
 """What routes work with: the open parts of the orchestrator, who asks, and one page of a list."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, cast
 
 from fastapi import Depends, Query, Request
 from pydantic import JsonValue
 
-from orchestrator_service.engine.engine import Engine
 from orchestrator_service.events import EventLog
 from orchestrator_service.intake import Intake
 from orchestrator_service.keys import Keys
@@ -22,7 +21,10 @@ from shared.errors import UnavailableError
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Everything that is open while the orchestrator serves."""
+    """Everything that is open while the orchestrator serves.
+
+    `nudge(task_id, step_id)` says that an agent has news; `drain` is to be called when the process is about to stop.
+    """
 
     settings: Settings
     database: Database
@@ -31,7 +33,8 @@ class Parts:
     registrar: Registrar
     keys: Keys
     client: http.Client
-    engine: Engine
+    nudge: Callable[[str, str], None]
+    drain: Callable[[], None]
 
 
 def parts(request: Request) -> Parts:

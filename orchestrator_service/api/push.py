@@ -26,4 +26,4 @@ async def hint(
     """Wake the step that this attempt belongs to. What the body says is not read: anyone could have written it."""
     if not parts.keys.is_push_token(token, task_id, step_id, number):
         raise NotFoundError("There is no such attempt, or X-A2A-Notification-Token is not its token.")
-    parts.engine.nudge(task_id, step_id)
+    parts.nudge(task_id, step_id)

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from itertools import count
 from typing import Final
 
-from orchestrator_service import inputs
+from orchestrator_service import choosing, inputs
 from orchestrator_service.budgets import Amount
 from orchestrator_service.engine import queue
 from orchestrator_service.engine.execute import Runner
@@ -79,6 +79,7 @@ class Engine:
             stack.enter_context(self._signals.hear("cancel", self._stop))
             stack.enter_context(self._signals.hear("input", self._runner.proceed))
             stack.enter_context(self._signals.hear("nudge", self._performer.nudge))
+            stack.enter_context(self._signals.hear("suspend", self._performer.suspensions.suspend))
             await stack.enter_async_context(background("claims", self._claim(me)))
             await stack.enter_async_context(background("upkeep of tasks", self._keep_up(me)))
             await stack.enter_async_context(background("leftovers", self._performer.leftovers.tell_later()))
@@ -168,6 +169,9 @@ class Engine:
                     self.proceed(task_id)
                 for task_id in await self._log.database.read(queue.canceled, me.id):
                     self._stop(task_id)
+                called = self._performer.suspensions.called()
+                for agent_id in await self._log.database.read(choosing.suspended, called) if called else ():
+                    self._performer.suspensions.suspend(agent_id)
                 for task_id in await self._log.database.read(queue.answered, me.id):
                     self._runner.proceed(task_id)
                 owned = await self._log.database.read(queue.owned, me.id)

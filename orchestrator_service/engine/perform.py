@@ -8,8 +8,8 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, replace
-from typing import TypeAlias, cast
+from dataclasses import replace
+from typing import cast
 
 from sqlalchemy import Connection
 
@@ -20,10 +20,12 @@ from orchestrator_service.engine.gates import Gates
 from orchestrator_service.engine.leftovers import Leftovers
 from orchestrator_service.engine.listen import listening
 from orchestrator_service.engine.retrying import Next, RemoteFailureError
-from orchestrator_service.engine.step_records import Remote, Rules
+from orchestrator_service.engine.step_records import Rules
+from orchestrator_service.engine.suspensions import Suspensions
+from orchestrator_service.engine.trying import Answered, Ending, Failed, Trying, output, told
 from orchestrator_service.engine.waits import Waits
-from orchestrator_service.engine.work import Move, OpenAttempt, Output, StaleRunError, StepWork
-from orchestrator_service.events import Draft, EventLog, draft
+from orchestrator_service.engine.work import Move, OpenAttempt, StaleRunError, StepWork
+from orchestrator_service.events import EventLog, draft
 from orchestrator_service.keys import Keys
 from orchestrator_service.settings import Settings
 from shared import failpoints, http
@@ -40,73 +42,6 @@ from shared.errors import (
 )
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """The agent's task came to an end or asks for something; with what is not written yet of it."""
-
-    work: StepWork
-    ended: Ended
-    remote: Remote | None
-    drafts: list[Draft]
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """The step cannot be done."""
-
-    work: StepWork
-    error: FederationError
-
-
-Ending: TypeAlias = Answered | Failed
-
-
-@dataclass(slots=True)
-class _Trying:
-    """How far the tries of a step are; kept outside of the wait that may end it at any point.
-
-    `waited` counts failures since the agent was last heard of, `failed` those that are not waited out. `is_calling`:
-    the agent is being called now, so that it may have got the message.
-    """
-
-    work: StepWork
-    waited: int = 0
-    failed: int = 0
-    failures_of_try: int = 0
-    remote: Remote | None = None
-    is_calling: bool = False
-
-    @property
-    def remote_id(self) -> str | None:
-        """The id of the agent's task, as far as it is known."""
-        if self.remote is not None:
-            return self.remote[0]
-        return None if self.work.attempt is None else self.work.attempt.remote_task_id
-
-    @property
-    def may_have_begun(self) -> bool:
-        """Whether the agent may have got the message of the try under way."""
-        return self.is_calling or (self.work.attempt is not None and self.work.attempt.may_have_begun)
-
-    def hear(self, remote: Remote) -> None:
-        """Note that the agent has the task: what went wrong before is over."""
-        self.remote = remote
-        self.waited = self.failures_of_try = 0
-
-    def fail(self, error: FederationError) -> int:
-        """Count a failure, and return how many of its sort there were."""
-        self.is_calling = False
-        self.failures_of_try += 1
-        attempt = self.work.attempt
-        if attempt is not None and error.facts.get("reached", False) is None:
-            self.work = replace(self.work, attempt=replace(attempt, may_have_begun=True))
-        if retrying.is_waited_out(error, has_begun=self.remote_id is not None):
-            self.waited += 1
-            return self.waited
-        self.failed += 1
-        return self.failed
 
 
 class Performer:
@@ -136,6 +71,7 @@ class Performer:
         self._rules = rules
         self._confirm = confirm
         self._places = asyncio.Semaphore(settings.max_steps_at_once)
+        self.suspensions = Suspensions()
         self._following: dict[str, tuple[AgentConnection, str | None]] = {}
 
     async def perform(self, work: StepWork) -> Move:
@@ -146,7 +82,7 @@ class Performer:
         run = work.run
         calls = deadlines.of_calls(self._settings, run)
         limit = deadlines.of_step(self._settings, run, work.step)
-        trying = _Trying(work)
+        trying = Trying(work)
         try:
             async with self._waits.until(run.task_id, limit.at):
                 if work.canceling:
@@ -193,7 +129,7 @@ class Performer:
             return Failed(work, error)
         return asked
 
-    async def _record(self, ending: Ending, trying: _Trying, calls: Deadlines) -> Move:
+    async def _record(self, ending: Ending, trying: Trying, calls: Deadlines) -> Move:
         work, rules = ending.work, self._rules()
         task_id = work.run.task_id
         match ending:
@@ -218,7 +154,7 @@ class Performer:
                         task_records.end_step,
                         work,
                         rules,
-                        output=_output(ended),
+                        output=output(ended),
                         remote=remote,
                         drafts=drafts,
                     )
@@ -232,14 +168,14 @@ class Performer:
                     work,
                     rules,
                     output=error.output if isinstance(error, RemoteFailureError) else None,
-                    error=_told(error),
+                    error=told(error),
                     is_left=not is_told,
                     remote=trying.remote,
                 )
         failpoints.reach("step-recorded")
         return move
 
-    async def _try_until_done(self, trying: _Trying, calls: Deadlines) -> Ending:
+    async def _try_until_done(self, trying: Trying, calls: Deadlines) -> Ending:
         """Try, and try again where that can help."""
         while True:
             work = trying.work
@@ -283,11 +219,11 @@ class Performer:
             return True
         return self._gates.gate(work.attempt.agent_id).may_retry()
 
-    async def _begin_another(self, trying: _Trying, error: FederationError, calls: Deadlines) -> None:
+    async def _begin_another(self, trying: Trying, error: FederationError, calls: Deadlines) -> None:
         """Begin another try; what the last one may have left at work is to end."""
         work = trying.work
         is_told = isinstance(error, RemoteFailureError) or await self._tell_to_end(trying, calls)
-        ended = None if work.attempt is None else _told(error)
+        ended = None if work.attempt is None else told(error)
         spent = error.output.usage if isinstance(error, RemoteFailureError) else Usage()
         trying.work = await self._log.write(
             work.run.task_id,
@@ -302,7 +238,7 @@ class Performer:
         trying.failures_of_try = 0
         trying.remote = None
 
-    def _go_on(self, trying: _Trying) -> None:
+    def _go_on(self, trying: Trying) -> None:
         """Go on with the same try: by the remote task if it is known, else by the same message."""
         work = trying.work
         if work.attempt is not None:
@@ -310,7 +246,7 @@ class Performer:
             attempt = replace(work.attempt, remote_task_id=remote_id, remote_context_id=context_id, may_have_begun=True)
             trying.work = replace(work, attempt=attempt)
 
-    async def _try_once(self, trying: _Trying, attempt: OpenAttempt, calls: Deadlines) -> Ending:
+    async def _try_once(self, trying: Trying, attempt: OpenAttempt, calls: Deadlines) -> Ending:
         work = trying.work
         gate = self._gates.gate(attempt.agent_id)
         if (rest_s := gate.may_try()) > 0:
@@ -323,7 +259,11 @@ class Performer:
         connection = await self._conversations.connect(attempt)
         ended: Ended | None = None
         place = f"{work.run.task_id}/{work.step.id}"
-        async with gate.place(attempt.max_concurrency), self._places:
+        async with (
+            self.suspensions.calling(attempt.agent_id, attempt.agent_name),
+            gate.place(attempt.max_concurrency),
+            self._places,
+        ):
             await self._confirm()
             failpoints.reach("step-begun")
             trying.is_calling = True
@@ -361,7 +301,7 @@ class Performer:
             raise RemoteFailureError(ended)
         return Answered(work, ended, remote, drafts)
 
-    async def _tell_to_end(self, trying: _Trying, calls: Deadlines) -> bool:
+    async def _tell_to_end(self, trying: Trying, calls: Deadlines) -> bool:
         """Tell the remote task that it is to end; False if its agent does not answer, and is to be told later."""
         attempt = trying.work.attempt
         if attempt is None or not (trying.may_have_begun or trying.remote_id):
@@ -385,12 +325,3 @@ def _has_other(connection: Connection, work: StepWork, rules: Rules) -> bool:
     except FederationError:
         return False
     return choice.agent_id not in tried
-
-
-def _told(error: FederationError) -> JsonObject:
-    """Return the error as the step keeps it; it matters later whether the agent can have got the message."""
-    return error.to_metadata() | ({"reached": False} if error.facts.get("reached") is False else {})
-
-
-def _output(ended: Ended) -> Output:
-    return Output(ended.text, ended.data, ended.files, ended.usage)

@@ -10,7 +10,10 @@ from shared.agent_client import Ended
 from shared.errors import FederationError
 
 MAX_RECONNECTS: Final = 8
-"""How often an agent that cannot be reached, or whose stream breaks, is tried again."""
+"""How often an agent that cannot be reached, or whose stream breaks, is tried again; more often, if that was soon."""
+
+PATIENCE_S: Final = 60.0
+"""For how long at least: it may be starting anew."""
 
 _MAX_PAUSE_S: Final = 30.0
 

@@ -12,6 +12,7 @@ from orchestrator_service.budgets import Amount
 from orchestrator_service.engine import questions, step_inputs
 from orchestrator_service.engine.decide import Outcome
 from orchestrator_service.engine.held import Held, StepState, usage_json
+from orchestrator_service.engine.suspensions import AgentSuspendedError
 from orchestrator_service.engine.work import OpenAttempt, Output, StepWork
 from orchestrator_service.models import Attempt, StepRow
 from orchestrator_service.planning.plan import Plan, PlanStep, fill
@@ -138,7 +139,8 @@ def resume(held: Held, step: PlanStep, last: RowMapping, rules: Rules) -> StepWo
         granted=None if last["reserved"] is None else Amount.model_validate(last["reserved"]),
         may_have_begun=True,
     )
-    return _work(held, step, attempt, rules)
+    work = _work(held, step, attempt, rules)
+    return replace(work, refusal=AgentSuspendedError(agent.name)) if agent.is_suspended else work
 
 
 def tries_of(connection: Connection, task_id: str, step_id: str) -> Sequence[RowMapping]:

@@ -125,7 +125,9 @@ async def test_a_step_that_never_reached_its_agent_goes_to_another_at_once(
 ) -> None:
     alpha, beta = agent(DONE), agent(DONE)
     async with AsyncExitStack() as stack:
-        running = await stack.enter_async_context(federation(tmp_path, database_url=database_url))
+        running = await stack.enter_async_context(
+            federation(tmp_path, database_url=database_url, agent_check_interval_s=600)
+        )
         await stack.enter_async_context(beta.serving())
         await register(running, beta, "Beta")
         async with alpha.serving():

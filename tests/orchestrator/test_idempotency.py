@@ -16,6 +16,7 @@ from shared.db import new_id, now, open_database
 from tests.orchestrator.fleet import Holding
 from tests.support.federation import Federation, federation, names, step
 
+
 async def post(running: Federation, body: JsonObject, wait_s: int = 0) -> httpx.Response:
     headers = {"Idempotency-Key": "key-1", "Prefer": f"wait={wait_s}"}
     return await running.client.post("/api/tasks", json=body, headers=headers)
@@ -71,13 +72,13 @@ async def test_of_different_requests_at_the_same_moment_with_one_key_one_is_take
     assert agent.begun == [f"held {taken}"]
 
 
-async def test_a_refused_request_leaves_its_key_free(tmp_path: Path, database_url: str | None) -> None:
-    async with federation(tmp_path, Holding().served(), database_url=database_url) as running:
+async def test_a_refused_request_leaves_its_key_free(tmp_path: Path) -> None:
+    async with federation(tmp_path, Holding().served()) as running:
         assert (await post(running, {**body_of("go"), "session_id": "nothing"})).status_code == 404
         assert (await post(running, body_of("go"), 20)).status_code == 202
 
 
-async def test_the_same_key_of_another_caller_is_another_key(tmp_path: Path, database_url: str | None) -> None:
+async def test_the_same_key_of_another_caller_is_another_key(tmp_path: Path) -> None:
     theirs = new_id()
 
     def take_key(connection: Connection) -> None:
@@ -87,7 +88,7 @@ async def test_the_same_key_of_another_caller_is_another_key(tmp_path: Path, dat
             connection.execute(insert_or_skip(connection, IdempotencyKey).values(**row, created_at=now()))
 
     async with (
-        federation(tmp_path, Holding().served(), database_url=database_url) as running,
+        federation(tmp_path, Holding().served()) as running,
         open_database(url_of(running.settings, "orchestrator")) as database,
     ):
         await database.write(take_key)

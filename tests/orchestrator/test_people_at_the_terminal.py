@@ -14,28 +14,28 @@ async def test_the_command_line_answers_retries_and_forks(tmp_path: Path) -> Non
     async with federation(tmp_path, Asking(FORM).served(), ECHO) as running:
         task = await running.run(step("a", skill="ask"), step("b", "{{ steps.a.output }}", approve=True))
         task_id = str(task["id"])
-        shown = await _command(running, "tasks", "show", task_id)
+        shown = await command(running, "tasks", "show", task_id)
         assert f"federation answer {task_id} --data" in shown
-        refused = await _command(running, "answer", task_id, "--text", "Oslo", code=1)
+        refused = await command(running, "answer", task_id, "--text", "Oslo", code=1)
         assert "Give `data`" in refused
-        assert "status" in await _command(running, "answer", task_id, "--data", '{"city": "Oslo"}')
+        assert "status" in await command(running, "answer", task_id, "--data", '{"city": "Oslo"}')
         await running.task_when(task, lambda found: "'step'" in str(found["pending_inputs"]))
-        assert f"federation answer {task_id} --approve" in await _command(running, "tasks", "show", task_id)
-        assert "status" in await _command(running, "answer", task_id, "--reject", "--comment", "Not now.")
+        assert f"federation answer {task_id} --approve" in await command(running, "tasks", "show", task_id)
+        assert "status" in await command(running, "answer", task_id, "--reject", "--comment", "Not now.")
         assert (await over(running, task))["status"] == "failed"
-        nothing = await _command(running, "answer", task_id, "--approve", code=1)
+        nothing = await command(running, "answer", task_id, "--approve", code=1)
         assert "waits for no answer" in nothing
-        asked = await _command(running, "retry", task_id, code=3)
+        asked = await command(running, "retry", task_id, code=3)
         assert f"kept from task {task_id}" in asked
         new = names((await running.get("/api/tasks"))["items"], "id")[0]
         assert f"federation answer {new} --approve" in asked
-        await _command(running, "answer", str(new), "--approve")
+        await command(running, "answer", str(new), "--approve")
         await running.task_when({"id": new}, lambda found: found["status"] == "completed")
-        forked = await _command(running, "fork", str(new), "--from", "b", "--instruction", "bye", code=3)
+        forked = await command(running, "fork", str(new), "--from", "b", "--instruction", "bye", code=3)
         assert "Step b waits for an answer" in forked
         newest = names((await running.get("/api/tasks"))["items"], "id")[0]
-        assert "canceled" in await _command(running, "cancel", str(newest))
-        unknown = await _command(running, "fork", str(new), "--from", "z", code=1)
+        assert "canceled" in await command(running, "cancel", str(newest))
+        unknown = await command(running, "fork", str(new), "--from", "z", code=1)
         assert "Its steps: a, b" in unknown
 
 
@@ -56,7 +56,7 @@ async def test_at_a_terminal_a_question_is_answered_in_its_form(tmp_path: Path) 
         assert agent.told[0].data == ({"city": "Oslo"},)
 
 
-async def _command(running: Federation, *arguments: str, code: int = 0) -> str:
+async def command(running: Federation, *arguments: str, code: int = 0) -> str:
     """Run `federation` against the orchestrator and return all it printed."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,

@@ -211,7 +211,7 @@ async def test_credentials_are_sent_to_the_agent_and_never_shown(tmp_path: Path)
         agent = await running.post("/api/agents", body, 201)
         task = await running.run(step("a", skill="plain"))
         assert task["status"] == "completed"
-        assert seen == ["very-secret"]
+        assert set(seen) == {"very-secret"}
         assert "very-secret" not in str(agent) + str(task)
         database = (tmp_path / "orchestrator" / "orchestrator.db").read_bytes()
         assert b"very-secret" not in database
@@ -244,6 +244,9 @@ async def test_a_refreshed_card_brings_new_skills(tmp_path: Path) -> None:
         grown = TestAgent("Echo", echo, ("echo", "sing"))
         async with serve_agent(tmp_path, grown, port=port):
             fresh = await running.post(f"/api/agents/{agent['id']}/refresh")
+            assert (fresh["status"], names(fresh["skills"], "id")) == ("quarantined", ["echo"])
+            fresh = await running.post(f"/api/agents/{agent['id']}/accept")
+            assert fresh["status"] == "active"
             assert names(fresh["skills"], "id") == ["echo", "sing"]
             assert fresh["name"] == "Mine"
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from shared import strict_json
 from shared.errors import AgentProtocolError, TooLargeError
 from shared.event_stream import EventReader
-from shared.remote_task import RemoteTask, clean_note
+from shared.remote_parts import clean_note
+from shared.remote_task import RemoteTask
 from shared.strict_json import JsonError
 
 FINITE = {"allow_nan": False, "allow_infinity": False}

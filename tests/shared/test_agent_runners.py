@@ -1,6 +1,7 @@
 """Which other runners are judged dead: for a free lock or a long silence, by the judge's own clock."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -35,6 +36,18 @@ def test_who_was_frozen_itself_judges_nobody_at_once() -> None:
     judge.judge([ALIVE], 0.0)
     assert judge.judge([replace(ALIVE, is_free=True)], 3_600.0) == ([], False)
     assert judge.judge([replace(ALIVE, is_free=True)], 3_600.75) == ([], False)
+
+
+def test_locks_that_went_with_their_server_mean_nothing() -> None:
+    judge, at_first, later = Judge(), datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
+    judge.meet(at_first, 0.0)
+    assert judge.judge([ALIVE], 0.0) == ([], False)
+    judge.meet(later, 0.5)
+    assert judge.judge([replace(ALIVE, is_free=True)], 0.5) == ([], False)
+    assert judge.judge([replace(ALIVE, is_free=True)], 1.0) == ([], False)
+    judge.meet(later, 5.5)
+    assert judge.judge([replace(ALIVE, is_free=True)], 5.5) == ([], False)
+    assert judge.judge([replace(ALIVE, is_free=True)], 6.0) == (["other"], False)
 
 
 def test_a_runner_that_left_is_noticed_once() -> None:

@@ -365,7 +365,6 @@ async def test_the_history_is_as_long_as_asked_for(caller: Caller) -> None:
     [
         ("CreateTaskPushNotificationConfig", {"taskId": "x", "url": "http://127.0.0.1"}, -32001),
         ("ListTaskPushNotificationConfigs", {"taskId": "x"}, -32001),
-        ("GetExtendedAgentCard", {}, -32004),
         ("GetTask", {"id": "x"}, -32001),
         ("CancelTask", {"id": "x"}, -32001),
         ("SubscribeToTask", {"id": "x"}, -32001),

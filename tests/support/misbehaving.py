@@ -20,7 +20,10 @@ Answer: TypeAlias = Callable[[JsonObject], Response]
 
 
 class ScriptedAgent:
-    """Answers each JSON-RPC method as `answers` says; several answers to one method are given in turn."""
+    """Answers each JSON-RPC method as `answers` says; several answers to one method are given in turn.
+
+    What the registry asks to find out what it speaks, it answers as a sound agent does, and does not keep.
+    """
 
     def __init__(self, **answers: Answer | list[Answer]) -> None:
         self.answers: dict[str, list[Answer]] = {
@@ -48,10 +51,19 @@ class ScriptedAgent:
 
     async def _answer(self, request: Request) -> Response:
         body = cast("JsonObject", await request.json())
+        if _is_probe(body):
+            return error(-32001, "Task not found")(body)
         self.requests.append(body)
         self.headers.append(dict(request.headers))
         given = self.answers[str(body["method"])]
         return (given.pop(0) if len(given) > 1 else given[0])(body)
+
+
+def _is_probe(body: JsonObject) -> bool:
+    """Tell whether this asks about a task that nobody began: its id is a random UUID, and ours are not."""
+    params = body.get("params")
+    task_id = params.get("id") if isinstance(params, dict) else None
+    return isinstance(task_id, str) and len(task_id) == 36 and task_id[14] == "4"
 
 
 def card_for(url: str, *, streaming: bool = True, version: str = "1.0", binding: str = "JSONRPC") -> AgentCard:

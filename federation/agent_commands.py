@@ -1,0 +1,145 @@
+"""`federation agents`: which agents are registered, how far they are to be trusted, and who may be called."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from federation.calling import AsJson, call, print_json
+from federation.client import Client
+from federation.display import Display
+from federation.models import Agent
+from federation.progress import first_line
+from shared.errors import ConflictError, NotFoundError
+
+agents = typer.Typer(help="See and change which agents are registered.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="Name or id.")]
+
+_SEVERITIES = {"error": "missing", "warning": "degraded"}
+
+
+@agents.command("list")
+def _list(
+    context: typer.Context,
+    skill: Annotated[str | None, typer.Option(help="Only those with this skill id or tag.")] = None,
+    q: Annotated[str | None, typer.Option(help="Only those that fit these words.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the registered agents."""
+    found = call(context, lambda client: client.agents(capability=skill, q=q))
+    if as_json:
+        print_json(found)
+        return
+    rows = [(agent.name, agent.status, _skills(agent), agent.grade or "", agent.endpoint, agent.id) for agent in found]
+    Display().table(("name", "status", "skills", "grade", "endpoint", "id"), rows)
+
+
+@agents.command("show")
+def _show(context: typer.Context, name: Name, as_json: AsJson = False) -> None:
+    """Show one agent: what it can do, its grade and why, and what was found about it."""
+    agent = call(context, lambda client: _find(client, name))
+    if as_json:
+        print_json(agent)
+        return
+    _show_agent(agent)
+
+
+@agents.command("add")
+def _add(
+    context: typer.Context, endpoint: Annotated[str, typer.Argument(help="The agent's base URL or card URL.")]
+) -> None:
+    """Register an A2A agent by its address."""
+    agent = call(context, lambda client: client.add_agent(endpoint))
+    display = Display()
+    grade = agent.grade or ""
+    display.facts({"registered": agent.name, "id": agent.id, "grade": grade, "skills": _skills(agent)})
+    if agent.status in {"pending", "quarantined"}:
+        display.note(
+            f"It is {agent.status}; look at it with `federation agents show`, then `federation agents accept`."
+        )
+
+
+@agents.command("accept")
+def _accept(context: typer.Context, name: Name) -> None:
+    """Let a new agent in, or take over a changed card; `show` says what changed."""
+    _steer(context, name, "accept")
+
+
+@agents.command("suspend")
+def _suspend(context: typer.Context, name: Name) -> None:
+    """Stop an agent at once, with the steps that run at it."""
+    _steer(context, name, "suspend")
+
+
+@agents.command("resume")
+def _resume(context: typer.Context, name: Name) -> None:
+    """Let a suspended agent be called again."""
+    _steer(context, name, "resume")
+
+
+@agents.command("remove")
+def _remove(context: typer.Context, name: Name) -> None:
+    """Take an agent out of the registry."""
+
+    async def remove(client: Client) -> Agent:
+        agent = await _find(client, name)
+        await client.remove_agent(agent.id)
+        return agent
+
+    Display().facts({"removed": call(context, remove).name})
+
+
+def _steer(context: typer.Context, name: str, way: str) -> None:
+    async def steer(client: Client) -> Agent:
+        return await client.steer_agent((await _find(client, name)).id, way)
+
+    agent = call(context, steer)
+    Display().facts({"name": agent.name, "status": agent.status})
+
+
+def _show_agent(agent: Agent) -> None:
+    display = Display()
+    checked = f", checked {agent.health.checked_at:%Y-%m-%d %H:%M:%S %Z}" if agent.health.checked_at else ""
+    display.facts(
+        {
+            "name": agent.name,
+            "id": agent.id,
+            "description": agent.description,
+            "endpoint": agent.endpoint,
+            "status": f"{agent.status} ({agent.health.state}{checked})",
+            "grade": agent.grade or "",
+        }
+    )
+    looked = agent.verification
+    if looked is not None:
+        for reason in looked.grade.reasons:
+            display.finding("degraded" if reason.points else "ok", reason.part, reason.text)
+        display.facts({"signature": looked.signature.state})
+        for found in looked.findings:
+            state = _SEVERITIES.get(found.severity, "pending")
+            display.finding(state, found.where or "card", f"{found.text} ({found.clause})")
+    if agent.quarantine is not None:
+        display.note("Its card has changed; `federation agents accept` takes the new one over:")
+        for change in agent.quarantine.changes:
+            before, after = (json.dumps(value, ensure_ascii=False) for value in (change.before, change.after))
+            display.finding("degraded", change.field, f"{before} → {after}")
+    display.table(("skill", "description"), [(skill.id, first_line(skill.description)) for skill in agent.skills])
+
+
+def _skills(agent: Agent) -> str:
+    return ", ".join(skill.id for skill in agent.skills)
+
+
+async def _find(client: Client, name: str) -> Agent:
+    """Return the agent with that id or name. Raises: NotFoundError, ConflictError when several have the name."""
+    registered = await client.agents()
+    found = [agent for agent in registered if name in {agent.id, agent.name}]
+    found = found or [agent for agent in registered if agent.name.casefold() == name.casefold()]
+    if not found:
+        known = ", ".join(agent.name for agent in registered) or "none"
+        raise NotFoundError(f"There is no agent {name!r}. Registered: {known}.")
+    if len(found) > 1:
+        ids = ", ".join(f"{agent.id} ({agent.endpoint})" for agent in found)
+        raise ConflictError(f"Several agents are called {name!r}; name one by its id: {ids}.")
+    return found[0]

@@ -1,0 +1,58 @@
+"""How commands ask the orchestrator: where it is, one call, and what is printed of the answer."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, TypeVar
+
+import typer
+from pydantic import BaseModel
+
+from federation.client import Client, find_url
+
+T = TypeVar("T")
+
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def orchestrator_url(context: typer.Context) -> str:
+    """Return where the orchestrator answers: what `--url` says, else the environment and `.env`."""
+    given: str | None = context.obj
+    if given and not given.startswith(("http://", "https://")):
+        raise typer.BadParameter(f"{given!r} is no address; write it like http://127.0.0.1:8000.", param_hint="--url")
+    return given or find_url()
+
+
+def call(context: typer.Context, ask: Callable[[Client], Awaitable[T]]) -> T:
+    """Return what `ask` gets from the orchestrator."""
+
+    async def calling() -> T:
+        async with Client(orchestrator_url(context)) as client:
+            return await ask(client)
+
+    return wait(calling())
+
+
+def wait(work: Awaitable[T]) -> T:
+    """Return what `work` gives; Ctrl-C ends the command."""
+
+    async def waiting() -> T:
+        return await work
+
+    try:
+        return asyncio.run(waiting())
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def print_json(answer: BaseModel | Sequence[BaseModel]) -> None:
+    """Print an answer as JSON, and nothing else."""
+    plain = (
+        answer.model_dump(mode="json")
+        if isinstance(answer, BaseModel)
+        else [item.model_dump(mode="json") for item in answer]
+    )
+    sys.stdout.write(json.dumps(plain, indent=2, ensure_ascii=False) + "\n")

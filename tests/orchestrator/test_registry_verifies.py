@@ -1,0 +1,187 @@
+"""The registry looks before it trusts: findings and a grade, and nothing half-registered."""
+
+import json
+from pathlib import Path
+from typing import cast
+
+import pytest
+from a2a.types import AgentCard
+from a2a.utils.signing import ProtectedHeader, create_agent_card_signer
+from cryptography.hazmat.primitives.asymmetric import ec
+from google.protobuf.json_format import MessageToDict, ParseDict
+from jwt import PyJWK
+from jwt.algorithms import ECAlgorithm
+
+from shared.agent import JsonObject
+from tests.orchestrator.fickle import Fickle, Manner, skill
+from tests.orchestrator.test_registry import ECHO
+from tests.support.federation import federation, free_port, names
+
+
+def _grade(agent: JsonObject) -> JsonObject:
+    verification = cast("JsonObject", agent["verification"])
+    return cast("JsonObject", verification["grade"])
+
+
+def _findings(agent: JsonObject) -> list[JsonObject]:
+    return cast("list[JsonObject]", cast("JsonObject", agent["verification"])["findings"])
+
+
+def _reason(agent: JsonObject, part: str) -> str:
+    reasons = cast("list[JsonObject]", _grade(agent)["reasons"])
+    return next(str(each["text"]) for each in reasons if each["part"] == part)
+
+
+async def test_a_sound_agent_gets_an_a_with_a_reason_for_each_part(tmp_path: Path, database_url: str | None) -> None:
+    async with federation(tmp_path, ECHO, register=False, database_url=database_url) as running:
+        agent = await running.post("/api/agents", {"endpoint": running.endpoints["Echo"]}, 201)
+        assert agent["grade"] == "A", agent["verification"]
+        parts = names(_grade(agent)["reasons"], "part")
+        assert parts == ["card", "dialects", "streaming", "cancel", "push", "latency"]
+        assert "JSONRPC 1.0" in _reason(agent, "dialects")
+        assert "HTTP+JSON 1.0" in _reason(agent, "dialects")
+        assert "JSONRPC 0.3" in _reason(agent, "dialects")
+        assert (await running.get(f"/api/agents/{agent['id']}"))["verification"] == agent["verification"]
+
+
+async def test_an_agent_of_the_older_dialect_is_asked_in_it(tmp_path: Path) -> None:
+    async with Fickle().serving() as fickle, federation(tmp_path) as running:
+        fickle.card["supportedInterfaces"] = [
+            {"url": fickle.url, "protocolBinding": "JSONRPC", "protocolVersion": "0.3"}
+        ]
+        agent = await running.post("/api/agents", {"endpoint": fickle.url}, 201)
+        assert fickle.methods == ["tasks/get", "tasks/resubscribe"]
+        assert agent["grade"] == "B"
+        assert "nothing newer" in _reason(agent, "dialects")
+
+
+@pytest.mark.parametrize("manner", ["html", "unknown methods"])
+async def test_an_agent_that_speaks_neither_dialect_is_told_so_and_not_stored(tmp_path: Path, manner: Manner) -> None:
+    async with Fickle().serving() as fickle, federation(tmp_path) as running:
+        fickle.manner = manner
+        refused = await running.post("/api/agents", {"endpoint": fickle.url}, 422)
+        assert str(refused["type"]).endswith("agent-speaks-no-a2a")
+        assert "JSONRPC 1.0" in str(refused["detail"])
+        assert "GetTask" in str(refused["findings"])
+        assert (await running.get("/api/agents"))["items"] == []
+
+
+async def test_an_agent_with_no_binding_that_is_spoken_here_is_told_which_are(tmp_path: Path) -> None:
+    async with Fickle().serving() as fickle, federation(tmp_path) as running:
+        fickle.card["supportedInterfaces"] = [{"url": fickle.url, "protocolBinding": "GRPC", "protocolVersion": "1.0"}]
+        refused = await running.post("/api/agents", {"endpoint": fickle.url}, 422)
+        assert "must speak JSON-RPC or HTTP+JSON" in str(refused["detail"])
+
+
+@pytest.mark.parametrize(
+    ("manner", "grade", "found"),
+    [("odd", "BCDEF", "nobody began"), ("failing", "F", "HTTP 500"), ("locked", "ABC", "credentials")],
+)
+async def test_a_probe_that_fails_leaves_its_finding_with_the_whole_agent(
+    tmp_path: Path, manner: Manner, grade: str, found: str
+) -> None:
+    async with Fickle().serving() as fickle, federation(tmp_path) as running:
+        fickle.manner = manner
+        agent = await running.post("/api/agents", {"endpoint": fickle.url}, 201)
+        assert str(agent["grade"]) in grade
+        assert found in str(_findings(agent))
+        assert names(agent["skills"], "id") == ["echo"]
+        assert names((await running.get("/api/agents", params={"capability": "echo"}))["items"], "id") == [agent["id"]]
+
+
+async def test_an_agent_whose_card_points_where_nobody_answers_is_not_stored(tmp_path: Path) -> None:
+    async with Fickle().serving() as fickle, federation(tmp_path) as running:
+        nowhere = f"http://127.0.0.1:{free_port()}/"
+        fickle.card["supportedInterfaces"] = [{"url": nowhere, "protocolBinding": "JSONRPC", "protocolVersion": "1.0"}]
+        refused = await running.post("/api/agents", {"endpoint": fickle.url}, 502)
+        assert str(refused["type"]).endswith("agent-unreachable")
+        assert (await running.get("/api/agents"))["items"] == []
+
+
+async def test_a_card_that_is_no_card_says_all_that_is_missing_and_where(tmp_path: Path) -> None:
+    async with federation(tmp_path) as running:
+        refused = await running.post("/api/agents", {"card": {"name": "x", "skills": [{"id": "a"}]}}, 422)
+        assert str(refused["type"]).endswith("agent-card-invalid")
+        wheres = names(refused["findings"], "where")
+        assert {"/description", "/version", "/supportedInterfaces", "/skills/0/name"} <= set(map(str, wheres))
+        assert all(names(refused["findings"], "clause"))
+
+
+async def test_a_card_at_an_odd_path_is_found(tmp_path: Path) -> None:
+    async with Fickle(card_path="/odd/place.json").serving() as fickle, federation(tmp_path) as running:
+        agent = await running.post("/api/agents", {"endpoint": f"{fickle.url}/odd/place.json"}, 201)
+        assert (agent["name"], agent["grade"]) == ("Fickle", "A")
+
+
+async def test_a_name_that_imitates_another_is_flagged(tmp_path: Path, database_url: str | None) -> None:
+    other, same = Fickle("Есho"), Fickle("Echo")
+    async with other.serving(), same.serving(), federation(tmp_path, ECHO, database_url=database_url) as running:
+        agent = await running.post("/api/agents", {"endpoint": other.url}, 201)
+        [found] = [each for each in _findings(agent) if each["where"] == "/name"]
+        assert found["severity"] == "warning"
+        assert "Echo" in str(found["text"])
+        assert agent["grade"] != "A"
+        agent = await running.post("/api/agents", {"endpoint": same.url}, 201)
+        assert {str(each["severity"]) for each in _findings(agent) if each["where"] == "/name"} == {"note", "warning"}
+
+
+class _Signer:
+    """A key that signs cards: by the official SDK, or as the specification says."""
+
+    def __init__(self, kid: str, jku: str | None = None) -> None:
+        self._header = {"kid": kid, "alg": "ES256", "jku": jku, "typ": "JOSE"}
+        private = ec.generate_private_key(ec.SECP256R1())
+        self._key = PyJWK({**ECAlgorithm.to_jwk(private, as_dict=True), "kid": kid}, algorithm="ES256")
+        self.jwk: JsonObject = {**ECAlgorithm.to_jwk(private.public_key(), as_dict=True), "kid": kid}
+
+    def sign(self, card: JsonObject) -> JsonObject:
+        plain = {field: value for field, value in card.items() if field != "signatures"}
+        signed = create_agent_card_signer(self._key, cast("ProtectedHeader", self._header))(
+            ParseDict(plain, AgentCard())
+        )
+        return cast("JsonObject", MessageToDict(signed))
+
+
+def _signature(agent: JsonObject) -> object:
+    return cast("JsonObject", cast("JsonObject", agent["verification"])["signature"])["state"]
+
+
+async def test_a_card_signed_with_a_trusted_key_is_known_as_such_and_a_forged_one_is_not(tmp_path: Path) -> None:
+    signer = _Signer("mine")
+    keys = tmp_path / "keys.json"
+    keys.write_text(json.dumps({"keys": [signer.jwk]}))
+    async with Fickle().serving() as fickle, federation(tmp_path, agent_trusted_keys=keys) as running:
+        fickle.card = signer.sign(fickle.card)
+        agent = await running.post("/api/agents", {"endpoint": fickle.url}, 201)
+        assert (_signature(agent), agent["grade"]) == ("trusted", "A")
+        fickle.card["skills"] = [skill("steal")]
+        await running.client.delete(f"/api/agents/{agent['id']}")
+        forged = await running.post("/api/agents", {"endpoint": fickle.url}, 201)
+        assert _signature(forged) == "invalid"
+        assert str(forged["grade"]) > "B"
+
+
+async def test_the_first_key_is_pinned_and_another_one_quarantines(tmp_path: Path, database_url: str | None) -> None:
+    fickle = Fickle()
+    first, second = _Signer("k1", f"{fickle.url}/keys.json"), _Signer("k1", f"{fickle.url}/keys.json")
+    async with fickle.serving(), federation(tmp_path, database_url=database_url) as running:
+        fickle.card, fickle.keys = first.sign(fickle.card), [first.jwk]
+        agent = await running.post("/api/agents", {"endpoint": fickle.url}, 201)
+        assert _signature(agent) == "first"
+        fickle.card["version"] = "2"
+        fickle.card = first.sign(fickle.card)
+        agent = await running.post(f"/api/agents/{agent['id']}/refresh")
+        assert (_signature(agent), agent["status"]) == ("pinned", "active")
+        fickle.card, fickle.keys = second.sign(fickle.card), [second.jwk]
+        agent = await running.post(f"/api/agents/{agent['id']}/refresh")
+        assert agent["status"] == "quarantined"
+        assert names(cast("JsonObject", agent["quarantine"])["changes"], "field") == ["signature"]
+
+
+async def test_keys_elsewhere_than_at_the_cards_origin_are_never_fetched(tmp_path: Path) -> None:
+    fickle, elsewhere = Fickle(), Fickle()
+    signer = _Signer("k", f"{elsewhere.url}/keys.json")
+    async with fickle.serving(), elsewhere.serving(), federation(tmp_path) as running:
+        fickle.card, elsewhere.keys = signer.sign(fickle.card), [signer.jwk]
+        agent = await running.post("/api/agents", {"endpoint": fickle.url}, 201)
+        assert _signature(agent) == "unknown"

@@ -1,0 +1,132 @@
+"""Which version a call is made in, which extensions it needs, whose tasks it sees."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import cast
+from uuid import uuid4
+
+import httpx
+import pytest
+from a2a.types import AgentExtension
+
+from shared import agent_server, cards
+from shared.agent import JsonObject
+from tests.shared.scripted_agent import Caller, ScriptedAgent, build_settings, text_of, to_params
+from tests.support.serving import serve
+
+NEEDED = "urn:test:needed"
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.0.1", "1.0.99"])
+@pytest.mark.parametrize("where", ["header", "parameter"])
+@pytest.mark.parametrize("path", ["/", "/message:send"])
+async def test_a_call_is_made_in_the_version_it_names(caller: Caller, version: str, where: str, path: str) -> None:
+    assert text_of(_task((await _send(caller, path, version, where)).json())) == "hello"
+
+
+@pytest.mark.parametrize("version", ["1.1", "2.0", "0.2", "0.4", "1", "one", "1.0x", "1.0.x", "v1.0"])
+@pytest.mark.parametrize("where", ["header", "parameter"])
+@pytest.mark.parametrize("path", ["/", "/message:send"])
+async def test_another_version_is_refused_with_those_that_are_spoken(
+    caller: Caller, version: str, where: str, path: str
+) -> None:
+    response = await _send(caller, path, version, where)
+    error = response.json()["error"]
+    assert error["code"] == (-32009 if path == "/" else 400)
+    assert "1.0 and 0.3" in error["message"]
+    assert "VERSION_NOT_SUPPORTED" in response.text
+
+
+async def test_the_old_names_are_understood_in_the_old_version_only(caller: Caller) -> None:
+    params: JsonObject = {
+        "message": {"kind": "message", "messageId": "m", "role": "user", "parts": [{"kind": "text", "text": "hello"}]}
+    }
+    assert "result" in await caller.rpc("message/send", params, **{"A2A-Version": "0.3"})
+    assert "result" in await caller.rpc("message/send", params, **{"A2A-Version": "0.3.0"})
+    refusal = await caller.rpc("message/send", params, **{"A2A-Version": "1.0"})
+    assert "1.0" in str(cast("JsonObject", refusal["error"])["message"])
+
+
+@pytest.mark.parametrize(("path", "code"), [("/", -32008), ("/message:send", 400)])
+async def test_a_call_without_an_extension_that_the_card_requires_is_refused(
+    tmp_path: Path, path: str, code: int
+) -> None:
+    async with _needing(tmp_path) as caller:
+        refused = await caller.http.post(path, json=_body(path), headers={"A2A-Version": "1.0"})
+        accepted = await caller.http.post(
+            path, json=_body(path), headers={"A2A-Version": "1.0", "A2A-Extensions": f"urn:test:other, {NEEDED}"}
+        )
+    error = refused.json()["error"]
+    assert error["code"] == code
+    assert NEEDED in error["message"]
+    assert "EXTENSION_SUPPORT_REQUIRED" in refused.text
+    assert text_of(_task(accepted.json())) == "hello"
+
+
+async def test_an_old_client_names_a_required_extension_by_the_old_header(tmp_path: Path) -> None:
+    part: JsonObject = {"kind": "text", "text": "hello"}
+    message: JsonObject = {"kind": "message", "messageId": "m", "role": "user", "parts": [part]}
+    body: JsonObject = {"jsonrpc": "2.0", "id": 1, "method": "message/send", "params": {"message": message}}
+    async with _needing(tmp_path) as caller:
+        answer = await caller.http.post("/", json=body, headers={"X-A2A-Extensions": NEEDED})
+    assert "result" in answer.json()
+
+
+async def test_an_extension_that_nobody_knows_changes_nothing(caller: Caller) -> None:
+    answer = await caller.rpc("SendMessage", to_params("hello"), **{"A2A-Extensions": "urn:test:unheard-of"})
+    assert text_of(_task(answer)) == "hello"
+
+
+async def test_tasks_of_one_tenant_are_nowhere_to_be_found_for_another(caller: Caller) -> None:
+    params = {**to_params("ask"), "tenant": "one"}
+    task = cast("JsonObject", (await caller.call("SendMessage", params))["task"])
+
+    assert await caller.call("GetTask", {"id": task["id"], "tenant": "one"}) == task
+    mine = await caller.call("ListTasks", {"tenant": "one"})
+    assert mine["totalSize"] == 1
+    for tenant in ("", "two", "one/", "One"):
+        asked: JsonObject = {"id": task["id"], "tenant": tenant}
+        for method in ("GetTask", "CancelTask", "SubscribeToTask"):
+            assert (await caller.refusal(method, asked))[0] == -32001
+        push: JsonObject = {"taskId": task["id"], "url": "http://127.0.0.1:9/", "tenant": tenant}
+        assert (await caller.refusal("CreateTaskPushNotificationConfig", push))[0] == -32001
+        answer = {**to_params("blue", taskId=str(task["id"])), "tenant": tenant}
+        assert (await caller.refusal("SendMessage", answer))[0] == -32001
+        assert (await caller.call("ListTasks", {"tenant": tenant}))["totalSize"] == 0
+    assert (await caller.call("GetTask", {"id": task["id"], "tenant": "one"}))["status"] == task["status"]
+
+
+async def test_two_tenants_may_use_the_same_message_id(caller: Caller, agent: ScriptedAgent) -> None:
+    for tenant, text in (("one", "hello"), ("two", "bye")):
+        params = {**to_params(text, id="same"), "tenant": tenant}
+        assert text_of(_task({"result": await caller.call("SendMessage", params)})) == text
+    assert len(agent.requests) == 2
+
+
+async def _send(caller: Caller, path: str, version: str, where: str) -> httpx.Response:
+    named = {"A2A-Version": version}
+    if where == "header":
+        return await caller.http.post(path, json=_body(path), headers=named)
+    return await caller.http.post(path, json=_body(path), params=named)
+
+
+def _body(path: str) -> JsonObject:
+    params = to_params("hello", id=str(uuid4()))
+    return {"jsonrpc": "2.0", "id": 1, "method": "SendMessage", "params": params} if path == "/" else params
+
+
+def _task(answer: JsonObject) -> JsonObject:
+    result = cast("JsonObject", answer.get("result", answer))
+    return cast("JsonObject", result["task"])
+
+
+@asynccontextmanager
+async def _needing(folder: Path) -> AsyncGenerator[Caller]:
+    """Serve an agent whose card requires an extension."""
+    settings = build_settings(folder)
+    card = cards.build(settings, "api", name="Needing", description="Needs an extension.", skills=[])
+    card.capabilities.extensions.append(AgentExtension(uri=NEEDED, required=True))
+    app = agent_server.create(settings, "api", card, ScriptedAgent().open)
+    async with serve(app, port=settings.port_of("api")) as url, httpx.AsyncClient(base_url=url) as client:
+        yield Caller(client)
