@@ -4,24 +4,31 @@ import argparse
 import asyncio
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from time import monotonic
+from typing import Final
 
 from tests.chaos.clients import Habits
 from tests.chaos.scenarios import (
     IN_AGENT,
     IN_ORCHESTRATOR,
+    IN_RECOVERY,
     Scenario,
     die_at,
+    die_while_held,
     freeze_at,
     kill_at_random,
+    lose_commits,
     play,
     restart_postgres,
     take_over,
 )
 from tests.chaos.world import Layout
 
-_MANY_LINES = Habits(watchers=4, patience=(1, 3))
+_MANY_LINES: Final = Habits(watchers=4, patience=(1, 3))
+_LEAST_RECONNECTS: Final = 1_000
 
 
 def main() -> int:
@@ -34,41 +41,82 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, help="where data and histories are kept; default: a new one")
     parser.add_argument("--list", action="store_true", help="only name the scenarios")
     given = parser.parse_args()
+    chosen = [each for each in _scenarios(given.seed, given.seeds, given.rounds) if given.only in each[0].name]
+    if given.list:
+        _say(*(f"{scenario.name} (seed {seed})" for scenario, seed in chosen))
+        return 0
     folder: Path = given.folder or Path(tempfile.mkdtemp(prefix="federation-chaos-"))
-    broken = played = reconnects = 0
-    for scenario, seed in _scenarios(given.seed, given.seeds, given.rounds):
-        if given.only not in scenario.name:
-            continue
-        played += 1
-        if given.list:
-            sys.stdout.write(f"{scenario.name} (seed {seed})\n")
-            continue
-        place = folder / f"{played:03}"
+    total, began = Counter[str](), monotonic()
+    for number, (scenario, seed) in enumerate(chosen, start=1):
+        place = folder / f"{number:03}"
         place.mkdir(parents=True)
         verdict = asyncio.run(play(scenario, seed, place))
-        sys.stdout.write(f"{verdict}\n")
-        sys.stdout.flush()
-        broken += bool(verdict.violations)
-        reconnects += verdict.reconnects
-    sys.stdout.write(f"{played} scenarios, {broken} with violations, {reconnects} reconnects, seed {given.seed}\n")
-    sys.stdout.write(f"The histories are in {folder}.\n")
-    return 1 if broken else 0
+        _say(f"[{number}/{len(chosen)}] {verdict}")
+        total.update(
+            tasks=verdict.tasks,
+            deaths=verdict.deaths,
+            reconnects=verdict.reconnects,
+            broken=int(bool(verdict.violations)),
+        )
+    _say(
+        f"{len(chosen)} scenarios in {(monotonic() - began) / 60:.0f} min, seeds {given.seed} to "
+        f"{given.seed + given.seeds - 1}: {total['tasks']} tasks, {total['deaths']} deaths, "
+        f"{total['reconnects']} reconnects, {total['broken']} scenarios with violations.",
+        f"The histories are in {folder}.",
+    )
+    is_whole = not given.only
+    if is_whole and total["reconnects"] < _LEAST_RECONNECTS:
+        _say(f"Too few reconnects to say anything: {_LEAST_RECONNECTS} are wanted.")
+        return 1
+    return 1 if total["broken"] else 0
 
 
-def _scenarios(seed: int, seeds: int, rounds: int) -> Iterator[tuple[Scenario, int]]:
-    """Yield every phase and process with each seed, then what goes on for longer."""
-    two = Layout(2, on_postgres=True)
-    for each in range(seed, seed + seeds):
-        for failpoint in IN_ORCHESTRATOR:
-            yield die_at("orchestrator-1", [failpoint], Layout()), each
-            yield die_at("orchestrator-1", [failpoint], two), each
-            yield freeze_at("orchestrator-1", failpoint), each
-        for failpoint in IN_AGENT:
-            yield die_at("sink-1", [failpoint], Layout(sinks=1)), each
-        yield take_over(3), each
-        yield restart_postgres(10), each
-    yield kill_at_random(rounds, Layout(), _MANY_LINES), seed
-    yield kill_at_random(rounds, two, _MANY_LINES), seed
+def _scenarios(seed: int, seeds: int, rounds: int) -> list[tuple[Scenario, int]]:
+    """Return every phase and process with each seed, then what goes on for longer."""
+    one, two = Layout(), Layout(2, on_postgres=True)
+    alone = (Layout(sinks=1), Layout(on_postgres=True, sinks=1))
+    each_seed = [
+        *(
+            scenario
+            for failpoint in IN_ORCHESTRATOR
+            for scenario in (
+                die_at("orchestrator-1", [failpoint], one),
+                die_at("orchestrator-1", [failpoint], two),
+                freeze_at("orchestrator-1", failpoint),
+            )
+        ),
+        *(
+            scenario
+            for layout in alone
+            for scenario in (
+                die_at("orchestrator-1", IN_RECOVERY, layout),
+                *(die_at("sink-1", [failpoint], layout) for failpoint in IN_AGENT),
+                *(die_while_held("sink-1", "orchestrator-1", some, layout) for some in _batched(IN_ORCHESTRATOR)),
+                die_while_held("orchestrator-1", "sink-1", IN_AGENT, layout),
+            )
+        ),
+        die_while_held("postgres", "orchestrator-1", IN_ORCHESTRATOR, alone[1]),
+        die_while_held("postgres", "sink-1", IN_AGENT, alone[1]),
+        lose_commits(50, two),
+        take_over(3),
+        restart_postgres(10, two),
+    ]
+    long = [kill_at_random(rounds, layout, _MANY_LINES) for layout in (one, two)]
+    return [
+        *((scenario, number) for number in range(seed, seed + seeds) for scenario in each_seed),
+        *((scenario, seed) for scenario in long),
+    ]
+
+
+def _batched(failpoints: Sequence[str]) -> list[Sequence[str]]:
+    """Return a few at a time: an agent that is the only one, and dies more often than that, is given up in the end."""
+    return [failpoints[first : first + 5] for first in range(0, len(failpoints), 5)]
+
+
+def _say(*lines: str) -> None:
+    for line in lines:
+        sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

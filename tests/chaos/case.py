@@ -26,6 +26,7 @@ Kind = Literal[
     "step status goes back",
     "told more of a step that had ended",
     "spending",
+    "spending of days",
     "effects",
     "effect of an unknown task",
     "told",

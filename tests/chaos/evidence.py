@@ -1,8 +1,6 @@
 """What is left of a run, and all that the checker reads: its history, the databases, the ledgers of the sinks."""
 
-import sqlite3
-from collections.abc import Iterable, Sequence
-from contextlib import closing
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,8 +8,9 @@ from pathlib import Path
 from a2a.types import TaskState
 from sqlalchemy import Connection, select
 
-from orchestrator_service.models import Attempt, Event, StepRow, Task
+from orchestrator_service.models import Attempt, Event, StepRow, Task, TenantSpending
 from shared.agent import JsonObject
+from shared.agent_tables import TASKS
 from shared.db import open_engine
 from tests.chaos.history import read_lines
 from tests.chaos.sink import LEDGER
@@ -89,6 +88,16 @@ class SinkLine:
 
 
 @dataclass(frozen=True, slots=True)
+class DayFound:
+    """A row of `tenant_spending`."""
+
+    tokens: int
+    cost_usd: float
+    reserved_tokens: int
+    reserved_cost_usd: float
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """Everything that is known of a run."""
 
@@ -99,10 +108,19 @@ class Evidence:
     events: Sequence[EventFound]
     remote_tasks: Sequence[RemoteTaskFound]
     sink: Sequence[SinkLine]
+    days: Sequence[DayFound]
 
 
-def gather(history: Path, database_url: str, sinks: dict[str, Path]) -> Evidence:
-    """Read everything. The orchestrators must have stopped; `sinks` are the folders of the sinks by name."""
+@dataclass(frozen=True, slots=True)
+class SinkPlace:
+    """Where a sink keeps its ledger, and its A2A tasks."""
+
+    folder: Path
+    database_url: str
+
+
+def gather(history: Path, database_url: str, sinks: Mapping[str, SinkPlace]) -> Evidence:
+    """Read everything. The orchestrators must have stopped; `sinks` is by name."""
     engine = open_engine(database_url)
     try:
         with engine.connect() as connection:
@@ -112,21 +130,28 @@ def gather(history: Path, database_url: str, sinks: dict[str, Path]) -> Evidence
                 steps=[StepFound(*row) for row in connection.execute(_STEPS)],
                 tries=[TryFound(*row) for row in connection.execute(_TRIES)],
                 events=_events(connection),
-                remote_tasks=[found for name, folder in sinks.items() for found in remote_tasks(name, folder)],
-                sink=[line for name, folder in sinks.items() for line in _ledger(name, folder / LEDGER)],
+                remote_tasks=[found for name, place in sinks.items() for found in remote_tasks(name, place)],
+                sink=[line for name, place in sinks.items() for line in _ledger(name, place.folder / LEDGER)],
+                days=[DayFound(*row) for row in connection.execute(_DAYS)],
             )
     finally:
         engine.dispose()
 
 
-def remote_tasks(agent: str, folder: Path) -> list[RemoteTaskFound]:
+def remote_tasks(agent: str, place: SinkPlace) -> list[RemoteTaskFound]:
     """Return the A2A tasks of a sink as its store has them now; it may be running."""
-    store = folder / "a2a-api.db"
-    with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True, timeout=5)) as connection:
-        rows: Iterable[tuple[str, int]] = connection.execute("SELECT id, state FROM a2a_tasks")
-        return [RemoteTaskFound(agent, task_id, _state_name(state)) for task_id, state in rows]
+    engine = open_engine(place.database_url)
+    try:
+        with engine.connect() as connection:
+            rows = connection.execute(select(TASKS.c.id, TASKS.c.state))
+            return [RemoteTaskFound(agent, task_id, _state_name(state)) for task_id, state in rows]
+    finally:
+        engine.dispose()
 
 
+_DAYS = select(
+    TenantSpending.tokens, TenantSpending.cost_usd, TenantSpending.reserved_tokens, TenantSpending.reserved_cost_usd
+)
 _STEPS = select(StepRow.task_id, StepRow.step_id, StepRow.status, StepRow.output_text, StepRow.completed_at)
 _TRIES = select(
     Attempt.task_id, Attempt.step_id, Attempt.message_id, Attempt.started_at, Attempt.ended_at, Attempt.error

@@ -68,6 +68,8 @@ def goals(seed: str, callback_url: str) -> Iterator[Goal]:
                 body["plan"] = {"steps": [_to_json(key, step_id, step) for step_id, step in steps.items()]}
             if kind == "approve":
                 body["approve_plan"] = True
+            if kind == "fan":
+                body["budget"] = {"cost_usd": 1000.0, "tokens": 1_000_000}
             yield Goal(key, body, _IMPATIENCE.get(kind, "never"))
 
 

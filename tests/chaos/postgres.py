@@ -33,9 +33,9 @@ async def serving(history: History, log: Path) -> AsyncGenerator[tuple[Supervise
         # No fsync: what is killed is the server, not the machine.
         command = [str(binaries / "postgres"), "-D", str(data), "-h", "127.0.0.1", "-p", str(port), "-k", "", "-F"]
         url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
-        server = Supervised(
-            "postgres", command, {}, history, log, user=user, stop_signal=signal.SIGINT
-        )  # fast shutdown
+        server = Supervised(  # SIGINT is its fast shutdown
+            "postgres", command, {}, history, log, port=port, user=user, stop_signal=signal.SIGINT
+        )
         async with server.running():
             await asyncio.to_thread(wait_for, url)
             yield server, url

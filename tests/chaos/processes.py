@@ -28,6 +28,7 @@ class Supervised:
         history: History,
         log: Path,
         *,
+        port: int,
         failpoints: Sequence[str] = (),
         user: str | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
@@ -35,6 +36,7 @@ class Supervised:
         self.name = name
         self.failpoints = tuple(failpoints)
         self.lives = 0
+        self._port = port
         self._command = command
         self._environment = environment
         self._history = history
@@ -80,10 +82,19 @@ class Supervised:
         while self.lives < number:
             await self._changed.wait()
 
+    async def until_up(self) -> None:
+        """Wait until it takes connections."""
+        while True:
+            with suppress(OSError):
+                _, writer = await asyncio.open_connection("127.0.0.1", self._port)
+                writer.close()
+                return
+            await asyncio.sleep(0.05)
+
     async def until_frozen(self) -> None:
         """Wait until it was stopped."""
         while not self.is_frozen():  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.02)
 
     def is_frozen(self) -> bool:
         """Tell whether it was stopped, by us or by a failpoint."""

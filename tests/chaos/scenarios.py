@@ -32,8 +32,8 @@ IN_ORCHESTRATOR: Final = (
     "task-ended",
     "webhook-sent",
     "cancel-stored",
-    "run-taken",
     "input-answered",
+    "run-taken",
 )
 IN_AGENT: Final = (
     "agent-message-read",
@@ -43,6 +43,9 @@ IN_AGENT: Final = (
     "agent-run-ended",
 )
 """The failpoints, by the process in which they are."""
+
+IN_RECOVERY: Final = ("step-streaming", "run-taken")
+"""A life that ends at work, and one that ends when it takes that work up again."""
 
 FREEZE_S: Final = 12.0
 _PHASE_S: Final = 40.0
@@ -147,6 +150,40 @@ def die_at(process: str, failpoints: Sequence[str], layout: Layout) -> Scenario:
     return Scenario(name, replace(layout, failpoints=planned), disturb)
 
 
+def die_while_held(victim: str, process: str, failpoints: Sequence[str], layout: Layout) -> Scenario:
+    """Return a scenario in which a process is held in each phase, as it comes to it, and another one dies meanwhile."""
+    planned = {process: [",".join(f"{failpoint}:stop" for failpoint in failpoints)]}
+
+    async def disturb(world: World, rng: random.Random, history: History) -> None:
+        held, dying = world.processes[process], world.processes[victim]
+        for number in range(len(failpoints)):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_PHASE_S):
+                    await held.until_frozen()
+            if not held.is_frozen():
+                history.note("missed", process=process, failpoint=f"{len(failpoints) - number} of them")
+                return
+            await dying.until_up()
+            dying.kill()
+            if rng.random() < 0.5:
+                await dying.until_life(dying.lives + 1)
+            held.send(signal.SIGCONT)
+            await asyncio.sleep(0.05)  # else it might still be seen frozen
+
+    name = f"{victim} dies while {process} is at {failpoints[0]} to {failpoints[-1]}, {layout}"
+    return Scenario(name, replace(layout, failpoints=planned), disturb)
+
+
+def lose_commits(number: int, layout: Layout) -> Scenario:
+    """Return a scenario in which lines to PostgreSQL break at commits, before they are stored or after."""
+
+    async def disturb(world: World, rng: random.Random, _history: History) -> None:
+        assert world.line is not None
+        await world.line.break_some(rng, number)
+
+    return Scenario(f"{number} commits or their answers are lost, {layout}", replace(layout, has_line=True), disturb)
+
+
 def freeze_at(process: str, failpoint: str) -> Scenario:
     """Return a scenario in which one of two orchestrators freezes in a phase, and wakes when it was given up."""
     layout = Layout(2, on_postgres=True, failpoints={process: [f"{failpoint}:stop"]})
@@ -165,12 +202,15 @@ def freeze_at(process: str, failpoint: str) -> Scenario:
 
 
 def kill_at_random(rounds: int, layout: Layout, habits: Habits | None = None) -> Scenario:
-    """Return a scenario in which a random process is killed, again and again."""
+    """Return a scenario in which a random process is killed, again and again; half of the times when all work again."""
 
     async def disturb(world: World, rng: random.Random, _history: History) -> None:
+        processes = list(world.processes.values())
         for _ in range(rounds):
+            if rng.random() < 0.5:
+                await asyncio.gather(*(process.until_up() for process in processes))
             await asyncio.sleep(rng.uniform(0.2, 1.5))
-            rng.choice(list(world.processes.values())).kill()
+            rng.choice(processes).kill()
 
     return Scenario(f"{rounds} random kills, {layout}", layout, disturb, habits=habits or Habits())
 
@@ -195,7 +235,7 @@ def take_over(rounds: int) -> Scenario:
     return Scenario(f"one freezes, one is killed, one stopped, {layout}", layout, disturb)
 
 
-def restart_postgres(rounds: int, orchestrators: int = 2) -> Scenario:
+def restart_postgres(rounds: int, layout: Layout) -> Scenario:
     """Return a scenario in which PostgreSQL dies every few seconds."""
 
     async def disturb(world: World, rng: random.Random, _history: History) -> None:
@@ -207,5 +247,4 @@ def restart_postgres(rounds: int, orchestrators: int = 2) -> Scenario:
             else:
                 server.send(signal.SIGQUIT)  # what its own "immediate" shutdown is
 
-    layout = Layout(orchestrators, on_postgres=True)
     return Scenario(f"PostgreSQL dies again and again, {layout}", layout, disturb)

@@ -94,14 +94,14 @@ def _check_spending(case: Case) -> Iterator[Violation]:
     calls = [line for line in case.sink if line.what == "metered"]
     completed = {step.step_id for step in case.steps if step.status == "completed"}
     for name in METERED:
-        charged = _number(case.task.usage.get(name))
-        most = sum(_number(line.facts[name]) for line in calls)
-        least = sum(_number(line.facts[name]) for line in calls if line.step_id in completed)
+        charged = number_of(case.task.usage.get(name))
+        most = sum(number_of(line.facts[name]) for line in calls)
+        least = sum(number_of(line.facts[name]) for line in calls if line.step_id in completed)
         if case.task.status == "completed":
             least = most
         if not least <= charged <= most:
             yield case.violation("spending", f"{name}: charged {charged:g}, metered {least:g} to {most:g}")
-    if case.task.status in TERMINAL and any(_number(each) for each in (case.task.reserved or {}).values()):
+    if case.task.status in TERMINAL and any(number_of(each) for each in (case.task.reserved or {}).values()):
         yield case.violation("spending", f"still reserved: {case.task.reserved}")
 
 
@@ -109,5 +109,6 @@ def _is_end(event: dict[str, JsonValue]) -> bool:
     return event["type"] == "task.status" and event["status"] in TERMINAL
 
 
-def _number(value: JsonValue) -> float:
+def number_of(value: JsonValue) -> float:
+    """Return a number of JSON; 0.0 for what is none."""
     return value if isinstance(value, int | float) else 0.0

@@ -11,7 +11,16 @@ from pydantic import JsonValue
 from shared.agent import JsonObject
 from tests.chaos.case import Kind
 from tests.chaos.checker import check
-from tests.chaos.evidence import EventFound, Evidence, RemoteTaskFound, SinkLine, StepFound, TaskFound, TryFound
+from tests.chaos.evidence import (
+    DayFound,
+    EventFound,
+    Evidence,
+    RemoteTaskFound,
+    SinkLine,
+    StepFound,
+    TaskFound,
+    TryFound,
+)
 
 BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -98,6 +107,7 @@ GOOD = Evidence(
     events=EVENTS,
     remote_tasks=[RemoteTaskFound("sink-1", "r-a", "COMPLETED"), RemoteTaskFound("sink-1", "r-b", "COMPLETED")],
     sink=[*work("a", 3.5, "instant t1.a"), *work("b", 6, "instant t1.b done t1.a")],
+    days=[DayFound(12, 0.5, 0, 0.0)],
 )
 
 
@@ -130,6 +140,11 @@ def more_events(*found: EventFound) -> Callable[[Evidence], Evidence]:
 def sink(*lines: SinkLine) -> Callable[[Evidence], Evidence]:
     """Return a forgery: the sink did more."""
     return lambda evidence: replace(evidence, sink=[*evidence.sink, *lines])
+
+
+def days(*found: DayFound) -> Callable[[Evidence], Evidence]:
+    """Return a forgery: the tenant's days were charged otherwise."""
+    return lambda evidence: replace(evidence, days=found)
 
 
 def history(*lines: JsonObject) -> Callable[[Evidence], Evidence]:
@@ -187,6 +202,8 @@ FORGERIES: dict[str, tuple[str, Callable[[Evidence], Evidence]]] = {
     "a call is not charged": ("spending", task(usage={**SPENT, "cost_usd": 0.25})),
     "a call is charged twice": ("spending", task(usage={**SPENT, "llm_calls": 3})),
     "something stays reserved": ("spending", task(reserved={"tokens": 10})),
+    "a day is charged twice": ("spending of days", days(DayFound(24, 1.0, 0, 0.0))),
+    "something stays reserved on a day": ("spending of days", days(DayFound(12, 0.5, 100, 0.0))),
     "a completed step had no effect": (
         "effects",
         lambda evidence: replace(evidence, sink=[each for each in evidence.sink if each.what != "performed"]),

@@ -14,22 +14,28 @@ from sqlalchemy import make_url
 
 from tests.chaos import postgres
 from tests.chaos.checker import orphans
-from tests.chaos.evidence import RemoteTaskFound, remote_tasks
+from tests.chaos.evidence import RemoteTaskFound, SinkPlace, remote_tasks
 from tests.chaos.history import History
+from tests.chaos.lost_commits import Line, line
 from tests.chaos.processes import Supervised
 from tests.support.federation import free_port
 
 _START_S: Final = 60.0
-_ENDING_S: Final = 30.0
+_ENDING_S: Final = 120.0
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What a run is made of. `failpoints` says by a process's name where each of its first lives ends."""
+    """What a run is made of. `failpoints` says by a process's name where each of its first lives ends.
+
+    On PostgreSQL a sink that is alone keeps its A2A tasks there, too; several have each their own SQLite.
+    `has_line`: the orchestrators reach PostgreSQL on a line that can break.
+    """
 
     orchestrators: int = 1
     on_postgres: bool = False
     sinks: int = 2
+    has_line: bool = False
     failpoints: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
 
     def __str__(self) -> str:
@@ -39,12 +45,13 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The processes, by name, and where they are reached. `sinks` holds the folders of the sinks."""
+    """The processes, by name, and where they are reached."""
 
     processes: Mapping[str, Supervised]
     urls: Sequence[str]
     database_url: str
-    sinks: Mapping[str, Path]
+    sinks: Mapping[str, SinkPlace]
+    line: Line | None = None
 
     def named(self, kind: str) -> list[Supervised]:
         """Return the processes whose names begin so."""
@@ -59,7 +66,7 @@ class World:
             await asyncio.sleep(0.2)
 
     def _remote_tasks(self) -> list[RemoteTaskFound]:
-        return [found for name, folder in self.sinks.items() for found in remote_tasks(name, folder)]
+        return [found for name, place in self.sinks.items() for found in remote_tasks(name, place)]
 
 
 @asynccontextmanager
@@ -67,22 +74,29 @@ async def running(folder: Path, layout: Layout, history: History) -> AsyncGenera
     """Yield a world that works, with its agents registered, and the stack whose end stops all but the database."""
     async with AsyncExitStack() as below, AsyncExitStack() as stack:
         processes: dict[str, Supervised] = {}
-        database_url = f"sqlite:///{folder / 'orchestrator' / 'orchestrator.db'}"
-        given = ""
+        direct, given, database_url = "", "", f"sqlite:///{folder / 'orchestrator' / 'orchestrator.db'}"
+        way: Line | None = None
         if layout.on_postgres:
-            processes["postgres"], given = await below.enter_async_context(
+            processes["postgres"], direct = await below.enter_async_context(
                 postgres.serving(history, folder / "postgres.log")
             )
-            database_url = make_url(given).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
-        sinks: dict[str, Path] = {}
-        endpoints: dict[str, str] = {}
+            server = make_url(direct)
+            database_url = server.set(drivername="postgresql+psycopg").render_as_string()
+            if layout.has_line:
+                way = await below.enter_async_context(line(server.port or 0, history))
+            given = direct if way is None else server.set(port=way.port).render_as_string()
+        sinks: dict[str, SinkPlace] = {}
+        endpoints: list[str] = []
         for number in range(1, layout.sinks + 1):
             name, port = f"sink-{number}", free_port()
-            sinks[name], endpoints[name] = folder / name, f"http://127.0.0.1:{port}"
-            sinks[name].mkdir()
-            command = [sys.executable, "-m", "tests.chaos.sink", str(sinks[name]), name]
-            environment = {"API_AGENT_PORT": str(port), "DATABASE_URL": ""}
-            processes[name] = _supervise(name, command, environment, history, folder, layout)
+            place = folder / name
+            place.mkdir()
+            is_shared = layout.on_postgres and layout.sinks == 1
+            sinks[name] = SinkPlace(place, database_url if is_shared else f"sqlite:///{place / 'a2a-api.db'}")
+            endpoints.append(f"http://127.0.0.1:{port}")
+            command = [sys.executable, "-m", "tests.chaos.sink", str(place), name]
+            environment = {"API_AGENT_PORT": str(port), "DATABASE_URL": direct if is_shared else ""}
+            processes[name] = _supervise(name, port, command, environment, history, folder, layout)
         urls: list[str] = []
         for number in range(1, layout.orchestrators + 1):
             name, port = f"orchestrator-{number}", free_port()
@@ -94,13 +108,14 @@ async def running(folder: Path, layout: Layout, history: History) -> AsyncGenera
                 "BUNDLED_AGENTS": ",",
                 "AGENT_CHECK_INTERVAL_S": "2",
                 "STREAM_GAP_TIMEOUT_S": "5",
+                "TENANT_DAILY_TOKENS": "1000000000" if layout.on_postgres else "",  # so high only to be counted
             }
             command = [sys.executable, "-m", "orchestrator_service.main"]
-            processes[name] = _supervise(name, command, environment, history, folder, layout)
+            processes[name] = _supervise(name, port, command, environment, history, folder, layout)
         for name, process in processes.items():
             if name != "postgres":
                 await stack.enter_async_context(process.running())
-        world = World(processes, urls, database_url, sinks)
+        world = World(processes, urls, database_url, sinks, way)
         try:
             await _register(world, endpoints)
         except TimeoutError:
@@ -109,7 +124,13 @@ async def running(folder: Path, layout: Layout, history: History) -> AsyncGenera
 
 
 def _supervise(
-    name: str, command: Sequence[str], environment: Mapping[str, str], history: History, folder: Path, layout: Layout
+    name: str,
+    port: int,
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    history: History,
+    folder: Path,
+    layout: Layout,
 ) -> Supervised:
     quiet = {"LOG_FORMAT": "json", "SHUTDOWN_TIMEOUT_S": "3"}
     return Supervised(
@@ -118,15 +139,16 @@ def _supervise(
         {**quiet, **environment},
         history,
         folder / f"{name}.log",
+        port=port,
         failpoints=layout.failpoints.get(name, ()),
     )
 
 
-async def _register(world: World, endpoints: Mapping[str, str]) -> None:
+async def _register(world: World, endpoints: Sequence[str]) -> None:
     """Register the sinks, whoever of the orchestrators answers; then wait until all are ready."""
     async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
         async with asyncio.timeout(_START_S):
-            for endpoint in endpoints.values():
+            for endpoint in endpoints:
                 await _until_ok(client, "POST", f"{world.urls[0]}/api/agents", {"endpoint": endpoint})
             for url in world.urls:
                 await _until_ok(client, "GET", f"{url}/ready", None)
