@@ -5,7 +5,6 @@ import asyncio
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
 from typing import Final
@@ -91,7 +90,7 @@ def _scenarios(seed: int, seeds: int, rounds: int) -> list[tuple[Scenario, int]]
             for scenario in (
                 die_at("orchestrator-1", IN_RECOVERY, layout),
                 *(die_at("sink-1", [failpoint], layout) for failpoint in IN_AGENT),
-                *(die_while_held("sink-1", "orchestrator-1", some, layout) for some in _batched(IN_ORCHESTRATOR)),
+                die_while_held("sink-1", "orchestrator-1", IN_ORCHESTRATOR, layout),
                 die_while_held("orchestrator-1", "sink-1", IN_AGENT, layout),
             )
         ),
@@ -106,11 +105,6 @@ def _scenarios(seed: int, seeds: int, rounds: int) -> list[tuple[Scenario, int]]
         *((scenario, number) for number in range(seed, seed + seeds) for scenario in each_seed),
         *((scenario, seed) for scenario in long),
     ]
-
-
-def _batched(failpoints: Sequence[str]) -> list[Sequence[str]]:
-    """Return a few at a time: an agent that is the only one, and dies more often than that, is given up in the end."""
-    return [failpoints[first : first + 5] for first in range(0, len(failpoints), 5)]
 
 
 def _say(*lines: str) -> None:
