@@ -81,7 +81,7 @@ class _CodeAgent:
             yield Progress("Waiting: another job of this session is at work")
         async with self.workspaces.turn(request.context_id):
             kept = await self.workspaces.load(request.context_id)
-            files = await self._collect(request.files, unpacking=skill != card.RUN_CODE.id)
+            files = await self._collect(request.files, every_archive=skill != card.RUN_CODE.id)
             given = Given(request.text, request.data, tuple(files), tuple(kept))
             async with aclosing(self._start(skill, given, bench)) as updates:
                 async for update in updates:
@@ -136,13 +136,16 @@ class _CodeAgent:
                 self._problem = ""
             return self._sandbox
 
-    async def _collect(self, files: Sequence[File], *, unpacking: bool) -> list[WorkFile]:
-        """Return the attached files under tidy names, those given by address fetched, archives unpacked if asked."""
+    async def _collect(self, files: Sequence[File], *, every_archive: bool) -> list[WorkFile]:
+        """Return the attached files under tidy names, those given by address fetched.
+
+        Archives are unpacked: all of them, or those only that a job has handed over.
+        """
         tidy = names.tidy([file.name for file in files])
         found = [WorkFile(name, await self._read(file)) for name, file in zip(tidy, files, strict=True)]
-        if unpacking and any(map(archives.is_archive, found)):
-            return await asyncio.to_thread(_unpack, found, self._settings.sandbox_disk_mb * _MIB // 2)
-        return found
+        packed = [file for file in found if archives.is_archive(file) and (every_archive or file.name == _ARCHIVE)]
+        most_bytes = self._settings.sandbox_disk_mb * _MIB // 2
+        return await asyncio.to_thread(_unpack, found, packed, most_bytes) if packed else found
 
     async def _read(self, file: File) -> bytes:
         if file.url is None:
@@ -154,11 +157,11 @@ class _CodeAgent:
         return fetched.content
 
 
-def _unpack(files: Sequence[WorkFile], most_bytes: int) -> list[WorkFile]:
+def _unpack(files: Sequence[WorkFile], packed: Sequence[WorkFile], most_bytes: int) -> list[WorkFile]:
     """Return the files with those in archives in their place; one that is also attached by itself is taken as that."""
-    plain = {file.name: file for file in files if not archives.is_archive(file)}
+    plain = {file.name: file for file in files if file not in packed}
     unpacked: dict[str, WorkFile] = {}
-    for archive in filter(archives.is_archive, files):
+    for archive in packed:
         for file in archives.unpack(archive, most_bytes):
             unpacked[file.name] = file
             most_bytes -= len(file.content)
@@ -176,9 +179,12 @@ def _hand_over(finished: Finished, bench: Bench, note: str) -> list[Update]:
             room -= len(file.content)
         else:
             left_out.append(file.name)
-    archive = archives.pack(finished.folder) if len(finished.folder) > 1 and handed else b""
-    if archive and len(archive) <= room:
-        handed.append(WorkFile(_ARCHIVE, archive))
+    if finished.is_archived and (len(finished.folder) > 1 or not handed):
+        archive = archives.pack(finished.folder)
+        if len(archive) <= room:
+            handed.append(WorkFile(_ARCHIVE, archive))
+        else:
+            left_out.append(_ARCHIVE)
     told = [finished.text, bench.sandbox.caution, note]
     if left_out:
         told.append(f"Not handed back, for an answer has no room for more: {', '.join(left_out)}")

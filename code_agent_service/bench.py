@@ -67,7 +67,8 @@ class Given:
 class Finished:
     """A job that is done: what is said of it, the files it made or changed, and all the files it was about.
 
-    With an `error` the job failed, and this is what came of it all the same.
+    With an `error` the job failed, and this is what came of it all the same. `is_archived`: all of them are handed over
+    in an archive, too, so that whoever comes next has the whole.
     """
 
     text: str
@@ -75,6 +76,7 @@ class Finished:
     files: tuple[WorkFile, ...] = ()
     folder: tuple[WorkFile, ...] = ()
     error: FederationError | None = None
+    is_archived: bool = True
 
 
 @dataclass(slots=True)

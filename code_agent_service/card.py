@@ -45,14 +45,14 @@ TEST_CODE: Final = Skill(
     id="test-code",
     name="Test code",
     description=(
-        "Tests Python code: runs its tests with pytest in the sandbox, or writes some where there are none, and "
+        "Tests Python code: runs its tests with pytest in the sandbox, or makes some where there are none, and "
         "reports what passed and failed and how much of the code was covered."
     ),
     tags=("code", "python", "test", "tests", "pytest", "coverage", "qa"),
     examples=(
         "test the attached module and report the coverage",
         "run the tests of the attached project",
-        "write tests for this function and run them",
+        "add unit tests to this module and run them",
     ),
 )
 REVIEW_CODE: Final = Skill(
@@ -65,19 +65,19 @@ REVIEW_CODE: Final = Skill(
     tags=("code", "python", "review", "lint", "security", "quality", "bugs"),
     examples=(
         "review the attached code",
-        "review this function for bugs and security problems",
+        "find bugs and security problems in this module",
         "check the attached script with a linter",
     ),
 )
 DOCUMENT_CODE: Final = Skill(
     id="document-code",
     name="Document code",
-    description="Documents source code: adds docstrings where there are none, and writes a README, by what it does.",
+    description="Documents source code: adds docstrings where there are none, and a README, by what it does.",
     tags=("code", "python", "document", "documentation", "docstrings", "readme"),
     examples=(
         "document the attached module",
-        "add docstrings to this code and write a README",
-        "document this function",
+        "add docstrings to this code",
+        "make a README for the attached project",
     ),
 )
 SKILLS: Final = {skill.id: skill for skill in (RUN_CODE, WRITE_CODE, TEST_CODE, REVIEW_CODE, DOCUMENT_CODE)}

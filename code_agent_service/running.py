@@ -36,4 +36,5 @@ async def run(given: Given, bench: Bench, wheels: Wheels) -> AsyncGenerator[Upda
         error = ProgramFailedError(f"{reason}\n{words}" if words else reason, stopped_by=went.stopped_by)
     text = presentation.to_text(went, bench.sandbox.limits)
     folder = merge(given.kept, given.files, went.files)
-    yield Finished(text, presentation.to_data(went, program.code), went.files, folder, error)
+    data = presentation.to_data(went, program.code)
+    yield Finished(text, data, went.files, folder, error, is_archived=bool(went.files))

@@ -27,7 +27,7 @@ def main() -> None:
         [sys.executable, "-s", "-m", "bandit", "--quiet", "--exit-zero", "--format", "json", "--", *task["files"]],
         problems,
     )
-    report = {
+    report: dict[str, Any] = {
         "ruff": (ruff or [])[:_MAX_FINDINGS],
         "bandit": (bandit or {"results": []})["results"][:_MAX_FINDINGS],
         "problems": problems,
