@@ -250,16 +250,23 @@ async def test_without_any_code_the_error_says_how_to_give_some(skill: str) -> N
     assert "```python block" in outcome.error.detail
 
 
-@pytest.mark.parametrize("skill", ["test-code", "review-code", "document-code", "run-code"])
-@pytest.mark.parametrize(
-    "content", [b"\x7fELF\x00\xff\xfe" * 50, b"", b"\xef\xbb\xbfx = 1\n", "é = 'ü'\n".encode("latin-1")]
-)
-async def test_binary_rubbish_as_code_is_an_answer_or_a_clear_error(skill: str, content: bytes) -> None:
-    outcome = await _ask(skill, File("odd.py", "text/x-python", content))
+_RUBBISH = (b"\x7fELF\x00\xff\xfe" * 50, b"", b"\xef\xbb\xbfx = 1\n", "é = 'ü'\n".encode("latin-1"))
+
+
+@pytest.mark.parametrize("skill", ["test-code", "review-code", "document-code"])
+async def test_binary_rubbish_as_code_is_an_answer_or_a_clear_error(skill: str) -> None:
+    files = [File(f"odd{number}.py", "text/x-python", content) for number, content in enumerate(_RUBBISH)]
+    outcome = await _ask(skill, *files)
 
     assert outcome.error is None or outcome.error.slug in {"invalid-request", "program-failed"}, outcome.error
-    if outcome.error is not None:
-        assert len(outcome.error.detail) > 20
+    assert outcome.error is None or len(outcome.error.detail) > 20
+
+
+@pytest.mark.parametrize("content", _RUBBISH)
+async def test_binary_rubbish_as_a_program_is_run_or_fails_clearly(content: bytes) -> None:
+    outcome = await _ask("run-code", File("odd.py", "text/x-python", content))
+
+    assert outcome.error is None or outcome.error.slug == "program-failed", outcome.error
 
 
 async def test_a_direct_message_is_done_by_the_skill_that_its_words_mean() -> None:
