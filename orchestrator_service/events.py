@@ -25,6 +25,7 @@ from orchestrator_service.models import Event, Task
 from orchestrator_service.signals import Signals
 from shared.agent import JsonObject
 from shared.db import Database, now, patience
+from shared.prepared import prepared
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -86,7 +87,7 @@ def append(connection: Connection, task_id: str, drafts: Sequence[Draft], **chan
         return
     values: dict[str, object] = {"of_task": task_id, "added": len(drafts)}
     if any(isinstance(value, ClauseElement) for value in changes.values()):
-        last = connection.execute(_count().values(**changes), values).scalar_one()
+        last = connection.execute(_count().values(**changes).execution_options(prepared=False), values).scalar_one()
     else:
         values |= {f"new_{name}": value for name, value in changes.items()}
         if drafts and connection.dialect.name != "sqlite":
@@ -122,7 +123,7 @@ def read(connection: Connection, task_id: str, after: int = 0, limit: int = _BAT
 def _count(*columns: str) -> Update:
     """Return the statement that counts events and sets these columns to `new_COLUMN`."""
     changes = {name: bindparam(f"new_{name}", type_=getattr(Task, name).type) for name in columns}
-    return (
+    return prepared(
         update(Task)
         .where(Task.id == bindparam("of_task"))
         .values(last_seq=Task.last_seq + bindparam("added"), **changes)
@@ -147,11 +148,11 @@ def _count_and_write(*columns: str) -> Select[int]:
         bindparam("written_at", type_=Event.at.type),
     ).select_from(counted.join(given, true()))
     written = insert(Event).from_select(["task_id", "seq", "type", "data", "at"], rows).cte("written")
-    return select(counted.c.last_seq).add_cte(written)
+    return prepared(select(counted.c.last_seq).add_cte(written))
 
 
-_INSERT: Final = insert(Event)
-_READ: Final = (
+_INSERT: Final = prepared(insert(Event))
+_READ: Final = prepared(
     select(Event.task_id, Event.seq, Event.type, Event.data, Event.at)
     .where(Event.task_id == bindparam("of_task"), Event.seq > bindparam("after"))
     .order_by(Event.seq)
@@ -370,6 +371,6 @@ def _newest(connection: Connection, task_ids: Sequence[str]) -> list[tuple[str, 
 
 
 _POLLED_TOGETHER: Final = 500
-_LOCK: Final = select(Task.id).where(Task.id == bindparam("of_task")).with_for_update(key_share=True)
-_STATUS: Final = select(Task.status).where(Task.id == bindparam("of_task"))
+_LOCK: Final = prepared(select(Task.id).where(Task.id == bindparam("of_task")).with_for_update(key_share=True))
+_STATUS: Final = prepared(select(Task.status).where(Task.id == bindparam("of_task")))
 _NEWEST: Final = select(Task.id, Task.last_seq).where(Task.id.in_(bindparam("task_ids", expanding=True)))

@@ -133,6 +133,7 @@ class AgentSkill(Base):
     description: Mapped[str] = mapped_column(Text)
     tags: Mapped[str] = mapped_column(Text)
     examples: Mapped[str] = mapped_column(Text)
+    agent_name: Mapped[str] = mapped_column(Text, server_default="")
 
 
 class Task(Base):

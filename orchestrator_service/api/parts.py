@@ -37,15 +37,18 @@ class Parts:
     drain: Callable[[], None]
 
 
-def parts(request: Request) -> Parts:
-    """Return the open parts. Raises: UnavailableError while the service starts or stops."""
+async def parts(request: Request) -> Parts:
+    """Return the open parts. Raises: UnavailableError while the service starts or stops.
+
+    A coroutine, as `caller`: FastAPI runs plain functions in threads, which costs more than all they do.
+    """
     found = cast("Parts | None", getattr(request.app.state, "parts", None))
     if found is None:
         raise UnavailableError("The orchestrator is starting or stopping; try again in a moment.")
     return found
 
 
-def caller() -> Caller:
+async def caller() -> Caller:
     """Return who asks."""
     return LOCAL
 

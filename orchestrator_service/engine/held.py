@@ -12,6 +12,7 @@ from orchestrator_service.engine.decide import Outcome
 from orchestrator_service.engine.work import Run, StaleRunError
 from orchestrator_service.models import StepRow, Task
 from shared.agent import JsonObject, Usage
+from shared.prepared import prepared
 
 
 @dataclass(slots=True)
@@ -125,7 +126,7 @@ def number_of(value: JsonValue) -> int | float:
     return value if isinstance(value, int | float) else 0
 
 
-_HOLD: Final = (
+_HOLD: Final = prepared(
     select(
         Task.run,
         Task.run_state,
@@ -138,6 +139,8 @@ _HOLD: Final = (
     .where(Task.id == bindparam("of_task"))
     .with_for_update(key_share=True)
 )
-_STEPS: Final = select(StepRow.step_id, StepRow.status, StepRow.error, StepRow.started_at).where(
-    StepRow.task_id == bindparam("of_task")
+_STEPS: Final = prepared(
+    select(StepRow.step_id, StepRow.status, StepRow.error, StepRow.started_at).where(
+        StepRow.task_id == bindparam("of_task")
+    )
 )

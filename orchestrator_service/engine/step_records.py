@@ -19,6 +19,7 @@ from orchestrator_service.planning.plan import Plan, PlanStep, fill
 from shared.agent import JsonObject, Usage
 from shared.db import UtcTime, now
 from shared.errors import AgentProtocolError, FederationError
+from shared.prepared import prepared
 
 _MESSAGES: Final = UUID("6f1d8a52-9d0e-4d3c-8a55-0c3a6f6e2b11")
 
@@ -252,14 +253,14 @@ def _mark_running(held: Held, step: PlanStep) -> None:
     held.steps[step.id] = StepState("running", begun=True)
 
 
-_ADD_ATTEMPT: Final = insert(Attempt)
+_ADD_ATTEMPT: Final = prepared(insert(Attempt))
 _of_step = (StepRow.task_id == bindparam("of_task"), StepRow.step_id == bindparam("of_step"))
 _of_attempt = (
     Attempt.task_id == bindparam("of_task"),
     Attempt.step_id == bindparam("of_step"),
     Attempt.number == bindparam("of_number"),
 )
-_GIVE: Final = (
+_GIVE: Final = prepared(
     update(StepRow)
     .where(*_of_step)
     .values(
@@ -270,7 +271,7 @@ _GIVE: Final = (
         started_at=func.coalesce(StepRow.started_at, bindparam("at", type_=UtcTime())),
     )
 )
-_END: Final = (
+_END: Final = prepared(
     update(StepRow)
     .where(*_of_step)
     .values(
@@ -282,8 +283,8 @@ _END: Final = (
         usage=bindparam("spent"),
     )
 )
-_SET_STATUS: Final = update(StepRow).where(*_of_step).values(status=bindparam("to_status"))
-_TRIES: Final = (
+_SET_STATUS: Final = prepared(update(StepRow).where(*_of_step).values(status=bindparam("to_status")))
+_TRIES: Final = prepared(
     select(
         Attempt.number,
         Attempt.agent_id,
@@ -297,12 +298,12 @@ _TRIES: Final = (
     .where(Attempt.task_id == bindparam("of_task"), Attempt.step_id == bindparam("of_step"))
     .order_by(Attempt.number)
 )
-_KEEP_REMOTE: Final = (
+_KEEP_REMOTE: Final = prepared(
     update(Attempt)
     .where(*_of_attempt)
     .values(remote_task_id=bindparam("remote"), remote_context_id=bindparam("context"))
 )
-_END_ATTEMPT: Final = (
+_END_ATTEMPT: Final = prepared(
     update(Attempt)
     .where(*_of_attempt[:2], Attempt.ended_at.is_(None))
     .values(
