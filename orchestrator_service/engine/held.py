@@ -1,5 +1,6 @@
 """A task whose row a run has locked for one transaction: what changes is collected, and written together at its end."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -58,10 +59,15 @@ class Held:
         run = self.run
         return budgets.payer(run.task_id, run.tenant_id, run.request, run.ancestry)
 
-    def reserve(self, call: str, daily: budgets.Amount, divided_by: int = 1) -> budgets.Amount | None:
+    def reserve(
+        self, call: str, daily: budgets.Amount, divided_by: Callable[[], int] = lambda: 1
+    ) -> budgets.Amount | None:
         """Reserve what a call may spend; None: there is no limit. Raises: BudgetExhaustedError."""
+        payer = self.payer
+        if payer.limit.is_unlimited and daily.is_unlimited:
+            return None
         granted, reserved = budgets.reserve(
-            self.connection, self.payer, call, self.usage, self.reserved, divided_by=divided_by, daily=daily
+            self.connection, payer, call, self.usage, self.reserved, divided_by=divided_by(), daily=daily
         )
         self._keep(reserved)
         return granted

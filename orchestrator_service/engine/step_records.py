@@ -73,10 +73,7 @@ def begin_attempt(held: Held, step: PlanStep, rules: Rules, tries: Sequence[RowM
     tried = [row["agent_id"] for row in tries]
     choice = choosing.choose(connection, run.tenant_id, step.skill, step.agent, step.instruction, tried, rules.resting)
     number = len(tries) + 1
-    plan = run.plan
-    holding = budgets.holding(held.reserved)  # a step that waits for an agent runs, and holds nothing yet
-    begun = [step.id, *(name for name, state in held.steps.items() if name in holding or state.outcome is not None)]
-    granted = held.reserve(step.id, rules.daily, 1 if plan is None else budgets.parts(plan, step.id, begun))
+    granted = held.reserve(step.id, rules.daily, lambda: _parts(held, step.id))
     attempt = OpenAttempt(
         number=number,
         agent_id=choice.agent_id,
@@ -118,6 +115,15 @@ def begin_attempt(held: Held, step: PlanStep, rules: Rules, tries: Sequence[RowM
     held.steps[step.id] = StepState("running", begun=True)
     held.tell("step.status", step_id=step.id, status="running", agent_name=choice.name, why_chosen=choice.why)
     return work
+
+
+def _parts(held: Held, step_id: str) -> int:
+    """Return by how much the budget is divided; a step that waits for an agent runs, and holds nothing yet."""
+    if held.run.plan is None:
+        return 1
+    holding = budgets.holding(held.reserved)
+    begun = [step_id, *(name for name, state in held.steps.items() if name in holding or state.outcome is not None)]
+    return budgets.parts(held.run.plan, step_id, begun)
 
 
 def resume(held: Held, step: PlanStep, last: RowMapping, rules: Rules) -> StepWork:
