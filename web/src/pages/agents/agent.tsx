@@ -1,0 +1,5 @@
+import type { ReactNode } from 'react';
+import { Page } from '../../ui/page';
+export function AgentPage(): ReactNode {
+  return <Page title="AgentPage">{null}</Page>;
+}

@@ -1,0 +1,5 @@
+import type { ReactNode } from 'react';
+import { Page } from '../../ui/page';
+export function Register(): ReactNode {
+  return <Page title="Register">{null}</Page>;
+}
