@@ -32,19 +32,22 @@ export const theme = createTheme({
   },
 });
 
-/** Lets Mantine take its greys from our tokens in app.css. */
-export const variables: CSSVariablesResolver = () => ({
-  variables: {
-    '--mantine-color-body': 'var(--af-surface)',
-    '--mantine-color-text': 'var(--af-text)',
-    '--mantine-color-dimmed': 'var(--af-dim)',
-    '--mantine-color-placeholder': 'var(--af-faint)',
-    '--mantine-color-default': 'var(--af-surface)',
-    '--mantine-color-default-border': 'var(--af-line-strong)',
-    '--mantine-color-default-hover': 'var(--af-hover)',
-    '--mantine-color-error': 'var(--st-failed)',
-    '--mantine-color-anchor': 'var(--af-accent)',
-  },
-  light: {},
-  dark: {},
-});
+const tokens = {
+  '--mantine-color-body': 'var(--af-surface)',
+  '--mantine-color-text': 'var(--af-text)',
+  '--mantine-color-bright': 'var(--af-text)',
+  '--mantine-color-dimmed': 'var(--af-dim)',
+  '--mantine-color-placeholder': 'var(--af-faint)',
+  '--mantine-color-default': 'var(--af-surface)',
+  '--mantine-color-default-color': 'var(--af-text)',
+  '--mantine-color-default-border': 'var(--af-line-strong)',
+  '--mantine-color-default-hover': 'var(--af-hover)',
+  '--mantine-color-error': 'var(--st-failed)',
+  '--mantine-color-anchor': 'var(--af-accent)',
+  '--mantine-color-disabled': 'var(--af-hover)',
+  '--mantine-color-disabled-color': 'var(--af-faint)',
+  '--mantine-color-disabled-border': 'var(--af-line)',
+};
+
+/** Lets Mantine take its greys from our tokens in app.css, in both schemes. */
+export const variables: CSSVariablesResolver = () => ({ variables: {}, light: tokens, dark: tokens });

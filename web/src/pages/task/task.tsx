@@ -16,7 +16,7 @@ import { Markdown } from '../../ui/markdown';
 import { usePageTitle } from '../../ui/page';
 import { QuestionForm } from '../../ui/question';
 import { Status } from '../../ui/status';
-import { firstLine, money, plain } from '../../ui/text';
+import { count, firstLine, money, plain } from '../../ui/text';
 import { Ago, Took } from '../../ui/time';
 import { ForkEditor, TaskActions } from './actions';
 import { progressOf } from './layout';
@@ -146,7 +146,7 @@ function Head({ task, onFork }: { task: Task; onFork: () => void }): ReactNode {
           </span>
           {task.started_at && (
             <span className="dim small">
-              took <Took from={task.started_at} to={ended} />
+              {ended === null ? 'for' : 'took'} <Took from={task.started_at} to={ended} />
             </span>
           )}
           {(usage.cost_usd > 0 || limit !== null) && (
@@ -257,7 +257,7 @@ function markOf(state: TaskState): string {
 
 function progressText(state: TaskState): string {
   const { done, total } = progressOf(state.steps);
-  return total === 0 ? '' : `${done} of ${total} steps done`;
+  return total === 0 ? '' : `${done} of ${count(total, 'step')} done`;
 }
 
 const statusOf = (state: TaskState) => state.status;

@@ -42,10 +42,12 @@ export function fieldOf(schema: JsonObject, root: JsonObject, depth = 0): Field 
     case 'object': {
       const properties = asObject(own.properties);
       if (!properties) return { kind: 'json' };
-      const required = new Set(Array.isArray(own.required) ? own.required : []);
+      // A2A's JSON does not keep the order of keys, but that of lists: what is required comes first, as it is listed.
+      const required = Array.isArray(own.required) ? own.required.filter((name) => typeof name === 'string') : [];
+      const names = [...new Set([...required.filter((name) => name in properties), ...Object.keys(properties)])];
       return {
         kind: 'object',
-        properties: Object.entries(properties).map(([name, each]) => [name, asObject(each) ?? {}, required.has(name)]),
+        properties: names.map((name) => [name, asObject(properties[name]) ?? {}, required.includes(name)]),
       };
     }
     default:
@@ -129,7 +131,7 @@ export function escape(name: string): string {
 }
 
 export function asObject(value: Json | undefined): JsonObject | null {
-  return value !== null && typeof value === 'object' && !Array.isArray(value) ? value : null;
+  return value !== undefined && value !== null && typeof value === 'object' && !Array.isArray(value) ? value : null;
 }
 
 function typeOf(schema: JsonObject): string {
