@@ -6,7 +6,7 @@ opened, when the first request comes. What is read back is data of the types lis
 
 import asyncio
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from a2a_agent_service.settings import Settings
 from shared.db import database_url
@@ -14,6 +14,9 @@ from shared.db import database_url
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
     from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+    from psycopg import AsyncConnection
+    from psycopg.rows import DictRow
+    from psycopg_pool import AsyncConnectionPool
 
 _TYPES: Final = (
     ("a2a_agent_service.question", "Question"),
@@ -74,7 +77,8 @@ class Checkpoints:
 
         address = database_url(self._settings, "").replace("postgresql+psycopg://", "postgresql://", 1)
         options = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
-        pool = AsyncConnectionPool(address, min_size=1, max_size=4, open=False, kwargs=options)
+        made = AsyncConnectionPool(address, min_size=1, max_size=4, open=False, kwargs=options)
+        pool = cast("AsyncConnectionPool[AsyncConnection[DictRow]]", made)
         await self._stack.enter_async_context(pool)
         saver = AsyncPostgresSaver(pool, serde=_serializer())
         await saver.setup()

@@ -20,7 +20,7 @@ Group: TypeAlias = Literal["day", "user", "agent", "model", "tenant", "workflow"
 ORCHESTRATOR: Final = "orchestrator"
 """Who made the calls that were the orchestrator's own: for plans and summaries."""
 
-_GROUPS: Final[dict[Group, ColumnElement[str | None]]] = {
+_GROUPS: Final[dict[Group, ColumnElement[str] | ColumnElement[str | None]]] = {
     "day": ModelCallRow.day.expression,
     "user": ModelCallRow.user_id.expression,
     "agent": ModelCallRow.agent.expression,

@@ -77,7 +77,7 @@ class Target:
             raise ModelRefusedError(self.missing)
         if not self.name:
             provider = await self._connection.provider()
-            models = await self._within(self._settings.llm_timeout_s, provider.models())
+            models = await self._within(self._settings.llm_timeout_s, self._retried(provider.models))
             if not models:
                 raise ModelRefusedError(f"The server at {self._choice.access.base_url} lists no models; set LLM_MODEL.")
             self.name = models[0]

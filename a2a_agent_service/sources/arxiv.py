@@ -1,5 +1,9 @@
 """arXiv: papers with their abstracts. Source: https://info.arxiv.org/help/api/user-manual.html"""
 
+# lxml has no types; they stop at `_entries`.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportAttributeAccessIssue=false
+
 import re
 from dataclasses import dataclass
 from typing import Final

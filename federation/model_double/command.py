@@ -21,6 +21,7 @@ def serve(path: Path, host: str, port: int) -> None:
             raise UnavailableError(
                 f"Port {port} of {host} cannot be used: {error.strerror}. Choose another."
             ) from error
+        listener.listen()  # so that nobody is refused who reads the address at once
         url = f"http://{host}:{listener.getsockname()[1]}/v1"
         Display().facts({"scripted model": url, "use it by": f"LLM_BASE_URL={url} LLM_MODEL={double.models[0]}"})
         config = uvicorn.Config(double.app(), log_config=None, lifespan="off", timeout_graceful_shutdown=1)

@@ -59,7 +59,9 @@ def _pieces(text: str) -> Iterator[str]:
 def _openai_usage(asked: ModelRequest, answer: Text | ToolCall) -> JsonObject:
     read, written, cached = _counts(asked, answer)
     usage: JsonObject = {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
-    return usage | ({"prompt_tokens_details": {"cached_tokens": cached}} if cached else {})
+    if cached:
+        usage["prompt_tokens_details"] = {"cached_tokens": cached}
+    return usage
 
 
 def _completion(asked: ModelRequest, answer: Text | ToolCall) -> JsonObject:
@@ -140,8 +142,9 @@ def _message(asked: ModelRequest, answer: Text | ToolCall) -> JsonObject:
 async def _message_events(asked: ModelRequest, answer: Text | ToolCall | Cut, slow: Slow | None) -> AsyncGenerator[str]:
     whole = Text(answer.text) if isinstance(answer, Cut) else answer
     read, written, cached = _counts(asked, whole)
-    empty = _message(asked, Text("")) | {"content": [], "stop_reason": None}
-    yield _event("message_start", {"message": empty | {"usage": _anthropic_usage(read, 0, cached)}})
+    begun = _message(asked, Text(""))
+    begun["content"], begun["stop_reason"], begun["usage"] = [], None, _anthropic_usage(read, 0, cached)
+    yield _event("message_start", {"message": begun})
     if isinstance(whole, ToolCall):
         block: JsonObject = {"type": "tool_use", "id": "toolu_scripted", "name": whole.name, "input": {}}
         yield _event("content_block_start", {"index": 0, "content_block": block})

@@ -6,7 +6,7 @@ from collections import deque
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
 
 from federation.model_double.replies import Cut, Failure, Fixed, Hang, Raw, Reply, Slow, Text, ToolCall
 from federation.model_double.server import ModelDouble, Rule
@@ -101,11 +101,19 @@ class _Reply(_Form):
         ]
 
 
+def _worded(reply: object) -> object:
+    return {"text": reply} if isinstance(reply, str) else reply
+
+
+_Said = Annotated[_Reply, BeforeValidator(_worded)]
+"""An answer, or its text alone."""
+
+
 class _Rule(_Form):
     prompt: _Pattern = ""
     system: _Pattern = ""
     model: _Pattern = ""
-    reply: str | _Reply
+    reply: _Said
 
 
 class _Script(_Form):
@@ -113,8 +121,8 @@ class _Script(_Form):
     json_schema: bool = True
     tools: bool = True
     rules: list[_Rule] = []
-    replies: list[str | _Reply] = []
-    otherwise: str | _Reply | None = None
+    replies: list[_Said] = []
+    otherwise: _Said | None = None
     version: Literal[1] = 1
 
 
@@ -127,12 +135,12 @@ def read(path: Path) -> ModelDouble:
     try:
         script = _Script.model_validate(strict_yaml.parse(content))
         return ModelDouble(
-            replies=deque(_reply(reply) for reply in script.replies),
-            otherwise=None if script.otherwise is None else _reply(script.otherwise),
+            replies=deque[Reply](reply.to_reply() for reply in script.replies),
+            otherwise=None if script.otherwise is None else script.otherwise.to_reply(),
             models=tuple(script.models),
             json_schema=script.json_schema,
             tools=script.tools,
-            rules=[Rule(_reply(rule.reply), rule.prompt, rule.system, rule.model) for rule in script.rules],
+            rules=[Rule(rule.reply.to_reply(), rule.prompt, rule.system, rule.model) for rule in script.rules],
         )
     except strict_yaml.YamlError as error:
         raise InvalidRequestError(f"The script {str(path)!r} {error}.") from error
@@ -142,7 +150,3 @@ def read(path: Path) -> ModelDouble:
         raise InvalidRequestError(f"In the script {str(path)!r}, {place}: {problem['msg']}.") from error
     except ValueError as error:
         raise InvalidRequestError(f"In the script {str(path)!r}: {error}") from error
-
-
-def _reply(given: str | _Reply) -> Reply:
-    return given if isinstance(given, str) else given.to_reply()

@@ -5,9 +5,9 @@ import pytest
 from shared.errors import ModelAnswerError
 from shared.llm import open_model
 from tests.shared.asking_model import City, settings
-from tests.support.model_server import ModelRequest, model_server
+from tests.support.model_server import JsonObject, ModelRequest, model_server
 
-ROME = {"name": "Rome", "people": 3}
+ROME: JsonObject = {"name": "Rome", "people": 3}
 
 
 def way(asked: ModelRequest) -> str:

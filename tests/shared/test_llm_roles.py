@@ -162,8 +162,9 @@ async def test_a_stream_has_a_total_deadline() -> None:
         own = settings(llm_base_url=server.base_url, llm_model="m", llm_stream_timeout_s=0.5)
         async with open_model(own) as model:
             assert model is not None
+            pieces: list[str] = []
             with pytest.raises(ModelUnavailableError, match="LLM_STREAM_TIMEOUT_S"):
-                await collect(model, "hi", pieces := [])
+                await collect(model, "hi", pieces)
     assert pieces
 
 
