@@ -28,7 +28,7 @@ from orchestrator_service.signals import Signals
 from shared import http
 from shared.background import background
 from shared.db import DatabaseUnavailableError, now, patience
-from shared.llm import Model
+from shared.llm import Models
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class Engine:
         signals: Signals,
         keys: Keys,
         client: http.Client,
-        model: Model | None,
+        models: Models,
         told: Callable[[], None],
     ) -> None:
         self._settings = settings
@@ -57,7 +57,7 @@ class Engine:
         self._signals = signals
         self._waits = Waits()
         self._gates = Gates(places=settings.agent_max_concurrency)
-        self._strategist = Strategist(settings, log, model)
+        self._strategist = Strategist(settings, log, models)
         self._me: Membership | None = None
         self._is_draining = False
         performer = Performer(
