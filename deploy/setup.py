@@ -225,9 +225,12 @@ def _ensure_bubblewrap(state: State, *, again: bool) -> None:
 
 def _ensure_web_ui(state: State, *, again: bool) -> None:
     """Build the web UI where Node.js is, unless it is built as its sources stand. Without it the API runs alone."""
+    if not (WEB / "package.json").is_file():
+        return
     sources = _digest_of_web()
     is_built = (WEB_BUILD / "index.html").is_file()
-    if state.get("web") == sources and (is_built or not again):
+    failed = f"failed {sources}"
+    if (state.get("web") == sources and is_built) or (state.get("web") == failed and not again):
         return
     npm = shutil.which("npm")
     if npm is None or not _has_node():
@@ -244,7 +247,7 @@ def _ensure_web_ui(state: State, *, again: bool) -> None:
         works = _tries("Installing the packages of the web UI", [npm, "ci", "--prefix", str(WEB), "--no-audit"])
         state["web packages"] = packages if works else ""
     works = works and _tries("Building the web UI", [npm, "run", "build", "--prefix", str(WEB)])
-    state["web"] = sources
+    state["web"] = sources if works else failed
     if not works:
         _say("The web UI is not built; the API runs without it. `make ui` tries again and says more.")
 
