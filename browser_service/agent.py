@@ -1,6 +1,6 @@
 """The browser agent: reads the request as actions, performs them one after another, tells what they brought."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated
 
@@ -13,6 +13,7 @@ from browser_service.browser_session import BrowserSession
 from browser_service.checks import CheckResult
 from browser_service.errors import ElementNotFoundError
 from browser_service.instructions import Instructions
+from browser_service.session_events import Owner, SessionWatcher
 from browser_service.settings import Settings
 from shared.agent import AgentRequest, OpenAgent, Progress, Update
 from shared.errors import InvalidRequestError
@@ -61,7 +62,7 @@ class BrowserAgent:
         if self._browser.is_full:
             yield Progress(f"Waiting for a free page; all {self._settings.browser_max_pages} are in use")
         findings = Findings(patience_s=self._settings.browser_action_timeout_s)
-        async with self._browser.open_session() as session:
+        async with self._browser.open_session(Owner(request.task_id, request.context_id)) as session:
             for action in read.actions:
                 yield Progress(actions.describe(action))
                 if not await _perform(action, session, findings, is_verification=is_verification):
@@ -72,16 +73,17 @@ class BrowserAgent:
 
 
 @asynccontextmanager
-async def open_agent(settings: Settings) -> AsyncGenerator[OpenAgent]:
+async def open_agent(settings: Settings, watchers: Sequence[SessionWatcher] = ()) -> AsyncGenerator[OpenAgent]:
     """Open the browser, which starts in the background, and the model if one is configured."""
-    async with open_browser(settings) as browser, open_model(settings) as model:
+    async with open_browser(settings, watchers) as browser, open_model(settings) as model:
         yield OpenAgent(BrowserAgent(settings, browser, model).answer, browser.problems)
 
 
 async def _perform(action: Action, session: BrowserSession, findings: Findings, *, is_verification: bool) -> bool:
     """Do `action` and say whether to go on. In a verification, what does not work on the page is a failed check."""
     try:
-        await actions.perform(action, session, findings)
+        async with session.action(actions.describe(action)):
+            await actions.perform(action, session, findings)
     except ElementNotFoundError as error:
         if not is_verification:
             raise

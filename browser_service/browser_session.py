@@ -1,14 +1,15 @@
 """One task's page in a context of its own: every wait bounded, every failure a sentence."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Self, TypeVar
 
-from playwright.async_api import BrowserContext, Error, Frame
+from playwright.async_api import BrowserContext, Error, Frame, Page
 from playwright.async_api import TimeoutError as PlaywrightTimeoutError
 from pydantic import ValidationError
+from uuid_utils.compat import uuid7
 
 from browser_service import elements, navigation
 from browser_service.errors import ElementNotFoundError, PageNotLoadedError, PageTimedOutError
@@ -16,8 +17,9 @@ from browser_service.page_content import Content, join
 from browser_service.page_scripts import OPTIONS, QUIET, READ
 from browser_service.page_watch import PageWatch
 from browser_service.request_filter import RequestFilter
+from browser_service.session_events import ActionOutcome, ActionTold, Owner, SessionWatcher, tell
 from browser_service.settings import Settings
-from shared.errors import TimedOutError, UnavailableError
+from shared.errors import FederationError, TimedOutError, UnavailableError
 
 T = TypeVar("T")
 
@@ -46,10 +48,22 @@ class BrowserSession:
     """
 
     def __init__(
-        self, context: BrowserContext, watch: PageWatch, settings: Settings, request_filter: RequestFilter
+        self,
+        owner: Owner,
+        context: BrowserContext,
+        watch: PageWatch,
+        settings: Settings,
+        request_filter: RequestFilter,
+        watchers: Sequence[SessionWatcher],
     ) -> None:
+        self.id = str(uuid7())
+        self.owner = owner
+        self.context = context
         self.is_settled = True
-        self._context = context
+        self._watchers = watchers
+        self._actions = 0
+        self._released = asyncio.Event()
+        self._released.set()
         self._watch = watch
         self._settings = settings
         self._filter = request_filter
@@ -58,7 +72,12 @@ class BrowserSession:
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, context: BrowserContext, settings: Settings, request_filter: RequestFilter
+        cls,
+        owner: Owner,
+        context: BrowserContext,
+        settings: Settings,
+        request_filter: RequestFilter,
+        watchers: Sequence[SessionWatcher] = (),
     ) -> AsyncGenerator[Self]:
         """Open a page in `context`, which the caller closes. Raises: UnavailableError."""
         try:
@@ -67,7 +86,51 @@ class BrowserSession:
                 await watch.start()
         except (Error, TimeoutError) as error:
             raise UnavailableError("Chromium opened no page, or died under it. Try again.") from error
-        yield cls(context, watch, settings, request_filter)
+        session = cls(owner, context, watch, settings, request_filter, watchers)
+        context.on("page", session._tell_page)
+        try:
+            await tell(watchers, lambda watcher: watcher.session_opened(session))
+            await session._tell_page(watch.page)
+            yield session
+        finally:
+            await tell(watchers, lambda watcher: watcher.session_closed(session))
+
+    @asynccontextmanager
+    async def action(self, description: str) -> AsyncGenerator[None]:
+        """Tell the watchers that an action begins, and how it ended; a session that is held waits before it."""
+        await self._bounded_wait_for_release()
+        self._actions += 1
+        told = ActionTold(self._actions, description)
+        began = asyncio.get_running_loop().time()
+        await tell(self._watchers, lambda watcher: watcher.action_started(self, told))
+        failure: FederationError | None = None
+        try:
+            yield
+        except FederationError as error:
+            failure = error
+            raise
+        finally:
+            outcome = ActionOutcome(told, self.url, asyncio.get_running_loop().time() - began, failure)
+            await tell(self._watchers, lambda watcher: watcher.action_ended(self, outcome))
+
+    def hold(self) -> None:
+        """Let no further action begin: a person has taken over. The task's deadline goes on."""
+        self._released.clear()
+
+    def release(self) -> None:
+        """Let actions begin again."""
+        self._released.set()
+
+    async def _bounded_wait_for_release(self) -> None:
+        await self._bounded(self._released.wait(), self._settings.browser_task_timeout_s, "A person has the browser")
+
+    async def _tell_page(self, page: Page) -> None:
+        await tell(self._watchers, lambda watcher: watcher.page_opened(self, page))
+
+    @property
+    def page(self) -> Page:
+        """The page that the session is at now."""
+        return self._watch.page
 
     @property
     def status(self) -> int | None:
@@ -149,10 +212,10 @@ class BrowserSession:
         if target is None:
             there = elements.clickable_names(await self.read())
             raise elements.not_found("button, link or text", name, there, timeout_s)
-        before = set(self._context.pages)
+        before = set(self.context.pages)
         await self._act(target.click(timeout=timeout_s * 1000), f"{name!r} could not be clicked")
         await self.settle()
-        opened = [page for page in self._context.pages if page not in before]
+        opened = [page for page in self.context.pages if page not in before]
         if opened:
             self._watch.page = opened[-1]
             await self.settle()

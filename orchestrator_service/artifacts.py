@@ -13,6 +13,9 @@ from shared.db import new_id, now
 from shared.errors import NotFoundError
 from shared.prepared import OneOrMany
 
+ALL: Final = "*"
+"""Stands for every file, where a file's name is asked for."""
+
 
 def store(connection: Connection, task_id: str, step_id: str | None, file: File) -> JsonObject:
     """Store a file that has content, and return the artifact as the API shows it."""
@@ -55,13 +58,15 @@ def read(connection: Connection, caller: Caller, task_id: str, artifact_id: str)
 
 
 def load(connection: Connection, task_id: str, names: Sequence[str], step_id: str | None = None) -> list[File]:
-    """Return the named files that the task brought along, or that one of its steps produced."""
+    """Return the named files that the task brought along, or that one of its steps produced; "*" names all of them."""
     query = (
         select(Artifact.name, Artifact.media_type, Blob.content)
         .join(Blob, Blob.sha256 == Artifact.sha256)
-        .where(Artifact.task_id == task_id, Artifact.name.in_(names), Artifact.step_id.is_not_distinct_from(step_id))
+        .where(Artifact.task_id == task_id, Artifact.step_id.is_not_distinct_from(step_id))
         .order_by(Artifact.id)
     )
+    if ALL not in names:
+        query = query.where(Artifact.name.in_(names))
     return [File(*row) for row in connection.execute(query)]
 
 

@@ -7,8 +7,8 @@ streams, the command line) follow this one log.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,6 +34,9 @@ TerminalStatus = Literal["completed", "failed", "canceled"]
 
 TERMINAL: Final = frozenset({"completed", "failed", "canceled"})
 """Task statuses that never change again."""
+
+_LISTED: Final = frozenset({"task.status", "plan.created", "step.status", "input.required", "input.answered"})
+"""Events after which a list of tasks looks different."""
 
 _BATCH: Final = 100
 _KEPT: Final = 64
@@ -221,6 +224,7 @@ class EventLog:
         self.database = database
         self._signals = signals
         self._feeds: dict[str, _Feed] = {}
+        self._watchers: set[asyncio.Event] = set()
         self._poll_s = _POLL_ALONE_S if signals is None and not database.is_sqlite else _POLL_S
         self._polling: asyncio.Task[None] | None = None
         self._hearing = ExitStack()
@@ -250,6 +254,8 @@ class EventLog:
             return result
 
         result, told = await self.database.write(overheard)
+        if self._watchers and any(event.type in _LISTED for event in told):
+            self._wake_watchers()
         for about in dict.fromkeys(event.task_id for event in told):
             if (feed := self._feeds.get(about)) is not None:
                 feed.publish([event for event in told if event.task_id == about])
@@ -282,6 +288,25 @@ class EventLog:
                     await changed.wait()
         finally:
             self._leave(task_id, feed)
+
+    @contextmanager
+    def watching(self) -> Generator[asyncio.Event]:
+        """Yield what is set whenever any task may look different in a list. A hint: it says neither which nor how."""
+        changed = asyncio.Event()
+        self._watchers.add(changed)
+        try:
+            with ExitStack() as hearing:
+                if self._signals is not None:
+                    hearing.enter_context(
+                        self._signals.hear("events", lambda _: changed.set(), changed.set, elsewhere=True)
+                    )
+                yield changed
+        finally:
+            self._watchers.discard(changed)
+
+    def _wake_watchers(self) -> None:
+        for changed in self._watchers:
+            changed.set()
 
     async def _begin(self, feed: _Feed, task_id: str, after: int) -> tuple[list[Recorded], bool]:
         """Return the first events, and whether there are none and never will be."""

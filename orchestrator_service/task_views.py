@@ -17,6 +17,7 @@ from orchestrator_service.planning import team
 from orchestrator_service.tasks import visible_to
 from shared.agent import JsonObject
 from shared.auth import Caller
+from shared.db import UtcTime, now
 from shared.errors import NotFoundError
 from shared.prepared import OneOrMany, prepared
 
@@ -65,6 +66,41 @@ def search(
     if filters.until is not None:
         query = query.where(Task.created_at < filters.until)
     return _views(connection, list(connection.execute(query).scalars()))
+
+
+def open_questions(connection: Connection, caller: Caller, after: str | None, limit: int) -> list[JsonObject]:
+    """Return what people are asked by any task, oldest first, from above the id `after`.
+
+    Each question has its task, and what the step that asks was told; one about a plan has that plan.
+    """
+    query = _OPEN.where(visible_to(caller)).limit(limit)
+    if after is not None:
+        query = query.where(PendingInput.id > after)
+    asked = connection.execute(query, {"at": now()}).all()
+    tasks = {str(task["id"]): task for task in _views(connection, list({row.task_id for row in asked}))}
+    found = [(row.id, tasks[row.task_id]) for row in asked if row.task_id in tasks]
+    return [
+        _with_task(question, task)
+        for input_id, task in found
+        for question in _objects(task["pending_inputs"])
+        if question["input_id"] == input_id
+    ]
+
+
+def _with_task(question: JsonObject, task: JsonObject) -> JsonObject:
+    asker = next((step for step in _objects(task["steps"]) if step["id"] == question["step_id"]), None)
+    return {
+        "id": question["input_id"],
+        **question,
+        "task": {key: task[key] for key in ("id", "description", "status", "session_id")},
+        "agent_name": None if asker is None else asker["agent_name"],
+        "instruction": None if asker is None else asker["instruction"],
+        "plan": task["plan"] if question["kind"] == "plan" else None,
+    }
+
+
+def _objects(items: JsonValue) -> list[JsonObject]:
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
 
 def _views(connection: Connection, task_ids: Sequence[str]) -> list[JsonObject]:
@@ -132,6 +168,17 @@ def _views(connection: Connection, task_ids: Sequence[str]) -> list[JsonObject]:
     return [tasks[task_id] for task_id in task_ids if task_id in tasks]
 
 
+_OPEN: Final = (
+    select(PendingInput.id, PendingInput.task_id)
+    .join(Task, Task.id == PendingInput.task_id)
+    .where(
+        PendingInput.answered_at.is_(None),
+        PendingInput.expires_at.is_(None) | (PendingInput.expires_at > bindparam("at", type_=UtcTime())),
+        Task.status.not_in(TERMINAL),
+        Task.cancel_requested.is_(False),
+    )
+    .order_by(PendingInput.id)
+)
 _VISIBLE: Final = prepared(
     select(Task.id).where(Task.tenant_id == bindparam("of_tenant"), Task.id == bindparam("of_task"))
 )

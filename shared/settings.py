@@ -70,6 +70,20 @@ class FederationSettings(BaseSettings):
         default=0.0, ge=0, description="Price of a million output tokens, for the cost shown."
     )
 
+    embedding_model: str | None = Field(
+        default=None,
+        description="Embedding model that searches by meaning, e.g. nomic-embed-text; default: words are searched.",
+    )
+    embedding_base_url: str | None = Field(
+        default=None, description="OpenAI-compatible address of the embedding model; default: LLM_BASE_URL, or OpenAI."
+    )
+    embedding_api_key: SecretStr | None = Field(
+        default=None, description="Key for EMBEDDING_BASE_URL; without that, default: OPENAI_API_KEY."
+    )
+    embedding_timeout_s: float = Field(
+        default=10.0, gt=0, description="Longest wait for one answer of the embedding model, in seconds."
+    )
+
     egress_allow: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description="Private addresses outgoing calls may reach, e.g. 127.0.0.1:9900-9999,10.0.0.0/8:443.",

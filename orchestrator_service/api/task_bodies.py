@@ -168,6 +168,7 @@ class NewAnswer(Body):
     data: JsonValue = Field(default=None, description="JSON that fits the `schema` of the question, if it has one.")
     approve: bool | None = Field(default=None, description="Whether the plan or step may run.")
     comment: str | None = Field(default=None, max_length=10_000, description="Why, for those who read the log.")
+    plan: Plan | None = Field(default=None, description="With `approve`, of a plan: run this one in its place.")
 
 
 class NewFork(Body):

@@ -55,6 +55,7 @@ class Engine:
         spawner: Spawner,
     ) -> None:
         self._settings = settings
+        self._daily = Amount(cost_usd=settings.tenant_daily_cost_usd, tokens=settings.tenant_daily_tokens)
         self._log = log
         self._signals = signals
         self._waits = Waits()
@@ -239,7 +240,7 @@ class Engine:
             max_revisions=self._settings.max_revisions,
             has_model=self._strategist.has_model,
             max_hops=self._settings.max_hops,
-            daily=Amount(cost_usd=self._settings.tenant_daily_cost_usd, tokens=self._settings.tenant_daily_tokens),
+            daily=self._daily,
             resting=frozenset(self._gates.open_agents()),
             may_begin=not self._is_draining,
             exploration=self._settings.exploration_share,

@@ -25,11 +25,11 @@ def find_leaks(processes: int, memory_bytes: int) -> Iterator[str]:
         with suppress(OSError):
             Path(folder, f"probe-{os.getpid()}").touch(exist_ok=False)
             yield f"{folder} can be written"
-    if [name for name in os.listdir("/etc") if name != "ld.so.cache"]:  # noqa: PTH208
+    if [name for name in os.listdir("/etc") if name != "ld.so.cache"]:
         yield "files of the system's configuration can be read"
-    if sum(name.isdigit() for name in os.listdir("/proc")) > 8:  # noqa: PTH208
+    if sum(name.isdigit() for name in os.listdir("/proc")) > 8:
         yield "other processes can be seen"
-    if set(os.environ) - {"PATH", "HOME", "LANG", "TZ", "MALLOC_ARENA_MAX", "PWD", "LC_CTYPE"}:
+    if set(os.environ) - {"PATH", "HOME", "LANG", "TZ", "MALLOC_ARENA_MAX", "PWD", "LC_CTYPE", "PYTHONPATH"}:
         yield "environment variables come through"
     facts = dict(line.split(":\t", 1) for line in Path("/proc/self/status").read_text().splitlines() if ":\t" in line)
     if any(int(facts[name], 16) for name in ("CapEff", "CapPrm", "CapBnd")) or facts["NoNewPrivs"] != "1":
@@ -62,4 +62,4 @@ def _count_forks(most: int) -> int:
 
 
 if __name__ == "__main__":
-    print(json.dumps(list(find_leaks(int(sys.argv[1]), int(sys.argv[2])))))  # noqa: T201
+    print(json.dumps(list(find_leaks(int(sys.argv[1]), int(sys.argv[2])))))
