@@ -43,7 +43,7 @@ class NewAgent:
     config: JsonObject | None = None
     metadata: JsonObject | None = None
     headers: dict[str, str] | None = None
-    source: Literal["file"] | None = None
+    source: Literal["file", "template"] | None = None
 
 
 class Registrar:
@@ -62,6 +62,7 @@ class Registrar:
         self._stop = stop
         self._verifier = Verifier(settings, client)
         self._own = {settings.url_of(service) for service in get_args(ServiceName)}
+        self._made_from_templates = f"{settings.url_of('host')}/agents/"
         self._seen: dict[str, bytes] = {}
 
     @asynccontextmanager
@@ -78,6 +79,21 @@ class Registrar:
         """
         found = await self._verifier.fetch(new.endpoint or "") if new.card is None else read_given(new.card)
         return await self._store(caller, found, endpoint_of(new), new)
+
+    async def preview(self, caller: Caller, new: NewAgent) -> JsonObject:
+        """Look at the agent as `register` does, and answer what was found; nothing is stored. Raises: as `register`."""
+        found = await self._verifier.fetch(new.endpoint or "") if new.card is None else read_given(new.card)
+        endpoint = endpoint_of(new)
+        pinned, sealed = await self._database.read(admission.known_at, caller, endpoint)
+        headers = new.headers if new.headers is not None else self._unseal(sealed)
+        verified = await self._look(caller, found, endpoint, new.name, headers, pinned)
+        return {
+            "endpoint": endpoint,
+            "name": new.name or found.card.name,
+            "description": found.card.description,
+            "card": found.raw,
+            "verification": verified.verification,
+        }
 
     async def refresh(self, caller: Caller, agent_id: str) -> None:
         """Fetch the card again. Raises: as `register`, and NotFoundError."""
@@ -112,7 +128,7 @@ class Registrar:
             health=_health("healthy", found.took_ms or verified.latency_ms, None),
             verification=verified.verification,
             pinned_key=verified.key,
-            is_own=endpoint in self._own,
+            is_own=endpoint in self._own or endpoint.startswith(self._made_from_templates),
             name=new.name,
             description=new.description,
             agent_type=new.agent_type,

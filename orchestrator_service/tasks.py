@@ -17,6 +17,7 @@ from shared.agent import File, JsonObject
 from shared.auth import Caller
 from shared.db import new_id, now
 from shared.errors import ConflictError, FederationError, NotFoundError
+from shared.prepared import prepared
 
 TaskStatus = Literal["pending", "planning", "executing", "input_required", "completed", "failed", "canceled"]
 
@@ -56,8 +57,8 @@ class NewTask:
     """A goal to submit. `id` is given by doors that have one already (A2A); `user_id` is already hashed.
 
     `budget` may hold cost_usd, tokens, steps, seconds and depth; `deadlines` connect_s, first_byte_s, gap_s, step_s and
-    task_s. `agent` skips planning, `plan` is run as it is. `ancestry` is what came with an agent's call, `origin` the
-    task that this one retries or forks.
+    task_s. `agent` skips planning, `plan` is run as it is, `evaluate` says what the result has to be like. `ancestry`
+    is what came with an agent's call, `origin` the task that this one retries or forks.
     """
 
     description: str
@@ -77,6 +78,7 @@ class NewTask:
     callback_url: str | None = None
     replan: bool | None = None
     deadlines: JsonObject = field(default_factory=dict)
+    evaluate: JsonObject | None = None
     ancestry: JsonObject | None = None
     root_task_id: str | None = None
     parent_task_id: str | None = None
@@ -150,6 +152,7 @@ def submit(
                 "callback_url": task.callback_url,
                 "replan": task.replan,
                 "deadlines": task.deadlines,
+                "evaluate": task.evaluate,
             },
             "status": "pending",
             "run": 0,
@@ -324,16 +327,16 @@ def count_queued(connection: Connection) -> int:
     return connection.execute(_QUEUED).scalar_one()
 
 
-_UNDER_WAY: Final = (
+_UNDER_WAY: Final = prepared(
     select(Attempt.number).where(Attempt.task_id == bindparam("of_task"), Attempt.ended_at.is_(None)).limit(1)
 )
-_FINISH: Final = (
+_FINISH: Final = prepared(
     select(Task.status, Task.tenant_id, Task.session_id, Task.request, Task.ancestry, Task.reserved)
     .where(Task.id == bindparam("of_task"))
     .with_for_update(key_share=True)
 )
-_QUEUED: Final = select(func.count()).where(Task.run_state == "queued")
+_QUEUED: Final = prepared(select(func.count()).where(Task.run_state == "queued"))
 _ADD: Final = {
-    "sqlite": sqlite.insert(Task).on_conflict_do_nothing().returning(Task.id),
-    "postgresql": postgresql.insert(Task).on_conflict_do_nothing().returning(Task.id),
+    "sqlite": prepared(sqlite.insert(Task).on_conflict_do_nothing().returning(Task.id)),
+    "postgresql": prepared(postgresql.insert(Task).on_conflict_do_nothing().returning(Task.id)),
 }

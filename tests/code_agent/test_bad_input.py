@@ -112,4 +112,4 @@ async def test_many_files_and_deep_folders_come_back_within_bounds(tmp_path: Pat
 
     assert outcome.error is None
     assert len(outcome.files) == 20
-    assert len(outcome.data["left_out"]) == 31  # type: ignore[arg-type]
+    assert len(outcome.rows("left_out")) == 31

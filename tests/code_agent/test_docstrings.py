@@ -65,7 +65,9 @@ def test_docstrings_change_nothing_but_docstrings(lines: list[str], text: str, n
 @given(_TEXTS.filter(lambda text: bool(text.strip())))
 def test_any_text_can_be_a_docstring(text: str) -> None:
     changed = docstrings.insert("def f():\n    return 1\n", {"f": text})
-    found = ast.get_docstring(ast.parse(changed).body[0])  # type: ignore[arg-type]
+    [function] = ast.parse(changed).body
+    assert isinstance(function, ast.FunctionDef)
+    found = ast.get_docstring(function)
 
     assert found is not None
     assert found.split() == text.replace("\x0c", " ").replace("\r", "\n").split()

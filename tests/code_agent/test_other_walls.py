@@ -88,7 +88,7 @@ async def test_the_weaker_walls_run_tests_and_hand_files_back() -> None:
     reviewed = await ask("do it", skill="review-code", files=[python("a.py", "import os\n")], settings=settings)
 
     assert (tested.data["failed"], tested.data["errors"]) == (0, 0)
-    assert [each["rule"] for each in reviewed.data["findings"]] == ["F401"]  # type: ignore[index,union-attr,call-overload]
+    assert [each["rule"] for each in reviewed.rows("findings")] == ["F401"]
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ REQUIREMENTS = (
     ),
     Requirement(
         "code-bad-input",
-        "Code that forks, fills the disk, sleeps, opens sockets, prints 1 GB, deletes its folder; zip bombs, odd names.",
+        "Code that forks, fills the disk, sleeps, opens sockets, prints 1 GB, deletes its folder; bombs, odd names.",
         (
             "code_agent/test_bad_input.py::test_harmful_code_fails_with_what_to_change_and_leaves_no_process",
             "code_agent/test_bad_input.py::test_code_that_deletes_its_folder_ends_as_any_other",
