@@ -190,7 +190,8 @@ def _hand_over(finished: Finished, bench: Bench, note: str) -> list[Update]:
     told = [finished.text, bench.sandbox.caution, note]
     if left_out:
         told.append(f"Not handed back, for an answer has no room for more: {', '.join(left_out)}")
-    facts: JsonObject = {"ran": [*bench.ran], "sandbox": bench.sandbox.kind}
+    made = presentation.list_files(handed)
+    facts: JsonObject = {"made": made, "ran": [*bench.ran], "sandbox": bench.sandbox.kind}
     data: JsonObject = {**finished.data, **facts}
     if bench.sandbox.caution:
         data["caution"] = bench.sandbox.caution

@@ -131,12 +131,12 @@ async def _find_walls(settings: Settings) -> Walls:
 
 
 async def find_problem(settings: Settings | None = None) -> str | None:
-    """Return what keeps programs from being run here, with what to do, or None when all is well."""
+    """Return what keeps programs from being run here as they should, with what to do, or None when all is well."""
     try:
-        await open_sandbox(settings or Settings())
+        sandbox = await open_sandbox(settings or Settings())
     except NotInstalledError as error:
         return error.detail
-    return None
+    return sandbox.caution or None
 
 
 async def _run_box(entry: Entry, job: bytes, limits: Limits) -> tuple[Box, int]:

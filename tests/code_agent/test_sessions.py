@@ -133,6 +133,11 @@ async def test_any_session_id_is_only_a_name(session: str, tmp_path: Path) -> No
 async def test_the_archive_of_one_job_is_taken_by_the_next() -> None:
     first = await ask("do it", skill="document-code", files=[python("a.py", "def f() -> int:\n    return 1\n")])
     assert first.archive is not None
+    assert [(each["name"], each["media_type"]) for each in first.rows("made")] == [
+        ("a.py", "text/x-python"),
+        ("README.md", "text/markdown"),
+        ("files.zip", "application/zip"),
+    ]
     second = await ask("do it", skill="review-code", files=[first.archive, File("a.py", "t", b"import os\n")])
 
     assert [each["rule"] for each in second.rows("findings")] == ["F401"]
