@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from orchestrator_service.credentials import Credentials
 from orchestrator_service.deliveries import Deliveries
 from orchestrator_service.engine.engine import Engine
 from orchestrator_service.engine.workers import sole_owner
@@ -29,6 +30,7 @@ class Core:
     log: EventLog
     keys: Keys
     client: http.Client
+    credentials: Credentials
     engine: Engine
     deliveries: Deliveries
 
@@ -44,7 +46,7 @@ async def open_core(settings: Settings) -> AsyncGenerator[Core]:
     """Open the database, brought up to date, and what stands on it. Raises: AlreadyRunningError (SQLite)."""
     url = database_url(settings, "orchestrator")
     async with open_database(url) as database, sole_owner(settings, database):
-        await asyncio.to_thread(migrate, database, _MIGRATIONS, "federation_version", "0003")
+        await asyncio.to_thread(migrate, database, _MIGRATIONS, "federation_version", "0004")
         keys = open_keys(settings)
         async with (
             open_signals(database) as signals,
@@ -52,6 +54,7 @@ async def open_core(settings: Settings) -> AsyncGenerator[Core]:
             llm.open_model(settings) as model,
         ):
             log = EventLog(database, signals)
+            credentials = Credentials(keys, client)
             deliveries = Deliveries(database, client, keys.webhook_secret())
-            engine = Engine(settings, log, signals, keys, client, model, deliveries.wake)
-            yield Core(database, signals, log, keys, client, engine, deliveries)
+            engine = Engine(settings, log, signals, keys, credentials, model, deliveries.wake)
+            yield Core(database, signals, log, keys, client, credentials, engine, deliveries)

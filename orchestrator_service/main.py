@@ -12,12 +12,14 @@ from orchestrator_service.api import agents, catalog, push, sessions, status, ta
 from orchestrator_service.api.parts import Parts
 from orchestrator_service.core import open_core
 from orchestrator_service.intake import Intake
+from orchestrator_service.meaning import Meaning
 from orchestrator_service.registrar import Registrar
 from orchestrator_service.settings import Settings
 from shared import service
 from shared.agent import OpenAgent
 from shared.agent_server import AgentServer
 from shared.background import background
+from shared.embeddings import open_embeddings
 
 _TITLE: Final = "Agent Federation"
 
@@ -64,8 +66,15 @@ def _drain(app: FastAPI) -> None:
 @asynccontextmanager
 async def _open_parts(settings: Settings) -> AsyncGenerator[Parts]:
     async with open_core(settings) as core:
+        embeddings = open_embeddings(settings, core.client)
+        meaning = None if embeddings is None else Meaning(core.database, embeddings)
         registrar = Registrar(
-            settings, core.database, core.client, core.keys, lambda agent_id: core.signals.tell("suspend", agent_id)
+            settings,
+            core.database,
+            core.client,
+            core.credentials,
+            stop=lambda agent_id: core.signals.tell("suspend", agent_id),
+            changed=lambda: None if meaning is None else meaning.wake(),
         )
         intake = Intake(settings, core.log, core.engine, core.keys, core.deliveries.wake)
         async with AsyncExitStack() as stack:
@@ -74,6 +83,8 @@ async def _open_parts(settings: Settings) -> AsyncGenerator[Parts]:
 
                 listed = AgentsFile(settings.agents_file, registrar, core.database, settings.agent_check_interval_s)
                 await stack.enter_async_context(background("agents of AGENTS_FILE", listed.follow()))
+            if meaning is not None:
+                await stack.enter_async_context(meaning.open())
             await stack.enter_async_context(registrar.open())
             await stack.enter_async_context(core.working())
             yield Parts(
@@ -83,9 +94,10 @@ async def _open_parts(settings: Settings) -> AsyncGenerator[Parts]:
                 intake,
                 registrar,
                 core.keys,
-                core.client,
+                core.credentials,
                 nudge=core.engine.nudge,
                 drain=core.engine.drain,
+                meaning=meaning,
             )
 
 

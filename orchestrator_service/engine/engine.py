@@ -12,6 +12,7 @@ from typing import Final
 
 from orchestrator_service import choosing, inputs
 from orchestrator_service.budgets import Amount
+from orchestrator_service.credentials import Credentials
 from orchestrator_service.engine import queue
 from orchestrator_service.engine.execute import Runner
 from orchestrator_service.engine.gates import Gates
@@ -25,7 +26,6 @@ from orchestrator_service.events import EventLog
 from orchestrator_service.keys import Keys
 from orchestrator_service.settings import Settings
 from orchestrator_service.signals import Signals
-from shared import http
 from shared.background import background
 from shared.db import DatabaseUnavailableError, now, patience
 from shared.llm import Model
@@ -47,7 +47,7 @@ class Engine:
         log: EventLog,
         signals: Signals,
         keys: Keys,
-        client: http.Client,
+        credentials: Credentials,
         model: Model | None,
         told: Callable[[], None],
     ) -> None:
@@ -60,7 +60,7 @@ class Engine:
         self._me: Membership | None = None
         self._is_draining = False
         performer = Performer(
-            settings, log, keys, client, self._gates, self._waits, rules=self._rules, confirm=self._confirm
+            settings, log, keys, credentials, self._gates, self._waits, rules=self._rules, confirm=self._confirm
         )
         self._performer = performer
         self._runner = Runner(settings, log, self._strategist, performer, self._waits, self._rules, told)

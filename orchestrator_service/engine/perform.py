@@ -14,6 +14,7 @@ from typing import cast
 from sqlalchemy import Connection
 
 from orchestrator_service import ancestry, choosing
+from orchestrator_service.credentials import Credentials
 from orchestrator_service.engine import deadlines, questions, retrying, step_records, task_records
 from orchestrator_service.engine.conversations import Conversations
 from orchestrator_service.engine.gates import Gates
@@ -28,7 +29,7 @@ from orchestrator_service.engine.work import Move, OpenAttempt, StaleRunError, S
 from orchestrator_service.events import EventLog, draft
 from orchestrator_service.keys import Keys
 from orchestrator_service.settings import Settings
-from shared import failpoints, http
+from shared import failpoints
 from shared.agent import JsonObject, Usage
 from shared.agent_client import AgentConnection, Deadlines, Ended, Started
 from shared.db import DatabaseUnavailableError
@@ -55,7 +56,7 @@ class Performer:
         settings: Settings,
         log: EventLog,
         keys: Keys,
-        client: http.Client,
+        credentials: Credentials,
         gates: Gates,
         waits: Waits,
         *,
@@ -64,7 +65,7 @@ class Performer:
     ) -> None:
         self._settings = settings
         self._log = log
-        self._conversations = Conversations(settings, log.database, keys, client)
+        self._conversations = Conversations(settings, log.database, keys, credentials)
         self.leftovers = Leftovers(log.database, self._conversations)
         self._gates = gates
         self._waits = waits
