@@ -75,7 +75,7 @@ def _drain(app: FastAPI) -> None:
 @asynccontextmanager
 async def _open_parts(settings: Settings) -> AsyncGenerator[Parts]:
     async with open_core(settings) as core:
-        registrar = core.registrar
+        registrar, meaning = core.registrar, core.meaning
         intake = Intake(settings, core.log, core.engine, core.keys, core.deliveries.wake)
         async with AsyncExitStack() as stack:
             if settings.agents_file is not None:
@@ -83,6 +83,8 @@ async def _open_parts(settings: Settings) -> AsyncGenerator[Parts]:
 
                 listed = AgentsFile(settings.agents_file, registrar, core.database, settings.agent_check_interval_s)
                 await stack.enter_async_context(background("agents of AGENTS_FILE", listed.follow()))
+            if meaning is not None:
+                await stack.enter_async_context(meaning.open())
             await stack.enter_async_context(registrar.open())
             await stack.enter_async_context(core.working())
             yield Parts(
@@ -92,9 +94,10 @@ async def _open_parts(settings: Settings) -> AsyncGenerator[Parts]:
                 intake,
                 registrar,
                 core.keys,
-                core.client,
+                core.credentials,
                 nudge=core.engine.nudge,
                 drain=core.engine.drain,
+                meaning=meaning,
             )
 
 

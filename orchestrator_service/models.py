@@ -140,6 +140,19 @@ class AgentSkill(Base):
     tags: Mapped[str] = mapped_column(Text)
     examples: Mapped[str] = mapped_column(Text)
     agent_name: Mapped[str] = mapped_column(Text, server_default="")
+    digest: Mapped[str] = mapped_column(default="", server_default="", index=True)
+
+
+class SkillVector(Base):
+    """What a skill's text means, by an embedding model: `vector` has 32-bit floats, the lowest byte first."""
+
+    __tablename__ = "skill_vectors"
+    __table_args__ = (Index("uq_skill_vectors_digest_model", "digest", "model", unique=True),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    model: Mapped[str]
+    digest: Mapped[str]
+    vector: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class Task(Base):

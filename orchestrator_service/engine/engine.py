@@ -12,6 +12,7 @@ from typing import Final
 
 from orchestrator_service import choosing, inputs
 from orchestrator_service.budgets import Amount
+from orchestrator_service.credentials import Credentials
 from orchestrator_service.engine import queue
 from orchestrator_service.engine.execute import Runner
 from orchestrator_service.engine.gates import Gates
@@ -27,7 +28,6 @@ from orchestrator_service.keys import Keys
 from orchestrator_service.settings import Settings
 from orchestrator_service.signals import Signals
 from orchestrator_service.spawning import Spawner
-from shared import http
 from shared.background import background
 from shared.db import DatabaseUnavailableError, now, patience
 from shared.llm import Models
@@ -49,7 +49,7 @@ class Engine:
         log: EventLog,
         signals: Signals,
         keys: Keys,
-        client: http.Client,
+        credentials: Credentials,
         models: Models,
         told: Callable[[], None],
         spawner: Spawner,
@@ -69,7 +69,7 @@ class Engine:
             settings,
             log,
             keys,
-            client,
+            credentials,
             self._gates,
             self._waits,
             settler,

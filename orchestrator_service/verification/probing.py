@@ -5,7 +5,7 @@ nothing. CancelTask is not asked: a server in use (fasta2a 2.1) does not survive
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Final, Literal, TypeAlias
@@ -16,6 +16,7 @@ from a2a.types import AgentCard, AgentInterface
 from orchestrator_service.verification.findings import Finding
 from shared import agent_client, agent_refusals, http
 from shared.agent import JsonObject
+from shared.agent_auth import AgentAuth
 from shared.agent_client import AgentConnection, Deadlines, Limits
 from shared.agent_wire import AgentWire, Clock
 from shared.errors import (
@@ -61,13 +62,11 @@ class Probe:
         }
 
 
-async def probe(
-    client: http.Client, card: AgentCard, *, headers: Mapping[str, str], timeout_s: float
-) -> Sequence[Probe]:
+async def probe(client: http.Client, card: AgentCard, *, auth: AgentAuth | None, timeout_s: float) -> Sequence[Probe]:
     """Ask every interface whose dialect is spoken here, all at once; an agent's failures are what is found."""
     async with asyncio.TaskGroup() as group:
         asked = [
-            group.create_task(_probe(client, card, interface, headers, timeout_s))
+            group.create_task(_probe(client, card, interface, auth, timeout_s))
             for interface in card.supported_interfaces[:_MOST_INTERFACES]
         ]
     return [task.result() for task in asked]
@@ -77,12 +76,12 @@ async def _probe(
     client: http.Client,
     card: AgentCard,
     interface: AgentInterface,
-    headers: Mapping[str, str],
+    auth: AgentAuth | None,
     timeout_s: float,
 ) -> Probe:
     name = f"{interface.protocol_binding} {interface.protocol_version} {interface.url}"
     deadlines = Deadlines(connect_s=min(5.0, timeout_s), first_byte_s=timeout_s, gap_s=timeout_s, total_s=timeout_s)
-    connection = _connect(client, card, interface, headers)
+    connection = _connect(client, card, interface, auth)
     if connection is None:
         return Probe(name, "not asked", "not asked", None, ())
     wire = AgentWire(client, connection.endpoint, Limits())
@@ -97,12 +96,12 @@ async def _probe(
 
 
 def _connect(
-    client: http.Client, card: AgentCard, interface: AgentInterface, headers: Mapping[str, str]
+    client: http.Client, card: AgentCard, interface: AgentInterface, auth: AgentAuth | None
 ) -> AgentConnection | None:
     """Return the connection to just this interface; None if its dialect is not spoken here."""
     single = AgentCard(name=card.name, capabilities=card.capabilities, supported_interfaces=[interface])
     try:
-        return agent_client.connect(client, single, headers=headers)
+        return agent_client.connect(client, single, auth=auth)
     except FederationError:
         return None
 
