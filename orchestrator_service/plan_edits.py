@@ -21,7 +21,8 @@ def store(connection: Connection, task_id: str, plan: Plan) -> events.Draft:
     InvalidRequestError.
     """
     task = connection.execute(_TASK, {"of_task": task_id}).one()
-    inputs = task.request.get("inputs")
+    request: JsonObject = task.request
+    inputs = request.get("inputs")
     before = Plan.model_validate({"steps": task.steps})
     done = {row.step_id for row in connection.execute(_STEPS, {"of_task": task_id}) if row.status != "pending"}
     checked = check(plan, inputs=inputs if isinstance(inputs, dict) else {})
@@ -31,7 +32,7 @@ def store(connection: Connection, task_id: str, plan: Plan) -> events.Draft:
     stored = checked.model_copy(update={"id": new_id(), "revision": task.revision + 1, "strategy": "given"})
     new = [step.id for step in stored.steps if step.id not in done]
     connection.execute(delete(StepRow).where(StepRow.task_id == task_id, StepRow.step_id.not_in(done)))
-    budgets.check_steps(connection, task_id, task.request, task.root_task_id, len(new))
+    budgets.check_steps(connection, task_id, request, task.root_task_id, len(new))
     shown: JsonObject = stored.model_dump(mode="json")
     connection.execute(
         insert(PlanRow).values(

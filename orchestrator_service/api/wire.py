@@ -189,7 +189,8 @@ def _read(content: bytes) -> JsonValue:
 
 
 def _tries(connection: Connection, task_id: str, step_id: str) -> list[tuple[int, str, str | None, str | None]]:
-    return [tuple(row) for row in connection.execute(_TRIES, {"of_task": task_id, "of_step": step_id})]
+    rows = connection.execute(_TRIES, {"of_task": task_id, "of_step": step_id})
+    return [(row.number, row.agent_id, row.agent_name, row.remote_task_id) for row in rows]
 
 
 _TRIES = (
