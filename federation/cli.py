@@ -1,4 +1,4 @@
-"""The command line: `federation up`, `run`, `retry`, `fork`, `answer`, `cancel`, `tasks`, `agents`, `doctor`."""
+"""The command line: `federation up`, `run`, `retry`, `fork`, `answer`, `cancel`, `tasks`, `agents`, `learned`, …"""
 
 import json
 import os
@@ -18,6 +18,7 @@ from federation.agent_commands import agents
 from federation.calling import FAILED, USAGE, AsJson, call, orchestrator_url, print_json, wait
 from federation.client import Client
 from federation.display import Display
+from federation.learned_commands import learned
 from federation.models import PendingInput, Task
 from federation.progress import first_line
 from federation.task_run import Watch, run_task
@@ -32,6 +33,7 @@ app = typer.Typer(
 tasks = typer.Typer(help="See and steer tasks.", no_args_is_help=True)
 app.add_typer(tasks, name="tasks")
 app.add_typer(agents, name="agents")
+app.add_typer(learned, name="learned")
 
 AsTask = Annotated[bool, typer.Option("--json", help="Print the task as JSON, and nothing else.")]
 TaskId = Annotated[str, typer.Argument(help="Id of the task.")]
@@ -92,6 +94,18 @@ def _webhook_secret() -> None:
     from shared import webhooks  # noqa: PLC0415
 
     sys.stdout.write(webhooks.write_secret(open_keys(Settings()).webhook_secret()) + "\n")
+
+
+@app.command("model-double")
+def _model_double(
+    script: Annotated[Path, typer.Argument(help="YAML file that says what is answered.")],
+    host: Annotated[str, typer.Option(help="Address to bind to.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port; 0: a free one, which is printed.")] = 0,
+) -> None:
+    """Serve a scripted language model (OpenAI-compatible), for tests and trials without a key, until stopped."""
+    from federation.model_double import command  # noqa: PLC0415
+
+    command.serve(script, host, port)
 
 
 @app.command("run")

@@ -8,11 +8,21 @@ from fastapi import FastAPI
 
 from orchestrator_service import card, web_ui
 from orchestrator_service.agent import OrchestratorAgent
-from orchestrator_service.api import agents, catalog, live, push, sessions, status, tasks, wire
+from orchestrator_service.api import (
+    agents,
+    catalog,
+    learned_plans,
+    live,
+    push,
+    sessions,
+    status,
+    tasks,
+    usage,
+    wire,
+)
 from orchestrator_service.api.parts import Parts
 from orchestrator_service.core import open_core
 from orchestrator_service.intake import Intake
-from orchestrator_service.registrar import Registrar
 from orchestrator_service.settings import Settings
 from shared import service
 from shared.agent import OpenAgent
@@ -40,7 +50,7 @@ def create(settings: Settings | None = None) -> FastAPI:
 
     origins = () if settings.frontend_url is None else (settings.frontend_url.rstrip("/"),)
     app = service.create_app(settings, "orchestrator", _TITLE, agent_card.description, lifespan, origins=origins)
-    for noun in (status, tasks, live, sessions, agents, wire, push, catalog):
+    for noun in (status, tasks, live, sessions, agents, learned_plans, wire, push, catalog, usage):
         app.include_router(noun.router)
     app.include_router(tasks.more_router)
     server.install(app)
@@ -65,9 +75,7 @@ def _drain(app: FastAPI) -> None:
 @asynccontextmanager
 async def _open_parts(settings: Settings) -> AsyncGenerator[Parts]:
     async with open_core(settings) as core:
-        registrar = Registrar(
-            settings, core.database, core.client, core.keys, lambda agent_id: core.signals.tell("suspend", agent_id)
-        )
+        registrar = core.registrar
         intake = Intake(settings, core.log, core.engine, core.keys, core.deliveries.wake)
         async with AsyncExitStack() as stack:
             if settings.agents_file is not None:

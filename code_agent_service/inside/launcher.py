@@ -50,7 +50,7 @@ _FLOOD_FACTOR = 64
 def main() -> None:
     """Do the job that stdin describes."""
     report_fd = int(sys.argv[1])
-    os.set_inheritable(report_fd, False)
+    _close_all_but(report_fd)
     os.write(report_fd, b"\n")  # fails when the service is gone
     job: Job = marshal.load(sys.stdin.buffer)
     stdin_fd = os.open(os.environ.get("TMPDIR", "/tmp"), os.O_TMPFILE | os.O_RDWR)
@@ -79,6 +79,13 @@ def main() -> None:
     _write(report_fd, b"%d\n%s" % (len(header), header))
     for _, content in contents:
         _write(report_fd, content)
+
+
+def _close_all_but(fd: int) -> None:
+    """Close what the service handed down without meaning to: a program could reach it through this process."""
+    os.set_inheritable(fd, False)
+    os.closerange(3, fd)
+    os.closerange(fd + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
 
 def _write(fd: int, content: bytes) -> None:

@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from pydantic import JsonValue
 
@@ -105,8 +105,9 @@ async def _world(folder: Path, model: ModelServer | None = None) -> AsyncGenerat
     port = free_port()
     limits = {"sandbox_memory_mb": 512, "sandbox_processes": 64, "sandbox_output_kb": 128}
     settings = make_settings(data_dir=folder / "code", code_agent_port=port, **limits, **chosen)
+    with_model: dict[str, Any] = {"llm_provider": None, "llm_base_url": None, **chosen}
     async with (
-        federation(folder, llm_provider=None, **({"llm_base_url": None, **chosen})) as running,
+        federation(folder, **with_model) as running,
         serve(create(settings), port=port) as url,
     ):
         await running.post("/api/agents", {"endpoint": url}, 201)
@@ -191,7 +192,7 @@ async def test_write_test_review_and_document_are_one_task_with_a_model(tmp_path
 
 
 async def test_each_skill_works_through_a_task_with_a_model(tmp_path: Path) -> None:
-    attached = [_attached("durations.py", _DURATIONS)]
+    attached: list[JsonValue] = [_attached("durations.py", _DURATIONS)]
     async with model_server(otherwise=_answer) as model, _world(tmp_path, model) as running:
         done: dict[str, JsonObject] = {}
         for skill in ("write-code", "test-code", "review-code", "document-code", "run-code"):
