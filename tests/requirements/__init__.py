@@ -4,6 +4,7 @@
 """
 
 from tests.requirements import any_agent, code_agent, first_version, nothing_is_lost, teams
+from tests.requirements import any_agent, first_version, nothing_is_lost, teams, web_ui
 from tests.requirements.requirement import Requirement
 
 REQUIREMENTS: tuple[Requirement, ...] = (
@@ -12,4 +13,5 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     *any_agent.REQUIREMENTS,
     *code_agent.REQUIREMENTS,
     *teams.REQUIREMENTS,
+    *web_ui.REQUIREMENTS,
 )
