@@ -19,6 +19,7 @@ from orchestrator_service.spawning import Spawner
 from shared import http, llm
 from shared.background import background
 from shared.db import Database, database_url, migrate, open_database
+from shared.embeddings import open_embeddings
 
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
@@ -65,5 +66,7 @@ async def open_core(settings: Settings) -> AsyncGenerator[Core]:
             deliveries = Deliveries(database, client, keys.webhook_secret())
             registrar = Registrar(settings, database, client, keys, lambda agent_id: signals.tell("suspend", agent_id))
             spawner = Spawner(settings, client, database, registrar)
-            engine = Engine(settings, log, signals, keys, client, model, deliveries.wake, spawner)
+            engine = Engine(
+                settings, log, signals, keys, client, model, deliveries.wake, spawner, open_embeddings(settings, client)
+            )
             yield Core(database, signals, log, keys, client, engine, deliveries, registrar, spawner)

@@ -19,12 +19,14 @@ from orchestrator_service.planning.team import Evaluation
 from orchestrator_service.settings import Settings
 from shared import failpoints
 from shared.agent import JsonObject, Usage
-from shared.errors import FederationError, TimedOutError
+from shared.embeddings import EMBEDDING_ERRORS, Embeddings
+from shared.errors import AddressRefusedError, FederationError, TimedOutError
 from shared.llm import MODEL_ERRORS, Model, charge, spent
 
 logger = logging.getLogger(__name__)
 
 _SHOWN: Final = 2_000
+_ALIKE: Final = 0.9
 
 
 class NoConsensusError(FederationError):
@@ -50,11 +52,18 @@ class Settler:
     """Decides. `rules` gives the rules of now."""
 
     def __init__(
-        self, settings: Settings, log: EventLog, model: Model | None, waits: Waits, rules: Callable[[], Rules]
+        self,
+        settings: Settings,
+        log: EventLog,
+        model: Model | None,
+        embeddings: Embeddings | None,
+        waits: Waits,
+        rules: Callable[[], Rules],
     ) -> None:
         self._settings = settings
         self._log = log
         self._model = model
+        self._embeddings = embeddings
         self._waits = waits
         self._rules = rules
 
@@ -136,7 +145,7 @@ class Settler:
         if wanted == 1:
             [answer] = asked.answers
             return _Choice(answer.text, [answer], f"{answer.agent_name} answered")
-        groups = consensus.agreeing(asked.answers, consensus.is_equal)
+        groups = await self._agreeing(asked.answers)
         way = asked.step.consensus or "vote"
         is_clear = 2 * len(groups[0]) > wanted and (way == "vote" or len(groups) == 1)  # nothing to judge or merge
         choice = _majority(groups, wanted) if is_clear else None
@@ -161,6 +170,26 @@ class Settler:
             raise NoConsensusError(_difference(groups, asked))
         choice.told = {"method": way, **(choice.told or {}), **_counted(groups, asked)}
         return choice
+
+    async def _agreeing(self, answers: Sequence[Given]) -> list[list[Given]]:
+        """Return the answers in groups that say the same: by equality, and by meaning where that can be told."""
+        groups = consensus.agreeing(answers, consensus.is_equal)
+        if self._embeddings is None or len(groups) == 1:
+            return groups
+        try:
+            vectors = await self._embeddings.embed([group[0].text for group in groups])
+        except (*EMBEDDING_ERRORS, AddressRefusedError) as error:
+            logger.info("answers are not compared by meaning", extra={"reason": error.detail})
+            return groups
+        vector_of = {answer.id: vector for group, vector in zip(groups, vectors, strict=True) for answer in group}
+
+        def is_same(one: Given, other: Given) -> bool:
+            if consensus.is_equal(one, other):
+                return True
+            alike = sum(a * b for a, b in zip(vector_of[one.id], vector_of[other.id], strict=True))
+            return alike >= _ALIKE and consensus.may_mean_the_same(one, other)
+
+        return consensus.agreeing(answers, is_same)
 
     async def _merge(self, asked: Settling, tokens: int | None) -> _Choice:
         """Put the answers together; where no model can, they follow each other, each with who said it."""

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import httpx
 import yaml
@@ -45,7 +45,7 @@ class Hosted:
 
 @asynccontextmanager
 async def hosted(
-    folder: Path, *agents: TestAgent, templates: dict[str, str] | None = None, **settings: object
+    folder: Path, *agents: TestAgent, templates: dict[str, str] | None = None, **settings: Any
 ) -> AsyncGenerator[Hosted]:
     """Run an orchestrator and an agent host that know each other; `settings` are for both."""
     own = folder / "templates"
