@@ -117,7 +117,7 @@ class Browser:
     async def _new_context(self, running: _Running) -> playwright.BrowserContext:
         async with asyncio.timeout(_LAUNCH_TIMEOUT_S):
             context = await running.browser.new_context(
-                accept_downloads=False, permissions=[], service_workers="block", viewport=VIEWPORT
+                accept_downloads=True, permissions=[], service_workers="block", viewport=VIEWPORT
             )
             await context.route_web_socket("**/*", self._filter.route_web_socket)
             return context

@@ -8,7 +8,18 @@ from fastapi import FastAPI
 
 from orchestrator_service import card, web_ui
 from orchestrator_service.agent import OrchestratorAgent
-from orchestrator_service.api import agents, catalog, learned_plans, live, push, sessions, status, tasks, wire
+from orchestrator_service.api import (
+    agents,
+    catalog,
+    learned_plans,
+    live,
+    push,
+    sessions,
+    status,
+    tasks,
+    usage,
+    wire,
+)
 from orchestrator_service.api.parts import Parts
 from orchestrator_service.core import open_core
 from orchestrator_service.intake import Intake
@@ -39,7 +50,7 @@ def create(settings: Settings | None = None) -> FastAPI:
 
     origins = () if settings.frontend_url is None else (settings.frontend_url.rstrip("/"),)
     app = service.create_app(settings, "orchestrator", _TITLE, agent_card.description, lifespan, origins=origins)
-    for noun in (status, tasks, live, sessions, agents, learned_plans, wire, push, catalog):
+    for noun in (status, tasks, live, sessions, agents, learned_plans, wire, push, catalog, usage):
         app.include_router(noun.router)
     app.include_router(tasks.more_router)
     server.install(app)

@@ -31,7 +31,7 @@ from shared import http
 from shared.background import background
 from shared.db import DatabaseUnavailableError, now, patience
 from shared.embeddings import Embeddings
-from shared.llm import Model
+from shared.llm import Models
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class Engine:
         signals: Signals,
         keys: Keys,
         client: http.Client,
-        model: Model | None,
+        models: Models,
         told: Callable[[], None],
         spawner: Spawner,
         embeddings: Embeddings | None,
@@ -63,10 +63,10 @@ class Engine:
         self._waits = Waits()
         self._gates = Gates(places=settings.agent_max_concurrency)
         self._spawner = spawner
-        self._strategist = Strategist(settings, log, model, spawner, embeddings)
+        self._strategist = Strategist(settings, log, models, spawner, embeddings)
         self._me: Membership | None = None
         self._is_draining = False
-        settler = Settler(settings, log, model, embeddings, self._waits, self._rules)
+        settler = Settler(settings, log, models, embeddings, self._waits, self._rules)
         performer = Performer(
             settings,
             log,

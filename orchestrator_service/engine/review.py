@@ -81,7 +81,7 @@ async def judge(
     judged: JsonObject = {"steps": [*steps]}
     text = await log.database.read(answer, run.task_id, steps)
     so_far = await log.database.read(evaluations, run.task_id)
-    scores, usage = await settler.evaluate(asked, run.description, text, (), tokens, may_ask=True)
+    scores, usage = await settler.evaluate(run, asked, run.description, text, (), tokens, may_ask=True)
     return critique.report(asked, scores, len(so_far) + 1) | judged, usage
 
 

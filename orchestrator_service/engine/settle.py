@@ -13,7 +13,7 @@ from orchestrator_service.engine.consensus import Given
 from orchestrator_service.engine.criteria import Score
 from orchestrator_service.engine.step_records import Rules
 from orchestrator_service.engine.waits import Waits
-from orchestrator_service.engine.work import Move, Output, Settling, StepWork
+from orchestrator_service.engine.work import Move, Output, Run, Settling, StepWork
 from orchestrator_service.events import EventLog, draft
 from orchestrator_service.planning.team import Evaluation
 from orchestrator_service.settings import Settings
@@ -21,7 +21,7 @@ from shared import failpoints
 from shared.agent import JsonObject, Usage
 from shared.embeddings import EMBEDDING_ERRORS, Embeddings
 from shared.errors import AddressRefusedError, FederationError, TimedOutError
-from shared.llm import MODEL_ERRORS, Model, charge, spent
+from shared.llm import MODEL_ERRORS, Model, Models, charge, spent, wanted_models
 
 logger = logging.getLogger(__name__)
 
@@ -55,14 +55,14 @@ class Settler:
         self,
         settings: Settings,
         log: EventLog,
-        model: Model | None,
+        models: Models,
         embeddings: Embeddings | None,
         waits: Waits,
         rules: Callable[[], Rules],
     ) -> None:
         self._settings = settings
         self._log = log
-        self._model = model
+        self._models = models
         self._embeddings = embeddings
         self._waits = waits
         self._rules = rules
@@ -79,7 +79,7 @@ class Settler:
         told = ""
         try:
             async with self._waits.until(run.task_id, limit.at):
-                output, told = await self._decide(asked)
+                output, told = await self._decide(run, asked)
         except TimeoutError:
             if self._waits.is_canceled(run.task_id):
                 return await self._log.write(run.task_id, task_records.end_step, work, self._rules(), canceled=True)
@@ -99,7 +99,15 @@ class Settler:
         )
 
     async def evaluate(
-        self, wish: Evaluation, task: str, text: str, data: Sequence[JsonValue], tokens: int | None, *, may_ask: bool
+        self,
+        run: Run,
+        wish: Evaluation,
+        task: str,
+        text: str,
+        data: Sequence[JsonValue],
+        tokens: int | None,
+        *,
+        may_ask: bool,
     ) -> tuple[list[Score], Usage]:
         """Return the scores of an answer, in the order of the criteria, and what judging cost.
 
@@ -108,26 +116,30 @@ class Settler:
         scores = criteria.apply(wish.criteria, text, data)
         usage = Usage()
         if wanted := criteria.for_a_model(wish.criteria):
-            critique.check_judge(wish, has_model=self._model is not None)
-            if self._model is None or not may_ask:
+            model = judge_of(self._models, run)
+            critique.check_judge(wish, has_model=model is not None)
+            if model is None or not may_ask:
                 raise budgets.BudgetExhaustedError("The budget leaves nothing for a model to judge the criteria with.")
-            judged, usage = await judging.score(self._model, task, text, wanted, tokens)
+            judged, usage = await judging.score(model, task, text, wanted, tokens)
             scores = sorted([*scores, *judged], key=lambda score: wish.criteria.index(score.criterion))
         return scores, usage
 
-    async def _decide(self, asked: Settling) -> tuple[Output, str]:
-        tokens = self._tokens(asked.granted)
-        choice = await self._choose(asked, tokens)
+    async def _decide(self, run: Run, asked: Settling) -> tuple[Output, str]:
+        model = judge_of(self._models, run)
+        tokens = None if model is None else budgets.affordable_tokens(asked.granted, model.usd_per_mtok)
+        choice = await self._choose(asked, model, tokens)
         evaluation: JsonObject | None = None
         told = [choice.why] if choice.told is not None else []
         if asked.step.evaluate is not None:
             wish = asked.step.evaluate
             data = [part for answer in choice.chosen for part in answer.data]
             try:
-                scores, usage = await self.evaluate(wish, asked.task, choice.text, data, tokens, may_ask=asked.may_ask)
+                scores, usage = await self.evaluate(
+                    run, wish, asked.task, choice.text, data, tokens, may_ask=asked.may_ask
+                )
             except FederationError as error:
                 raise charge(error, choice.usage) from error
-            choice.usage = _sum(choice.usage, usage)
+            choice.usage = choice.usage + usage
             evaluation = critique.report(wish, scores, asked.round)
             told.append(critique.says(evaluation))
         decided: JsonObject = {
@@ -139,7 +151,7 @@ class Settler:
         }
         return Output(choice.text, (decided,), usage=choice.usage), " ".join(told)
 
-    async def _choose(self, asked: Settling, tokens: int | None) -> _Choice:
+    async def _choose(self, asked: Settling, model: Model | None, tokens: int | None) -> _Choice:
         """Make one answer of those that came. Raises: NoConsensusError, one of MODEL_ERRORS."""
         wanted = len(asked.answers) + len(asked.silent)
         if wanted == 1:
@@ -150,10 +162,10 @@ class Settler:
         is_clear = 2 * len(groups[0]) > wanted and (way == "vote" or len(groups) == 1)  # nothing to judge or merge
         choice = _majority(groups, wanted) if is_clear else None
         if choice is None and way == "merge":
-            choice = await self._merge(asked, tokens)
-        if choice is None and self._model is not None and asked.may_ask:
+            choice = await self._merge(asked, model, tokens)
+        if choice is None and model is not None and asked.may_ask:
             try:
-                best, reasons, usage = await judging.choose(self._model, asked.task, asked.answers, tokens)
+                best, reasons, usage = await judging.choose(model, asked.task, asked.answers, tokens)
             except MODEL_ERRORS as error:
                 if 2 * len(groups[0]) <= wanted:
                     raise
@@ -191,23 +203,26 @@ class Settler:
 
         return consensus.agreeing(answers, is_same)
 
-    async def _merge(self, asked: Settling, tokens: int | None) -> _Choice:
+    async def _merge(self, asked: Settling, model: Model | None, tokens: int | None) -> _Choice:
         """Put the answers together; where no model can, they follow each other, each with who said it."""
         answers = list(asked.answers)
         told: JsonObject = {"decided_by": "union"}
         names = ", ".join(dict.fromkeys(answer.agent_name for answer in answers))
-        if self._model is None or not asked.may_ask:
+        if model is None or not asked.may_ask:
             return _Choice(consensus.union(answers), answers, f"all that {names} answered", told)
         try:
-            text, usage = await judging.merge(self._model, asked.task, answers, tokens)
+            text, usage = await judging.merge(model, asked.task, answers, tokens)
         except MODEL_ERRORS as error:
             logger.info("answers are put together without the model", extra={"reason": error.detail})
             return _Choice(consensus.union(answers), answers, f"all that {names} answered", told, spent(error))
         return _Choice(text, answers, f"a model put together what {names} answered", {"decided_by": "model"}, usage)
 
-    def _tokens(self, granted: budgets.Amount | None) -> int | None:
-        price = max(self._settings.llm_price_input_per_mtok, self._settings.llm_price_output_per_mtok)
-        return budgets.affordable_tokens(granted, price)
+
+def judge_of(models: Models, run: Run) -> Model | None:
+    """Return the model that judges, as the task wants it; None if there is none."""
+    given = run.request.get("metadata")
+    wanted = wanted_models(given).get("judge") if isinstance(given, dict) else None
+    return models.of("judge", wanted=wanted)
 
 
 def _majority(groups: Sequence[Sequence[Given]], wanted: int) -> _Choice:
@@ -240,13 +255,4 @@ def _difference(groups: Sequence[Sequence[Given]], asked: Settling) -> str:
     return (
         f"No answer has a majority of the {wanted} that were asked for, and there is no model to judge. "
         f"{'; '.join([*told, *asked.silent])}"[:4_000]
-    )
-
-
-def _sum(one: Usage, other: Usage) -> Usage:
-    return Usage(
-        one.input_tokens + other.input_tokens,
-        one.output_tokens + other.output_tokens,
-        one.cost_usd + other.cost_usd,
-        one.llm_calls + other.llm_calls,
     )

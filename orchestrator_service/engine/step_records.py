@@ -20,6 +20,7 @@ from orchestrator_service.planning.plan import PlanStep, fill
 from shared.agent import JsonObject, Usage
 from shared.db import UtcTime, now
 from shared.errors import AgentProtocolError, FederationError
+from shared.llm import wanted_models
 from shared.prepared import prepared
 
 _MESSAGES: Final = UUID("6f1d8a52-9d0e-4d3c-8a55-0c3a6f6e2b11")
@@ -286,8 +287,17 @@ def _work(held: Held, step: PlanStep, attempt: OpenAttempt, rules: Rules) -> Ste
         reply=reply,
         values=values,
         files=tuple(step_inputs.files(connection, run.task_id, step, run.request)),
-        metadata=told | budgets.to_metadata(attempt.granted, run.request, run.deadline_at, planned=len(held.steps)),
+        metadata=told
+        | _models(run.request)
+        | budgets.to_metadata(attempt.granted, run.request, run.deadline_at, planned=len(held.steps)),
     )
+
+
+def _models(request: JsonObject) -> JsonObject:
+    """Return which models the task wants for which roles, as agents are told."""
+    given = request.get("metadata")
+    models = wanted_models(given) if isinstance(given, dict) else {}
+    return {"models": {**models}} if models else {}
 
 
 def _mark_running(held: Held, step: PlanStep) -> None:
