@@ -169,7 +169,7 @@ class _Connection:
         self._group = group
         self._opening = asyncio.Lock()
         self._owner: asyncio.Task[None] | None = None
-        self._opened: Client | None = None
+        self._ready: asyncio.Future[Client] | None = None
         self._let_go = asyncio.Event()
         self._in_use = 0
         self._used = asyncio.Event()
@@ -241,16 +241,17 @@ class _Connection:
             raise TimedOutError(f"The MCP server {self._name!r} did not {doing} within {seconds:g} s.") from error
 
     async def _client_of(self) -> "Client":
+        """Return the connection; whoever stops waiting for it does not stop its opening."""
         async with self._opening:
-            if self._opened is not None and self._owner is not None and not self._owner.done():
-                if not self._let_go.is_set():
-                    return self._opened
+            if self._owner is not None and self._let_go.is_set():
                 await asyncio.gather(self._owner, return_exceptions=True)
-            self._opened, self._let_go = None, asyncio.Event()
-            ready = asyncio.get_running_loop().create_future()
-            self._owner = self._group.create_task(self._own(ready), name=f"MCP server {self._name}")
-            client = self._opened = await ready
-            return client
+            if self._ready is None or self._owner is None or self._owner.done():
+                self._let_go = asyncio.Event()
+                self._ready = asyncio.get_running_loop().create_future()
+                self._ready.add_done_callback(lambda ready: ready.cancelled() or ready.exception())
+                self._owner = self._group.create_task(self._own(self._ready), name=f"MCP server {self._name}")
+            ready = self._ready
+        return await asyncio.shield(ready)
 
     async def _own(self, ready: "asyncio.Future[Client]") -> None:
         """Open the connection, keep it while it is used, and close it. Never fails: `ready` says why it could not."""

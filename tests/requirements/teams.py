@@ -69,6 +69,7 @@ REQUIREMENTS = (
         (
             "teams/test_mcp_tools.py::test_an_agent_uses_the_tools_of_its_template",
             "teams/test_mcp_tools.py::test_a_registered_skill_is_a_tool_in_the_name_of_the_task",
+            "teams/test_mcp_tools.py::test_the_research_agent_searches_by_the_tools_it_may_use",
             "teams/test_mcp_tools.py::test_a_stdio_server_gets_a_minimal_environment",
             "teams/test_mcp_tools.py::test_what_goes_wrong_with_a_tool_is_told_in_words",
             "teams/test_mcp_tools.py::test_a_call_that_takes_too_long_ends_and_the_next_one_finds_the_server_again",
