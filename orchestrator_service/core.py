@@ -80,7 +80,7 @@ async def open_core(settings: Settings) -> AsyncGenerator[Core]:
                 changed=lambda: None if meaning is None else meaning.wake(),
             )
             spawner = Spawner(settings, client, database, registrar)
-            engine = Engine(settings, log, signals, keys, credentials, models, deliveries.wake, spawner)
+            engine = Engine(settings, log, signals, keys, credentials, models, deliveries.wake, spawner, embeddings)
             yield Core(
                 database, signals, log, keys, client, credentials, engine, deliveries, registrar, spawner, meaning
             )

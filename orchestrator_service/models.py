@@ -358,7 +358,10 @@ class Worker(Base):
 
 
 class LearnedPlan(Base):
-    """A plan that succeeded. `key` is the same for the same request; `words` find it for similar ones."""
+    """A plan that succeeded. `key` is the same for the same request; `words` and `vector` find it for similar ones.
+
+    `vector` is what the request means to the embedding model `vector_model` (float32, length 1), if there was one.
+    """
 
     __tablename__ = "learned_plans"
     __table_args__ = (
@@ -371,6 +374,8 @@ class LearnedPlan(Base):
     key: Mapped[str]
     goal: Mapped[str] = mapped_column(Text)
     words: Mapped[list[str]] = mapped_column(JSON_COLUMN)
+    vector: Mapped[bytes | None] = mapped_column(LargeBinary)
+    vector_model: Mapped[str | None]
     steps: Mapped[list[JsonObject]] = mapped_column(JSON_COLUMN)
     task_id: Mapped[str]
     successes: Mapped[int]
