@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -12,6 +12,7 @@ import playwright.async_api as playwright
 from browser_service import chromium
 from browser_service.browser_session import BrowserSession
 from browser_service.request_filter import RequestFilter
+from browser_service.session_events import Owner, SessionWatcher
 from browser_service.settings import Settings
 from shared.errors import FederationError, NotInstalledError, UnavailableError
 
@@ -48,8 +49,9 @@ class _Running:
 class Browser:
     """Hands out browser sessions, at most BROWSER_MAX_PAGES at once. Made by `open_browser`."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, watchers: Sequence[SessionWatcher] = ()) -> None:
         self._settings = settings
+        self._watchers = watchers
         self._filter = RequestFilter(settings)
         self._slots = asyncio.Semaphore(settings.browser_max_pages)
         self._starting = asyncio.Lock()
@@ -68,8 +70,8 @@ class Browser:
         return [self._problem] if self._problem else []
 
     @asynccontextmanager
-    async def open_session(self) -> AsyncGenerator[BrowserSession]:
-        """Open a page of its own, with nothing kept from any other, and close it whatever happens.
+    async def open_session(self, owner: Owner) -> AsyncGenerator[BrowserSession]:
+        """Open a page of its own for `owner`, with nothing kept from any other, and close it whatever happens.
 
         Raises: NotInstalledError, UnavailableError.
         """
@@ -83,7 +85,7 @@ class Browser:
                     await self._close_context(opening.result())
                 raise
             try:
-                async with BrowserSession.open(context, self._settings, self._filter) as session:
+                async with BrowserSession.open(owner, context, self._settings, self._filter, self._watchers) as session:
                     yield session
             finally:
                 await self._close_context(context)
@@ -115,7 +117,7 @@ class Browser:
     async def _new_context(self, running: _Running) -> playwright.BrowserContext:
         async with asyncio.timeout(_LAUNCH_TIMEOUT_S):
             context = await running.browser.new_context(
-                accept_downloads=False, permissions=[], service_workers="block", viewport=VIEWPORT
+                accept_downloads=True, permissions=[], service_workers="block", viewport=VIEWPORT
             )
             await context.route_web_socket("**/*", self._filter.route_web_socket)
             return context
@@ -164,9 +166,9 @@ class Browser:
 
 
 @asynccontextmanager
-async def open_browser(settings: Settings) -> AsyncGenerator[Browser]:
+async def open_browser(settings: Settings, watchers: Sequence[SessionWatcher] = ()) -> AsyncGenerator[Browser]:
     """Open the browser: it starts in the background, so that a service is up before its Chromium is."""
-    browser = Browser(settings)
+    browser = Browser(settings, watchers)
     starting = asyncio.create_task(browser.start())
     try:
         yield browser

@@ -228,7 +228,9 @@ class Client:
 
         `credentials`: one credential (`{"type": "bearer", "token": …}`), or several by the names of the card's schemes.
         """
-        body: JsonObject = {"endpoint": endpoint} | ({} if credentials is None else {"credentials": credentials})
+        body: JsonObject = {"endpoint": endpoint}
+        if credentials is not None:
+            body["credentials"] = credentials
         return await self._connection.call("POST", "/api/agents", Agent, body)
 
     async def steer_agent(self, agent_id: str, way: str) -> Agent:

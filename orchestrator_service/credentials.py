@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from orchestrator_service.keys import CredentialsUnreadableError, Keys
 from shared import agent_client, http
 from shared.agent_auth import AgentAuth
-from shared.agent_client import AgentConnection, Deadlines
+from shared.agent_client import AgentConnection, Deadlines, Tap
 from shared.credentials import AnyCredential, Credential, HeaderName, SecretHeader, Secrets
 from shared.oauth import Tokens
 
@@ -69,7 +69,9 @@ class Credentials:
         """Return what shows an agent with that card who we are; None if there is nothing to show."""
         return None if secrets is None else AgentAuth(secrets, card, self._tokens)
 
-    def connect(self, card: AgentCard, sealed: bytes | None, *, deadlines: Deadlines | None = None) -> AgentConnection:
+    def connect(
+        self, card: AgentCard, sealed: bytes | None, *, deadlines: Deadlines | None = None, tap: Tap | None = None
+    ) -> AgentConnection:
         """Return a connection to the agent with that card. Raises: as `agent_client.connect` and `unseal`."""
         auth = self.auth(None if sealed is None else self.unseal(sealed), card)
-        return agent_client.connect(self._client, card, auth=auth, deadlines=deadlines)
+        return agent_client.connect(self._client, card, auth=auth, deadlines=deadlines, tap=tap)

@@ -16,7 +16,7 @@ from orchestrator_service.admission import Registration
 from orchestrator_service.credentials import Credentials, NewSecrets
 from orchestrator_service.registry import AgentType
 from orchestrator_service.settings import Settings
-from orchestrator_service.verifier import Read, Verifier, read, read_given
+from orchestrator_service.verifier import Read, Verified, Verifier, read, read_given
 from shared import agent_client, credential_binding, http
 from shared.agent import JsonObject
 from shared.agent_auth import load_certificate, show
@@ -91,12 +91,19 @@ class Registrar:
         Raises: AgentCardInvalidError, AgentUnreachableError, AgentSpeaksNoA2aError, AddressRefusedError; nothing is
         stored then.
         """
-        endpoint = endpoint_of(new)
-        if new.card is not None:
-            return await self._store(caller, read_given(new.card), endpoint, new)
-        secrets = None if new.secrets is None else await self._bind(new.secrets, None, endpoint)
-        found = await self._verifier.fetch(new.endpoint or "", secrets or await self._known_at(caller, endpoint))
-        return await self._store(caller, found, endpoint, new)
+        return await self._store(caller, await self._fetch(caller, new), endpoint_of(new), new)
+
+    async def preview(self, caller: Caller, new: NewAgent) -> JsonObject:
+        """Look at the agent as `register` does, and answer what was found; nothing is stored. Raises: as `register`."""
+        found, endpoint = await self._fetch(caller, new), endpoint_of(new)
+        verified, _ = await self._verify(caller, found, endpoint, new)
+        return {
+            "endpoint": endpoint,
+            "name": new.name or found.card.name,
+            "description": found.card.description,
+            "card": found.raw,
+            "verification": verified.verification,
+        }
 
     async def refresh(self, caller: Caller, agent_id: str) -> None:
         """Fetch the card again. Raises: as `register`, and NotFoundError."""
@@ -131,12 +138,7 @@ class Registrar:
         return await self._check(address)
 
     async def _store(self, caller: Caller, found: Read, endpoint: str, new: NewAgent) -> tuple[str, bool]:
-        pinned, sealed = await self._database.read(admission.known_at, caller, endpoint)
-        given = None if new.secrets is None else await self._bind(new.secrets, found.card, endpoint)
-        secrets = given or self._unseal(sealed)
-        alike = await self._database.read(admission.named_alike, caller, new.name or found.card.name, endpoint)
-        auth = self._credentials.auth(secrets, found.card)
-        verified = await self._verifier.verify(found, auth=auth, secrets=secrets, pinned=pinned, alike=alike)
+        verified, given = await self._verify(caller, found, endpoint, new)
         registration = Registration(
             endpoint=endpoint,
             card=found.card,
@@ -160,9 +162,26 @@ class Registrar:
         self._changed()
         return saved
 
-    async def _known_at(self, caller: Caller, endpoint: str) -> Secrets | None:
+    async def _fetch(self, caller: Caller, new: NewAgent) -> Read:
+        if new.card is not None:
+            return read_given(new.card)
+        endpoint = endpoint_of(new)
+        if new.secrets is not None:
+            return await self._verifier.fetch(new.endpoint or "", await self._bind(new.secrets, None, endpoint))
         _, sealed = await self._database.read(admission.known_at, caller, endpoint)
-        return self._unseal(sealed)
+        return await self._verifier.fetch(new.endpoint or "", self._unseal(sealed))
+
+    async def _verify(
+        self, caller: Caller, found: Read, endpoint: str, new: NewAgent
+    ) -> tuple[Verified, Secrets | None]:
+        """Return what was found about the agent, and what is to be stored of what was given to be shown to it."""
+        pinned, sealed = await self._database.read(admission.known_at, caller, endpoint)
+        given = None if new.secrets is None else await self._bind(new.secrets, found.card, endpoint)
+        secrets = given or self._unseal(sealed)
+        alike = await self._database.read(admission.named_alike, caller, new.name or found.card.name, endpoint)
+        auth = self._credentials.auth(secrets, found.card)
+        verified = await self._verifier.verify(found, auth=auth, secrets=secrets, pinned=pinned, alike=alike)
+        return verified, given
 
     def _unseal(self, sealed: bytes | None) -> Secrets | None:
         return None if sealed is None else self._credentials.unseal(sealed)

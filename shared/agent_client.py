@@ -36,7 +36,7 @@ from shared.agent_events import (
     TextPart,
 )
 from shared.agent_reading import MOST_LOST_CALLS, ask, get, listen
-from shared.agent_wire import AgentWire, Binding, Clock, Deadlines, Endpoint
+from shared.agent_wire import AgentWire, Binding, Clock, Deadlines, Endpoint, Tap
 from shared.errors import (
     AgentFailedError,
     AgentProtocolError,
@@ -67,6 +67,7 @@ __all__ = [
     "Started",
     "State",
     "StatusChanged",
+    "Tap",
     "TextPart",
     "connect",
     "fetch_card",
@@ -86,10 +87,12 @@ def connect(
     auth: AgentAuth | None = None,
     deadlines: Deadlines | None = None,
     limits: Limits | None = None,
+    tap: Tap | None = None,
 ) -> "AgentConnection":
     """Choose how to call the agent: JSON-RPC 1.0, else HTTP+JSON 1.0, else JSON-RPC 0.3. Opens nothing yet.
 
-    `auth` shows the agent who we are with every call; `deadlines` are those of calls that are given none.
+    `auth` shows the agent who we are with every call; `deadlines` are those of calls that are given none; `tap` is told
+    of every message.
     Raises: AgentProtocolError when the card offers none of them, InvalidRequestError when its URL is not one.
     """
     offered = {
@@ -112,6 +115,7 @@ def connect(
                 pushing=card.capabilities.push_notifications,
                 deadlines=deadlines,
                 limits=limits,
+                tap=tap,
             )
     spoken = ", ".join(f"{each.protocol_binding} {each.protocol_version}" for each in card.supported_interfaces)
     raise AgentProtocolError(f"The agent speaks only {spoken[:200]}; it must offer JSONRPC or HTTP+JSON of A2A 1.0.")
@@ -129,13 +133,14 @@ class AgentConnection:
         pushing: bool = False,
         deadlines: Deadlines | None = None,
         limits: Limits | None = None,
+        tap: Tap | None = None,
     ) -> None:
         self.endpoint = endpoint
         self._streaming = streaming
         self._pushing = pushing
         self._deadlines = deadlines or Deadlines()
         self._limits = limits or Limits()
-        self._wire = AgentWire(client, endpoint, self._limits)
+        self._wire = AgentWire(client, endpoint, self._limits, tap)
         self._watches: dict[str, set[asyncio.Event]] = {}
 
     async def send(

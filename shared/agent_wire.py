@@ -6,7 +6,7 @@ Every answer is bounded in size and time and read as strict JSON, and its failur
 
 import asyncio
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal, TypeAlias
@@ -23,8 +23,11 @@ from shared.errors import AgentProtocolError, AgentUnavailableError, InvalidRequ
 from shared.event_stream import EventReader
 from shared.http import Answer, Client
 
-Operation: TypeAlias = Literal["send", "stream", "get", "cancel", "subscribe"]
+Operation: TypeAlias = Literal["send", "stream", "get", "cancel", "subscribe", "pushes"]
 Binding: TypeAlias = Literal["JSONRPC 1.0", "HTTP+JSON 1.0", "JSONRPC 0.3"]
+
+Tap: TypeAlias = Callable[[Literal["sent", "received"], str, bytes], None]
+"""Told of every message on the wire: which way it goes, the operation, its bytes. Never of headers."""
 
 _METHODS: dict[Operation, str] = {
     "send": "SendMessage",
@@ -32,6 +35,7 @@ _METHODS: dict[Operation, str] = {
     "get": "GetTask",
     "cancel": "CancelTask",
     "subscribe": "SubscribeToTask",
+    "pushes": "ListTaskPushNotificationConfigs",
 }
 _METHODS_0_3: dict[Operation, str] = {
     "send": "message/send",
@@ -39,6 +43,7 @@ _METHODS_0_3: dict[Operation, str] = {
     "get": "tasks/get",
     "cancel": "tasks/cancel",
     "subscribe": "tasks/resubscribe",
+    "pushes": "tasks/pushNotificationConfig/list",
 }
 _STREAM_BYTES = 64 * 1024 * 1024
 _UNAUTHORIZED = 401
@@ -136,9 +141,9 @@ class _Call:
 class EventStream:
     """The events that an agent sends. Close it, or let it go once the agent has said all that matters."""
 
-    __slots__ = ("_answer", "_call", "_clock", "_events", "_is_read", "_reader")
+    __slots__ = ("_answer", "_call", "_clock", "_events", "_is_read", "_reader", "_tap")
 
-    def __init__(self, call: _Call, answer: Answer, clock: Clock, max_event_bytes: int) -> None:
+    def __init__(self, call: _Call, answer: Answer, clock: Clock, max_event_bytes: int, tap: Tap | None = None) -> None:
         is_stream = answer.headers.get("content-type", "").lower().startswith("text/event-stream")
         self._call = call
         self._answer = answer
@@ -146,6 +151,7 @@ class EventStream:
         self._reader = EventReader(max_event_bytes) if is_stream else None
         self._events: Iterator[bytes] = iter(())
         self._is_read = False
+        self._tap = tap
 
     async def next_event(self) -> JsonObject | None:
         """Return the next event, or None at the end. Raises: as `AgentWire.call`, and TooLargeError."""
@@ -153,6 +159,8 @@ class EventStream:
             if self._is_read:
                 return None
             await self._read_on()
+        if self._tap is not None:
+            self._tap("received", self._call.operation, event)
         return self._call.unwrap(event)
 
     async def _read_on(self) -> None:
@@ -178,8 +186,9 @@ class EventStream:
 class AgentWire:
     """One endpoint of one agent."""
 
-    def __init__(self, client: Client, endpoint: Endpoint, limits: Limits) -> None:
+    def __init__(self, client: Client, endpoint: Endpoint, limits: Limits, tap: Tap | None = None) -> None:
         self._calls = client.calls
+        self._tap = tap
         self._endpoint = endpoint
         self._limits = limits
         version = "0.3" if endpoint.binding == "JSONRPC 0.3" else "1.0"
@@ -196,9 +205,12 @@ class AgentWire:
         headers = {**self._headers, "Accept": "application/json"}
         answer = await self._begin(call, headers, clock, until, self._limits.rpc_bytes)
         try:
-            return call.unwrap(await _read(answer, clock, until))
+            content = await _read(answer, clock, until)
         finally:
             answer.close()
+        if self._tap is not None:
+            self._tap("received", operation, content)
+        return call.unwrap(content)
 
     async def stream(
         self, operation: Operation, params: JsonObject, clock: Clock, *, after: int | None = None
@@ -213,7 +225,7 @@ class AgentWire:
         if after is not None:
             headers["Last-Event-ID"] = str(after)
         answer = await self._begin(call, headers, clock, until, _STREAM_BYTES)
-        return EventStream(call, answer, clock, self._limits.event_bytes)
+        return EventStream(call, answer, clock, self._limits.event_bytes, self._tap)
 
     def _prepare(self, operation: Operation, params: JsonObject) -> _Call:
         tenant, binding = self._endpoint.tenant, self._endpoint.binding
@@ -221,6 +233,8 @@ class AgentWire:
             return _Call(operation, binding, *_rest_call(self._endpoint.url, tenant, operation, params), rpc_id=None)
         rpc_id = str(next(self._ids))
         older = binding == "JSONRPC 0.3"
+        if operation == "pushes" and not older:
+            params = {"taskId": params["id"]}
         payload: JsonObject = {
             "jsonrpc": "2.0",
             "id": rpc_id,
@@ -234,6 +248,8 @@ class AgentWire:
             headers["Content-Type"] = "application/json"
         if trace := telemetry.traceparent():
             headers["traceparent"] = trace
+        if self._tap is not None:
+            self._tap("sent", call.operation, call.content or f"{call.verb} {call.url}".encode())
         deadlines = clock.deadlines
         try:
             async with asyncio.timeout_at(until):
@@ -251,11 +267,13 @@ class AgentWire:
             content = await _read(answer, clock, until)
         finally:
             answer.close()
+        if self._tap is not None:
+            self._tap("received", call.operation, content)
         raise agent_refusals.refused(
             answer.status,
             answer.headers.get("retry-after"),
             content,
-            asks_for_task=call.rpc_id is None and call.operation in {"get", "cancel", "subscribe"},
+            asks_for_task=call.rpc_id is None and call.operation in {"get", "cancel", "subscribe", "pushes"},
         )
 
     async def _call(self, call: _Call, headers: dict[str, str], deadlines: Deadlines, max_bytes: int) -> Answer:
@@ -282,6 +300,8 @@ def _rest_call(base: str, tenant: str, operation: Operation, params: JsonObject)
     task = f"{root}/tasks/{quote(str(params['id']), safe='')}"
     if operation == "get":
         return "GET", f"{task}?historyLength={params.get('historyLength', 0)}", None
+    if operation == "pushes":
+        return "GET", f"{task}/pushNotificationConfigs", None
     return "POST", f"{task}:{operation}", _to_json({})
 
 
