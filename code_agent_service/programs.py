@@ -33,6 +33,7 @@ _AFTERWARDS = re.compile(
     r"|\band (?:tell|show|give|print|report|return|say)\b[^\n]*$",
     re.IGNORECASE,
 )
+_RUN_THIS = re.compile(rf"\W*(?:please\s+)?(?:run|execute|evaluate){_WHAT}\s*:", re.IGNORECASE)
 _RUN_AGAIN = re.compile(r"\b(?:run|execute|start|try)\b", re.IGNORECASE)
 
 
@@ -50,9 +51,10 @@ def find_program(
             return _from_data(code, item, folder)
     if found := _find_block(text):
         return from_code(found[0], folder, found[1])
-    if scripts := _list_scripts(files):
-        return _from_script(_choose_script(scripts, text), files, folder)
     code = _find_unfenced(text)
+    is_marked = code is not None and looks_like_code(code) and _RUN_THIS.match(text)
+    if (scripts := _list_scripts(files)) and not is_marked:
+        return _from_script(_choose_script(scripts, text), files, folder)
     if code is None and (formulas := phrases.find_formulas(text)):
         code = _write_out(formulas)
     if code is not None:

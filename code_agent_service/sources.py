@@ -182,8 +182,5 @@ def _find_unfenced(text: str) -> str | None:
 
 
 def _candidates(text: str) -> Iterator[str]:
-    yield text
-    after_colon = text.partition(":")[2]
-    yield after_colon.strip("\n")
-    yield text.partition("\n")[2]
-    yield text.partition("\n\n")[2]
+    for candidate in (text, text.partition(":")[2], text.partition("\n")[2], text.partition("\n\n")[2]):
+        yield candidate.strip()

@@ -151,8 +151,8 @@ async def _write_by_model(
             yield spent(error)
             raise
         yield completion.usage
-        found = [_as_test(file) for file in sources.find_files(completion.text) if file.name.endswith(".py")]
-        written = merge(written, [file for file in found if file.name not in theirs])
+        found = [file for file in sources.list_python(sources.find_files(completion.text)) if file.name not in theirs]
+        written = merge(written, map(_as_test, found))
         yield Progress(bench.announce("Running the tests in the sandbox"))
         results, run = await run_tests(bench, merge(folder, written))
         can_run = results.tests and not results.count("error")
@@ -189,7 +189,7 @@ def _free_name(name: str, folder: Sequence[WorkFile]) -> str:
 def _explain(bench: Bench, run: Run, results: Results, written: Sequence[WorkFile]) -> ProgramFailedError:
     """Return why there are no results."""
     if run.stopped_by is not None:
-        why = presentation.explain(run, bench.sandbox.limits).replace("The program", "The tests", 1)
+        why = presentation.explain(run, bench.sandbox.limits).replace("The program was", "The run of the tests was")
     elif results.problem:
         why = f"The tests did not come to an end: {results.problem}."
     else:

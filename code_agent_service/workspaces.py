@@ -100,6 +100,9 @@ class Workspaces:
             return archives.unpack(WorkFile("workspace.zip", content), self._most_bytes)
         except FileNotFoundError:
             return []
+        except OSError as error:
+            logger.warning("workspace not read", extra={"problem": error.strerror})
+            return []
         except FederationError as error:  # the disk was full, or someone else wrote there
             logger.warning("workspace dropped", extra={"problem": error.detail})
             path.unlink(missing_ok=True)
@@ -114,7 +117,8 @@ class Workspaces:
             unfinished.write_bytes(archives.pack(files))
             unfinished.replace(path)
         except OSError as error:
-            unfinished.unlink(missing_ok=True)
+            with suppress(OSError):
+                unfinished.unlink(missing_ok=True)
             logger.warning("workspace not kept", extra={"problem": error.strerror})
             return f"The session's files are not kept for its next job: {error.strerror}."
         self.sweep()

@@ -8,18 +8,26 @@ from fastapi import FastAPI
 
 from orchestrator_service import card, web_ui
 from orchestrator_service.agent import OrchestratorAgent
-from orchestrator_service.api import agents, catalog, live, push, sessions, status, tasks, usage, wire
+from orchestrator_service.api import (
+    agents,
+    catalog,
+    learned_plans,
+    live,
+    push,
+    sessions,
+    status,
+    tasks,
+    usage,
+    wire,
+)
 from orchestrator_service.api.parts import Parts
 from orchestrator_service.core import open_core
 from orchestrator_service.intake import Intake
-from orchestrator_service.meaning import Meaning
-from orchestrator_service.registrar import Registrar
 from orchestrator_service.settings import Settings
 from shared import service
 from shared.agent import OpenAgent
 from shared.agent_server import AgentServer
 from shared.background import background
-from shared.embeddings import open_embeddings
 
 _TITLE: Final = "Agent Federation"
 
@@ -42,7 +50,7 @@ def create(settings: Settings | None = None) -> FastAPI:
 
     origins = () if settings.frontend_url is None else (settings.frontend_url.rstrip("/"),)
     app = service.create_app(settings, "orchestrator", _TITLE, agent_card.description, lifespan, origins=origins)
-    for noun in (status, tasks, live, sessions, agents, wire, push, catalog, usage):
+    for noun in (status, tasks, live, sessions, agents, learned_plans, wire, push, catalog, usage):
         app.include_router(noun.router)
     app.include_router(tasks.more_router)
     server.install(app)
@@ -67,16 +75,7 @@ def _drain(app: FastAPI) -> None:
 @asynccontextmanager
 async def _open_parts(settings: Settings) -> AsyncGenerator[Parts]:
     async with open_core(settings) as core:
-        embeddings = open_embeddings(settings, core.client)
-        meaning = None if embeddings is None else Meaning(core.database, embeddings)
-        registrar = Registrar(
-            settings,
-            core.database,
-            core.client,
-            core.credentials,
-            stop=lambda agent_id: core.signals.tell("suspend", agent_id),
-            changed=lambda: None if meaning is None else meaning.wake(),
-        )
+        registrar = core.registrar
         intake = Intake(settings, core.log, core.engine, core.keys, core.deliveries.wake)
         async with AsyncExitStack() as stack:
             if settings.agents_file is not None:
@@ -84,8 +83,8 @@ async def _open_parts(settings: Settings) -> AsyncGenerator[Parts]:
 
                 listed = AgentsFile(settings.agents_file, registrar, core.database, settings.agent_check_interval_s)
                 await stack.enter_async_context(background("agents of AGENTS_FILE", listed.follow()))
-            if meaning is not None:
-                await stack.enter_async_context(meaning.open())
+            if core.meaning is not None:
+                await stack.enter_async_context(core.meaning.open())
             await stack.enter_async_context(registrar.open())
             await stack.enter_async_context(core.working())
             yield Parts(
@@ -98,7 +97,7 @@ async def _open_parts(settings: Settings) -> AsyncGenerator[Parts]:
                 core.credentials,
                 nudge=core.engine.nudge,
                 drain=core.engine.drain,
-                meaning=meaning,
+                meaning=core.meaning,
             )
 
 

@@ -26,6 +26,14 @@ async def _probe(code: str, facts: JsonObject) -> Run:
     return await sandbox.run(Program("main.py", (WorkFile("main.py", text.encode()),), (json.dumps(facts),)))
 
 
+def _open_pipe() -> tuple[tuple[int, int], str]:
+    """Return a pipe as a shell, or a supervisor, may leave one open, and what it is called in /proc."""
+    pipe = os.pipe()
+    for fd in pipe:
+        os.set_inheritable(fd, True)
+    return pipe, str(Path(f"/proc/self/fd/{pipe[0]}").readlink())
+
+
 @pytest.mark.parametrize("name", PROBES)
 async def test_a_program_does_not_get_out(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     key = uuid.uuid4().hex
@@ -33,7 +41,7 @@ async def test_a_program_does_not_get_out(name: str, tmp_path: Path, monkeypatch
     secret = tmp_path / "secret.txt"
     secret.write_text("secret")
     server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
-    pipe = os.pipe()
+    pipe, left_open = _open_pipe()
     path, abstract = str(tmp_path / "socket"), f"probe-{key}"
     async with server:
         with socket.socket(socket.AF_UNIX) as named, socket.socket(socket.AF_UNIX) as hidden:
@@ -41,10 +49,8 @@ async def test_a_program_does_not_get_out(name: str, tmp_path: Path, monkeypatch
             named.listen()
             hidden.bind(f"\0{abstract}")
             hidden.listen()
-            for fd in pipe:  # as a shell, or a supervisor, may leave some open
-                os.set_inheritable(fd, True)
             facts: JsonObject = {
-                "pipe": str(Path(f"/proc/self/fd/{pipe[0]}").readlink()),
+                "pipe": left_open,
                 "port": server.sockets[0].getsockname()[1],
                 "secret": str(secret),
                 "socket": path,

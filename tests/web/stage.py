@@ -9,6 +9,8 @@ from time import monotonic, sleep
 from typing import cast
 
 import httpx
+from playwright.sync_api import WebSocketRoute
+from pydantic import JsonValue
 
 from shared.agent import JsonObject
 from tests.support.federation import TestAgent, federation, serve_agent
@@ -75,6 +77,13 @@ class Stage:
             sleep(0.02)
         return found
 
+    def until(self, condition: Callable[[], bool]) -> None:
+        """Return when the condition holds; bounded."""
+        deadline = monotonic() + _PATIENCE_S
+        while not condition():
+            assert monotonic() < deadline
+            sleep(0.02)
+
     def ended(self, task: JsonObject) -> JsonObject:
         """Return the task when it is over."""
         return self.task_when(str(task["id"]), lambda found: found["status"] in {"completed", "failed", "canceled"})
@@ -122,3 +131,13 @@ def open_stage(folder: Path) -> Generator[Stage]:
         yield stage
     finally:
         stage.close()
+
+
+def objects(items: JsonValue) -> list[JsonObject]:
+    """Return the objects of a list."""
+    assert isinstance(items, list)
+    return [item for item in items if isinstance(item, dict)]
+
+
+def ignore(socket: WebSocketRoute) -> None:
+    """Leave a WebSocket open, and say nothing."""

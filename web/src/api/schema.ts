@@ -1,4 +1,4 @@
-// Made by `make types`; do not edit. OpenAPI document: sha256 b4b8d561a333852b80863d0e2c2c53280b26b104cacc28e6881b1483e7f22cc5
+// Made by `make types`; do not edit. OpenAPI document: sha256 19aa17035930f01e4f34f1fd0d14a1df491c95f4a817855f7a73e7301dfaa04e
 
 export interface paths {
     "/api/agents": {
@@ -1377,7 +1377,7 @@ export interface components {
             input_timeout_s?: number | null;
             /**
              * Inputs
-             * @description Sent to the agent as JSON; `files` names the task's files to send.
+             * @description Sent to the agent as JSON; `files` names the task's files to send, or refers to those of a step.
              */
             inputs?: {
                 [key: string]: components["schemas"]["JsonValue"];

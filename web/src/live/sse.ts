@@ -10,9 +10,10 @@ export interface SseMessage {
 export function sseReader(): (piece: string) => SseMessage[] {
   let rest = '';
   return (piece) => {
-    rest += piece.replace(/\r\n?/g, '\n');
-    const blocks = rest.split('\n\n');
-    rest = blocks.pop() ?? '';
+    const text = rest + piece;
+    const half = text.endsWith('\r') ? '\r' : ''; // perhaps one half of a line's end
+    const blocks = text.slice(0, text.length - half.length).replace(/\r\n?/g, '\n').split('\n\n');
+    rest = (blocks.pop() ?? '') + half;
     return blocks.map(parse).filter((message) => message.data !== '');
   };
 }

@@ -43,8 +43,8 @@ function summaryOf(frame: Frame): string {
   if (typeof content.method === 'string') return content.method;
   if (content.error) return `error: ${String(content.error.message)}`;
   const result = (content.result ?? content) as Record<string, { state?: unknown; status?: { state?: unknown } }>;
-  const [kind] = Object.keys(result);
+  const kind = result.status ? 'task' : Object.keys(result)[0];
   if (kind === undefined) return frame.operation;
-  const state = result[kind]?.status?.state ?? result.status?.state;
+  const state = result.status?.state ?? result[kind]?.status?.state;
   return state ? `${kind}: ${String(state)}` : kind;
 }

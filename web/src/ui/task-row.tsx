@@ -20,7 +20,9 @@ export function TaskRow({ task }: { task: Task }): ReactNode {
       <span className="task-row-time dim small">
         <Ago at={task.created_at} />
       </span>
-      <Status status={task.status} />
+      <span className="task-row-status">
+        <Status status={task.status} />
+      </span>
     </Link>
   );
 }

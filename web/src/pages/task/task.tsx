@@ -1,7 +1,7 @@
 // One task: what it is, how it goes, what it waits for, what came of it. The selection is in the address.
 import { SegmentedControl } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { getRouteApi, Link, Outlet, useParams } from '@tanstack/react-router';
+import { getRouteApi, Link, Outlet, useNavigate, useParams } from '@tanstack/react-router';
 import { lazy, type ReactNode, Suspense, useCallback, useEffect, useState } from 'react';
 import { queryClient } from '../../api/query';
 import { taskQuery } from '../../api/tasks';
@@ -57,6 +57,7 @@ export function TaskPage(): ReactNode {
 function Open({ task }: { task: Task }): ReactNode {
   const search = route.useSearch();
   const navigate = route.useNavigate();
+  const stay = useStay();
   const { stepId = null } = useParams({ strict: false });
   const [fork, setFork] = useState<{ from: string | null } | null>(null);
   const view = search.view ?? 'graph';
@@ -74,7 +75,6 @@ function Open({ task }: { task: Task }): ReactNode {
           })),
     [navigate, task.id],
   );
-  const stay = { to: '.', replace: true } as const;
   return (
     <div className={classes.page}>
       <Head task={task} onFork={() => setFork({ from: stepId })} />
@@ -86,9 +86,7 @@ function Open({ task }: { task: Task }): ReactNode {
               aria-label="View"
               data={TASK_VIEWS.map((each) => ({ value: each, label: each[0]?.toUpperCase() + each.slice(1) }))}
               value={view}
-              onChange={(next) =>
-                void navigate({ ...stay, search: (before) => ({ ...before, view: next as TaskView }) })
-              }
+              onChange={(next) => stay({ view: next as TaskView })}
             />
             <StepCount taskId={task.id} />
           </div>
@@ -113,10 +111,8 @@ function Open({ task }: { task: Task }): ReactNode {
             stepId={stepId}
             tab={search.tab ?? 'output'}
             attempt={search.attempt ?? null}
-            onTab={(tab) => void navigate({ ...stay, search: (before) => ({ ...before, tab }) })}
-            onAttempt={(attempt) =>
-              void navigate({ ...stay, search: (before) => ({ ...before, attempt: attempt ?? undefined }) })
-            }
+            onTab={(tab) => stay({ tab })}
+            onAttempt={(attempt) => stay({ attempt: attempt ?? undefined })}
             onFork={() => setFork({ from: stepId })}
             close={() => select(null)}
           />
@@ -232,6 +228,15 @@ function Summary({ task }: { task: Task }): ReactNode {
       )}
     </div>
   );
+}
+
+type Selection = ReturnType<typeof route.useSearch>;
+
+/** Returns what changes the selection in the address, of the task or of the step that is open. */
+function useStay(): (change: Partial<Selection>) => void {
+  const navigate = useNavigate();
+  return (change) =>
+    void navigate({ to: '.', replace: true, search: (before: Selection) => ({ ...before, ...change }) } as never);
 }
 
 /** Reads the stored task again when a step or the task ended: attempts, data and costs are not in the events. */

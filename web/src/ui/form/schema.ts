@@ -118,11 +118,10 @@ export function missing(schema: JsonObject, root: JsonObject, value: Json | unde
   return field.properties.flatMap(([name, each, required]) => {
     const pointer = `${at}/${escape(name)}`;
     const inner = inside[name];
-    if (fieldOf(each, root, depth + 1).kind === 'object' && (required || given(inner) !== undefined)) {
-      return missing(each, root, inner, pointer, depth + 1);
-    }
-    if (required && given(inner) === undefined) return [pointer];
-    return missing(each, root, inner, pointer, depth + 1);
+    const isGiven = given(inner) !== undefined;
+    if (!isGiven && !required) return [];
+    const isObject = fieldOf(each, root, depth + 1).kind === 'object';
+    return isGiven || isObject ? missing(each, root, inner, pointer, depth + 1) : [pointer];
   });
 }
 
