@@ -57,7 +57,7 @@ class Results:
             **{name: self.count(name) for name in ("passed", "failed", "skipped")},
             "errors": self.count("error"),
             "coverage": {"percent": self.coverage, "files": [*self.files]},
-            "tests": [*sorted(self.tests, key=lambda test: test.get("outcome") == "passed")][:_MAX_TOLD],
+            "tests": [*sorted(self.tests, key=lambda test: test.get("outcome") == "passed")[:_MAX_TOLD]],
         }
 
     def to_text(self) -> str:
