@@ -6,9 +6,10 @@ from contextlib import suppress
 from playwright.async_api import BrowserContext, Error, Frame, Page, Request, Response
 from pydantic import BaseModel, Field
 
+from browser_service.errors import PageCrashedError
 from browser_service.request_filter import RequestFilter, send
 from browser_service.settings import Settings
-from shared.errors import AddressRefusedError, FederationError, TooLargeError, UnavailableError
+from shared.errors import AddressRefusedError, FederationError, TooLargeError
 
 _ENDLESS = frozenset({"eventsource", "websocket", "media", "ping"})  # requests that a finished page may still have
 
@@ -100,7 +101,7 @@ class PageWatch:
             self._failed_documents.append(request.url)
 
     def _crash(self, page: Page) -> None:
-        self.break_off(UnavailableError(f"{page.url} crashed its page in Chromium. Try again."))
+        self.break_off(PageCrashedError(f"{page.url} crashed its page in Chromium. Try again."))
 
     async def _judge_answer(self, response: Response) -> None:
         """Stop the task when an answer came from where it may not: the name led elsewhere than when it was checked."""
