@@ -1,18 +1,19 @@
 """The browser agent: reads the request as actions, performs them one after another, tells what they brought."""
 
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Annotated
 
 from pydantic import BaseModel, Field, JsonValue
 
-from browser_service import actions, answers, card, instructions, navigation
+from browser_service import actions, answers, card, instructions, navigation, page_testing
 from browser_service.actions import Action, Findings, Open
 from browser_service.browser import Browser, open_browser
 from browser_service.browser_session import BrowserSession
 from browser_service.checks import CheckResult
 from browser_service.errors import ElementNotFoundError
 from browser_service.instructions import Instructions
+from browser_service.page_testing import PageTester
 from browser_service.session_events import Owner, SessionWatcher
 from browser_service.settings import Settings
 from shared.agent import AgentRequest, OpenAgent, Progress, Update
@@ -39,9 +40,15 @@ class BrowserAgent:
         self._settings = settings
         self._browser = browser
         self._model = model
+        self._tester = PageTester(settings, browser, model)
 
     async def answer(self, request: AgentRequest) -> AsyncGenerator[Update]:
         """Do what `request` asks on a page of its own."""
+        if (wanted := page_testing.requested(request)) is not None:
+            async with aclosing(self._tester.run(wanted, Owner(request.task_id, request.context_id))) as updates:
+                async for update in updates:
+                    yield update
+            return
         read = instructions.parse(request.text, request.skill, _named_url(request.data))
         if read.unread and self._model is not None:
             yield Progress("Working out what is asked")

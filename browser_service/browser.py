@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import playwright.async_api as playwright
 
-from browser_service import chromium
+from browser_service import chromium, egress_proxy
 from browser_service.browser_session import BrowserSession
+from browser_service.egress_proxy import Boundary, EgressProxy, Rules
 from browser_service.request_filter import RequestFilter
 from browser_service.session_events import Owner, SessionWatcher
 from browser_service.settings import Settings
@@ -24,25 +25,30 @@ VIEWPORT = playwright.ViewportSize(width=1280, height=800)
 
 _LAUNCH_TIMEOUT_S = 30.0
 _CLOSE_TIMEOUT_S = 5.0
-# Beyond Playwright's own: no way out beside direct HTTP over TCP, and no page that takes all memory.
-_ARGUMENTS = (
-    "--disable-quic",
-    "--dns-prefetch-disable",
-    "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
-    "--js-flags=--max-old-space-size=512",
-    "--mute-audio",
-    "--no-proxy-server",
-    "--no-pings",
-)
+# Beyond Playwright's own: no way out beside the proxy, and no page that takes all memory.
+_ARGUMENTS = (*egress_proxy.FLAGS, "--js-flags=--max-old-space-size=512", "--mute-audio")
 # Playwright lets pages open as many windows as they like; a browser does not.
 _NOT_WANTED = ("--disable-popup-blocking", "--disable-ipc-flooding-protection")
 
 
 @dataclass(frozen=True, slots=True)
 class _Running:
-    """A Chromium and the Playwright driver that speaks to it; they live and die together."""
+    """A Chromium and the Playwright driver that speaks to it; they live and die together.
+
+    `is_proxied`: its contexts go through doors of ours; one on another machine is filtered from within instead.
+    """
 
     browser: playwright.Browser
+    resources: AsyncExitStack
+    is_proxied: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """A context for one session, and what stands between it and the network."""
+
+    context: playwright.BrowserContext
+    boundary: Boundary
     resources: AsyncExitStack
 
 
@@ -52,6 +58,7 @@ class Browser:
     def __init__(self, settings: Settings, watchers: Sequence[SessionWatcher] = ()) -> None:
         self._settings = settings
         self._watchers = watchers
+        self._proxy = EgressProxy(settings)
         self._filter = RequestFilter(settings)
         self._slots = asyncio.Semaphore(settings.browser_max_pages)
         self._starting = asyncio.Lock()
@@ -76,19 +83,21 @@ class Browser:
         Raises: NotInstalledError, UnavailableError.
         """
         async with self._slots:
-            opening = asyncio.ensure_future(self._open_context())
+            opening = asyncio.ensure_future(self._open_room())
             try:
-                context = await asyncio.shield(opening)
+                room = await asyncio.shield(opening)
             except asyncio.CancelledError:
                 await asyncio.wait({opening}, timeout=_CLOSE_TIMEOUT_S)
                 if opening.done() and opening.exception() is None:
-                    await self._close_context(opening.result())
+                    await self._close_room(opening.result())
                 raise
             try:
-                async with BrowserSession.open(owner, context, self._settings, self._filter, self._watchers) as session:
+                async with BrowserSession.open(
+                    owner, room.context, self._settings, room.boundary, self._watchers
+                ) as session:
                     yield session
             finally:
-                await self._close_context(context)
+                await self._close_room(room)
 
     async def start(self) -> None:
         """Start Chromium if it does not run. A failure is told by `problems`, and to the task that needs it."""
@@ -102,35 +111,43 @@ class Browser:
         async with self._starting:
             await self._discard()
 
-    async def _open_context(self) -> playwright.BrowserContext:
+    async def _open_room(self) -> _Room:
         running = await self._ensure_running()
         try:
-            return await self._new_context(running)
+            return await self._new_room(running)
         except (playwright.Error, TimeoutError) as error:  # it died between two tasks
             logger.warning("browser started again", extra={"why": str(error)})
         running = await self._ensure_running(instead_of=running)
         try:
-            return await self._new_context(running)
+            return await self._new_room(running)
         except (playwright.Error, TimeoutError) as error:
             raise UnavailableError("Chromium starts, but opens no page. Try again later.") from error
 
-    async def _new_context(self, running: _Running) -> playwright.BrowserContext:
-        async with asyncio.timeout(_LAUNCH_TIMEOUT_S):
+    async def _new_room(self, running: _Running) -> _Room:
+        async with AsyncExitStack() as resources, asyncio.timeout(_LAUNCH_TIMEOUT_S):
+            door = await resources.enter_async_context(self._proxy.open_door()) if running.is_proxied else None
             context = await running.browser.new_context(
-                accept_downloads=False, permissions=[], service_workers="block", viewport=VIEWPORT
+                accept_downloads=False,
+                permissions=[],
+                service_workers="block",
+                viewport=VIEWPORT,
+                proxy=None if door is None else door.settings,
             )
-            await context.route_web_socket("**/*", self._filter.route_web_socket)
-            return context
+            if door is None:
+                await context.route_web_socket("**/*", self._filter.route_web_socket)
+            return _Room(context, door or self._filter, resources.pop_all())
 
-    async def _close_context(self, context: playwright.BrowserContext) -> None:
-        """Close `context`; a browser that cannot even do that is stopped, and started again by the next task."""
-        closing = asyncio.ensure_future(_close(context))
+    async def _close_room(self, room: _Room) -> None:
+        """Close its context; a browser that cannot even do that is stopped, and started again by the next task."""
+        closing = asyncio.ensure_future(_close(room.context))
         try:
             closed = await asyncio.shield(closing)
         except asyncio.CancelledError:
             await asyncio.wait({closing}, timeout=_CLOSE_TIMEOUT_S)
             raise
-        if not closed and self._running is not None and context.browser is self._running.browser:
+        finally:
+            await room.resources.aclose()
+        if not closed and self._running is not None and room.context.browser is self._running.browser:
             logger.warning("browser stopped: a context did not close")
             async with self._starting:
                 await self._discard()
@@ -146,7 +163,7 @@ class Browser:
                 raise NotInstalledError(chromium.problem(self._settings))
             try:
                 async with asyncio.timeout(_LAUNCH_TIMEOUT_S):
-                    self._running = await _launch(found, self._filter)
+                    self._running = await _launch(found, self._filter, self._proxy)
             except (playwright.Error, TimeoutError, OSError) as error:
                 self._problem = _explain(found, error)
                 raise UnavailableError(self._problem) from error
@@ -178,22 +195,25 @@ async def open_browser(settings: Settings, watchers: Sequence[SessionWatcher] = 
         await browser.stop()
 
 
-async def _launch(found: chromium.Found, request_filter: RequestFilter) -> _Running:
+async def _launch(found: chromium.Found, request_filter: RequestFilter, proxy: EgressProxy) -> _Running:
     async with AsyncExitStack() as resources:
         os.environ.setdefault("NODE_OPTIONS", _NODE_OPTIONS)
         driver = await resources.enter_async_context(playwright.async_playwright())
         if found.how == "cdp":
             browser = await driver.chromium.connect_over_cdp(found.path)
         else:
+            nowhere = await resources.enter_async_context(proxy.open_door(Rules(allow=("nowhere.invalid",))))
             browser = await driver.chromium.launch(
                 executable_path=found.path,
-                args=list(_ARGUMENTS),
+                args=[*_ARGUMENTS, f"--proxy-server={nowhere.settings['server']}"],  # what is no page's
                 ignore_default_args=list(_NOT_WANTED),
                 chromium_sandbox=not _is_root(),  # Chromium's sandbox does not work as root, and only then is it off
             )
         resources.push_async_callback(browser.close)
-        await request_filter.attach(browser)
-        return _Running(browser, resources.pop_all())
+        is_proxied = found.how != "cdp" or chromium.is_here(found.path)
+        if not is_proxied:
+            await request_filter.attach(browser)
+        return _Running(browser, resources.pop_all(), is_proxied)
 
 
 async def _close(context: playwright.BrowserContext) -> bool:

@@ -12,11 +12,11 @@ from pydantic import ValidationError
 from uuid_utils.compat import uuid7
 
 from browser_service import elements, navigation
+from browser_service.egress_proxy import Boundary
 from browser_service.errors import ElementNotFoundError, PageNotLoadedError, PageTimedOutError
 from browser_service.page_content import Content, join
 from browser_service.page_scripts import OPTIONS, QUIET, READ
 from browser_service.page_watch import PageWatch
-from browser_service.request_filter import RequestFilter
 from browser_service.session_events import ActionOutcome, ActionTold, Owner, SessionWatcher, tell
 from browser_service.settings import Settings
 from shared.errors import FederationError, TimedOutError, UnavailableError
@@ -53,7 +53,7 @@ class BrowserSession:
         context: BrowserContext,
         watch: PageWatch,
         settings: Settings,
-        request_filter: RequestFilter,
+        boundary: Boundary,
         watchers: Sequence[SessionWatcher],
     ) -> None:
         self.id = str(uuid7())
@@ -66,7 +66,7 @@ class BrowserSession:
         self._released.set()
         self._watch = watch
         self._settings = settings
-        self._filter = request_filter
+        self.boundary = boundary
         self._deadline = asyncio.get_running_loop().time() + settings.browser_task_timeout_s
 
     @classmethod
@@ -76,17 +76,17 @@ class BrowserSession:
         owner: Owner,
         context: BrowserContext,
         settings: Settings,
-        request_filter: RequestFilter,
+        boundary: Boundary,
         watchers: Sequence[SessionWatcher] = (),
     ) -> AsyncGenerator[Self]:
         """Open a page in `context`, which the caller closes. Raises: UnavailableError."""
         try:
             async with asyncio.timeout(settings.browser_action_timeout_s):
-                watch = PageWatch(context, await context.new_page(), settings, request_filter)
+                watch = PageWatch(context, await context.new_page(), settings, boundary)
                 await watch.start()
         except (Error, TimeoutError) as error:
             raise UnavailableError("Chromium opened no page, or died under it. Try again.") from error
-        session = cls(owner, context, watch, settings, request_filter, watchers)
+        session = cls(owner, context, watch, settings, boundary, watchers)
         context.on("page", session._tell_page)
         try:
             await tell(watchers, lambda watcher: watcher.session_opened(session))
@@ -133,6 +133,11 @@ class BrowserSession:
         return self._watch.page
 
     @property
+    def script_errors(self) -> tuple[str, ...]:
+        """What scripts threw and nobody caught, since `open_url`."""
+        return self._watch.script_errors
+
+    @property
     def status(self) -> int | None:
         """The HTTP status of the last document."""
         return self._watch.status
@@ -151,7 +156,7 @@ class BrowserSession:
 
         Raises: AddressRefusedError, PageNotLoadedError, PageTimedOutError when not even the document came to its end.
         """
-        await self._filter.check(url)
+        await self.boundary.check(url)
         limit_s = self._settings.browser_navigation_timeout_s
         self._watch.forget()
         late = (

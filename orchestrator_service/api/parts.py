@@ -11,6 +11,7 @@ from orchestrator_service.events import EventLog
 from orchestrator_service.intake import Intake
 from orchestrator_service.keys import Keys
 from orchestrator_service.registrar import Registrar
+from orchestrator_service.schedules import Schedules
 from orchestrator_service.settings import Settings
 from shared import http
 from shared.agent import JsonObject
@@ -35,6 +36,7 @@ class Parts:
     client: http.Client
     nudge: Callable[[str, str], None]
     drain: Callable[[], None]
+    schedules: Schedules
 
 
 def parts(request: Request) -> Parts:
