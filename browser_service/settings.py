@@ -1,8 +1,9 @@
 """Settings of the browser service."""
 
 from pathlib import Path
+from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from shared.settings import FederationSettings
 
@@ -44,3 +45,20 @@ class Settings(FederationSettings):
     browser_max_screenshot_height_px: int = Field(
         default=8_000, ge=100, le=16_000, description="Greatest height of a screenshot of a whole page, in pixels."
     )
+    browser_recording: Literal["all", "steps", "none"] = Field(
+        default="all",
+        description="What is kept of browser sessions: all (steps, thumbnails, a film, Playwright's trace), steps "
+        "(with thumbnails), or none.",
+    )
+    browser_recordings_h: float = Field(
+        default=168.0, gt=0, description="How long what is kept of a browser session stays, in hours."
+    )
+    browser_recordings_max_bytes: int = Field(
+        default=1_000_000_000,
+        ge=1,
+        description="Most bytes that are kept of all browser sessions; the oldest go first.",
+    )
+    tinyfish_api_key: SecretStr | None = Field(
+        default=None, description="Key for TinyFish: page tests are then performed there; default: by our own browser."
+    )
+    tinyfish_url: str = Field(default="https://agent.tinyfish.ai", description="Where TinyFish answers.")

@@ -6,7 +6,7 @@ A session is the caller's when it works for a task of the caller's; any other is
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, suppress
-from typing import Annotated, Final, Literal, cast
+from typing import Annotated, Final, cast
 from urllib.parse import quote
 
 import httpx
@@ -38,7 +38,6 @@ _PASSED_ON: Final = (
 )
 
 SessionId = Annotated[str, Path(max_length=64, pattern=r"^[A-Za-z0-9-]+$")]
-_What = Literal["recording", "trace", "view"]
 
 
 @router.get("/sessions", summary="Browser sessions of the caller's tasks, newest first")
@@ -74,11 +73,25 @@ async def thumbnail(
     return await _forward(parts, "GET", f"/v1/sessions/{session_id}/thumbnails/{number}")
 
 
-@router.get("/sessions/{session_id}/{what}", summary="A session's recording, trace, or live page")
-async def read(session_id: SessionId, what: _What, parts: OpenParts, who: WhoAsks) -> Response:
-    """Answer the recording (WebM or animated WebP), the trace (a ZIP for the trace viewer), or the page to watch it."""
+@router.get("/sessions/{session_id}/recording", summary="The film of a session that is over")
+async def recording(session_id: SessionId, parts: OpenParts, who: WhoAsks) -> Response:
+    """Answer the film: WebM, or animated WebP."""
     await _require(parts, who, session_id)
-    return await _forward(parts, "GET", f"/v1/sessions/{session_id}/{what}")
+    return await _forward(parts, "GET", f"/v1/sessions/{session_id}/recording")
+
+
+@router.get("/sessions/{session_id}/trace", summary="Playwright's trace of a session that is over")
+async def trace(session_id: SessionId, parts: OpenParts, who: WhoAsks) -> Response:
+    """Answer the trace, a ZIP archive for the trace viewer."""
+    await _require(parts, who, session_id)
+    return await _forward(parts, "GET", f"/v1/sessions/{session_id}/trace")
+
+
+@router.get("/sessions/{session_id}/view", summary="A page that shows a session live")
+async def view(session_id: SessionId, parts: OpenParts, who: WhoAsks) -> Response:
+    """Answer the page; it loads nothing from elsewhere."""
+    await _require(parts, who, session_id)
+    return await _forward(parts, "GET", f"/v1/sessions/{session_id}/view")
 
 
 @router.post("/sessions/{session_id}/control", summary="Take a session over")
