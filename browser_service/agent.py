@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, JsonValue
 
-from browser_service import actions, answers, card, instructions, navigation, page_testing
+from browser_service import actions, answers, card, instructions, navigation, page_testing, tinyfish
 from browser_service.actions import Action, Findings, Open
 from browser_service.browser import Browser, open_browser
 from browser_service.browser_session import BrowserSession
@@ -16,6 +16,8 @@ from browser_service.instructions import Instructions
 from browser_service.page_testing import PageTester
 from browser_service.session_events import Owner, SessionWatcher
 from browser_service.settings import Settings
+from browser_service.tinyfish import TinyFish
+from shared import http
 from shared.agent import AgentRequest, OpenAgent, Progress, Update
 from shared.errors import InvalidRequestError
 from shared.llm import MODEL_ERRORS, Model, fence, open_model, spent
@@ -36,11 +38,13 @@ class _Plan(BaseModel):
 class BrowserAgent:
     """Answers requests with a browser, and a model where the rules leave something unread."""
 
-    def __init__(self, settings: Settings, browser: Browser, model: Model | None) -> None:
+    def __init__(
+        self, settings: Settings, browser: Browser, model: Model | None, elsewhere: TinyFish | None = None
+    ) -> None:
         self._settings = settings
         self._browser = browser
         self._model = model
-        self._tester = PageTester(settings, browser, model)
+        self._tester = PageTester(settings, browser, model, elsewhere)
 
     async def answer(self, request: AgentRequest) -> AsyncGenerator[Update]:
         """Do what `request` asks on a page of its own."""
@@ -82,8 +86,13 @@ class BrowserAgent:
 @asynccontextmanager
 async def open_agent(settings: Settings, watchers: Sequence[SessionWatcher] = ()) -> AsyncGenerator[OpenAgent]:
     """Open the browser, which starts in the background, and the model if one is configured."""
-    async with open_browser(settings, watchers) as browser, open_model(settings) as model:
-        yield OpenAgent(BrowserAgent(settings, browser, model).answer, browser.problems)
+    async with (
+        open_browser(settings, watchers) as browser,
+        open_model(settings) as model,
+        http.open_client(settings) as client,
+    ):
+        elsewhere = tinyfish.create(settings, client)
+        yield OpenAgent(BrowserAgent(settings, browser, model, elsewhere).answer, browser.problems)
 
 
 async def _perform(action: Action, session: BrowserSession, findings: Findings, *, is_verification: bool) -> bool:

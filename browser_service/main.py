@@ -5,8 +5,9 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from browser_service import card, session_routes
+from browser_service import automation, card, session_routes
 from browser_service.agent import open_agent
+from browser_service.automation import Automation
 from browser_service.sessions import Sessions
 from browser_service.settings import Settings
 from shared import agent_server, service
@@ -16,16 +17,21 @@ from shared.agent import OpenAgent
 def create(settings: Settings | None = None) -> FastAPI:
     """Return the whole service."""
     settings = settings or Settings()  # pyright: ignore[reportCallIssue] - read from the environment
-    sessions = Sessions(settings)
+    sessions, runs = Sessions(settings), Automation(settings)
 
     @asynccontextmanager
     async def open_watched() -> AsyncGenerator[OpenAgent]:
         async with sessions.working(), open_agent(settings, (sessions,)) as agent:
-            yield agent
+            runs.agent = agent
+            try:
+                yield agent
+            finally:
+                await runs.stop()
 
     app = agent_server.create(settings, "browser", card.build(settings), open_watched)
-    app.state.sessions = sessions
-    app.include_router(session_routes.router)
+    app.state.sessions, app.state.automation = sessions, runs
+    for routes in (session_routes, automation):
+        app.include_router(routes.router)
     return app
 
 

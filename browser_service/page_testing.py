@@ -7,11 +7,12 @@ reached) is raised, and fails the task.
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from pydantic import JsonValue, ValidationError
 
-from browser_service import actions, checks, page_test_goals, page_test_model
+from browser_service import actions, checks, page_test_goals, page_test_model, tinyfish
 from browser_service.actions import Action, Fill, Findings, Open
 from browser_service.browser import Browser
 from browser_service.browser_session import BrowserSession
@@ -20,9 +21,10 @@ from browser_service.page_content import Content
 from browser_service.page_test_goals import GoalStep, GoTo, Move, Unread
 from browser_service.session_events import Owner
 from browser_service.settings import Settings
+from browser_service.tinyfish import TinyFish
 from shared import page_tests
 from shared.agent import AgentRequest, Answer, Progress, Update, Usage
-from shared.errors import AddressRefusedError, FederationError, InvalidRequestError, NotInstalledError
+from shared.errors import AddressRefusedError, FederationError, InvalidRequestError, NotInstalledError, UnavailableError
 from shared.llm import MODEL_ERRORS, Model, spent
 from shared.page_tests import BrowserResult, PageTest, PageTestRequest, StepResult, TestPlan, TestStep
 
@@ -46,10 +48,13 @@ def requested(request: AgentRequest) -> PageTestRequest | None:
 class PageTester:
     """Runs page tests with a browser, and a model where one is configured."""
 
-    def __init__(self, settings: Settings, browser: Browser, model: Model | None) -> None:
+    def __init__(
+        self, settings: Settings, browser: Browser, model: Model | None, elsewhere: TinyFish | None = None
+    ) -> None:
         self._settings = settings
         self._browser = browser
         self._model = model
+        self._elsewhere = elsewhere
 
     async def run(self, request: PageTestRequest, owner: Owner) -> AsyncGenerator[Update]:
         """Run the test. Its answer's data is a `PageTest`. Raises: FederationError when it cannot be run."""
@@ -60,6 +65,30 @@ class PageTester:
             yield usage
         plan = page_test_goals.to_plan(request, steps)
         yield Progress(page_tests.tell_planned(plan))
+        done: BrowserResult | None = None
+        async with aclosing(self._perform(request, owner, steps, plan)) as updates:
+            async for update in updates:
+                if isinstance(update, BrowserResult):
+                    done = update
+                else:
+                    yield update
+        assert done is not None  # noqa: S101 - the last that it yields
+        yield Progress(page_tests.tell_evaluating())
+        verdict = page_tests.evaluate(plan, done, round((time.monotonic() - began) * 1000))
+        test = PageTest(plan=plan, browser_result=done, result=verdict)
+        yield Answer("page-test", _report(test), test.model_dump(mode="json"))
+
+    def _perform(
+        self, request: PageTestRequest, owner: Owner, steps: list[GoalStep], plan: TestPlan
+    ) -> AsyncGenerator[Update | BrowserResult]:
+        if self._elsewhere is not None:
+            return _perform_elsewhere(self._elsewhere, request, plan)
+        return self._perform_here(owner, steps, plan)
+
+    async def _perform_here(
+        self, owner: Owner, steps: list[GoalStep], plan: TestPlan
+    ) -> AsyncGenerator[Update | BrowserResult]:
+        """Do the steps in a browser of ours; the last that is yielded is what they brought."""
         if self._browser.is_full:
             yield Progress(f"Waiting for a free page; all {self._settings.browser_max_pages} are in use")
         results: list[StepResult] = []
@@ -76,10 +105,7 @@ class PageTester:
             if run.usage.llm_calls:
                 yield run.usage
             done = self._result(session.id, results)
-        yield Progress(page_tests.tell_evaluating())
-        verdict = page_tests.evaluate(plan, done, round((time.monotonic() - began) * 1000))
-        test = PageTest(plan=plan, browser_result=done, result=verdict)
-        yield Answer("page-test", _report(test), test.model_dump(mode="json"))
+        yield done
 
     async def _plan(self, request: PageTestRequest) -> tuple[list[GoalStep], Usage | None]:
         """Plan with the model; without one, or when it does not answer, by grammar. Raises: InvalidRequestError."""
@@ -244,6 +270,31 @@ class _Run:
         if self.session.status is not None and self.session.status >= 400:
             raise StepFailedError(f"the {name} page.", f"{after.url} answered with HTTP status {self.session.status}.")
         return f"A click on {target!r} led to {after.url}."
+
+
+async def _perform_elsewhere(
+    tiny_fish: TinyFish, request: PageTestRequest, plan: TestPlan
+) -> AsyncGenerator[Update | BrowserResult]:
+    """Let TinyFish do the steps; the last that is yielded is what they brought."""
+    streaming_url: str | None = None
+    done: BrowserResult | None = None
+    goal = tinyfish.to_goal(request.goal, plan)
+    async with aclosing(tiny_fish.run(page_test_goals.page_address(request.url), goal)) as events:
+        async for event in events:
+            streaming_url = event.streaming_url or streaming_url
+            if event.is_last:
+                done = tinyfish.read_result(plan, event, streaming_url)
+            elif event.type in {"STEP", "PROGRESS"} and event.text:
+                yield Progress(f"TinyFish: {event.text}"[:300])
+    if done is None:
+        raise UnavailableError("TinyFish ended the run without a result. Try again.")
+    reported = {result.step_number: result for result in done.step_results}
+    for step in plan.steps:
+        result = reported.get(step.step_number, _not_run(step))
+        if result.status != "not_run":
+            yield Progress(page_tests.tell_step(plan, step))
+        yield Progress(page_tests.tell_step_result(plan, result))
+    yield done
 
 
 def _wanted(move: Move) -> str:
