@@ -11,11 +11,11 @@ import playwright.async_api as playwright
 
 from browser_service import chromium, egress_proxy
 from browser_service.browser_session import BrowserSession
-from browser_service.egress_proxy import Boundary, EgressProxy, Rules
+from browser_service.egress_proxy import Boundary, Door, EgressProxy, Rules
 from browser_service.request_filter import RequestFilter
 from browser_service.session_events import Owner, SessionWatcher
 from browser_service.settings import Settings
-from shared.errors import FederationError, NotInstalledError, UnavailableError
+from shared.errors import FederationError, InvalidRequestError, NotInstalledError, UnavailableError
 
 logger = logging.getLogger(__name__)
 
@@ -77,10 +77,11 @@ class Browser:
         return [self._problem] if self._problem else []
 
     @asynccontextmanager
-    async def open_session(self, owner: Owner) -> AsyncGenerator[BrowserSession]:
+    async def open_session(self, owner: Owner, rules: Rules | None = None) -> AsyncGenerator[BrowserSession]:
         """Open a page of its own for `owner`, with nothing kept from any other, and close it whatever happens.
 
-        Raises: NotInstalledError, UnavailableError.
+        `rules` say which hosts it may reach. Raises: NotInstalledError, UnavailableError, InvalidRequestError when the
+        browser is on another machine, where rules cannot be kept.
         """
         async with self._slots:
             opening = asyncio.ensure_future(self._open_room())
@@ -92,6 +93,7 @@ class Browser:
                     await self._close_room(opening.result())
                 raise
             try:
+                _set_rules(room.boundary, rules or Rules())
                 async with BrowserSession.open(
                     owner, room.context, self._settings, room.boundary, self._watchers
                 ) as session:
@@ -127,7 +129,7 @@ class Browser:
         async with AsyncExitStack() as resources, asyncio.timeout(_LAUNCH_TIMEOUT_S):
             door = await resources.enter_async_context(self._proxy.open_door()) if running.is_proxied else None
             context = await running.browser.new_context(
-                accept_downloads=False,
+                accept_downloads=True,
                 permissions=[],
                 service_workers="block",
                 viewport=VIEWPORT,
@@ -214,6 +216,15 @@ async def _launch(found: chromium.Found, request_filter: RequestFilter, proxy: E
         if not is_proxied:
             await request_filter.attach(browser)
         return _Running(browser, resources.pop_all(), is_proxied)
+
+
+def _set_rules(boundary: Boundary, rules: Rules) -> None:
+    if isinstance(boundary, Door):
+        boundary.rules = rules
+    elif rules != Rules():
+        raise InvalidRequestError(
+            "BROWSER_CDP_URL names a browser on another machine; `allow` and `deny` work only with one of this machine."
+        )
 
 
 async def _close(context: playwright.BrowserContext) -> bool:

@@ -4,11 +4,10 @@ A session may use those that its request names. What is asked for on a page of a
 looks like another gets nothing; a model and its prompts only ever see the name.
 """
 
-import asyncio
 import base64
 import json
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -130,19 +129,6 @@ class Credentials:
         return Fernet(base64.urlsafe_b64encode(key))
 
 
-def for_session(
-    credentials: Credentials, granted: Collection[str], tell: Callable[[str], None]
-) -> Callable[[str, str], str]:
-    """Return what gives a session its secrets, by name and page; `tell` hears of each that is given out."""
-
-    def give(name: str, url: str) -> str:
-        secret = credentials.give(name, url, granted)
-        tell(secret)
-        return secret
-
-    return give
-
-
 def origin(url: str) -> str | None:
     """Return the origin of an http(s) address as it is written: `https://shop.example`, with a port that is unusual."""
     try:
@@ -154,8 +140,3 @@ def origin(url: str) -> str | None:
         return None
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return f"{parts.scheme}://{host}" + (f":{port}" if port not in {None, _PORTS[parts.scheme]} else "")
-
-
-async def put(credentials: Credentials, name: str, new: NewCredential) -> CredentialInfo:
-    """Keep a secret, without holding others up."""
-    return await asyncio.to_thread(credentials.put, name, new)

@@ -25,3 +25,34 @@ class ElementNotFoundError(FederationError):
     slug = "element-not-found"
     title = "Not found on the page"
     status = 422
+
+
+class AmbiguousTargetError(ElementNotFoundError):
+    """Several things on the page are what was named, and it matters which is meant; the text lists them."""
+
+    slug = "target-ambiguous"
+    title = "More than one fits"
+
+
+class StaleRefError(ElementNotFoundError):
+    """A ref of an observation whose document is gone."""
+
+    slug = "ref-stale"
+    title = "The reference is of an earlier page"
+
+
+class BusyError(FederationError):
+    """All pages are in use and enough tasks wait already; try again after the time that is told."""
+
+    slug = "browser-busy"
+    title = "The browser is busy"
+    status = 429
+    retryable = True
+
+
+class NotUnderstoodError(FederationError):
+    """Words that neither say nor name anything that can be done on the page."""
+
+    slug = "not-understood"
+    title = "Not understood"
+    status = 422

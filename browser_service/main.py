@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from browser_service import automation, card, session_routes
 from browser_service.agent import open_agent
 from browser_service.automation import Automation
+from browser_service.credentials import Credentials
 from browser_service.sessions import Sessions
 from browser_service.settings import Settings
 from shared import agent_server, service
@@ -29,7 +30,7 @@ def create(settings: Settings | None = None) -> FastAPI:
                 await runs.stop()
 
     app = agent_server.create(settings, "browser", card.build(settings), open_watched)
-    app.state.sessions, app.state.automation = sessions, runs
+    app.state.sessions, app.state.automation, app.state.credentials = sessions, runs, Credentials(settings)
     for routes in (session_routes, automation):
         app.include_router(routes.router)
     return app

@@ -1,5 +1,17 @@
 """What is run inside a page: JavaScript, given to Playwright as it is."""
 
+from importlib.resources import files
+
+# Makes what a document is remembered by: the numbers of its elements. Dies with the document.
+REMEMBER = "() => ({ ids: new WeakMap(), elements: new Map() })"
+
+# Runs with what REMEMBER made. Returns the element with the number, or null when it is gone.
+ELEMENT = "(memory, id) => { const e = memory.elements.get(id)?.deref(); return e && e.isConnected ? e : null; }"
+
+_FOLDER = files(__package__ or "browser_service")
+PART = _FOLDER.joinpath("page_part.js").read_text(encoding="utf-8")
+SNAPSHOT = _FOLDER.joinpath("page_snapshot.js").read_text(encoding="utf-8")
+
 # Runs in the page. Looks into open shadow roots, leaves out what is not shown, and bounds everything it returns.
 READ = """
 (maxTextChars) => {
@@ -180,7 +192,7 @@ READ = """
     element.getAttribute('placeholder'), element.getAttribute('role'), element.getAttribute('action'),
     ...(['form', 'dialog'].includes(kind)
       ? [...element.querySelectorAll('input, button, legend, h1, h2, h3')].slice(0, 20)
-        .map((inner) => `${inner.type || ''} ${inner.innerText || inner.value || ''}`) : []),
+        .map((inner) => `${inner.type || ''} ${inner.innerText || (inner.type === 'submit' ? inner.value : '')}`) : []),
     kind === 'image' ? element.closest('a, header, [class*=logo i]')?.getAttribute('class') : '',
   ].filter(Boolean).join(' ').replace(/\\s+/g, ' ').toLowerCase().slice(0, 300);
   const things = [];
@@ -242,5 +254,63 @@ QUIET = """
 })
 """
 
-# Runs on a field. Returns the labels of its choices, or null when it takes text.
-OPTIONS = "(field) => field.tagName === 'SELECT' ? [...field.options].map((option) => option.label) : null"
+# Runs in the page with [element or null, where]: scrolls the element, or the page.
+SCROLL = """
+([element, to]) => {
+  if (to === 'into_view') { element.scrollIntoView({ block: 'center' }); return; }
+  const page = document.scrollingElement || document.documentElement;
+  const box = element || page;
+  const height = box === page ? innerHeight : box.clientHeight;
+  box.scrollTop = { down: box.scrollTop + height * 0.9, up: box.scrollTop - height * 0.9, top: 0, bottom: box.scrollHeight }[to];
+}
+"""
+
+# Runs on an element with a piece of its text, or "" for all of it: marks it. Returns whether it is there.
+SELECT_TEXT = """
+(element, piece) => {
+  if (element.tagName === 'INPUT' || element.tagName === 'TEXTAREA') {
+    const at = piece ? element.value.indexOf(piece) : 0;
+    if (at < 0) return false;
+    element.focus();
+    element.setSelectionRange(at, piece ? at + piece.length : element.value.length);
+    return true;
+  }
+  const range = document.createRange();
+  range.selectNodeContents(element);
+  if (piece) {
+    const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+    let found = false;
+    while (!found && walker.nextNode()) {
+      const text = walker.currentNode.data;
+      const word = new RegExp('(?<!\\\\w)' + piece.replace(/[.*+?^${}()|[\\]\\\\]/g, '\\\\$&') + '(?!\\\\w)').exec(text);
+      const at = word ? word.index : text.indexOf(piece);
+      if (at >= 0) { range.setStart(walker.currentNode, at); range.setEnd(walker.currentNode, at + piece.length); found = true; }
+    }
+    if (!found) return false;
+  }
+  element.closest('[contenteditable]')?.focus();
+  const selection = getSelection();
+  selection.removeAllRanges();
+  selection.addRange(range);
+  element.dispatchEvent(new MouseEvent('mouseup', { bubbles: true }));
+  return true;
+}
+"""
+
+# Run in the page: its WebMCP tools as JSON, and a call of one. The interface is young: what a Chromium lacks is none.
+LIST_TOOLS = """
+async () => {
+  const context = navigator.modelContextTesting || navigator.modelContext;
+  const tools = await (context?.listTools?.() ?? context?.getTools?.() ?? []);
+  const read = (schema) => { try { return typeof schema === 'string' ? JSON.parse(schema || '{}') : schema || {}; } catch { return {}; } };
+  return JSON.stringify([...tools].slice(0, 50).map((tool) => ({
+    name: String(tool.name), description: String(tool.description || ''), input_schema: read(tool.inputSchema) })));
+}
+"""
+CALL_TOOL = """
+async ([name, args]) => {
+  const context = navigator.modelContextTesting || navigator.modelContext;
+  const answer = context.executeTool ? await context.executeTool(name, args) : await context.callTool({ name, arguments: JSON.parse(args) });
+  return typeof answer === 'string' ? answer : JSON.stringify(answer);
+}
+"""

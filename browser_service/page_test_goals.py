@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
 from browser_service import checks, claims, instructions, masking, naming
-from browser_service.actions import Action, Fill, Open
+from browser_service.actions import Action, Fill, Navigate
 from browser_service.checks import Check
 from browser_service.masking import QUOTE, QUOTE_TOKEN, URL_TOKEN, Masked
 from browser_service.page_content import Content
@@ -82,6 +82,13 @@ _HAVING: Final = re.compile(
     _I,
 )
 _VERB_FIRST: Final = re.compile(r"(?:has|shows?|contains?|displays?|loads?|says?|includes?|redirects?|returns?)\b", _I)
+_NOUN_PHRASE: Final = re.compile(
+    rf"(?:an?|the|some|any|no|its|at\s+least|at\s+most|exactly|more\s+than|fewer\s+than|\d+|one|two|three)\s|{QUOTE_TOKEN}",
+    _I,
+)
+_CLICKED: Final = re.compile(  # a name with a capital is a name, whatever words are in it: "click Sign in"
+    r"^(click|tap|push|hit)\s+(?:on\s+)?(?:the\s+)?([A-Z][^'\"]*?)(\s+(?:button|link|tab|item|option))?$"
+)
 _SECRET: Final = re.compile(r"pass|secret|\bpin\b|token|\bcode\b|cvv|cvc", _I)
 _PREDICATE: Final = re.compile(r"\s((?:(?:is|are|does|do)\s+(?:not\s+)?.+)|exists?|appears?|shows?\s+up)$", _I)
 _MODAL: Final = (
@@ -99,7 +106,7 @@ _ANSWERS: Final = "The page answers, with an HTTP status below 400."
 def read(request: PageTestRequest) -> list[GoalStep]:
     """Return the steps, 2 to `MAX_STEPS`; the first opens the page. Raises: InvalidRequestError for a bad address."""
     url = page_address(request.url)
-    opening = GoalStep(f"Navigate to {url}", _ANSWERS, (Open(url=url), _LOADS))
+    opening = GoalStep(f"Navigate to {url}", _ANSWERS, (Navigate(url=url), _LOADS))
     masked = masking.mask(request.goal)
     steps = [opening, *_Reader(masked, url).read()]
     if len(steps) == 1:
@@ -210,9 +217,10 @@ class _Reader:
     def _tries(self, claim: str, rest: str) -> Iterator[str]:
         """Yield the claim, then what it may be short for: "a link" after "has a heading and"."""
         yield claim
-        if self._last_claim:
+        if self._last_claim and _NOUN_PHRASE.match(claim):
             yield f"{self._last_claim} {claim}"
-        yield f"{claim} appears" if self._expects else f"has {claim}"
+        if _NOUN_PHRASE.match(claim):
+            yield f"{claim} appears" if self._expects else f"has {claim}"
         if (predicate := _PREDICATE.search(next((rest[a:b] for a, b in _spans(rest)), ""))) is not None:
             yield f"{claim} {predicate[1]}"
 
@@ -223,7 +231,7 @@ class _Reader:
             url = self._masked.unmask(address[0])
             if url.rstrip("/") == self._url.rstrip("/") and not self._steps:
                 return nothing
-            return GoalStep(f"Navigate to {url}", _ANSWERS, (Open(url=url), _LOADS))
+            return GoalStep(f"Navigate to {url}", _ANSWERS, (Navigate(url=url), _LOADS))
         if (match := _GO_TO.match(clause)) is None:
             return None
         name = self._masked.unmask(match["name"] or match["opened"])
@@ -247,18 +255,19 @@ class _Reader:
             self._last_action = clause.split()[0]
         told = self._tell(words)
         for move in moves:
-            if isinstance(move, Fill) and _SECRET.search(move.name) and move.text:
-                told = told.replace(move.text, "********")
+            if isinstance(move, Fill) and move.value and _SECRET.search(str(move.target)):
+                told = told.replace(move.value, "********")
         return GoalStep(told[:1].upper() + told[1:], "It can be done on the page.", moves)
 
     def _actions(self, words: str) -> tuple[Move, ...] | None:
         """Return the actions that the words are, as the browser's own grammar reads them; None if it does not."""
         try:
-            found = instructions.parse(self._quoted(words), None, self._url)
+            found = instructions.parse(_CLICKED.sub(r"\1 '\2'\3", self._quoted(words)), is_open=True)
         except InvalidRequestError:
             return None
-        doing = tuple(action for action in found.actions if action.do not in {"open", "get", "verify", "screenshot"})
-        return doing if doing and not found.unread else None
+        other = {"navigate", "extract", "assert", "screenshot"}
+        doing = tuple(action for action in found.actions if action.do not in other)
+        return doing if len(doing) == len(found.actions) and doing else None
 
     def _quoted(self, words: str) -> str:
         """Return the words with their quotes and addresses back in place."""

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from browser_service import naming, page_test_goals
-from browser_service.actions import Action, Open
+from browser_service.actions import Action, Navigate
 from browser_service.checks import Check, CheckResult
 from browser_service.masking import mask
 from browser_service.page_content import Content
@@ -94,9 +94,9 @@ async def judge(model: Model, claim: str, content: Content) -> tuple[CheckResult
 def _check(planned: _Plan, url: str, known: set[str]) -> None:
     """Refuse a plan that begins elsewhere, opens what is not named, or checks nothing. Raises: InvalidRequestError."""
     first = planned.steps[0].actions[:1]
-    if not first or not isinstance(first[0], Open) or first[0].url.rstrip("/") != url.rstrip("/"):
+    if not first or not isinstance(first[0], Navigate) or first[0].url.rstrip("/") != url.rstrip("/"):
         raise InvalidRequestError(f"The first step must open {url}.")
-    opened = [action.url for step in planned.steps for action in step.actions if isinstance(action, Open)]
+    opened = [action.url for step in planned.steps for action in step.actions if isinstance(action, Navigate)]
     if strange := [each for each in opened if each not in known and each.rstrip("/") != url.rstrip("/")]:
         raise InvalidRequestError(f"{strange[0][:200]!r} is not an address that the goal names: {sorted(known)}.")
     if not any(step.checks or step.claims for step in planned.steps):
@@ -107,7 +107,7 @@ def _to_step(step: _PlannedStep) -> GoalStep:
     moves: list[Move] = []
     for action in step.actions:
         moves.append(action)
-        if isinstance(action, Open):
+        if isinstance(action, Navigate):
             moves.append(Check(subject="loads"))
     return GoalStep(
         " ".join(step.description.split()).rstrip("."),

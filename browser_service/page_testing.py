@@ -5,28 +5,34 @@ reached) is raised, and fails the task.
 """
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from pydantic import JsonValue, ValidationError
 
-from browser_service import actions, checks, page_test_goals, page_test_model, tinyfish
-from browser_service.actions import Action, Fill, Findings, Open
+from browser_service import actions, checks, page_test_goals, page_test_model, performing, tinyfish
+from browser_service.actions import Action, Click, Fill, InWords, Navigate
 from browser_service.browser import Browser
 from browser_service.browser_session import BrowserSession
 from browser_service.checks import Around, Check, CheckResult
+from browser_service.findings import Findings
 from browser_service.page_content import Content
 from browser_service.page_test_goals import GoalStep, GoTo, Move, Unread
-from browser_service.session_events import Owner
 from browser_service.settings import Settings
+from browser_service.targets import Target
 from browser_service.tinyfish import TinyFish
+from browser_service.wishes import Wishes
 from shared import page_tests
 from shared.agent import AgentRequest, Answer, Progress, Update, Usage
 from shared.errors import AddressRefusedError, FederationError, InvalidRequestError, NotInstalledError, UnavailableError
 from shared.llm import MODEL_ERRORS, Model, spent
 from shared.page_tests import BrowserResult, PageTest, PageTestRequest, StepResult, TestPlan, TestStep
+
+OpenSession: TypeAlias = Callable[[], AbstractAsyncContextManager[BrowserSession]]
 
 _POLL_S = 0.2
 _TECHNICAL = (AddressRefusedError, InvalidRequestError, NotInstalledError)
@@ -56,8 +62,11 @@ class PageTester:
         self._model = model
         self._elsewhere = elsewhere
 
-    async def run(self, request: PageTestRequest, owner: Owner) -> AsyncGenerator[Update]:
-        """Run the test. Its answer's data is a `PageTest`. Raises: FederationError when it cannot be run."""
+    async def run(self, request: PageTestRequest, open_session: OpenSession) -> AsyncGenerator[Update]:
+        """Run the test in a session of its own. Its answer's data is a `PageTest`.
+
+        Raises: FederationError when it cannot be run.
+        """
         began = time.monotonic()
         yield Progress(page_tests.tell_planning())
         steps, usage = await self._plan(request)
@@ -66,7 +75,7 @@ class PageTester:
         plan = page_test_goals.to_plan(request, steps)
         yield Progress(page_tests.tell_planned(plan))
         done: BrowserResult | None = None
-        async with aclosing(self._perform(request, owner, steps, plan)) as updates:
+        async with aclosing(self._perform(request, open_session, steps, plan)) as updates:
             async for update in updates:
                 if isinstance(update, BrowserResult):
                     done = update
@@ -79,21 +88,21 @@ class PageTester:
         yield Answer("page-test", _report(test), test.model_dump(mode="json"))
 
     def _perform(
-        self, request: PageTestRequest, owner: Owner, steps: list[GoalStep], plan: TestPlan
+        self, request: PageTestRequest, open_session: OpenSession, steps: list[GoalStep], plan: TestPlan
     ) -> AsyncGenerator[Update | BrowserResult]:
         if self._elsewhere is not None:
             return _perform_elsewhere(self._elsewhere, request, plan)
-        return self._perform_here(owner, steps, plan)
+        return self._perform_here(open_session, steps, plan)
 
     async def _perform_here(
-        self, owner: Owner, steps: list[GoalStep], plan: TestPlan
+        self, open_session: OpenSession, steps: list[GoalStep], plan: TestPlan
     ) -> AsyncGenerator[Update | BrowserResult]:
         """Do the steps in a browser of ours; the last that is yielded is what they brought."""
         if self._browser.is_full:
             yield Progress(f"Waiting for a free page; all {self._settings.browser_max_pages} are in use")
         results: list[StepResult] = []
-        async with self._browser.open_session(owner) as session:
-            run = _Run(self._settings, session, self._model)
+        async with open_session() as session:
+            run = _Run(self._settings, session, self._model, Findings(self._settings.browser_action_timeout_s))
             for step, planned in zip(steps, plan.steps, strict=True):
                 if results and not results[-1].passed:
                     result = _not_run(planned)
@@ -149,6 +158,8 @@ class _Run:
     settings: Settings
     session: BrowserSession
     model: Model | None
+    findings: Findings
+    wishes: Wishes = field(default_factory=Wishes)
     usage: Usage = field(default_factory=Usage)
     before: Content | None = None
     typed: list[str] = field(default_factory=list[str])
@@ -210,9 +221,11 @@ class _Run:
         if self.is_open and self.has_checked:
             self.before, self.has_checked = await self.session.read(), False
         if isinstance(action, Fill):
-            self.typed.append(action.text)
-        await actions.perform(action, self.session, Findings(patience_s=self.settings.browser_action_timeout_s))
-        if isinstance(action, Open):
+            self.typed.append(action.value)
+        elif isinstance(action, InWords):
+            self.typed += re.findall(r"['\"]([^'\"]+)['\"]", action.words)
+        await performing.do(action, self.session, self.findings, self.wishes)
+        if isinstance(action, Navigate):
             self.before, self.typed, self.is_open = None, [], True
         return ""
 
@@ -263,7 +276,7 @@ class _Run:
         if target is None:
             there = ", ".join(repr(each[:60]) for each in offered[:8] if each) or "none"
             raise StepFailedError(f"a link or button to the {name} page.", f"There are the links and buttons {there}.")
-        await self.session.click(target)
+        await performing.do(Click(target=Target(name=target)), self.session, self.findings, self.wishes)
         after = await self.session.read()
         if (why := page_test_goals.is_page(name, after)) is None and after.url == content.url:
             raise StepFailedError(f"the {name} page.", f"After a click on {target!r} the page is still {after.url}.")
@@ -305,7 +318,7 @@ def _wanted(move: Move) -> str:
             return f"{claim}."
         case GoTo(name=name):
             return f"the {name} page."
-        case Open(url=url):
+        case Navigate(url=url):
             return f"{url} opens."
         case _:
             return f"this can be done: {actions.describe(move)}."

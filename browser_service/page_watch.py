@@ -95,7 +95,7 @@ class PageWatch:
         self._received_bytes += _DataReceived.model_validate(event).size_bytes
         if self._received_bytes > self._max_bytes:
             limit = f"{self._max_bytes:,} bytes (BROWSER_MAX_PAGE_BYTES)"
-            self._break(TooLargeError(f"{self.page.url} loads more than {limit}."))
+            self.break_off(TooLargeError(f"{self.page.url} loads more than {limit}."))
 
     def _begin(self, request: Request) -> None:
         if request.resource_type not in _ENDLESS:
@@ -114,7 +114,7 @@ class PageWatch:
             self._script_errors.append(error.message[:500])
 
     def _crash(self, page: Page) -> None:
-        self._break(UnavailableError(f"{page.url} crashed its page in Chromium. Try again."))
+        self.break_off(UnavailableError(f"{page.url} crashed its page in Chromium. Try again."))
 
     async def _judge_answer(self, response: Response) -> None:
         """Stop the task when an answer came from where it may not: the name led elsewhere than when it was checked."""
@@ -123,7 +123,7 @@ class PageWatch:
         try:
             await self._boundary.check_answer(response)
         except AddressRefusedError as error:
-            self._break(error)
+            self.break_off(error)
         except Error:  # the page is gone, and with it the answer
             return
 
@@ -133,6 +133,7 @@ class PageWatch:
         except Error:  # a request of a new window that has no frame yet
             return False
 
-    def _break(self, error: FederationError) -> None:
+    def break_off(self, error: FederationError) -> None:
+        """End what the session does with `error`."""
         if not self.broken.done():
             self.broken.set_result(error)

@@ -43,7 +43,8 @@ def redact_archive(path: Path, secrets: Collection[str]) -> None:
 def _forms(secrets: Collection[str]) -> Iterator[bytes]:
     """Yield every way in which a secret may be written; the longest first, so that none leaves a rest of another."""
     forms: set[bytes] = set()
-    for secret in secrets:
+    cased = {form for secret in secrets for form in (secret, secret.lower(), secret.upper(), " ".join(secret.split()))}
+    for secret in cased:
         if len(secret) < _MIN_CHARS:
             continue
         texts = {

@@ -1,5 +1,6 @@
 """Routes of the browser service's sessions: see them, watch them live, take them over, and what is kept of them."""
 
+import asyncio
 import mimetypes
 import secrets
 from importlib.resources import files
@@ -13,6 +14,7 @@ from fastapi.responses import FileResponse, HTMLResponse, Response
 from fastapi.websockets import WebSocket
 
 from browser_service import live
+from browser_service.credentials import CredentialInfo, Credentials, NewCredential
 from browser_service.kept_sessions import SessionInfo
 from browser_service.sessions import Sessions
 from shared.agent import JsonObject
@@ -21,6 +23,7 @@ from shared.errors import FederationError, NotFoundError
 router = APIRouter(prefix="/v1", tags=["sessions"])
 
 _SessionId = Annotated[str, PathParameter(max_length=64, pattern=r"^[A-Za-z0-9-]+$")]
+_Name = Annotated[str, PathParameter(max_length=100, pattern=r"^[A-Za-z0-9._-]+$")]
 _VIEW: Final = files("browser_service").joinpath("live_view.html").read_text(encoding="utf-8")
 _VIEWER: Final = Path(playwright.__file__).parent / "driver" / "package" / "lib" / "vite" / "traceViewer"
 _PRIVATE: Final = {"Cache-Control": "private, no-store"}
@@ -29,6 +32,10 @@ _PRIVATE: Final = {"Cache-Control": "private, no-store"}
 def sessions(request: Request) -> Sessions:
     """Return the service's sessions."""
     return cast("Sessions", request.app.state.sessions)
+
+
+def _credentials(request: Request) -> Credentials:
+    return cast("Credentials", request.app.state.credentials)
 
 
 TheSessions = Annotated[Sessions, Depends(sessions)]
@@ -120,6 +127,24 @@ async def watch(socket: WebSocket, session_id: _SessionId) -> None:
         await socket.close(1008, error.detail[:120])
         return
     await live.show(socket, opened)
+
+
+@router.put("/credentials/{name}", summary="Keep a secret that the service fills in itself")
+async def put_credential(name: _Name, body: NewCredential, request: Request) -> CredentialInfo:
+    """Keep it under the name, encrypted, for pages of these origins only. Nothing ever answers it."""
+    return await asyncio.to_thread(_credentials(request).put, name, body)
+
+
+@router.get("/credentials", summary="The names of the secrets, and where they may be filled in")
+async def list_credentials(request: Request) -> dict[str, list[CredentialInfo]]:
+    """Answer what there is, without the secrets."""
+    return {"items": await asyncio.to_thread(_credentials(request).list)}
+
+
+@router.delete("/credentials/{name}", status_code=204, summary="Forget a secret")
+async def delete_credential(name: _Name, request: Request) -> None:
+    """Remove it."""
+    await asyncio.to_thread(_credentials(request).remove, name)
 
 
 @router.get("/trace-viewer/{path:path}", summary="Playwright's trace viewer")

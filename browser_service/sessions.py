@@ -42,12 +42,16 @@ class OpenSession:
     info: SessionInfo
     cast: Screencast
     control: Control
-    secrets: set[str] = field(default_factory=set[str])
     pictures: dict[int, bytes] = field(default_factory=dict[int, bytes])
     frames: list[films.Frame] = field(default_factory=list[films.Frame])
     listeners: set[asyncio.Event] = field(default_factory=set[asyncio.Event])
     filming: asyncio.Task[None] | None = None
     is_traced: bool = False
+
+    @property
+    def secrets(self) -> set[str]:
+        """What was typed or filled in that nobody may see."""
+        return self.watched.secrets
 
     def change(self, **changes: object) -> None:
         """Change what is known of it, and tell who listens."""

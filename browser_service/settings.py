@@ -45,6 +45,9 @@ class Settings(FederationSettings):
     browser_max_screenshot_height_px: int = Field(
         default=8_000, ge=100, le=16_000, description="Greatest height of a screenshot of a whole page, in pixels."
     )
+    browser_max_file_bytes: int = Field(
+        default=50_000_000, ge=1_000, description="Most bytes of uploads and downloads that one session keeps."
+    )
     browser_recording: Literal["all", "steps", "none"] = Field(
         default="all",
         description="What is kept of browser sessions: all (steps, thumbnails, a film, Playwright's trace), steps "

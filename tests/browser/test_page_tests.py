@@ -152,7 +152,7 @@ async def test_a_model_plans_and_its_checks_are_still_judged_by_what_is_seen(tes
         {
             "description": "Open it",
             "success_criteria": "It opens.",
-            "actions": [{"do": "open", "url": f"{tested}/"}],
+            "actions": [{"do": "navigate", "url": f"{tested}/"}],
         },
         {
             "description": "Look at the heading",

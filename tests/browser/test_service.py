@@ -51,7 +51,7 @@ async def test_a_service_without_a_chromium_is_up_and_says_what_is_missing(
 
 
 async def test_a_model_reads_what_the_rules_do_not() -> None:
-    plan: JsonObject = {"actions": [{"do": "open", "url": "URL/"}, {"do": "get", "what": "prices"}]}
+    plan: JsonObject = {"actions": [{"do": "navigate", "url": "URL/"}, {"do": "extract", "what": "prices"}]}
     async with open_site() as site, model_server(_at(plan, site)) as model, open_agent(_with_model(model)) as agent:
         answered = await ask(agent, f"how dear is a crossing according to {site.url}/ ?")
     assert answered.text == "- $12.50\n- $9.00"
@@ -67,9 +67,9 @@ async def test_a_model_is_not_asked_when_the_rules_read_everything() -> None:
 @pytest.mark.parametrize(
     "answer",
     [
-        {"actions": [{"do": "open", "url": "http://elsewhere.example/"}, {"do": "get", "what": "text"}]},
-        {"actions": [{"do": "get", "what": "text"}]},
-        {"actions": [{"do": "open", "url": "URL/"}, {"do": "run", "script": "alert(1)"}]},
+        {"actions": [{"do": "navigate", "url": "http://elsewhere.example/"}, {"do": "extract", "what": "text"}]},
+        {"actions": [{"do": "extract", "what": "text"}]},
+        {"actions": [{"do": "navigate", "url": "URL/"}, {"do": "run", "script": "alert(1)"}]},
     ],
 )
 async def test_a_models_plan_that_is_not_allowed_is_not_followed(answer: JsonObject) -> None:

@@ -5,8 +5,8 @@ import io
 import json
 import logging
 import zipfile
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from pydantic import JsonValue
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -24,6 +25,7 @@ from browser_service import main, redaction
 from browser_service.agent import open_agent
 from browser_service.kept_sessions import KeptSessions, SessionInfo
 from shared.agent import JsonObject, OpenAgent
+from shared.errors import AddressRefusedError, FederationError, InvalidRequestError
 from tests.browser import live_page
 from tests.browser.conftest import Answered, ask, make_settings
 from tests.support.serving import serve
@@ -175,6 +177,45 @@ async def test_what_a_session_did_is_kept_and_no_secret_is_in_it(
         assert list((tmp_path / "browser" / "recordings").iterdir()) == []
 
 
+async def test_a_credential_is_filled_in_by_the_service_on_its_own_pages_only_and_nobody_sees_it(
+    tmp_path: Path, unused_tcp_port: int
+) -> None:
+    async with running(tmp_path, unused_tcp_port) as place:
+        put = await place.http.put("/v1/credentials/shop", json={"secret": SECRET, "origins": [place.site]})
+        assert put.status_code == 200
+        other = {"secret": SECRET, "origins": ["https://elsewhere.example"]}
+        await place.http.put("/v1/credentials/other", json=other)
+        assert (
+            await place.http.put("/v1/credentials/x", json={"secret": "s", "origins": ["nowhere"]})
+        ).status_code == 422
+        fill: JsonObject = {"do": "fill", "target": "User", "credential": "shop"}
+        asked: list[JsonObject] = [{"do": "navigate", "url": f"{place.site}/login"}, fill]
+        read: JsonObject = {"do": "extract", "what": "text"}
+        answered = await ask(place.agent, "log in", data=actions([*asked, read], "shop"))
+        session = await place.kept_one()
+        for refused in ([*asked], [asked[0], {**fill, "credential": "other"}]):
+            with pytest.raises(FederationError, match="credential"):
+                await ask(place.agent, "log in", data=actions(refused, "other"))
+        told = [answered.text, json.dumps(answered.data), *answered.progress, json.dumps(session)]
+        told += [(await place.http.get("/v1/credentials")).text, (await place.http.get("/v1/sessions")).text]
+        assert not is_told("\n".join(told).encode())
+        assert [where for where, content in everything(tmp_path / "browser") if is_told(content)] == []
+        assert (await place.http.delete("/v1/credentials/shop")).status_code == 204
+        assert (await place.http.delete("/v1/credentials/shop")).status_code == 404
+
+
+async def test_a_session_reaches_only_what_its_request_lets_it(tmp_path: Path, unused_tcp_port: int) -> None:
+    async with running(tmp_path, unused_tcp_port) as place:
+        for session in ({"deny": ["127.0.0.1"]}, {"allow": ["*.shop.example"]}):
+            with pytest.raises(AddressRefusedError, match="list"):
+                await ask(place.agent, f"open {place.site}/login and get the heading", data={"session": session})
+        allowed: JsonObject = {"session": {"allow": ["127.0.0.1"]}}
+        answered = await ask(place.agent, f"open {place.site}/login and get the heading", data=allowed)
+        assert answered.text == "Login"
+        with pytest.raises(InvalidRequestError, match="session"):
+            await ask(place.agent, f"open {place.site}/", data={"session": {"allow": ["http://x/"]}})
+
+
 async def test_the_page_that_shows_a_session_loads_nothing_from_elsewhere(tmp_path: Path, unused_tcp_port: int) -> None:
     async with running(tmp_path, unused_tcp_port) as place:
         await ask(place.agent, f"open {place.site}/login and get the heading")
@@ -228,6 +269,11 @@ def test_a_secret_is_taken_out_in_whatever_way_it_is_written(secret: str, before
     assert redaction.redact(before, {secret}) == before or secret in before or len(before) >= len(secret)
 
 
+def actions(todo: Sequence[JsonObject], *credentials: str) -> JsonObject:
+    """Return a request of these actions, in a session that may use these credentials."""
+    return {"actions": list[JsonValue](todo), "session": {"credentials": list[JsonValue](credentials)}}
+
+
 async def next_frame(viewer: ClientConnection, *, acknowledge: bool = True) -> bytes:
     """Return the next frame."""
     async with asyncio.timeout(20):
@@ -248,7 +294,8 @@ async def messages_until(viewer: ClientConnection, kind: str) -> list[JsonObject
             if isinstance(message, str):
                 found.append(json.loads(message))
             else:
-                await viewer.send('{"type": "ack"}')
+                with suppress(ConnectionClosed):  # it may be the last
+                    await viewer.send('{"type": "ack"}')
     return found
 
 
@@ -257,6 +304,8 @@ async def press(viewer: ClientConnection, token: str) -> None:
     await viewer.send(json.dumps({"type": "control", "token": token}))
     for action in ("move", "down", "up"):
         await viewer.send(json.dumps({"type": "mouse", "action": action, "x": 100, "y": 100}))
+    await viewer.send("and then")  # what is not understood is answered in its turn: all before it is done by then
+    await messages_until(viewer, "refused")
 
 
 def everything(folder: Path) -> Iterator[tuple[str, bytes]]:

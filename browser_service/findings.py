@@ -1,0 +1,46 @@
+"""What the actions of a task bring: readings, checks, pictures, files; and what a session keeps between actions."""
+
+from dataclasses import dataclass, field
+
+from pydantic import JsonValue
+
+from browser_service.checks import CheckResult
+from browser_service.page_content import Content
+from browser_service.pictures import Picture
+from browser_service.reading import What
+from shared.agent import File
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A page as it was when something of it was asked for."""
+
+    what: What
+    content: Content
+    status: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PartReading:
+    """What was read off one part of a page: a label, text for people, and the same as JSON."""
+
+    label: str
+    text: str
+    data: JsonValue
+
+
+@dataclass(slots=True)
+class Findings:
+    """What the actions of one task have brought so far. `patience_s` is left for checks that may yet come true.
+
+    `unread`: pieces of the request that were not understood. `noted`: the text that "it" stands for in plain words.
+    """
+
+    patience_s: float
+    readings: list[Reading] = field(default_factory=list[Reading])
+    parts: list[PartReading] = field(default_factory=list[PartReading])
+    checks: list[CheckResult] = field(default_factory=list[CheckResult])
+    pictures: list[Picture] = field(default_factory=list[Picture])
+    files: list[File] = field(default_factory=list[File])
+    unread: list[str] = field(default_factory=list[str])
+    noted: str = ""
