@@ -62,7 +62,7 @@ class BrowserAgent:
         if read.unread and self._model is not None:
             yield Progress("Working out what is asked")
             try:
-                plan, usage = await self._model.structured(
+                plan, usage = await self._model.serving(request).structured(
                     fence("request", request.text), _Plan, system=_SYSTEM, verify=lambda plan: _check_plan(plan, read)
                 )
                 yield usage
@@ -127,7 +127,7 @@ async def open_agent(settings: Settings, watchers: Sequence[SessionWatcher] = ()
     """Open the browser, which starts in the background, and the model if one is configured."""
     async with (
         open_browser(settings, watchers) as browser,
-        open_model(settings) as model,
+        open_model(settings, "planner") as model,
         http.open_client(settings) as client,
     ):
         elsewhere = tinyfish.create(settings, client)

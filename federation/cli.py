@@ -94,6 +94,18 @@ def _webhook_secret() -> None:
     sys.stdout.write(webhooks.write_secret(open_keys(Settings()).webhook_secret()) + "\n")
 
 
+@app.command("model-double")
+def _model_double(
+    script: Annotated[Path, typer.Argument(help="YAML file that says what is answered.")],
+    host: Annotated[str, typer.Option(help="Address to bind to.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port; 0: a free one, which is printed.")] = 0,
+) -> None:
+    """Serve a scripted language model (OpenAI-compatible), for tests and trials without a key, until stopped."""
+    from federation.model_double import command  # noqa: PLC0415
+
+    command.serve(script, host, port)
+
+
 @app.command("run")
 def _run(
     context: typer.Context,

@@ -6,9 +6,21 @@ from typing import Final
 
 from fastapi import FastAPI
 
-from orchestrator_service import card
+from orchestrator_service import card, web_ui
 from orchestrator_service.agent import OrchestratorAgent
-from orchestrator_service.api import agents, browser, catalog, page_tests, push, sessions, status, tasks
+from orchestrator_service.api import (
+    agents,
+    browser,
+    catalog,
+    live,
+    page_tests,
+    push,
+    sessions,
+    status,
+    tasks,
+    usage,
+    wire,
+)
 from orchestrator_service.api.parts import Parts
 from orchestrator_service.core import open_core
 from orchestrator_service.intake import Intake
@@ -41,10 +53,11 @@ def create(settings: Settings | None = None) -> FastAPI:
 
     origins = () if settings.frontend_url is None else (settings.frontend_url.rstrip("/"),)
     app = service.create_app(settings, "orchestrator", _TITLE, agent_card.description, lifespan, origins=origins)
-    for noun in (status, tasks, sessions, agents, page_tests, browser, push, catalog):
+    for noun in (status, tasks, live, sessions, agents, page_tests, browser, wire, push, catalog, usage):
         app.include_router(noun.router)
-    app.include_router(tasks.execute_router)
+    app.include_router(tasks.more_router)
     server.install(app)
+    web_ui.install(app)
     service.on_stop(app, lambda: _drain(app))
     return app
 

@@ -133,6 +133,7 @@ class AgentSkill(Base):
     description: Mapped[str] = mapped_column(Text)
     tags: Mapped[str] = mapped_column(Text)
     examples: Mapped[str] = mapped_column(Text)
+    agent_name: Mapped[str] = mapped_column(Text, server_default="")
 
 
 class Task(Base):
@@ -350,6 +351,36 @@ class TenantSpending(Base):
     tokens: Mapped[int] = mapped_column(BigInteger)
     reserved_cost_usd: Mapped[float]
     reserved_tokens: Mapped[int] = mapped_column(BigInteger)
+
+
+class ModelCallRow(Base):
+    """A call of a language model, or several alike: who spent what on which one. It stays when its task is deleted.
+
+    `step_id` is null for the orchestrator's own calls. `llm_calls` were made, `saved_calls` answered from the cache.
+    """
+
+    __tablename__ = "model_calls"
+    __table_args__ = (Index("ix_model_calls_tenant_at", "tenant_id", "at"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    tenant_id: Mapped[str]
+    user_id: Mapped[str | None]
+    task_id: Mapped[str] = mapped_column(index=True)
+    step_id: Mapped[str | None]
+    workflow: Mapped[str | None]
+    agent: Mapped[str | None]
+    model: Mapped[str]
+    role: Mapped[str]
+    input_tokens: Mapped[int] = mapped_column(BigInteger)
+    output_tokens: Mapped[int] = mapped_column(BigInteger)
+    cached_tokens: Mapped[int] = mapped_column(BigInteger)
+    cost_usd: Mapped[float]
+    llm_calls: Mapped[int] = mapped_column(BigInteger)
+    saved_calls: Mapped[int] = mapped_column(BigInteger)
+    saved_usd: Mapped[float]
+    latency_ms: Mapped[float]
+    day: Mapped[str]
+    at: Mapped[datetime]
 
 
 class Delivery(Base):

@@ -17,6 +17,7 @@ from shared.agent import File, JsonObject
 from shared.auth import Caller
 from shared.db import new_id, now
 from shared.errors import ConflictError, FederationError, NotFoundError
+from shared.prepared import prepared
 
 TaskStatus = Literal["pending", "planning", "executing", "input_required", "completed", "failed", "canceled"]
 
@@ -339,17 +340,17 @@ def count_queued(connection: Connection) -> int:
     return connection.execute(_QUEUED).scalar_one()
 
 
-_UNDER_WAY: Final = (
+_UNDER_WAY: Final = prepared(
     select(Attempt.number).where(Attempt.task_id == bindparam("of_task"), Attempt.ended_at.is_(None)).limit(1)
 )
-_FINISH: Final = (
+_FINISH: Final = prepared(
     select(Task.status, Task.tenant_id, Task.session_id, Task.request, Task.ancestry, Task.reserved)
     .where(Task.id == bindparam("of_task"))
     .with_for_update(key_share=True)
 )
-_QUEUED: Final = select(func.count()).where(Task.run_state == "queued")
-_ADD_TEST_RUN: Final = insert(PageTestRun)
+_QUEUED: Final = prepared(select(func.count()).where(Task.run_state == "queued"))
+_ADD_TEST_RUN: Final = prepared(insert(PageTestRun))
 _ADD: Final = {
-    "sqlite": sqlite.insert(Task).on_conflict_do_nothing().returning(Task.id),
-    "postgresql": postgresql.insert(Task).on_conflict_do_nothing().returning(Task.id),
+    "sqlite": prepared(sqlite.insert(Task).on_conflict_do_nothing().returning(Task.id)),
+    "postgresql": prepared(postgresql.insert(Task).on_conflict_do_nothing().returning(Task.id)),
 }

@@ -13,8 +13,10 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from orchestrator_service import artifacts, events, inputs, lineage, task_views, tasks
+from orchestrator_service.api.event_shapes import EventPage
 from orchestrator_service.api.parts import Cursor, Limit, OpenParts, Parts, WhoAsks, page
 from orchestrator_service.api.task_bodies import Execution, NewAnswer, NewFork, NewTask
+from orchestrator_service.api.task_shapes import QuestionsAnswer, TaskAnswer, TasksAnswer
 from shared.agent import JsonObject
 from shared.auth import Caller
 from shared.db import new_id
@@ -22,7 +24,7 @@ from shared.errors import FederationError
 from shared.event_response import EventResponse, encode
 
 router = APIRouter(prefix="/api/tasks", tags=["tasks"])
-execute_router = APIRouter(tags=["tasks"])
+more_router = APIRouter(tags=["tasks"])
 
 MAX_WAIT_S = 3600
 """The longest that a request waits for a task, in seconds."""
@@ -50,7 +52,7 @@ async def submit(
     who: WhoAsks,
     idempotency_key: IdempotencyKey = None,
     prefer: Prefer = None,
-) -> JsonObject:
+) -> TaskAnswer:
     """Accept a task. With `Prefer: wait=N`, answer when it is over or needs input, or after N seconds."""
     if body.workflow is not None:
         raise tasks.UnknownWorkflowError(f"There is no workflow {body.workflow!r}.")
@@ -71,7 +73,7 @@ async def search(
     until: datetime | None = None,
     limit: Limit = 50,
     cursor: Cursor = None,
-) -> JsonObject:
+) -> TasksAnswer:
     """Answer the tasks that fit every filter given."""
     filters = task_views.Filters(
         status=status,
@@ -86,12 +88,17 @@ async def search(
 
 
 @router.get("/{task_id}", summary="A task with its steps")
-async def find(task_id: str, parts: OpenParts, who: WhoAsks) -> JsonObject:
+async def find(task_id: str, parts: OpenParts, who: WhoAsks) -> TaskAnswer:
     """Answer the task."""
     return await parts.database.read(task_views.find, who, task_id)
 
 
-@router.get("/{task_id}/events", summary="What happens in a task, from the beginning, then live")
+@router.get(
+    "/{task_id}/events",
+    summary="What happens in a task, from the beginning, then live",
+    response_class=Response,
+    responses={200: {"model": EventPage, "content": {"text/event-stream": {}}}},
+)
 async def follow(
     task_id: str,
     request: Request,
@@ -110,7 +117,7 @@ async def follow(
 
 
 @router.post("/{task_id}/cancel", summary="Cancel a task and its remote tasks")
-async def cancel(task_id: str, parts: OpenParts, who: WhoAsks) -> JsonObject:
+async def cancel(task_id: str, parts: OpenParts, who: WhoAsks) -> TaskAnswer:
     """Cancel it; 409 when it is over."""
     await parts.intake.cancel(who, task_id)
     return await parts.database.read(task_views.find, who, task_id)
@@ -129,7 +136,7 @@ async def retry(
     who: WhoAsks,
     idempotency_key: IdempotencyKey = None,
     prefer: Prefer = None,
-) -> JsonObject:
+) -> TaskAnswer:
     """Accept a new task with the same plan that keeps what the completed steps brought; 409 if nothing is left to do.
 
     A task that ended before it had a plan is planned anew.
@@ -152,16 +159,16 @@ async def fork(
     who: WhoAsks,
     idempotency_key: IdempotencyKey = None,
     prefer: Prefer = None,
-) -> JsonObject:
+) -> TaskAnswer:
     """Accept a new task with the same plan that keeps what the other completed steps brought."""
     wish = lineage.Wish("fork", task_id, body.from_step, body.instruction)
     return await _accepted(await parts.intake.copy(who, wish, idempotency_key), response, parts, who, prefer)
 
 
 @router.post("/{task_id}/input", summary="Answer what a task waits for")
-async def answer(task_id: str, body: NewAnswer, parts: OpenParts, who: WhoAsks) -> JsonObject:
+async def answer(task_id: str, body: NewAnswer, parts: OpenParts, who: WhoAsks) -> TaskAnswer:
     """Answer a pending input, once; 409 when it was answered already, or has expired."""
-    given = inputs.Answer(body.input_id, body.text, body.data, body.approve, body.comment)
+    given = inputs.Answer(body.input_id, body.text, body.data, body.approve, body.comment, body.plan)
     await parts.intake.answer(who, task_id, given)
     return await parts.database.read(task_views.find, who, task_id)
 
@@ -182,7 +189,13 @@ async def read_artifact(task_id: str, artifact_id: str, parts: OpenParts, who: W
     )
 
 
-@execute_router.post("/execute", summary="Run a task and wait for its result")
+@more_router.get("/api/inputs", summary="What people are asked, by any task, oldest first")
+async def list_questions(parts: OpenParts, who: WhoAsks, limit: Limit = 50, cursor: Cursor = None) -> QuestionsAnswer:
+    """Answer the questions that nobody has answered yet."""
+    return page(await parts.database.read(task_views.open_questions, who, cursor, limit), limit)
+
+
+@more_router.post("/execute", summary="Run a task and wait for its result")
 async def execute(parts: OpenParts, who: WhoAsks, body: Execution | None = None) -> JsonObject:
     """Run the task to its end."""
     if body is None or not body.task.strip():
