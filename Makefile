@@ -1,7 +1,7 @@
 # `make run` and `make test` prepare everything they need; `make help` lists the rest.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench chaos interop tck setup setup-dev doctor lock env-example python
+.PHONY: help run test lint format bench chaos interop tck setup setup-dev doctor lock env-example ui types python
 
 # The text of a task reaches the shell as a variable: neither make nor the shell expands what stands in it.
 override TASK := $(value TASK)
@@ -65,6 +65,12 @@ lock: ## Resolve the dependencies of pyproject.toml anew (needs uv)
 		--custom-compile-command "make lock" --upgrade pyproject.toml - --output-file requirements.lock
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--custom-compile-command "make lock" --upgrade --constraint requirements.lock --group pyproject.toml:dev --output-file requirements-dev.lock
+
+ui: python ## Build the web UI (needs Node.js 20)
+	@"$(PYTHON)" deploy/setup.py --ui --again
+
+types: setup ## Make the web UI's types anew from the API's description (needs `make ui` once)
+	@.venv/bin/python -m orchestrator_service.openapi_document | (cd web && npm run --silent types)
 
 env-example: setup ## Write .env.example anew from the services' settings
 	@.venv/bin/python -m federation.env_example > .env.example

@@ -4,14 +4,21 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from importlib import import_module
 
+from a2a_agent_service import state
+from a2a_agent_service.browser_pages import BrowserPages
 from a2a_agent_service.card import ANALYSIS
+from a2a_agent_service.checkpoints import Checkpoints
 from a2a_agent_service.index import DocumentIndex
+from a2a_agent_service.memory import open_memory
 from a2a_agent_service.question import understand
+from a2a_agent_service.reading import Reader
 from a2a_agent_service.research import Research
 from a2a_agent_service.settings import Settings
-from a2a_agent_service.web import WebSearch
+from a2a_agent_service.sources.documents import Documents
+from a2a_agent_service.sources.web import Web
 from shared import http, llm
 from shared.agent import AgentRequest, OpenAgent, Update
 from shared.errors import InvalidRequestError
@@ -21,14 +28,19 @@ _ANALYSING = re.compile(r"\b(?:analy[sz]e|analysis|compare|comparison|contrast|w
 
 @asynccontextmanager
 async def open_agent(settings: Settings) -> AsyncGenerator[OpenAgent]:
-    """Open the agent: its outgoing client, the model if there is one, and the index of documents."""
-    async with http.open_client(settings) as client, llm.open_model(settings) as model:
-        folder = settings.research_documents
-        index = DocumentIndex(settings.data_dir / "research.db", folder, settings.max_file_bytes)
-        opened = Research(settings, client, index, WebSearch(settings, client), model)
+    """Open the agent: its outgoing client, the models that are configured, its memory, and the index of documents."""
+    folder = settings.research_documents
+    checkpoints = Checkpoints(settings)
+    async with (
+        http.open_client(settings) as client,
+        llm.open_models(settings, in_graph=True) as models,
+        open_memory(settings) as memory,
+    ):
+        documents = Documents(DocumentIndex(settings.data_dir / "research.db", folder, settings.max_file_bytes))
+        web = Web(settings, client)
 
         async def answer(request: AgentRequest) -> AsyncGenerator[Update]:
-            question = understand(request)
+            question = understand(_whole(request))
             if not (question.parts or question.urls or request.files):
                 raise InvalidRequestError(
                     "The request does not say what to find out. Ask a question, or name a URL or attach a file to read."
@@ -39,7 +51,12 @@ async def open_agent(settings: Settings) -> AsyncGenerator[OpenAgent]:
             analysis = request.skill == ANALYSIS or (
                 request.skill is None and _ANALYSING.search(question.text) is not None
             )
-            async with aclosing(run(opened, question, request.files, analysis=analysis)) as updates:
+            browser = BrowserPages(settings, client, request) if settings.research_browser else None
+            reader = Reader(settings, client, browser)
+            research = Research(settings, documents, web, reader, memory, models, request)
+            has_asked = bool(request.history)
+            first = state.begin(request.message_id, question, request.files, analysis=analysis, has_asked=has_asked)
+            async with aclosing(run(research, checkpoints, first)) as updates:
                 async for update in updates:
                     yield update
 
@@ -48,4 +65,13 @@ async def open_agent(settings: Settings) -> AsyncGenerator[OpenAgent]:
                 return []
             return [f"The documents folder {str(folder)!r} does not exist; set RESEARCH_DOCUMENTS to a folder."]
 
-        yield OpenAgent(answer, problems)
+        try:
+            yield OpenAgent(answer, problems, checkpoints.forget)
+        finally:
+            await checkpoints.close()
+
+
+def _whole(request: AgentRequest) -> AgentRequest:
+    """Return the request with what the person said before, if it answers a question of ours."""
+    said = [turn.text for turn in request.history if turn.role == "user"]
+    return replace(request, text="\n".join([*said, request.text])) if said else request

@@ -11,7 +11,7 @@ from shared import agent_server, service
 def create(settings: Settings | None = None) -> FastAPI:
     """Return the research agent's app."""
     settings = settings or Settings()
-    return agent_server.create(settings, "research", card.build(settings), lambda: open_agent(settings))
+    return agent_server.create(settings, "research", card.build(settings), lambda: open_agent(settings), resumable=True)
 
 
 def main() -> None:

@@ -26,11 +26,15 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Gaps:
-    """What an answer lacks: parts of the question without a source, words that were replaced, sources not read."""
+    """What an answer lacks: parts of the question without a source, words that were replaced, sources not read.
+
+    `unsupported` are sentences that were left out, because what they cite does not say them.
+    """
 
     unanswered: Sequence[str]
     respelled: Mapping[str, str]
     problems: Sequence[Problem]
+    unsupported: Sequence[str] = ()
 
 
 def answer(text: str, cited: Mapping[int, Passage], queries: Sequence[str], gaps: Gaps) -> Answer:
@@ -52,6 +56,7 @@ def answer(text: str, cited: Mapping[int, Passage], queries: Sequence[str], gaps
         "queries": list(queries),
         "not_found": list(gaps.unanswered),
         "respelled": dict(gaps.respelled),
+        "unsupported": list(gaps.unsupported),
         "problems": [str(problem) for problem in gaps.problems],
     }
     return Answer("answer", "\n\n".join(sections), data)

@@ -16,15 +16,32 @@ SYSTEM = (
 )
 
 
+JUDGE = "You compare sentences with the passages they cite. You are strict: what no passage says is not supported."
+
+
 class SearchQueries(BaseModel):
-    """Queries for a full-text search."""
+    """Queries for a full-text search, or a question back."""
 
-    queries: list[str] = Field(min_length=1, max_length=4, description="Few words each, no operators.")
+    queries: list[str] = Field(default=[], max_length=4, description="Few words each, no operators.")
+    ask: str = Field(
+        default="",
+        max_length=500,
+        description="Only if the question can be understood in ways that need quite different answers: what to ask the "
+        "person, in the language of the question. Else empty.",
+    )
 
 
-def plan_queries(question: str, tried: Sequence[str]) -> str:
-    """Return the prompt for search queries that differ from those tried."""
+class Verdicts(BaseModel):
+    """Which of the numbered sentences say no more than their passages."""
+
+    supported: list[int] = Field(description="The numbers of those sentences.")
+
+
+def plan_queries(question: str, tried: Sequence[str], earlier: Sequence[str]) -> str:
+    """Return the prompt for search queries that differ from those tried; `earlier` are questions asked before."""
     prompt = f"Which full-text searches find passages that answer this question?\n{fence('question', question)}"
+    if earlier:
+        prompt += f"\nThe same person asked before, the newest first:\n{fence('earlier questions', '; '.join(earlier))}"
     if tried:
         prompt += (
             f"\nThese searches were tried; use other words, such as synonyms:\n{fence('searches', '; '.join(tried))}"
@@ -49,6 +66,17 @@ def write(question: str, passages: Sequence[Passage], *, compare: bool) -> str:
         *fenced,
     ]
     return "\n\n".join(lines)
+
+
+def judge(sentences: Sequence[tuple[str, Sequence[Passage]]]) -> str:
+    """Return the prompt that asks whether sentences, numbered from 1, say no more than the passages they cite."""
+    parts = [
+        fence(f"sentence {number}", sentence)
+        + "\n"
+        + "\n".join(fence(f"passage of sentence {number}", passage.text) for passage in passages)
+        for number, (sentence, passages) in enumerate(sentences, 1)
+    ]
+    return "\n\n".join(["Which of these sentences are fully supported by their passages?", *parts])
 
 
 def repair(prompt: str, answer: str, unknown: Sequence[int], count: int) -> str:

@@ -32,6 +32,19 @@ class Settings(FederationSettings):
         default=None, description="SearXNG that is asked for web searches, with JSON switched on."
     )
     tavily_api_key: SecretStr | None = Field(default=None, description="Key for web searches by Tavily.")
+    tavily_url: str = Field(default="https://api.tavily.com", description="Where Tavily answers.")
+    brave_api_key: SecretStr | None = Field(default=None, description="Key for web searches by Brave.")
+    brave_url: str = Field(default="https://api.search.brave.com", description="Where Brave answers.")
+    arxiv_url: str = Field(
+        default="https://export.arxiv.org", description="arXiv, which is asked where a question speaks of papers."
+    )
+    research_browser: bool = Field(
+        default=True,
+        description="Read pages that need their scripts by an agent with the skill extract-page.",
+    )
+    research_browser_timeout_s: float = Field(
+        default=60.0, gt=0, description="Longest time to read one page by a browser, in seconds."
+    )
 
     @property
     def max_file_bytes(self) -> int:

@@ -1,7 +1,7 @@
 """Writes answers out of passages: quotes with numbered citations, and the check of those that a model wrote."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -15,6 +15,7 @@ _MOST_SENTENCES = 3
 _SHORT_CHARS = 400
 _MOST_CHARS = 600
 _MOST_CODE_LINES = 12
+_QUOTE_CHARS = 500
 _LABEL = re.compile(r"\w+(?:\s\w+){0,2}[.:]")
 _MARKED = re.compile(r"\s*(?:[-*+•]\s|\d{1,3}[.)]\s|>|\||#)|\s{4}")
 _ENDS = (".", "!", "?", "…", "。", "！", "？", ":", ";", '"', "”", "»")
@@ -81,7 +82,24 @@ def source_data(number: int, passage: Passage) -> dict[str, JsonValue]:
     """Return a source as JSON."""
     source = passage.source
     where: dict[str, JsonValue] = {"path": source.path} if source.path else {"url": source.url} if source.url else {}
-    return {"number": number, "title": source.title, "location": _location(passage), **where}
+    quote = " ".join(passage.text.split())[:_QUOTE_CHARS]
+    return {
+        "n": number,
+        "number": number,
+        "title": source.title,
+        "location": _location(passage),
+        **where,
+        "quote": quote,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An answer before its citations are checked against the passages. `is_quoted`: it is the passages' own words."""
+
+    text: str
+    passages: Mapping[int, Passage]
+    is_quoted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +121,12 @@ def check(text: str, count: int) -> Checked:
     for paragraph in re.split(r"\n\s*\n", text.strip()):
         lines = [_known_sentences(line, count, unknown) for line in paragraph.splitlines()]
         kept = "\n".join(line for line in lines if line.strip())
-        if _numbers(kept) or (kept.startswith("#") and "\n" not in kept):
+        if cited_numbers(kept) or (kept.startswith("#") and "\n" not in kept):
             paragraphs.append(kept)
-    while paragraphs and not _numbers(paragraphs[-1]):
+    while paragraphs and not cited_numbers(paragraphs[-1]):
         paragraphs.pop()
     joined = "\n\n".join(paragraphs)
-    return Checked(joined, tuple(sorted(set(_numbers(joined)))), tuple(sorted(unknown)))
+    return Checked(joined, tuple(sorted(set(cited_numbers(joined)))), tuple(sorted(unknown)))
 
 
 def _best_sentences(passage: Passage, query: str, seen: list[set[str]]) -> str:
@@ -248,7 +266,8 @@ def _describe(passage: Passage) -> str:
     return ", ".join(part for part in (title, source.place, _location(passage)) if part)
 
 
-def _numbers(text: str) -> list[int]:
+def cited_numbers(text: str) -> list[int]:
+    """Return the numbers that a text cites, in order."""
     found: list[int] = []
     for match in _CITATION.finditer(text):
         for part in re.split(r"\s*[,;]\s*", match[1]):
@@ -257,10 +276,23 @@ def _numbers(text: str) -> list[int]:
     return found
 
 
+def cite(text: str, number: int) -> str:
+    """Return a sentence with this citation in place of its own, which stand where the first one did."""
+    first = _CITATION.search(text)
+    if first is None:
+        return f"{text} [{number}]"
+    return text[: first.start()] + f"[{number}]" + _CITATION.sub("", text[first.end() :])
+
+
+def without_citations(text: str) -> str:
+    """Return a text without its citations."""
+    return _CITATION.sub("", text)
+
+
 def _known_sentences(line: str, count: int, unknown: set[int]) -> str:
     kept: list[str] = []
     for sentence in _SENTENCE.split(line):
-        bad = {number for number in _numbers(sentence) if not 1 <= number <= count}
+        bad = {number for number in cited_numbers(sentence) if not 1 <= number <= count}
         unknown |= bad
         if not bad:
             kept.append(sentence)

@@ -17,7 +17,7 @@ from api_agent_service.summarizing import summarize
 from shared.agent import AgentRequest, File, OpenAgent, Update
 from shared.errors import InvalidRequestError
 from shared.http import open_client
-from shared.llm import open_model
+from shared.llm import open_models
 
 _Skill: TypeAlias = Callable[[AgentRequest, Resources], AsyncGenerator[Update]]
 
@@ -43,14 +43,14 @@ _ANALYZING = re.compile(
 
 @asynccontextmanager
 async def open_agent(settings: Settings) -> AsyncGenerator[OpenAgent]:
-    """Open the outgoing client and the model, if one is configured."""
+    """Open the outgoing client and the models that are configured."""
     async with (
         open_client(settings, timeout_s=settings.fetch_timeout_s) as client,
-        open_model(settings) as model,
+        open_models(settings) as models,
     ):
-        resources = Resources(settings, client, model)
 
         async def answer(request: AgentRequest) -> AsyncGenerator[Update]:
+            resources = Resources(settings, client, models.of("summarize", request))
             skill = await _skill(await asyncio.to_thread(choose, request), settings)
             async with aclosing(skill(request, resources)) as updates:
                 async for update in updates:

@@ -6,18 +6,22 @@ from itertools import zip_longest
 
 from pydantic import JsonValue, ValidationError
 
-from browser_service import actions, answers, card, instructions, navigation, performing
+from browser_service import actions, answers, card, instructions, navigation, page_testing, performing, terms, tinyfish
 from browser_service.actions import ACTIONS, Action, InWords, Navigate
 from browser_service.browser import Browser, open_browser
 from browser_service.browser_session import BrowserSession
 from browser_service.checks import CheckResult
+from browser_service.credentials import Credentials
 from browser_service.driving import Allowance, Driver
 from browser_service.errors import BrowserGoneError, ElementNotFoundError, NotUnderstoodError
 from browser_service.findings import Findings, Reading
 from browser_service.instructions import Instructions
+from browser_service.page_testing import PageTester
 from browser_service.session_events import Owner, SessionWatcher
 from browser_service.settings import Settings
+from browser_service.tinyfish import TinyFish
 from browser_service.wishes import Wishes
+from shared import http
 from shared.agent import METADATA_KEY, AgentRequest, OpenAgent, Progress, Update
 from shared.errors import InvalidRequestError
 from shared.llm import MODEL_ERRORS, Model, open_model
@@ -28,15 +32,24 @@ _HARMLESS = frozenset({"navigate", "back", "extract", "assert", "screenshot", "w
 class BrowserAgent:
     """Answers requests with a browser, and a model for the steps that the grammar leaves unread."""
 
-    def __init__(self, settings: Settings, browser: Browser, model: Model | None) -> None:
+    def __init__(
+        self, settings: Settings, browser: Browser, model: Model | None, elsewhere: TinyFish | None = None
+    ) -> None:
         self._settings = settings
         self._browser = browser
         self._model = model
+        self._credentials = Credentials(settings)
         self._wishes = Wishes()
-        self._driver = Driver(settings, model, self._wishes)
+        self._driver = Driver(settings, self._wishes)
+        self._tester = PageTester(settings, browser, model, elsewhere)
 
     async def answer(self, request: AgentRequest) -> AsyncGenerator[Update]:
         """Do what `request` asks on a page of its own; once more if the browser dies before anything was changed."""
+        if (wanted := page_testing.requested(request)) is not None:
+            async with aclosing(self._tester.run(wanted, lambda: self._open_session(request))) as updates:
+                async for update in updates:
+                    yield update
+            return
         read = _read(request)
         is_verification = request.skill == card.VERIFY or any(action.do == "assert" for action in read.actions)
         if is_verification and read.unread:
@@ -50,7 +63,7 @@ class BrowserAgent:
             findings = Findings(patience_s=self._settings.browser_action_timeout_s)
             done: list[Action] = []
             try:
-                async with self._browser.open_session(Owner(request.task_id, request.context_id)) as session:
+                async with self._open_session(request) as session:
                     async with aclosing(self._work(request, read, session, findings, done, is_verification)) as updates:
                         async for update in updates:
                             yield update
@@ -71,6 +84,7 @@ class BrowserAgent:
     ) -> AsyncGenerator[Update]:
         """Do the actions one after the other, and tell what they brought. `done` gets each action as it begins."""
         allowance = _allowance(self._settings, request)
+        model = self._model.serving(request) if self._model is not None else None
         for file in request.files:
             await session.files.add(file)
         for action, following in zip_longest(read.actions, read.actions[1:]):
@@ -91,7 +105,7 @@ class BrowserAgent:
                     raise
                 step = action.words if isinstance(action, InWords) else actions.describe(action)
             if step:
-                async with aclosing(self._drive(step, session, findings, allowance, read.urls)) as updates:
+                async with aclosing(self._drive(step, session, findings, allowance, read.urls, model)) as updates:
                     async for update in updates:
                         yield update
             if session.status is not None and session.status >= 400 and not is_verification:
@@ -103,12 +117,26 @@ class BrowserAgent:
         for update in answers.compose(findings, told, is_verification=is_verification):
             yield update
 
+    @asynccontextmanager
+    async def _open_session(self, request: AgentRequest) -> AsyncGenerator[BrowserSession]:
+        """Open a session for the request, on the terms that it names. Raises: as `Browser.open_session`."""
+        given = terms.read(request.data)
+        async with self._browser.open_session(Owner(request.task_id, request.context_id), given.rules) as session:
+            session.credentials = lambda name, url: self._credentials.give(name, url, given.credentials)
+            yield session
+
     async def _drive(
-        self, step: str, session: BrowserSession, findings: Findings, allowance: Allowance, urls: tuple[str, ...]
+        self,
+        step: str,
+        session: BrowserSession,
+        findings: Findings,
+        allowance: Allowance,
+        urls: tuple[str, ...],
+        model: Model | None,
     ) -> AsyncGenerator[Update]:
         """Do a step that the grammar could not; what nobody can do is told as not understood."""
         try:
-            async for update in self._driver.do(step, session, findings, allowance, urls):
+            async for update in self._driver.do(step, session, findings, allowance, urls, model):
                 yield update
         except (NotUnderstoodError, *MODEL_ERRORS):
             findings.unread.append(step)
@@ -117,8 +145,13 @@ class BrowserAgent:
 @asynccontextmanager
 async def open_agent(settings: Settings, watchers: Sequence[SessionWatcher] = ()) -> AsyncGenerator[OpenAgent]:
     """Open the browser, which starts in the background, and the model if one is configured."""
-    async with open_browser(settings, watchers) as browser, open_model(settings) as model:
-        yield OpenAgent(BrowserAgent(settings, browser, model).answer, browser.problems)
+    async with (
+        open_browser(settings, watchers) as browser,
+        open_model(settings, "planner") as model,
+        http.open_client(settings) as client,
+    ):
+        elsewhere = tinyfish.create(settings, client)
+        yield OpenAgent(BrowserAgent(settings, browser, model, elsewhere).answer, browser.problems)
 
 
 def _read(request: AgentRequest) -> Instructions:

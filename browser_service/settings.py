@@ -1,8 +1,9 @@
 """Settings of the browser service."""
 
 from pathlib import Path
+from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from shared.settings import FederationSettings
 
@@ -64,3 +65,20 @@ class Settings(FederationSettings):
         gt=0,
         description="Most money, in USD, that one browser task may spend on the model; default: no limit.",
     )
+    browser_recording: Literal["all", "steps", "none"] = Field(
+        default="all",
+        description="What is kept of browser sessions: all (steps, thumbnails, a film, Playwright's trace), steps "
+        "(with thumbnails), or none.",
+    )
+    browser_recordings_h: float = Field(
+        default=168.0, gt=0, description="How long what is kept of a browser session stays, in hours."
+    )
+    browser_recordings_max_bytes: int = Field(
+        default=1_000_000_000,
+        ge=1,
+        description="Most bytes that are kept of all browser sessions; the oldest go first.",
+    )
+    tinyfish_api_key: SecretStr | None = Field(
+        default=None, description="Key for TinyFish: page tests are then performed there; default: by our own browser."
+    )
+    tinyfish_url: str = Field(default="https://agent.tinyfish.ai", description="Where TinyFish answers.")

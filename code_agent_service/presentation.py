@@ -2,15 +2,18 @@
 
 import mimetypes
 import re
+from collections.abc import Sequence
 
 from pydantic import JsonValue
 
-from code_agent_service.runs import Limits, Reason, Run, WorkFile
+from code_agent_service.runs import Limits, Program, Reason, Run, WorkFile
 from shared.agent import File, JsonObject
 
 _SHORT_LINES, _SHORT_CHARS = 3, 400
 _TAIL_LINES, _TAIL_CHARS = 5, 600
+_MAX_COMMAND_CHARS = 300
 _MIB = 1024 * 1024
+_LANGUAGES = {"py": "python", "js": "javascript", "mjs": "javascript", "md": "markdown", "json": "json"}
 
 
 def to_text(run: Run, limits: Limits) -> str:
@@ -50,6 +53,22 @@ def to_data(run: Run, code: str) -> JsonObject:
     }
 
 
+def tell_run(program: Program, run: Run, confined_by: str, *, label: str = "") -> JsonObject:
+    """Return what was run and how it ended, as JSON."""
+    return {
+        "command": label or " ".join(program.command)[:_MAX_COMMAND_CHARS],
+        "exit_code": run.exit_code,
+        "stopped_by": run.stopped_by,
+        "duration_s": round(run.duration_s, 3),
+        "sandbox": confined_by,
+    }
+
+
+def show_files(files: Sequence[WorkFile]) -> str:
+    """Return the files as Markdown, each with its name before it, so that they can be read back from the text."""
+    return "\n\n".join(f"`{file.name}`:\n\n{fence(file.text, _language(file.name))}" for file in files)
+
+
 def to_file(file: WorkFile) -> File:
     """Return a file of the working folder as an artifact."""
     return File(file.name, media_type_of(file.name), file.content)
@@ -80,6 +99,10 @@ def fence(text: str, language: str = "") -> str:
 def tail(text: str) -> str:
     """Return the last lines of `text`."""
     return "\n".join(text.rstrip().splitlines()[-_TAIL_LINES:])[-_TAIL_CHARS:]
+
+
+def _language(name: str) -> str:
+    return _LANGUAGES.get(name.rpartition(".")[2].lower(), "")
 
 
 def _explain_limit(reason: Reason, limits: Limits) -> str:

@@ -13,12 +13,15 @@ import os
 import shutil
 import time
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from code_agent_service import bubblewrap, consumption, runs
 from code_agent_service.box import Box, open_box
-from code_agent_service.bubblewrap import Way
+from code_agent_service.bubblewrap import Mount, Way
 from code_agent_service.runs import Limits, Program, Reason, Run, WorkFile
 from code_agent_service.settings import Settings
 from shared.errors import NotInstalledError, UnavailableError
@@ -28,8 +31,8 @@ logger = logging.getLogger(__name__)
 _MAX_FOLDER_FILES = 20_000
 _HELP_TIMEOUT_S = 5.0
 _WATCH_INTERVAL_S = 0.05
-_LAUNCHER = Path(__file__).with_name("launcher.py")
-_PROBE = Path(__file__).with_name("probe.py")
+_LAUNCHER = Path(__file__).parent / "inside" / "launcher.py"
+_PROBE = Path(__file__).parent / "inside" / "probe.py"
 _PROBE_LIMITS = Limits(
     timeout_s=10.0,
     cpu_s=5.0,
@@ -44,27 +47,39 @@ _PROBE_LIMITS = Limits(
 
 
 class Sandbox:
-    """A way to run programs that was tried and found to confine them. Any number may run at the same time."""
+    """A way to run programs that was tried and found to confine them. Any number may run at the same time.
+
+    `kind` is what confines them; `caution` says in a sentence what is weaker about it than it should be, if anything.
+    """
+
+    kind = "bubblewrap"
+    caution = ""
 
     def __init__(self, bwrap: str, way: Way, limits: Limits) -> None:
         self.limits = limits
         self._bwrap = bwrap
         self._way: Way = way
 
-    async def run(self, program: Program) -> Run:
+    async def run(self, program: Program, *, more_files: int = 0, more_bytes: int = 0) -> Run:
         """Run `program` to its end, or until a limit stops it. Cancelled, it leaves no process.
 
-        Raises: TooLargeError (its files), UnavailableError (no sandbox could be started just now).
+        It may hand back so much more than the limits say. Raises: TooLargeError (its files), UnavailableError (no
+        sandbox could be started just now).
         """
-        job = runs.pack(program, self.limits)
+        limits = replace(
+            self.limits,
+            max_files=self.limits.max_files + more_files,
+            files_bytes=self.limits.files_bytes + more_bytes,
+        )
+        job = runs.pack(program, limits)
         started_s = time.monotonic()
         try:
             async with (
                 open_box(
-                    self._build_command,
+                    partial(self._build_command, program.mounts),
                     job,
                     output_bytes=self.limits.output_bytes,
-                    report_bytes=runs.report_bytes(self.limits),
+                    report_bytes=runs.report_bytes(limits),
                 ) as box,
                 asyncio.TaskGroup() as group,
             ):
@@ -81,7 +96,9 @@ class Sandbox:
             return Run(stdout, stderr, None, duration_s, box.stopped_by)
         return runs.unpack(bytes(box.report.kept), stdout, stderr, exit_code, duration_s)
 
-    def _build_command(self, report_fd: int, info_fd: int, seccomp_fd: int | None) -> list[str]:
+    def _build_command(
+        self, mounts: Sequence[Mount], report_fd: int, info_fd: int, seccomp_fd: int | None
+    ) -> list[str]:
         launcher = _LAUNCHER.read_text(encoding="utf-8")
         return bubblewrap.build_command(
             self._bwrap,
@@ -90,6 +107,7 @@ class Sandbox:
             work_bytes=self.limits.disk_bytes,
             info_fd=info_fd,
             seccomp_fd=seccomp_fd,
+            mounts=mounts,
         )
 
 

@@ -1,4 +1,4 @@
-"""The command line: `federation up`, `run`, `retry`, `fork`, `answer`, `cancel`, `tasks`, `agents`, `doctor`."""
+"""The command line: `federation up`, `run`, `verify`, `retry`, `fork`, `answer`, `cancel`, `tasks`, `agents`, …"""
 
 import json
 import os
@@ -15,7 +15,7 @@ from pydantic import JsonValue
 
 from federation import attachments
 from federation.agent_commands import agents
-from federation.calling import FAILED, USAGE, AsJson, call, orchestrator_url, print_json, wait
+from federation.calling import FAILED, INTERRUPTED, USAGE, AsJson, call, orchestrator_url, print_json, wait
 from federation.client import Client
 from federation.display import Display
 from federation.models import PendingInput, Task
@@ -94,6 +94,18 @@ def _webhook_secret() -> None:
     sys.stdout.write(webhooks.write_secret(open_keys(Settings()).webhook_secret()) + "\n")
 
 
+@app.command("model-double")
+def _model_double(
+    script: Annotated[Path, typer.Argument(help="YAML file that says what is answered.")],
+    host: Annotated[str, typer.Option(help="Address to bind to.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port; 0: a free one, which is printed.")] = 0,
+) -> None:
+    """Serve a scripted language model (OpenAI-compatible), for tests and trials without a key, until stopped."""
+    from federation.model_double import command  # noqa: PLC0415
+
+    command.serve(script, host, port)
+
+
 @app.command("run")
 def _run(
     context: typer.Context,
@@ -166,6 +178,35 @@ def _fork(
             Display(quiet=as_json),
         )
     )
+    raise typer.Exit(code)
+
+
+@app.command("verify")
+def _verify(
+    context: typer.Context,
+    page: Annotated[str, typer.Argument(help="Address of the page.", metavar="URL", show_default=False)],
+    goal: Annotated[str, typer.Argument(help="What is to be so, in plain words.")],
+    name: Annotated[str | None, typer.Option(help="Keep the test under this name, with its history.")] = None,
+    cron: Annotated[str | None, typer.Option(help="With --name: run it by itself, e.g. '0 9 * * 1-5' (UTC).")] = None,
+    junit: Annotated[Path | None, typer.Option(help="Write a JUnit XML report to this file.")] = None,
+    timeout: Timeout = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")] = False,
+) -> None:
+    """Test a web page for a goal in plain words. Ends with 0 (passed), 1 (failed) or 2 (could not be run)."""
+    from federation import page_test  # noqa: PLC0415
+    from shared.page_tests import MAX_GOAL_CHARS, PageTestRequest  # noqa: PLC0415
+
+    if not page.strip() or len(page) > 2_000:
+        raise typer.BadParameter("Give the page's address, e.g. https://example.com.", param_hint="URL")
+    if not goal.strip() or len(goal) > MAX_GOAL_CHARS:
+        raise typer.BadParameter(f"Say what is to be so, in at most {MAX_GOAL_CHARS:,} characters.", param_hint="GOAL")
+    if cron is not None and name is None:
+        raise typer.BadParameter("Only a test that is kept runs by itself; give it a --name.", param_hint="--cron")
+    wish = page_test.Wish(PageTestRequest(url=page.strip(), goal=goal), name, cron, timeout, junit, as_json)
+    try:
+        code = page_test.run_here(orchestrator_url(context), wish, may_start=context.obj is None)
+    except KeyboardInterrupt:
+        code = INTERRUPTED
     raise typer.Exit(code)
 
 

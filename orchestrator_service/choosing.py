@@ -11,6 +11,7 @@ from orchestrator_service.models import Agent, AgentSkill
 from shared.agent import JsonObject
 from shared.auth import Caller
 from shared.errors import AgentUnavailableError, FederationError
+from shared.prepared import prepared
 
 
 class NoAgentError(FederationError):
@@ -109,13 +110,13 @@ _COLUMNS: Final = (
     Agent.health,
     Agent.config,
 )
-_BY_ID: Final = select(*_COLUMNS).where(Agent.id == bindparam("of_agent"))
-_OF_TENANT: Final = _BY_ID.where(Agent.tenant_id == bindparam("tenant"))
+_BY_ID: Final = prepared(select(*_COLUMNS).where(Agent.id == bindparam("of_agent")))
+_OF_TENANT: Final = prepared(_BY_ID.where(Agent.tenant_id == bindparam("tenant")))
 _SUSPENDED: Final = select(Agent.id).where(
     Agent.id.in_(bindparam("of_agents", expanding=True)), Agent.status == "suspended"
 )
 _CARD: Final = select(Agent.card).where(Agent.id == bindparam("of_agent"))
-_WITH_SKILL: Final = (
+_WITH_SKILL: Final = prepared(
     select(*_COLUMNS)
     .join(AgentSkill, AgentSkill.agent_id == Agent.id)
     .where(Agent.tenant_id == bindparam("tenant"), AgentSkill.skill_id == bindparam("skill"))

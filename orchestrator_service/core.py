@@ -44,14 +44,14 @@ async def open_core(settings: Settings) -> AsyncGenerator[Core]:
     """Open the database, brought up to date, and what stands on it. Raises: AlreadyRunningError (SQLite)."""
     url = database_url(settings, "orchestrator")
     async with open_database(url) as database, sole_owner(settings, database):
-        await asyncio.to_thread(migrate, database, _MIGRATIONS, "federation_version", "0003")
+        await asyncio.to_thread(migrate, database, _MIGRATIONS, "federation_version", "0006")
         keys = open_keys(settings)
         async with (
             open_signals(database) as signals,
             http.open_client(settings) as client,
-            llm.open_model(settings) as model,
+            llm.open_models(settings) as models,
         ):
             log = EventLog(database, signals)
             deliveries = Deliveries(database, client, keys.webhook_secret())
-            engine = Engine(settings, log, signals, keys, client, model, deliveries.wake)
+            engine = Engine(settings, log, signals, keys, client, models, deliveries.wake)
             yield Core(database, signals, log, keys, client, engine, deliveries)

@@ -48,6 +48,7 @@ def index(connection: Connection, agent_id: str, agent_name: str, card: AgentCar
             "description": skill.description,
             "tags": "\n".join(skill.tags),
             "examples": "\n".join(skill.examples),
+            "agent_name": agent_name,
         }
         for skill in {skill.id: skill for skill in card.skills}.values()
     ]
@@ -59,9 +60,9 @@ def index(connection: Connection, agent_id: str, agent_name: str, card: AgentCar
     connection.execute(
         text(
             "INSERT INTO agent_search (rowid, words) SELECT id, skill_id || ' ' || name || ' ' || tags || ' ' ||"
-            " description || ' ' || examples || ' ' || :agent_name FROM agent_skills WHERE agent_id = :agent_id"
+            " description || ' ' || examples || ' ' || agent_name FROM agent_skills WHERE agent_id = :agent_id"
         ),
-        {"agent_id": agent_id, "agent_name": agent_name},
+        {"agent_id": agent_id},
     )
 
 

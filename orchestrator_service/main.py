@@ -6,13 +6,26 @@ from typing import Final
 
 from fastapi import FastAPI
 
-from orchestrator_service import card
+from orchestrator_service import card, web_ui
 from orchestrator_service.agent import OrchestratorAgent
-from orchestrator_service.api import agents, catalog, push, sessions, status, tasks
+from orchestrator_service.api import (
+    agents,
+    browser,
+    catalog,
+    live,
+    page_tests,
+    push,
+    sessions,
+    status,
+    tasks,
+    usage,
+    wire,
+)
 from orchestrator_service.api.parts import Parts
 from orchestrator_service.core import open_core
 from orchestrator_service.intake import Intake
 from orchestrator_service.registrar import Registrar
+from orchestrator_service.schedules import Schedules
 from orchestrator_service.settings import Settings
 from shared import service
 from shared.agent import OpenAgent
@@ -40,10 +53,11 @@ def create(settings: Settings | None = None) -> FastAPI:
 
     origins = () if settings.frontend_url is None else (settings.frontend_url.rstrip("/"),)
     app = service.create_app(settings, "orchestrator", _TITLE, agent_card.description, lifespan, origins=origins)
-    for noun in (status, tasks, sessions, agents, push, catalog):
+    for noun in (status, tasks, live, sessions, agents, page_tests, browser, wire, push, catalog, usage):
         app.include_router(noun.router)
-    app.include_router(tasks.execute_router)
+    app.include_router(tasks.more_router)
     server.install(app)
+    web_ui.install(app)
     service.on_stop(app, lambda: _drain(app))
     return app
 
@@ -76,6 +90,8 @@ async def _open_parts(settings: Settings) -> AsyncGenerator[Parts]:
                 await stack.enter_async_context(background("agents of AGENTS_FILE", listed.follow()))
             await stack.enter_async_context(registrar.open())
             await stack.enter_async_context(core.working())
+            schedules = Schedules(core.database, intake.submit)
+            await stack.enter_async_context(schedules.open())
             yield Parts(
                 settings,
                 core.database,
@@ -86,6 +102,7 @@ async def _open_parts(settings: Settings) -> AsyncGenerator[Parts]:
                 core.client,
                 nudge=core.engine.nudge,
                 drain=core.engine.drain,
+                schedules=schedules,
             )
 
 

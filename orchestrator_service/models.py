@@ -133,6 +133,7 @@ class AgentSkill(Base):
     description: Mapped[str] = mapped_column(Text)
     tags: Mapped[str] = mapped_column(Text)
     examples: Mapped[str] = mapped_column(Text)
+    agent_name: Mapped[str] = mapped_column(Text, server_default="")
 
 
 class Task(Base):
@@ -230,7 +231,10 @@ class Attempt(Base):
     """
 
     __tablename__ = "attempts"
-    __table_args__ = (Index("ix_attempts_stop_at", "stop_at", sqlite_where=_TO_STOP, postgresql_where=_TO_STOP),)
+    __table_args__ = (
+        Index("ix_attempts_stop_at", "stop_at", sqlite_where=_TO_STOP, postgresql_where=_TO_STOP),
+        Index("ix_attempts_remote_task_id", "remote_task_id"),
+    )
 
     task_id: Mapped[str] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True)
     step_id: Mapped[str] = mapped_column(primary_key=True)
@@ -349,6 +353,36 @@ class TenantSpending(Base):
     reserved_tokens: Mapped[int] = mapped_column(BigInteger)
 
 
+class ModelCallRow(Base):
+    """A call of a language model, or several alike: who spent what on which one. It stays when its task is deleted.
+
+    `step_id` is null for the orchestrator's own calls. `llm_calls` were made, `saved_calls` answered from the cache.
+    """
+
+    __tablename__ = "model_calls"
+    __table_args__ = (Index("ix_model_calls_tenant_at", "tenant_id", "at"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    tenant_id: Mapped[str]
+    user_id: Mapped[str | None]
+    task_id: Mapped[str] = mapped_column(index=True)
+    step_id: Mapped[str | None]
+    workflow: Mapped[str | None]
+    agent: Mapped[str | None]
+    model: Mapped[str]
+    role: Mapped[str]
+    input_tokens: Mapped[int] = mapped_column(BigInteger)
+    output_tokens: Mapped[int] = mapped_column(BigInteger)
+    cached_tokens: Mapped[int] = mapped_column(BigInteger)
+    cost_usd: Mapped[float]
+    llm_calls: Mapped[int] = mapped_column(BigInteger)
+    saved_calls: Mapped[int] = mapped_column(BigInteger)
+    saved_usd: Mapped[float]
+    latency_ms: Mapped[float]
+    day: Mapped[str]
+    at: Mapped[datetime]
+
+
 class Delivery(Base):
     """A webhook to deliver: `state` is "due" (at `next_at`), "delivered" or "given_up". The id stays over all tries."""
 
@@ -365,3 +399,34 @@ class Delivery(Base):
     last_error: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+
+
+class PageTestRow(Base):
+    """A page test that is kept: a goal for a page. `cron` says when it runs by itself, next at `next_run_at`."""
+
+    __tablename__ = "page_tests"
+    __table_args__ = (Index("ix_page_tests_tenant_id", "tenant_id", "id"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    tenant_id: Mapped[str]
+    name: Mapped[str]
+    url: Mapped[str] = mapped_column(Text)
+    goal: Mapped[str] = mapped_column(Text)
+    cron: Mapped[str | None]
+    timezone: Mapped[str]
+    next_run_at: Mapped[datetime | None] = mapped_column(index=True)
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class PageTestRun(Base):
+    """A task that is a run of a page test; `url` and `goal` are those of this run, `origin` "request" or "schedule"."""
+
+    __tablename__ = "page_test_runs"
+    __table_args__ = (Index("ix_page_test_runs_test", "test_id", "task_id"),)
+
+    task_id: Mapped[str] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True)
+    test_id: Mapped[str] = mapped_column(ForeignKey("page_tests.id", ondelete="CASCADE"))
+    url: Mapped[str] = mapped_column(Text)
+    goal: Mapped[str] = mapped_column(Text)
+    origin: Mapped[str]

@@ -79,6 +79,21 @@ class Registrar:
         found = await self._verifier.fetch(new.endpoint or "") if new.card is None else read_given(new.card)
         return await self._store(caller, found, endpoint_of(new), new)
 
+    async def preview(self, caller: Caller, new: NewAgent) -> JsonObject:
+        """Look at the agent as `register` does, and answer what was found; nothing is stored. Raises: as `register`."""
+        found = await self._verifier.fetch(new.endpoint or "") if new.card is None else read_given(new.card)
+        endpoint = endpoint_of(new)
+        pinned, sealed = await self._database.read(admission.known_at, caller, endpoint)
+        headers = new.headers if new.headers is not None else self._unseal(sealed)
+        verified = await self._look(caller, found, endpoint, new.name, headers, pinned)
+        return {
+            "endpoint": endpoint,
+            "name": new.name or found.card.name,
+            "description": found.card.description,
+            "card": found.raw,
+            "verification": verified.verification,
+        }
+
     async def refresh(self, caller: Caller, agent_id: str) -> None:
         """Fetch the card again. Raises: as `register`, and NotFoundError."""
         await self._database.read(registry.find, caller, agent_id)

@@ -68,7 +68,7 @@ class AgentRequest:
         told = self.metadata.get(METADATA_KEY)
         call = told if isinstance(told, dict) else {}
         hops = call.get("hops")
-        onward: JsonObject = {key: call[key] for key in ("task_id", "step_id", "trail") if key in call}
+        onward: JsonObject = {key: call[key] for key in ("task_id", "step_id", "trail", "models") if key in call}
         onward["root_task_id"] = call.get("root_task_id") or self.task_id
         onward["hops"] = hops + 1 if isinstance(hops, int) else 1
         if isinstance(budget := call.get("budget"), dict):
@@ -123,13 +123,48 @@ class InputRequired:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelCall:
+    """One call of a language model, or `count` alike ones: for what (`role`), to whom, at what price and how slow.
+
+    `model` is written `provider:name`. Of the input tokens `cached_tokens` were read from the provider's own cache. A
+    `cached` call was answered from ours: it cost nothing, and `saved_usd` is what it would have cost.
+    """
+
+    model: str
+    role: str = ""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    cost_usd: float = 0.0
+    saved_usd: float = 0.0
+    latency_ms: float = 0.0
+    cached: bool = False
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
-    """What was spent since the last `Usage`; updates add up."""
+    """What was spent since the last `Usage`; updates add up. `calls` says on which calls, as far as it is known."""
 
     input_tokens: int = 0
     output_tokens: int = 0
     cost_usd: float = 0.0
     llm_calls: int = 0
+    calls: tuple[ModelCall, ...] = field(default=(), compare=False)
+
+    def __add__(self, other: "Usage") -> "Usage":
+        """Return both together."""
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.cost_usd + other.cost_usd,
+            self.llm_calls + other.llm_calls,
+            self.calls + other.calls,
+        )
+
+    def __bool__(self) -> bool:
+        """Tell whether there is anything to tell: something was spent, or saved."""
+        return self != Usage() or bool(self.calls)
 
 
 Update: TypeAlias = Progress | Delta | Answer | Produced | InputRequired | Usage

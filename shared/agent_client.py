@@ -35,7 +35,7 @@ from shared.agent_events import (
     StatusChanged,
     TextPart,
 )
-from shared.agent_wire import AgentWire, Binding, Clock, Deadlines, Endpoint
+from shared.agent_wire import AgentWire, Binding, Clock, Deadlines, Endpoint, Tap
 from shared.errors import (
     AgentFailedError,
     AgentProtocolError,
@@ -66,6 +66,7 @@ __all__ = [
     "Started",
     "State",
     "StatusChanged",
+    "Tap",
     "TextPart",
     "connect",
     "fetch_card",
@@ -88,10 +89,12 @@ def connect(
     headers: Mapping[str, str] | None = None,
     deadlines: Deadlines | None = None,
     limits: Limits | None = None,
+    tap: Tap | None = None,
 ) -> "AgentConnection":
     """Choose how to call the agent: JSON-RPC 1.0, else HTTP+JSON 1.0, else JSON-RPC 0.3. Opens nothing yet.
 
-    `headers` (credentials) go with every call; `deadlines` are those of calls that are given none.
+    `headers` (credentials) go with every call; `deadlines` are those of calls that are given none; `tap` is told of
+    every message.
     Raises: AgentProtocolError when the card offers none of them, InvalidRequestError when its URL is not one.
     """
     offered = {
@@ -108,6 +111,7 @@ def connect(
                 pushing=card.capabilities.push_notifications,
                 deadlines=deadlines,
                 limits=limits,
+                tap=tap,
             )
     spoken = ", ".join(f"{each.protocol_binding} {each.protocol_version}" for each in card.supported_interfaces)
     raise AgentProtocolError(f"The agent speaks only {spoken[:200]}; it must offer JSONRPC or HTTP+JSON of A2A 1.0.")
@@ -125,13 +129,14 @@ class AgentConnection:
         pushing: bool = False,
         deadlines: Deadlines | None = None,
         limits: Limits | None = None,
+        tap: Tap | None = None,
     ) -> None:
         self.endpoint = endpoint
         self._streaming = streaming
         self._pushing = pushing
         self._deadlines = deadlines or Deadlines()
         self._limits = limits or Limits()
-        self._wire = AgentWire(client, endpoint, self._limits)
+        self._wire = AgentWire(client, endpoint, self._limits, tap)
         self._watches: dict[str, set[asyncio.Event]] = {}
 
     async def send(

@@ -19,6 +19,7 @@ from google.protobuf.json_format import ParseDict
 from google.protobuf.struct_pb2 import Struct, Value
 from pydantic import JsonValue
 
+from shared import model_usage
 from shared.agent import (
     METADATA_KEY,
     Answer,
@@ -112,7 +113,7 @@ class Narrator:
                     to_status(self._task, state, text, message_facts=question, task_facts=facts),
                 ]
             case Usage():
-                self.usage = _sum(self.usage, update)
+                self.usage += update
                 return []
 
     def complete(self) -> list[Event]:
@@ -167,39 +168,11 @@ def _text(text: str) -> Part:
 
 def _usage_of(task: Task) -> Usage:
     facts = to_json_object(task.metadata).get(METADATA_KEY)
-    spent = facts.get("usage") if isinstance(facts, dict) else None
-    if not isinstance(spent, dict):
-        return Usage()
-
-    def number(name: str) -> float:
-        value = spent.get(name)
-        return value if isinstance(value, int | float) else 0
-
-    return Usage(
-        int(number("input_tokens")), int(number("output_tokens")), number("cost_usd"), int(number("llm_calls"))
-    )
+    return model_usage.from_json(facts.get("usage")) if isinstance(facts, dict) else Usage()
 
 
 def _usage_facts(usage: Usage) -> JsonObject:
-    if usage == Usage():
-        return {}
-    return {
-        "usage": {
-            "input_tokens": usage.input_tokens,
-            "output_tokens": usage.output_tokens,
-            "cost_usd": usage.cost_usd,
-            "llm_calls": usage.llm_calls,
-        }
-    }
-
-
-def _sum(one: Usage, other: Usage) -> Usage:
-    return Usage(
-        one.input_tokens + other.input_tokens,
-        one.output_tokens + other.output_tokens,
-        one.cost_usd + other.cost_usd,
-        one.llm_calls + other.llm_calls,
-    )
+    return {"usage": model_usage.to_json(usage)} if usage else {}
 
 
 def _to_value(data: JsonObject) -> Value:

@@ -6,7 +6,7 @@ Every answer is bounded in size and time and read as strict JSON, and its failur
 
 import asyncio
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 from urllib.parse import quote
@@ -23,6 +23,9 @@ from shared.http import Answer, Client
 
 Operation: TypeAlias = Literal["send", "stream", "get", "cancel", "subscribe"]
 Binding: TypeAlias = Literal["JSONRPC 1.0", "HTTP+JSON 1.0", "JSONRPC 0.3"]
+
+Tap: TypeAlias = Callable[[Literal["sent", "received"], str, bytes], None]
+"""Told of every message on the wire: which way it goes, the operation, its bytes. Never of headers."""
 
 _METHODS: dict[Operation, str] = {
     "send": "SendMessage",
@@ -129,9 +132,9 @@ class _Call:
 class EventStream:
     """The events that an agent sends. Close it, or let it go once the agent has said all that matters."""
 
-    __slots__ = ("_answer", "_call", "_clock", "_events", "_is_read", "_reader")
+    __slots__ = ("_answer", "_call", "_clock", "_events", "_is_read", "_reader", "_tap")
 
-    def __init__(self, call: _Call, answer: Answer, clock: Clock, max_event_bytes: int) -> None:
+    def __init__(self, call: _Call, answer: Answer, clock: Clock, max_event_bytes: int, tap: Tap | None = None) -> None:
         is_stream = answer.headers.get("content-type", "").lower().startswith("text/event-stream")
         self._call = call
         self._answer = answer
@@ -139,6 +142,7 @@ class EventStream:
         self._reader = EventReader(max_event_bytes) if is_stream else None
         self._events: Iterator[bytes] = iter(())
         self._is_read = False
+        self._tap = tap
 
     async def next_event(self) -> JsonObject | None:
         """Return the next event, or None at the end. Raises: as `AgentWire.call`, and TooLargeError."""
@@ -146,6 +150,8 @@ class EventStream:
             if self._is_read:
                 return None
             await self._read_on()
+        if self._tap is not None:
+            self._tap("received", self._call.operation, event)
         return self._call.unwrap(event)
 
     async def _read_on(self) -> None:
@@ -171,8 +177,9 @@ class EventStream:
 class AgentWire:
     """One endpoint of one agent."""
 
-    def __init__(self, client: Client, endpoint: Endpoint, limits: Limits) -> None:
+    def __init__(self, client: Client, endpoint: Endpoint, limits: Limits, tap: Tap | None = None) -> None:
         self._calls = client.calls
+        self._tap = tap
         self._endpoint = endpoint
         self._limits = limits
         version = "0.3" if endpoint.binding == "JSONRPC 0.3" else "1.0"
@@ -186,16 +193,19 @@ class AgentWire:
         until = clock.within(deadlines.total_s if operation == "send" else deadlines.first_byte_s)
         answer = await self._begin(call, "application/json", clock, until, self._limits.rpc_bytes)
         try:
-            return call.unwrap(await _read(answer, clock, until))
+            content = await _read(answer, clock, until)
         finally:
             answer.close()
+        if self._tap is not None:
+            self._tap("received", operation, content)
+        return call.unwrap(content)
 
     async def stream(self, operation: Operation, params: JsonObject, clock: Clock) -> EventStream:
         """Begin a stream of events. An agent that does not stream gives its one answer. Raises: as `call`."""
         call = self._prepare(operation, params)
         until = clock.within(clock.deadlines.first_byte_s)
         answer = await self._begin(call, "text/event-stream, application/json", clock, until, _STREAM_BYTES)
-        return EventStream(call, answer, clock, self._limits.event_bytes)
+        return EventStream(call, answer, clock, self._limits.event_bytes, self._tap)
 
     def _prepare(self, operation: Operation, params: JsonObject) -> _Call:
         tenant, binding = self._endpoint.tenant, self._endpoint.binding
@@ -217,6 +227,8 @@ class AgentWire:
             headers["Content-Type"] = "application/json"
         if trace := telemetry.traceparent():
             headers["traceparent"] = trace
+        if self._tap is not None:
+            self._tap("sent", call.operation, call.content or f"{call.verb} {call.url}".encode())
         deadlines = clock.deadlines
         try:
             async with asyncio.timeout_at(until):
@@ -241,6 +253,8 @@ class AgentWire:
             content = await _read(answer, clock, until)
         finally:
             answer.close()
+        if self._tap is not None:
+            self._tap("received", call.operation, content)
         raise agent_refusals.refused(
             answer.status,
             answer.headers.get("retry-after"),

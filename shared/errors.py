@@ -168,3 +168,11 @@ class ModelAnswerError(FederationError):
     title = "The language model's answer could not be used"
     status = 502
     retryable = True
+
+
+class ModelBudgetError(ModelRefusedError):
+    """What the task may still spend is too little for this call of the model."""
+
+    slug = "model-budget"
+    title = "The budget is too small for the language model"
+    status = 402

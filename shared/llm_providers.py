@@ -1,50 +1,53 @@
-"""The model providers behind `shared.llm`: OpenAI-compatible servers by langchain-openai, Groq by its own SDK.
+"""The model providers behind `shared.llm`: what is asked of each, and what goes wrong there.
 
-Both are imported at the first call only: the SDKs cost tens of megabytes, which an idle service should not hold.
-Their own retries are off and no proxy of the environment is used. Each failure leaves as a `CallFailedError`.
+Each is its own maintained SDK, imported at the first call only: they cost tens of megabytes, which an idle service
+should not hold. Their own retries are off and no proxy of the environment is used. Each failure leaves as a
+`CallFailedError`.
 """
 
 import email.utils
 import time
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, cast
+from typing import Literal, Protocol, TypeAlias, cast
 
-import httpx
-from pydantic import JsonValue, SecretStr
+from pydantic import JsonValue
 
 from shared.errors import FederationError, ModelAnswerError, ModelRefusedError, ModelUnavailableError
-
-if TYPE_CHECKING:
-    from groq.types.chat import ChatCompletionMessageParam
-    from groq.types.completion_usage import CompletionUsage
-    from langchain_core.messages import AIMessage
+from shared.llm_choice import Access
 
 CONNECT_TIMEOUT_S = 10.0
 
 Message: TypeAlias = tuple[Literal["system", "user", "assistant"], str]
 
+ANSWER_TOOL = "answer"
+"""The tool that a model is made to call, where it answers in a form that way."""
+
+RUBBISH = (ValueError, KeyError, IndexError, TypeError, AttributeError)
+"""What the SDKs let through when a body is no chat completion: wrong JSON, wrong shape, missing fields."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The JSON schema of an answer, and how the provider is held to it: its own way, or as arguments of a tool."""
+
+    schema: dict[str, JsonValue]
+    by: Literal["schema", "tool"]
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """How an answer ended: the whole text (nothing, for a stream), tokens as the provider counts them, and why."""
+    """How an answer ended: the whole text (nothing, for a stream), tokens as the provider counts them, and why.
+
+    Of `input_tokens`, `cached_tokens` were read from the provider's cache and `stored_tokens` were put into it.
+    """
 
     text: str
     input_tokens: int
     output_tokens: int
     finish_reason: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """Where a provider is and with which key, and the names to use in error texts."""
-
-    provider: Literal["openai", "groq"]
-    base_url: str
-    key: SecretStr
-    key_setting: str
-    timeout_s: float
+    cached_tokens: int = 0
+    stored_tokens: int = 0
 
 
 class CallFailedError(Exception):
@@ -68,10 +71,8 @@ class CallFailedError(Exception):
 class Provider(Protocol):
     """A place that completes chats. Raises: CallFailedError."""
 
-    async def ask(
-        self, model: str, messages: list[Message], max_tokens: int, schema: dict[str, JsonValue] | None
-    ) -> Reply:
-        """Return the answer; with a JSON schema, ask the provider to keep to it."""
+    async def ask(self, model: str, messages: list[Message], max_tokens: int, form: Form | None) -> Reply:
+        """Return the answer; in a form, its text is to be JSON."""
         ...
 
     def stream(self, model: str, messages: list[Message], max_tokens: int) -> AsyncGenerator[str | Reply]:
@@ -87,182 +88,73 @@ class Provider(Protocol):
         ...
 
 
-def connect(access: Access) -> Provider:
-    """Import the provider's SDK and make a client. Takes a second or two the first time: call it in a thread."""
-    return _Groq(access) if access.provider == "groq" else _OpenAI(access)
+def connect(access: Access, timeout_s: float, *, in_graph: bool = False) -> Provider:
+    """Import the provider's SDK and make a client. Takes a second or two the first time: call it in a thread.
+
+    `in_graph`: OpenAI-compatible servers and Groq are called by LangChain's packages, as graphs of LangGraph do.
+    """
+    match access.api:
+        case "openai" if in_graph:
+            from shared.llm_langchain import open_openai  # noqa: PLC0415 - heavy, see the module's docstring
+
+            return open_openai(access, timeout_s)
+        case "openai":
+            from shared.llm_openai import OpenAI  # noqa: PLC0415 - heavy, see the module's docstring
+
+            return OpenAI(access, timeout_s)
+        case "anthropic":
+            from shared.llm_anthropic import Anthropic  # noqa: PLC0415
+
+            return Anthropic(access, timeout_s)
+        case "groq" if in_graph:
+            from shared.llm_langchain import open_groq  # noqa: PLC0415
+
+            return open_groq(access, timeout_s)
+        case "groq":
+            from shared.llm_groq import Groq  # noqa: PLC0415
+
+            return Groq(access, timeout_s)
 
 
-class _OpenAI:
-    def __init__(self, access: Access) -> None:
-        import openai  # noqa: PLC0415  heavy, see the module's docstring
-        from langchain_openai import ChatOpenAI  # noqa: PLC0415
+def token_limit(access: Access, max_tokens: int) -> dict[str, object]:
+    """Return how an OpenAI-compatible server is told the most tokens to write.
 
-        self._access = access
-        self._failures = (openai.OpenAIError, *_RUBBISH, TimeoutError)
-        self._official = access.base_url.startswith("https://api.openai.com/")
-        timeout = openai.Timeout(access.timeout_s, connect=CONNECT_TIMEOUT_S)
-        self._http = openai.DefaultAsyncHttpxClient(trust_env=False, follow_redirects=False, timeout=timeout)
-        self._chat = ChatOpenAI(
-            base_url=access.base_url,
-            api_key=access.key,
-            http_async_client=self._http,
-            openai_proxy=None,
-            timeout=access.timeout_s,
-            stream_chunk_timeout=2 * access.timeout_s,
-            max_retries=0,
-            stream_usage=True,
-            use_responses_api=False,
-        )
-
-    async def ask(
-        self, model: str, messages: list[Message], max_tokens: int, schema: dict[str, JsonValue] | None
-    ) -> Reply:
-        extra = self._limit(max_tokens) | _response_format(schema)
-        try:
-            message = await self._chat.ainvoke(messages, model=model, extra_body=extra)
-        except self._failures as error:
-            raise _failed(error, self._access, model) from error
-        reason = cast("str | None", message.response_metadata.get("finish_reason"))
-        return Reply(message.text, *_counted(message), reason)
-
-    async def stream(self, model: str, messages: list[Message], max_tokens: int) -> AsyncGenerator[str | Reply]:
-        read = written = 0
-        reason: str | None = None
-        chunks = self._chat.astream(messages, model=model, extra_body=self._limit(max_tokens))
-        try:
-            async with aclosing(cast("AsyncGenerator[AIMessage]", chunks)) as chunks:
-                async for chunk in chunks:
-                    counts = _counted(chunk)
-                    read, written = read + counts[0], written + counts[1]
-                    reason = cast("str | None", chunk.response_metadata.get("finish_reason")) or reason
-                    if chunk.text:
-                        yield chunk.text
-        except self._failures as error:
-            raise _failed(error, self._access, model) from error
-        yield Reply("", read, written, reason)
-
-    async def models(self) -> list[str]:
-        try:
-            page = await self._chat.root_async_client.models.list()
-            return [model.id for model in page.data]
-        except self._failures as error:
-            raise _failed(error, self._access, "") from error
-
-    async def close(self) -> None:
-        await self._http.aclose()
-
-    def _limit(self, max_tokens: int) -> dict[str, object]:
-        # OpenAI's newer models take only the new name, most compatible servers know only the old one.
-        return {"max_completion_tokens" if self._official else "max_tokens": max_tokens}
+    OpenAI's newer models take only the new name, most compatible servers know only the old one.
+    """
+    is_new = access.is_official and access.provider == "openai"
+    return {"max_completion_tokens" if is_new else "max_tokens": max_tokens}
 
 
-class _Groq:
-    def __init__(self, access: Access) -> None:
-        import groq  # noqa: PLC0415  heavy, see the module's docstring
-
-        self._access = access
-        self._failures = (groq.GroqError, httpx.HTTPError, *_RUBBISH, TimeoutError)
-        timeout = httpx.Timeout(access.timeout_s, connect=CONNECT_TIMEOUT_S)
-        self._http = httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=timeout)
-        self._client = groq.AsyncGroq(
-            api_key=access.key.get_secret_value(),
-            base_url=access.base_url,
-            http_client=self._http,
-            timeout=access.timeout_s,
-            max_retries=0,
-        )
-
-    async def ask(
-        self, model: str, messages: list[Message], max_tokens: int, schema: dict[str, JsonValue] | None
-    ) -> Reply:
-        try:
-            completion = await self._client.chat.completions.create(
-                model=model,
-                messages=_as_groq(messages),
-                max_completion_tokens=max_tokens,
-                extra_body=_response_format(schema) | _effort(model),
-            )
-            choice = completion.choices[0]
-            return Reply(choice.message.content or "", *_spent(completion.usage), choice.finish_reason)
-        except self._failures as error:
-            raise _failed(error, self._access, model) from error
-
-    async def stream(self, model: str, messages: list[Message], max_tokens: int) -> AsyncGenerator[str | Reply]:
-        usage: CompletionUsage | None = None
-        reason: str | None = None
-        try:
-            async with await self._client.chat.completions.create(
-                model=model,
-                messages=_as_groq(messages),
-                max_completion_tokens=max_tokens,
-                extra_body={"stream_options": {"include_usage": True}} | _effort(model),
-                stream=True,
-            ) as chunks:
-                async for chunk in chunks:
-                    usage = chunk.usage or (chunk.x_groq.usage if chunk.x_groq else None) or usage
-                    for choice in chunk.choices[:1]:
-                        reason = choice.finish_reason or reason
-                        if choice.delta.content:
-                            yield choice.delta.content
-        except self._failures as error:
-            raise _failed(error, self._access, model) from error
-        yield Reply("", *_spent(usage), reason)
-
-    async def models(self) -> list[str]:
-        try:
-            listed = await self._client.models.list()
-            return [model.id for model in listed.data]
-        except self._failures as error:
-            raise _failed(error, self._access, "") from error
-
-    async def close(self) -> None:
-        await self._http.aclose()
-
-
-# What the SDKs let through when a body is no chat completion: wrong JSON, wrong shape, missing fields.
-_RUBBISH = (ValueError, KeyError, IndexError, TypeError, AttributeError)
-
-
-def _response_format(schema: dict[str, JsonValue] | None) -> dict[str, object]:
-    if schema is None:
+def openai_form(form: Form | None) -> dict[str, object]:
+    """Return what OpenAI's API, and those like it, take for a form."""
+    if form is None:
         return {}
-    return {
-        "response_format": {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, "strict": False}}
-    }
+    if form.by == "tool":
+        function = {"name": ANSWER_TOOL, "description": "Give the answer.", "parameters": form.schema}
+        choice = {"type": "function", "function": {"name": ANSWER_TOOL}}
+        return {"tools": [{"type": "function", "function": function}], "tool_choice": choice}
+    named = {"name": ANSWER_TOOL, "schema": form.schema, "strict": False}
+    return {"response_format": {"type": "json_schema", "json_schema": named}}
 
 
-def _effort(model: str) -> dict[str, object]:
-    return {"reasoning_effort": "low"} if model.startswith("openai/gpt-oss") else {}
-
-
-def _as_groq(messages: list[Message]) -> "list[ChatCompletionMessageParam]":
-    return [cast("ChatCompletionMessageParam", {"role": role, "content": content}) for role, content in messages]
-
-
-def _counted(message: "AIMessage") -> tuple[int, int]:
-    usage = message.usage_metadata
-    return (usage["input_tokens"], usage["output_tokens"]) if usage else (0, 0)
-
-
-def _spent(usage: "CompletionUsage | None") -> tuple[int, int]:
-    return (usage.prompt_tokens, usage.completion_tokens) if usage else (0, 0)
-
-
-def _failed(error: Exception, access: Access, model: str) -> CallFailedError:
+def failed(
+    error: Exception, access: Access, model: str, timeout_s: float, *, lost: tuple[type[Exception], ...] = ()
+) -> CallFailedError:
+    """Return what an SDK raised as the error to tell. `lost`: what its HTTP client raises when a connection breaks."""
     at = f"The language model at {access.base_url}"
     kind = type(error).__name__
     status = cast("int | None", getattr(error, "status_code", None))
-    if isinstance(error, TimeoutError | httpx.TimeoutException) or "Timeout" in kind:
-        detail = f"{at} did not answer within {access.timeout_s:g} s (LLM_TIMEOUT_S)."
+    if isinstance(error, TimeoutError) or "Timeout" in kind:
+        detail = f"{at} did not answer within {timeout_s:g} s (LLM_TIMEOUT_S)."
         return CallFailedError(ModelUnavailableError(detail), retry=True)
     if status is not None and status >= 300:
         return _refused(error, status, access, model)
-    if isinstance(error, _RUBBISH) or status is not None:
-        detail = f"{at} answered something that is not a chat completion; check LLM_BASE_URL and LLM_MODEL."
-        return CallFailedError(ModelAnswerError(detail))
-    if "Connection" in kind or isinstance(error, httpx.HTTPError):
+    if isinstance(error, lost) or "Connection" in kind:
         detail = f"{at} cannot be reached or closed the connection; check that it runs, and LLM_BASE_URL."
         return CallFailedError(ModelUnavailableError(detail), retry=True)
+    if isinstance(error, RUBBISH) or status is not None or "Validation" in kind:
+        detail = f"{at} answered something that is not a chat completion; check LLM_BASE_URL and LLM_MODEL."
+        return CallFailedError(ModelAnswerError(detail))
     detail = f"{at} broke off with an error: {_quoted(error, access)}"
     return CallFailedError(ModelUnavailableError(detail), retry=True)
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
-from shared import remote_parts
-from shared.agent import METADATA_KEY, File, JsonObject, Usage
+from shared import model_usage, remote_parts
+from shared.agent import METADATA_KEY, File, JsonObject
 from shared.agent_events import (
     Artifact,
     ArtifactChunk,
@@ -159,7 +159,7 @@ class RemoteTask:
             files=tuple(part for part in carriers if isinstance(part, File)),
             artifacts=artifacts,
             error=self._failure(spoken) if self.state in {"failed", "rejected"} else None,
-            usage=_usage(_object(self._facts.get("usage"))),
+            usage=model_usage.from_json(self._facts.get("usage")),
             facts=self._facts,
         )
 
@@ -296,19 +296,6 @@ def _artifact(artifact: JsonObject) -> tuple[str, str, list[Part]]:
     if not key:
         raise AgentProtocolError("The agent sent an artifact without an artifact id.")
     return key, name or key, remote_parts.read(artifact)
-
-
-def _usage(told: JsonObject) -> Usage:
-    def number(key: str) -> int | float:
-        value = told.get(key)
-        return value if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0 else 0
-
-    return Usage(
-        input_tokens=int(number("input_tokens")),
-        output_tokens=int(number("output_tokens")),
-        cost_usd=float(number("cost_usd")),
-        llm_calls=int(number("llm_calls")),
-    )
 
 
 def _object(value: JsonValue) -> JsonObject:

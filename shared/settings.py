@@ -45,27 +45,81 @@ class FederationSettings(BaseSettings):
         "default: made once in DATA_DIR/secret.key.",
     )
 
-    llm_provider: Literal["openai", "groq"] | None = Field(
-        default=None, description="openai (any OpenAI-compatible address) or groq; default: by the key that is set."
+    llm_provider: Literal["openai", "groq", "anthropic", "together", "openrouter", "ollama", "vllm"] | None = Field(
+        default=None,
+        description="Provider of models that are named without one: openai (any OpenAI-compatible address), groq, "
+        "anthropic, together, openrouter, ollama or vllm; default: by the key that is set.",
     )
-    llm_model: str | None = Field(default=None, description="Model name; default: a small one of the provider.")
+    llm_model: str | None = Field(
+        default=None,
+        description="Model, as NAME or PROVIDER:NAME; of several, separated by commas, the next is asked where one "
+        "fails; default: a small one of the provider.",
+    )
+    llm_model_planner: str | None = Field(
+        default=None, description="Model that plans and routes, small ones first; default: LLM_MODEL."
+    )
+    llm_model_research: str | None = Field(default=None, description="Model of the research agent; default: LLM_MODEL.")
+    llm_model_summarize: str | None = Field(
+        default=None, description="Model of summaries, questions about data and extraction; default: LLM_MODEL."
+    )
+    llm_model_code: str | None = Field(default=None, description="Model that writes code; default: LLM_MODEL.")
+    llm_model_judge: str | None = Field(default=None, description="Model that judges answers; default: LLM_MODEL.")
     llm_base_url: str | None = Field(
         default=None, description="OpenAI-compatible address, e.g. http://127.0.0.1:11434/v1 for Ollama."
     )
+    llm_endpoints: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Addresses of more providers, as NAME=URL, separated by commas: other OpenAI-compatible servers, "
+        "or another address for a known provider; models there are NAME:MODEL.",
+    )
+    llm_endpoint_keys: SecretStr | None = Field(
+        default=None, description="Keys for LLM_ENDPOINTS, as NAME=KEY, separated by commas."
+    )
     openai_api_key: SecretStr | None = Field(default=None, description="Key for OpenAI, or for LLM_BASE_URL.")
     groq_api_key: SecretStr | None = Field(default=None, description="Key for Groq.")
+    anthropic_api_key: SecretStr | None = Field(default=None, description="Key for Anthropic.")
+    together_api_key: SecretStr | None = Field(default=None, description="Key for Together.")
+    openrouter_api_key: SecretStr | None = Field(default=None, description="Key for OpenRouter.")
     llm_timeout_s: float = Field(
         default=60.0, gt=0, description="Longest wait for one answer of the model, in seconds."
     )
+    llm_first_token_timeout_s: float = Field(
+        default=30.0, gt=0, description="Longest wait for the first piece of a streamed answer, in seconds."
+    )
+    llm_stream_timeout_s: float = Field(
+        default=300.0, gt=0, description="Longest time for the whole of a streamed answer, in seconds."
+    )
     llm_max_attempts: int = Field(default=3, ge=1, le=10, description="Most attempts for one answer of the model.")
+    llm_concurrency: int = Field(
+        default=8, ge=1, description="Calls that one service makes to one provider at the same time."
+    )
     llm_max_input_chars: int = Field(
         default=400_000, ge=1_000, description="Longest prompt that is sent to the model, in characters."
     )
+    llm_cache_ttl_s: float = Field(
+        default=0.0,
+        ge=0,
+        description="How long an answer is kept and given again to exactly the same prompt, in seconds; 0: never.",
+    )
     llm_price_input_per_mtok: float = Field(
-        default=0.0, ge=0, description="Price of a million input tokens, for the cost shown; 0 shows none."
+        default=0.0, ge=0, description="Price in USD of a million input tokens of models without a known price."
     )
     llm_price_output_per_mtok: float = Field(
-        default=0.0, ge=0, description="Price of a million output tokens, for the cost shown."
+        default=0.0, ge=0, description="Price in USD of a million output tokens of models without a known price."
+    )
+
+    embedding_model: str | None = Field(
+        default=None,
+        description="Embedding model that searches by meaning, e.g. nomic-embed-text; default: words are searched.",
+    )
+    embedding_base_url: str | None = Field(
+        default=None, description="OpenAI-compatible address of the embedding model; default: LLM_BASE_URL, or OpenAI."
+    )
+    embedding_api_key: SecretStr | None = Field(
+        default=None, description="Key for EMBEDDING_BASE_URL; without that, default: OPENAI_API_KEY."
+    )
+    embedding_timeout_s: float = Field(
+        default=10.0, gt=0, description="Longest wait for one answer of the embedding model, in seconds."
     )
 
     egress_allow: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -132,7 +186,7 @@ class FederationSettings(BaseSettings):
         default="info", description="Least severe level that is logged."
     )
 
-    @field_validator("egress_allow", mode="before")
+    @field_validator("egress_allow", "llm_endpoints", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

@@ -1,6 +1,8 @@
 """Reads JSON from others: no duplicate keys, no NaN or infinity, no deep nesting, no text that a database refuses."""
 
 import json
+import re
+from itertools import islice
 from typing import Final, NoReturn, cast
 
 import orjson
@@ -13,6 +15,7 @@ EXACT = 2**53
 """Up to here a double holds every whole number."""
 
 _SURELY_WHOLE: Final = 10**17
+_MOST_BRACES: Final = 1_000
 
 
 class JsonError(ValueError):
@@ -29,6 +32,20 @@ def parse(content: bytes) -> JsonValue:
     except orjson.JSONDecodeError:
         return _parse_carefully(content)
     return value if _is_surely_right(content, value) else _parse_carefully(content)
+
+
+def find_object(text: str) -> JsonObject:
+    """Return the first JSON object in a text that says other things too. Raises: JsonError."""
+    for found in islice(re.finditer(r"\{", text), _MOST_BRACES):
+        try:
+            value = cast("JsonObject", _DECODER.raw_decode(text, found.start())[0])
+        except json.JSONDecodeError:
+            continue
+        except RecursionError as error:
+            raise JsonError(f"is nested deeper than {MAX_DEPTH} levels") from error
+        _check_depth(value)
+        return cast("JsonObject", _scrub(value))
+    raise JsonError("has no complete JSON object")
 
 
 def _is_surely_right(content: bytes, value: JsonValue) -> bool:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from orchestrator_service import admission, choosing, discovery, registry
+from orchestrator_service.api.agent_shapes import AgentAnswer, AgentsAnswer, HealthAnswer, MatchesAnswer, PreviewAnswer
 from orchestrator_service.api.body import Body
 from orchestrator_service.api.parts import Cursor, Limit, OpenParts, WhoAsks, page
 from orchestrator_service.registrar import NewAgent
@@ -43,6 +44,20 @@ class AgentRegistration(Body):
             raise ValueError("give `endpoint`, the agent's URL, or `card`, its agent card")
         return self
 
+    def to_agent(self) -> NewAgent:
+        """Return what is registered."""
+        return NewAgent(
+            endpoint=self.endpoint,
+            card=self.card,
+            name=self.name,
+            description=self.description,
+            agent_type=self.agent_type,
+            capabilities=None if self.capabilities is None else tuple(self.capabilities),
+            config=self.config,
+            metadata=self.metadata,
+            headers=self.headers,
+        )
+
 
 class AgentChange(Body):
     """What to change of an agent; what is left out stays."""
@@ -66,24 +81,19 @@ class DirectMessage(Body):
 
 
 @router.post("", status_code=201, summary="Register an agent", responses={200: {"description": "Brought up to date"}})
-async def register(body: AgentRegistration, response: Response, parts: OpenParts, who: WhoAsks) -> JsonObject:
+async def register(body: AgentRegistration, response: Response, parts: OpenParts, who: WhoAsks) -> AgentAnswer:
     """Fetch the agent's card, check it, and store the agent; the same endpoint again brings it up to date."""
-    new = NewAgent(
-        endpoint=body.endpoint,
-        card=body.card,
-        name=body.name,
-        description=body.description,
-        agent_type=body.agent_type,
-        capabilities=None if body.capabilities is None else tuple(body.capabilities),
-        config=body.config,
-        metadata=body.metadata,
-        headers=body.headers,
-    )
-    agent_id, is_new = await parts.registrar.register(who, new)
+    agent_id, is_new = await parts.registrar.register(who, body.to_agent())
     response.headers["Location"] = f"/api/agents/{agent_id}"
     if not is_new:
         response.status_code = 200
     return await parts.database.read(registry.find, who, agent_id)
+
+
+@router.post("/preview", summary="Look at an agent without registering it")
+async def preview(body: AgentRegistration, parts: OpenParts, who: WhoAsks) -> PreviewAnswer:
+    """Fetch the card, check it and ask what the agent speaks, and answer what was found; nothing is stored."""
+    return await parts.registrar.preview(who, body.to_agent())
 
 
 @router.get("", summary="Registered agents")
@@ -95,7 +105,7 @@ async def search(
     q: Annotated[str | None, Query(max_length=1000, description="Words of what is needed.")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
-) -> JsonObject:
+) -> AgentsAnswer:
     """Answer the agents that fit every filter given."""
     filters = registry.Filters(capability, status, q)
     return page(await parts.database.read(registry.list_agents, who, filters, cursor, limit), limit)
@@ -107,7 +117,7 @@ async def discover(
     who: WhoAsks,
     q: Annotated[str, Query(min_length=1, max_length=10_000, description="A need in plain words.")],
     limit: Annotated[int, Query(ge=1, le=50)] = 5,
-) -> JsonObject:
+) -> MatchesAnswer:
     """Answer skills ranked for a need in plain words, with the reason; agents that are not reachable are left out."""
     matches = await parts.database.read(discovery.rank, who, q, limit)
     items: list[JsonValue] = [
@@ -123,13 +133,13 @@ async def discover(
 
 
 @router.get("/{agent_id}", summary="An agent")
-async def find(agent_id: str, parts: OpenParts, who: WhoAsks) -> JsonObject:
+async def find(agent_id: str, parts: OpenParts, who: WhoAsks) -> AgentAnswer:
     """Answer the agent."""
     return await parts.database.read(registry.find, who, agent_id)
 
 
 @router.patch("/{agent_id}", summary="Change an agent")
-async def change(agent_id: str, body: AgentChange, parts: OpenParts, who: WhoAsks) -> JsonObject:
+async def change(agent_id: str, body: AgentChange, parts: OpenParts, who: WhoAsks) -> AgentAnswer:
     """Change what is given; `inactive` keeps the agent from being chosen."""
     credentials = None if body.headers is None else parts.keys.seal(body.headers)
     changes = registry.Changes(body.name, body.description, body.status, body.config, body.metadata, credentials)
@@ -144,35 +154,35 @@ async def remove(agent_id: str, parts: OpenParts, who: WhoAsks) -> None:
 
 
 @router.post("/{agent_id}/health", summary="Check an agent now")
-async def check(agent_id: str, parts: OpenParts, who: WhoAsks) -> JsonObject:
+async def check(agent_id: str, parts: OpenParts, who: WhoAsks) -> HealthAnswer:
     """Ask the agent how it is, and answer its health."""
     await parts.database.read(registry.find, who, agent_id)
     return await parts.registrar.check(agent_id)
 
 
 @router.post("/{agent_id}/refresh", summary="Fetch an agent's card again")
-async def refresh(agent_id: str, parts: OpenParts, who: WhoAsks) -> JsonObject:
+async def refresh(agent_id: str, parts: OpenParts, who: WhoAsks) -> AgentAnswer:
     """Fetch and check the card, and answer the agent."""
     await parts.registrar.refresh(who, agent_id)
     return await parts.database.read(registry.find, who, agent_id)
 
 
 @router.post("/{agent_id}/accept", summary="Accept a new agent, or a changed card")
-async def accept(agent_id: str, parts: OpenParts, who: WhoAsks) -> JsonObject:
+async def accept(agent_id: str, parts: OpenParts, who: WhoAsks) -> AgentAnswer:
     """Let a pending agent in, or take over the changed card of a quarantined one, and answer the agent."""
     await parts.database.write(admission.accept, who, agent_id)
     return await parts.database.read(registry.find, who, agent_id)
 
 
 @router.post("/{agent_id}/suspend", summary="Stop an agent at once")
-async def suspend(agent_id: str, parts: OpenParts, who: WhoAsks) -> JsonObject:
+async def suspend(agent_id: str, parts: OpenParts, who: WhoAsks) -> AgentAnswer:
     """Call the agent no more, end the steps that run at it, and answer the agent."""
     await parts.registrar.suspend(who, agent_id)
     return await parts.database.read(registry.find, who, agent_id)
 
 
 @router.post("/{agent_id}/resume", summary="Let a suspended agent work again")
-async def resume(agent_id: str, parts: OpenParts, who: WhoAsks) -> JsonObject:
+async def resume(agent_id: str, parts: OpenParts, who: WhoAsks) -> AgentAnswer:
     """End the suspension, and answer the agent."""
     await parts.database.write(admission.resume, who, agent_id)
     return await parts.database.read(registry.find, who, agent_id)

@@ -4,13 +4,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, cast
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Query
 from pydantic import JsonValue
+from starlette.requests import HTTPConnection
 
 from orchestrator_service.events import EventLog
 from orchestrator_service.intake import Intake
 from orchestrator_service.keys import Keys
 from orchestrator_service.registrar import Registrar
+from orchestrator_service.schedules import Schedules
 from orchestrator_service.settings import Settings
 from shared import http
 from shared.agent import JsonObject
@@ -35,17 +37,21 @@ class Parts:
     client: http.Client
     nudge: Callable[[str, str], None]
     drain: Callable[[], None]
+    schedules: Schedules
 
 
-def parts(request: Request) -> Parts:
-    """Return the open parts. Raises: UnavailableError while the service starts or stops."""
-    found = cast("Parts | None", getattr(request.app.state, "parts", None))
+async def parts(connection: HTTPConnection) -> Parts:
+    """Return the open parts. Raises: UnavailableError while the service starts or stops.
+
+    A coroutine, as `caller`: FastAPI runs plain functions in threads, which costs more than all they do.
+    """
+    found = cast("Parts | None", getattr(connection.app.state, "parts", None))
     if found is None:
         raise UnavailableError("The orchestrator is starting or stopping; try again in a moment.")
     return found
 
 
-def caller() -> Caller:
+async def caller() -> Caller:
     """Return who asks."""
     return LOCAL
 

@@ -11,6 +11,7 @@ from orchestrator_service import tasks
 from orchestrator_service.api.body import Body
 from orchestrator_service.planning.plan import MAX_DURATION_S, MAX_INSTRUCTION_CHARS, Plan
 from shared.agent import File
+from shared.llm_choice import ROLES
 
 
 def _decode(content: object) -> object:
@@ -32,6 +33,18 @@ def _check_address(url: str | None) -> str | None:
         if not is_address or re.search(r"\s", url):
             raise ValueError("it is no address; write it like https://example.org/hooks")
     return url
+
+
+def _check_models(metadata: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    models = metadata.get("models", {})
+    if not isinstance(models, dict):
+        raise ValueError('its models are an object, such as {"planner": "groq:openai/gpt-oss-20b"}')
+    for role, name in models.items():
+        if role not in ROLES:
+            raise ValueError(f"its models have the role {role[:100]!r}; there are {', '.join(ROLES)}")
+        if not isinstance(name, str) or not 0 < len(name.strip()) <= 200:
+            raise ValueError(f"its model for {role} is not the name of one, such as groq:openai/gpt-oss-20b")
+    return metadata
 
 
 class NewFile(Body):
@@ -122,7 +135,13 @@ class NewTask(Body):
         examples=["https://example.org/hooks/federation"],
     )
     priority: int = Field(default=5, ge=0, le=9, description="9 is most urgent.")
-    metadata: dict[str, JsonValue] = Field(default_factory=dict[str, JsonValue])
+    metadata: Annotated[dict[str, JsonValue], AfterValidator(_check_models)] = Field(
+        default_factory=dict[str, JsonValue],
+        description="Anything of yours. `models` says which models to use, by role: "
+        + ", ".join(f"`{role}`" for role in ROLES)
+        + ".",
+        examples=[{"models": {"planner": "groq:openai/gpt-oss-20b"}}],
+    )
 
     def to_task(self) -> tasks.NewTask:
         """Return what is submitted."""
@@ -162,6 +181,7 @@ class NewAnswer(Body):
     data: JsonValue = Field(default=None, description="JSON that fits the `schema` of the question, if it has one.")
     approve: bool | None = Field(default=None, description="Whether the plan or step may run.")
     comment: str | None = Field(default=None, max_length=10_000, description="Why, for those who read the log.")
+    plan: Plan | None = Field(default=None, description="With `approve`, of a plan: run this one in its place.")
 
 
 class NewFork(Body):

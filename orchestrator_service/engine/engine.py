@@ -28,7 +28,7 @@ from orchestrator_service.signals import Signals
 from shared import http
 from shared.background import background
 from shared.db import DatabaseUnavailableError, now, patience
-from shared.llm import Model
+from shared.llm import Models
 
 logger = logging.getLogger(__name__)
 
@@ -48,15 +48,16 @@ class Engine:
         signals: Signals,
         keys: Keys,
         client: http.Client,
-        model: Model | None,
+        models: Models,
         told: Callable[[], None],
     ) -> None:
         self._settings = settings
+        self._daily = Amount(cost_usd=settings.tenant_daily_cost_usd, tokens=settings.tenant_daily_tokens)
         self._log = log
         self._signals = signals
         self._waits = Waits()
         self._gates = Gates(places=settings.agent_max_concurrency)
-        self._strategist = Strategist(settings, log, model)
+        self._strategist = Strategist(settings, log, models)
         self._me: Membership | None = None
         self._is_draining = False
         performer = Performer(
@@ -225,7 +226,7 @@ class Engine:
             max_revisions=self._settings.max_revisions,
             has_model=self._strategist.has_model,
             max_hops=self._settings.max_hops,
-            daily=Amount(cost_usd=self._settings.tenant_daily_cost_usd, tokens=self._settings.tenant_daily_tokens),
+            daily=self._daily,
             resting=frozenset(self._gates.open_agents()),
             may_begin=not self._is_draining,
         )

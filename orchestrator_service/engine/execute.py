@@ -24,7 +24,7 @@ from shared import failpoints, telemetry
 from shared.agent import Usage
 from shared.db import patience
 from shared.errors import FederationError, TimedOutError
-from shared.llm import spent
+from shared.llm import Role, spent
 
 logger = logging.getLogger(__name__)
 
@@ -127,7 +127,7 @@ class Runner:
     async def _plan(self, run: Run) -> Move:
         try:
             async with self._waits.until(run.task_id, run.deadline_at):
-                tokens = await self._reserve(run, budgets.PLANNING)
+                tokens = await self._reserve(run, budgets.PLANNING, "planner")
                 plan, usage = await self._strategist.plan(run, tokens)
         except TimeoutError:
             return await self._stop(run)
@@ -137,7 +137,7 @@ class Runner:
     async def _revise(self, run: Run, failed: Plan) -> Move:
         try:
             async with self._waits.until(run.task_id, run.deadline_at):
-                tokens = await self._reserve(run, budgets.PLANNING)
+                tokens = await self._reserve(run, budgets.PLANNING, "planner")
                 plan, reason, usage = await self._strategist.revise(run, failed, tokens)
         except TimeoutError:
             return await self._stop(run)
@@ -148,7 +148,7 @@ class Runner:
     async def _summarize(self, run: Run, plan: Plan) -> Move:
         try:
             async with self._waits.until(run.task_id, run.deadline_at):
-                tokens = await self._reserve(run, budgets.SUMMARY)
+                tokens = await self._reserve(run, budgets.SUMMARY, "summarize")
                 summary, usage = await self._strategist.summarize(run, plan, tokens)
         except TimeoutError:
             return await self._stop(run)
@@ -156,7 +156,7 @@ class Runner:
             summary, usage = "", None  # the outputs are put together instead
         return await self._log.write(run.task_id, task_records.conclude, run, summary, usage)
 
-    async def _reserve(self, run: Run, call: str) -> int | None:
+    async def _reserve(self, run: Run, call: str, role: Role) -> int | None:
         """Reserve what a call of the model may use; returns how many tokens, None: no limit."""
         if not self._strategist.has_model:
             return None
@@ -165,7 +165,7 @@ class Runner:
         if payer.limit.is_unlimited and rules.daily.is_unlimited:
             return None
         granted = await self._log.write(run.task_id, task_records.reserve, run, call, rules)
-        return self._strategist.tokens(granted)
+        return self._strategist.tokens(run, role, granted)
 
     async def _stop(self, run: Run) -> Move:
         """End a task that was canceled, or whose time is up, while no step was under way."""

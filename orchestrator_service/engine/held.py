@@ -1,5 +1,6 @@
 """A task whose row a run has locked for one transaction: what changes is collected, and written together at its end."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -8,10 +9,12 @@ from pydantic import JsonValue
 from sqlalchemy import Connection, bindparam, select
 
 from orchestrator_service import budgets, deliveries, events, tasks
+from orchestrator_service import usage as usage_records
 from orchestrator_service.engine.decide import Outcome
 from orchestrator_service.engine.work import Run, StaleRunError
 from orchestrator_service.models import StepRow, Task
 from shared.agent import JsonObject, Usage
+from shared.prepared import prepared
 
 
 @dataclass(slots=True)
@@ -46,6 +49,7 @@ class Held:
     usage: JsonObject
     reserved: JsonObject | None
     started_at: datetime | None
+    user_id: str | None = None
     drafts: list[events.Draft] = field(default_factory=list[events.Draft])
     changes: dict[str, object] = field(default_factory=dict[str, object])
     steps: dict[str, StepState] = field(default_factory=dict[str, StepState])
@@ -57,17 +61,31 @@ class Held:
         run = self.run
         return budgets.payer(run.task_id, run.tenant_id, run.request, run.ancestry)
 
-    def reserve(self, call: str, daily: budgets.Amount, divided_by: int = 1) -> budgets.Amount | None:
+    @property
+    def spender(self) -> usage_records.Spender:
+        """Whom the records of calls of models name."""
+        run = self.run
+        workflow = run.request.get("workflow")
+        return usage_records.Spender(
+            run.tenant_id, self.user_id, run.task_id, workflow if isinstance(workflow, str) else None
+        )
+
+    def reserve(
+        self, call: str, daily: budgets.Amount, divided_by: Callable[[], int] = lambda: 1
+    ) -> budgets.Amount | None:
         """Reserve what a call may spend; None: there is no limit. Raises: BudgetExhaustedError."""
+        payer = self.payer
+        if payer.limit.is_unlimited and daily.is_unlimited:
+            return None
         granted, reserved = budgets.reserve(
-            self.connection, self.payer, call, self.usage, self.reserved, divided_by=divided_by, daily=daily
+            self.connection, payer, call, self.usage, self.reserved, divided_by=divided_by(), daily=daily
         )
         self._keep(reserved)
         return granted
 
     def settle(self, call: str, usage: Usage, again_after: int | None = None) -> None:
         """Count what a call spent, and give back what it had reserved. `again_after`: the try that another follows."""
-        self.spend(usage)
+        self.spend(usage, call)
         if self.reserved is not None:
             self._keep(budgets.settle(self.connection, self.payer, call, usage, self.reserved, again_after=again_after))
 
@@ -79,10 +97,11 @@ class Held:
         """Add an event."""
         self.drafts.append(events.draft(type_, **data))
 
-    def spend(self, usage: Usage) -> None:
+    def spend(self, usage: Usage, call: str) -> None:
         """Add to what models cost the task, with the event that says so, if there was any cost."""
-        if usage == Usage():
+        if not usage:
             return
+        usage_records.record(self.connection, self.spender, None if call.startswith(":") else call, usage)
         spent = usage_json(usage)
         self.usage = {key: number_of(self.usage.get(key)) + number_of(spent.get(key)) for key in tasks.NO_USAGE}
         self.changes["usage"] = self.usage
@@ -104,7 +123,7 @@ def hold(connection: Connection, run: Run) -> Held:
     row = connection.execute(_HOLD, {"of_task": run.task_id}).one_or_none()
     if row is None or row.run != run.number or row.run_state != "running" or row.status in events.TERMINAL:
         raise StaleRunError("Another worker has the task by now, or it is over.")
-    held = Held(connection, run, row.status, row.cancel_requested, row.usage, row.reserved, row.started_at)
+    held = Held(connection, run, row.status, row.cancel_requested, row.usage, row.reserved, row.started_at, row.user_id)
     for step in connection.execute(_STEPS, {"of_task": run.task_id}):
         held.steps[step.step_id] = StepState(step.status, step.error, begun=step.started_at is not None)
     return held
@@ -125,7 +144,7 @@ def number_of(value: JsonValue) -> int | float:
     return value if isinstance(value, int | float) else 0
 
 
-_HOLD: Final = (
+_HOLD: Final = prepared(
     select(
         Task.run,
         Task.run_state,
@@ -134,10 +153,13 @@ _HOLD: Final = (
         Task.usage,
         Task.reserved,
         Task.started_at,
+        Task.user_id,
     )
     .where(Task.id == bindparam("of_task"))
     .with_for_update(key_share=True)
 )
-_STEPS: Final = select(StepRow.step_id, StepRow.status, StepRow.error, StepRow.started_at).where(
-    StepRow.task_id == bindparam("of_task")
+_STEPS: Final = prepared(
+    select(StepRow.step_id, StepRow.status, StepRow.error, StepRow.started_at).where(
+        StepRow.task_id == bindparam("of_task")
+    )
 )

@@ -19,6 +19,8 @@ from orchestrator_service.planning.plan import Plan, PlanStep, fill
 from shared.agent import JsonObject, Usage
 from shared.db import UtcTime, now
 from shared.errors import AgentProtocolError, FederationError
+from shared.llm import wanted_models
+from shared.prepared import prepared
 
 _MESSAGES: Final = UUID("6f1d8a52-9d0e-4d3c-8a55-0c3a6f6e2b11")
 
@@ -72,10 +74,7 @@ def begin_attempt(held: Held, step: PlanStep, rules: Rules, tries: Sequence[RowM
     tried = [row["agent_id"] for row in tries]
     choice = choosing.choose(connection, run.tenant_id, step.skill, step.agent, step.instruction, tried, rules.resting)
     number = len(tries) + 1
-    plan = run.plan
-    holding = budgets.holding(held.reserved)  # a step that waits for an agent runs, and holds nothing yet
-    begun = [step.id, *(name for name, state in held.steps.items() if name in holding or state.outcome is not None)]
-    granted = held.reserve(step.id, rules.daily, 1 if plan is None else budgets.parts(plan, step.id, begun))
+    granted = held.reserve(step.id, rules.daily, lambda: _parts(held, step.id))
     attempt = OpenAttempt(
         number=number,
         agent_id=choice.agent_id,
@@ -117,6 +116,15 @@ def begin_attempt(held: Held, step: PlanStep, rules: Rules, tries: Sequence[RowM
     held.steps[step.id] = StepState("running", begun=True)
     held.tell("step.status", step_id=step.id, status="running", agent_name=choice.name, why_chosen=choice.why)
     return work
+
+
+def _parts(held: Held, step_id: str) -> int:
+    """Return by how much the budget is divided; a step that waits for an agent runs, and holds nothing yet."""
+    if held.run.plan is None:
+        return 1
+    holding = budgets.holding(held.reserved)
+    begun = [step_id, *(name for name, state in held.steps.items() if name in holding or state.outcome is not None)]
+    return budgets.parts(held.run.plan, step_id, begun)
 
 
 def resume(held: Held, step: PlanStep, last: RowMapping, rules: Rules) -> StepWork:
@@ -240,8 +248,17 @@ def _work(held: Held, step: PlanStep, attempt: OpenAttempt, rules: Rules) -> Ste
         reply=reply,
         values=values,
         files=tuple(step_inputs.files(connection, run.task_id, step, run.request)),
-        metadata=told | budgets.to_metadata(attempt.granted, run.request, run.deadline_at, planned=len(held.steps)),
+        metadata=told
+        | _models(run.request)
+        | budgets.to_metadata(attempt.granted, run.request, run.deadline_at, planned=len(held.steps)),
     )
+
+
+def _models(request: JsonObject) -> JsonObject:
+    """Return which models the task wants for which roles, as agents are told."""
+    given = request.get("metadata")
+    models = wanted_models(given) if isinstance(given, dict) else {}
+    return {"models": {**models}} if models else {}
 
 
 def _mark_running(held: Held, step: PlanStep) -> None:
@@ -252,14 +269,14 @@ def _mark_running(held: Held, step: PlanStep) -> None:
     held.steps[step.id] = StepState("running", begun=True)
 
 
-_ADD_ATTEMPT: Final = insert(Attempt)
+_ADD_ATTEMPT: Final = prepared(insert(Attempt))
 _of_step = (StepRow.task_id == bindparam("of_task"), StepRow.step_id == bindparam("of_step"))
 _of_attempt = (
     Attempt.task_id == bindparam("of_task"),
     Attempt.step_id == bindparam("of_step"),
     Attempt.number == bindparam("of_number"),
 )
-_GIVE: Final = (
+_GIVE: Final = prepared(
     update(StepRow)
     .where(*_of_step)
     .values(
@@ -270,7 +287,7 @@ _GIVE: Final = (
         started_at=func.coalesce(StepRow.started_at, bindparam("at", type_=UtcTime())),
     )
 )
-_END: Final = (
+_END: Final = prepared(
     update(StepRow)
     .where(*_of_step)
     .values(
@@ -282,8 +299,8 @@ _END: Final = (
         usage=bindparam("spent"),
     )
 )
-_SET_STATUS: Final = update(StepRow).where(*_of_step).values(status=bindparam("to_status"))
-_TRIES: Final = (
+_SET_STATUS: Final = prepared(update(StepRow).where(*_of_step).values(status=bindparam("to_status")))
+_TRIES: Final = prepared(
     select(
         Attempt.number,
         Attempt.agent_id,
@@ -297,12 +314,12 @@ _TRIES: Final = (
     .where(Attempt.task_id == bindparam("of_task"), Attempt.step_id == bindparam("of_step"))
     .order_by(Attempt.number)
 )
-_KEEP_REMOTE: Final = (
+_KEEP_REMOTE: Final = prepared(
     update(Attempt)
     .where(*_of_attempt)
     .values(remote_task_id=bindparam("remote"), remote_context_id=bindparam("context"))
 )
-_END_ATTEMPT: Final = (
+_END_ATTEMPT: Final = prepared(
     update(Attempt)
     .where(*_of_attempt[:2], Attempt.ended_at.is_(None))
     .values(

@@ -16,7 +16,7 @@ from shared.agent import Usage
 from shared.auth import Caller
 from shared.db import Database
 from shared.errors import FederationError
-from shared.llm import Model, charge, spent
+from shared.llm import ROLES, Model, Models, Role, charge, spent, wanted_models
 
 logger = logging.getLogger(__name__)
 
@@ -45,26 +45,28 @@ class Catalogue:
 class Strategist:
     """Plans tasks and sums up what came of them."""
 
-    def __init__(self, settings: Settings, log: EventLog, model: Model | None) -> None:
+    def __init__(self, settings: Settings, log: EventLog, models: Models) -> None:
         self._settings = settings
         self._log = log
-        self._model = model
+        self._models = models
 
     @property
     def has_model(self) -> bool:
         """Whether there is a model to ask."""
-        return self._model is not None
+        return any(self._models.of(role) is not None for role in ROLES)
 
-    def tokens(self, granted: Amount | None) -> int | None:
-        """Return how many tokens the model may use for a grant; None: as many as it likes."""
-        price = max(self._settings.llm_price_input_per_mtok, self._settings.llm_price_output_per_mtok)
-        return budgets.affordable_tokens(granted, price)
+    def tokens(self, run: Run, role: Role, granted: Amount | None) -> int | None:
+        """Return how many tokens the model of a role may use for a grant; None: as many as it likes."""
+        model = self._model(run, role)
+        return budgets.affordable_tokens(granted, 0.0 if model is None else model.usd_per_mtok)
 
     async def plan(self, run: Run, tokens: int | None) -> tuple[Plan, Usage]:
         """Return a plan for the task's goal. Raises: PlanningFailedError, ModelUnavailableError."""
         goal = await self._goal(run)
         try:
-            plan, notes, usage = await strategies.plan_goal(goal, self._catalogue(run), self._model, tokens)
+            plan, notes, usage = await strategies.plan_goal(
+                goal, self._catalogue(run), self._model(run, "planner"), tokens
+            )
         except (PlanningFailedError, PlanInvalidError) as error:  # an agent that fits may only be starting anew
             plan, notes, usage = await self._plan_with_away(run, goal, spent(error))
         for note in notes:
@@ -80,7 +82,7 @@ class Strategist:
             past.outcomes,
             past.failures,
             self._catalogue(run),
-            self._model,
+            self._model(run, "planner"),
             outputs=past.outputs,
             ids_so_far=past.step_ids,
             tokens=tokens,
@@ -88,14 +90,15 @@ class Strategist:
 
     async def summarize(self, run: Run, plan: Plan, tokens: int | None) -> tuple[str, Usage | None]:
         """Return the model's summary and what it cost; nothing without a model, with few `tokens`, or if it fails."""
-        if self._model is None:
+        model = self._model(run, "summarize")
+        if model is None:
             return "", None
         outputs = await self._log.database.read(task_reads.outputs, run, plan)
         chars = len(run.description) + sum(len(output.instruction) + len(output.text) for output in outputs)
         if tokens is not None and tokens < chars // _CHARS_PER_TOKEN + _SUMMARY_TOKENS:
             return "", None
         text, usage = "", None
-        async with aclosing(synthesis.summarize(self._model, run.description, outputs)) as pieces:
+        async with aclosing(synthesis.summarize(model, run.description, outputs)) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Usage):
                     usage = piece
@@ -104,6 +107,12 @@ class Strategist:
                 told = [events.draft("result.delta", text=piece)]
                 await self._log.write(run.task_id, task_records.tell, run, told)
         return text, usage
+
+    def _model(self, run: Run, role: Role) -> Model | None:
+        """Return the model of a role, as the task wants it. Raises: ModelRefusedError when that cannot be called."""
+        given = run.request.get("metadata")
+        wanted = wanted_models(given).get(role) if isinstance(given, dict) else None
+        return self._models.of(role, wanted=wanted)
 
     async def _goal(self, run: Run) -> Goal:
         files = run.request.get("files")

@@ -13,6 +13,7 @@ from orchestrator_service.planning.plan import Plan, PlanStep
 from orchestrator_service.planning.revision import Failure
 from orchestrator_service.planning.synthesis import StepOutput
 from shared.agent import JsonObject
+from shared.prepared import prepared
 
 
 def history(connection: Connection, run: Run, limit: int) -> list[tuple[str, str]]:
@@ -95,15 +96,19 @@ def _failure(connection: Connection, task_id: str, step_id: str, error: JsonObje
 
 
 _UNSURE = frozenset({"agent-unavailable", "timed-out", "agent-protocol"})
-_PAST = select(StepRow.step_id, StepRow.status, StepRow.error, StepRow.output_text, StepRow.completed_at).where(
-    StepRow.task_id == bindparam("of_task")
+_PAST = prepared(
+    select(StepRow.step_id, StepRow.status, StepRow.error, StepRow.output_text, StepRow.completed_at).where(
+        StepRow.task_id == bindparam("of_task")
+    )
 )
-_PLAN = (
+_PLAN = prepared(
     select(PlanRow.id, PlanRow.revision, PlanRow.strategy, PlanRow.steps)
     .where(PlanRow.task_id == bindparam("of_task"))
     .order_by(PlanRow.revision.desc())
     .limit(1)
 )
-_OUTPUTS = select(StepRow.step_id, StepRow.agent_name, StepRow.output_text).where(
-    StepRow.task_id == bindparam("of_task"), StepRow.status == "completed"
+_OUTPUTS = prepared(
+    select(StepRow.step_id, StepRow.agent_name, StepRow.output_text).where(
+        StepRow.task_id == bindparam("of_task"), StepRow.status == "completed"
+    )
 )

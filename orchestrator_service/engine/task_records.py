@@ -23,6 +23,7 @@ from shared.agent import JsonObject, Usage
 from shared.auth import Caller
 from shared.db import new_id, now
 from shared.errors import FederationError
+from shared.prepared import prepared
 
 
 def take_up(connection: Connection, run: Run, rules: Rules) -> Move:
@@ -343,9 +344,9 @@ def _waits_for_approval(connection: Connection, task_id: str) -> bool:
     return row is not None and row.answer is None
 
 
-_ADD_PLAN = insert(PlanRow)
-_ADD_STEPS = insert(StepRow)
-_PLAN_QUESTION = (
+_ADD_PLAN = prepared(insert(PlanRow))
+_ADD_STEPS = prepared(insert(StepRow))
+_PLAN_QUESTION = prepared(
     select(PendingInput.answer)
     .where(PendingInput.task_id == bindparam("of_task"), PendingInput.kind == "plan")
     .order_by(PendingInput.id.desc())

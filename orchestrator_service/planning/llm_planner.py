@@ -5,6 +5,7 @@ the catalogue, attached files, and addresses that the person has named.
 """
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -38,6 +39,7 @@ _MIN_ANSWER_TOKENS: Final = 256
 _CHARS_PER_TOKEN: Final = 3
 _FORM_TOKENS: Final = 1_500
 
+_FILES_OF_STEP: Final = re.compile(r"\{\{\s*steps\.[^{}\s]+\.artifacts\.[^{}\s]+\s*\}\}")
 _SYSTEM: Final = """\
 You plan work for a federation of agents. From a person's request you make the smallest plan that fulfils it.
 - Each step is one message to one agent. It names a skill from the catalogue; leave `agent` null unless the person named
@@ -45,6 +47,7 @@ You plan work for a federation of agents. From a person's request you make the s
 - An agent sees only its own instruction and files. Write the instruction so that it stands alone, and keep URLs, file
   names, numbers, code and quoted words exactly as the person wrote them.
 - Where a step needs the result of an earlier one, write {{ steps.ID.output }} at that place of its instruction.
+- Where a step needs the files that an earlier one makes, such as code, add {{ steps.ID.artifacts.* }} to its files.
 - Steps that do not need each other do not depend on each other; they run at the same time. Use `depends_on` only for an
   order that the person asked for.
 - Several actions on the same page, or questions about the same table, are one step.
@@ -77,6 +80,9 @@ class Failed:
     harmful: bool
 
 
+_FILES: Final = "Names of attached files the agent needs; {{ steps.ID.artifacts.* }} for those that a step makes."
+
+
 class _Step(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
@@ -85,7 +91,7 @@ class _Step(BaseModel):
     agent: str | None = Field(None, description="Name of the agent, only if the person named it.")
     instruction: str = Field(min_length=1, max_length=100_000, description="What the agent is told.")
     depends_on: list[str] = Field(default_factory=list[str], description="Ids of steps that must complete first.")
-    files: list[str] = Field(default_factory=list[str], description="Names of attached files the agent needs.")
+    files: list[str] = Field(default_factory=list[str], description=_FILES)
 
 
 class _Form(BaseModel):
@@ -221,7 +227,8 @@ def _foreign(form: _Form, goal: Goal) -> list[str]:
     ).lower()
     errors: list[str] = []
     for step in form.steps:
-        errors += [f"Step {step.id}: there is no file {name!r}." for name in step.files if name not in goal.files]
+        named_files = [name for name in step.files if not _FILES_OF_STEP.fullmatch(name)]
+        errors += [f"Step {step.id}: there is no file {name!r}." for name in named_files if name not in goal.files]
         for found in URL.finditer(step.instruction):
             if urlsplit(found[0]).netloc.lower() not in named:
                 errors.append(f"Step {step.id}: the person did not name the address {found[0]}.")

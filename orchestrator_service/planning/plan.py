@@ -1,8 +1,8 @@
 """Plans: a graph of steps, the checks every plan passes, and how one step's result flows into another. Pure.
 
 Field names and the reference syntax are the API's contract: `{{ steps.ID.output }}`, `{{ steps.ID.artifacts.NAME }}`
-and `{{ inputs.NAME }}` in a step's instruction and in string values of its inputs. A backslash before the braces makes
-it plain text (`literal` writes it, `fill` takes it away).
+(`*` for all of them) and `{{ inputs.NAME }}` in a step's instruction and in string values of its inputs. A backslash
+before the braces makes it plain text (`literal` writes it, `fill` takes it away).
 """
 
 import re
@@ -60,7 +60,7 @@ class PlanStep(BaseModel):
     instruction: str = Field(min_length=1, max_length=MAX_INSTRUCTION_CHARS, description="What the agent is told.")
     inputs: dict[str, JsonValue] = Field(
         default_factory=dict[str, JsonValue],
-        description="Sent to the agent as JSON; `files` names the task's files to send.",
+        description="Sent to the agent as JSON; `files` names the task's files to send, or refers to those of a step.",
     )
     depends_on: list[str] = Field(default_factory=list[str], description="Ids of the steps that must complete first.")
     success_criteria: str | None = Field(default=None, description="How one sees that the step succeeded.")

@@ -259,8 +259,9 @@ async def test_a_part_that_no_agent_fits_is_named_with_what_there_is() -> None:
 
 
 async def test_a_skill_that_is_missing_is_named() -> None:
+    catalogue = ListCatalogue([offer for offer in bundled() if offer.skill_id != "write-code"])
     with pytest.raises(PlanningFailedError, match="write-code"):
-        await plan("Write a function that reverses a string")
+        await plan("Write a function that reverses a string", catalogue)
     assert shape(await plan("Write a function that reverses a string", WITH_MODEL)) == [("write-code", [])]
 
 

@@ -4,10 +4,11 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
+from uuid import uuid4
 
 from a2a_agent_service.agent import open_agent
 from a2a_agent_service.settings import Settings
-from shared.agent import AgentRequest, Answer, File, JsonObject, Progress, Usage
+from shared.agent import AgentRequest, Answer, File, InputRequired, JsonObject, Progress, Turn, Usage
 
 
 def make_settings(folder: Path, **changes: object) -> Settings:
@@ -40,6 +41,7 @@ class Outcome:
     answers: list[Answer] = field(default_factory=list[Answer])
     progress: list[str] = field(default_factory=list[str])
     usage: list[Usage] = field(default_factory=list[Usage])
+    asked: list[str] = field(default_factory=list[str])
 
     @property
     def text(self) -> str:
@@ -56,12 +58,29 @@ class Outcome:
         """The sources in the answer's data."""
         return cast("list[dict[str, object]]", self.data["sources"])
 
+    @property
+    def places(self) -> list[dict[str, object]]:
+        """The sources without their quotes."""
+        return [{key: value for key, value in each.items() if key not in {"n", "quote"}} for each in self.sources]
+
 
 async def ask(
-    settings: Settings, text: str, *, skill: str | None = "research", files: tuple[File, ...] = ()
+    settings: Settings,
+    text: str,
+    *,
+    skill: str | None = "research",
+    files: tuple[File, ...] = (),
+    context: str = "",
+    history: tuple[Turn, ...] = (),
+    task: str = "",
 ) -> Outcome:
-    """Open the agent, send one request and return what came. Raises: what the agent raises."""
-    request = AgentRequest(text, "task", "context", "message", files=files, skill=skill)
+    """Open the agent, send one request and return what came. Raises: what the agent raises.
+
+    Without a `context`, the request belongs to a session of its own.
+    """
+    request = AgentRequest(
+        text, task or uuid4().hex, context or uuid4().hex, uuid4().hex, files=files, skill=skill, history=history
+    )
     outcome = Outcome()
     async with open_agent(settings) as agent, aclosing(agent.answer(request)) as updates:
         async for update in updates:
@@ -72,6 +91,8 @@ async def ask(
                     outcome.progress.append(said)
                 case Usage():
                     outcome.usage.append(update)
+                case InputRequired(prompt):
+                    outcome.asked.append(prompt)
                 case _:
                     raise AssertionError(f"unexpected {update}")
     return outcome

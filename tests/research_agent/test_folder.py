@@ -53,7 +53,7 @@ async def test_an_answer_quotes_the_documents_with_citations(tmp_path: Path, req
         "A failed call is retried up to 4 times with exponential backoff. [1]\n\n"
         f"Sources:\n[1] Reliability, {path}, line 5, Retries"
     )
-    assert outcome.sources == [{"number": 1, "title": "Reliability", "location": "line 5, Retries", "path": path}]
+    assert outcome.places == [{"number": 1, "title": "Reliability", "location": "line 5, Retries", "path": path}]
     assert outcome.progress[0].startswith(f"Searching the documents in {tmp_path / 'docs'} for: ")
 
 

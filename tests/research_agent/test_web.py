@@ -19,7 +19,7 @@ async def test_a_named_page_is_read_and_cited_by_its_url(tmp_path: Path) -> None
         assert outcome.text == (
             f"The tidal range in the bay is 16 metres. [1]\n\nSources:\n[1] Tides, {site.url}/tides, Range"
         )
-        assert outcome.sources == [{"number": 1, "title": "Tides", "location": "Range", "url": f"{site.url}/tides"}]
+        assert outcome.places == [{"number": 1, "title": "Tides", "location": "Range", "url": f"{site.url}/tides"}]
 
 
 async def test_a_page_without_a_question_is_quoted_by_what_it_is_about(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ async def test_attached_files_are_sources(tmp_path: Path) -> None:
     outcome = await ask(make_settings(tmp_path), "What is the warranty of the pump?", files=files)
 
     assert outcome.text.startswith("The warranty of the pump is 7 years. [1]")
-    assert outcome.sources[0] == {"number": 1, "title": "pumps", "location": "page 2", "path": "pumps.pdf"}
+    assert outcome.places[0] == {"number": 1, "title": "pumps", "location": "page 2", "path": "pumps.pdf"}
     assert "Not read: broken.pdf: The document 'broken.pdf' is not a PDF" in outcome.text
 
 

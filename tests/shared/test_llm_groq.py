@@ -1,5 +1,7 @@
 """Groq, by its own SDK: its API mocked, and streams from a real server."""
 
+from dataclasses import replace
+
 import httpx
 import pytest
 import respx
@@ -29,7 +31,8 @@ async def test_groq_answers_with_its_own_key_and_model(respx_mock: respx.MockRou
         completion = await model.complete("hi")
         assert (model.provider, model.name) == ("groq", "openai/gpt-oss-20b")
     assert completion.text == "fast"
-    assert completion.usage == Usage(7, 2, 0.0, llm_calls=1)
+    assert replace(completion.usage, cost_usd=0.0) == Usage(7, 2, 0.0, llm_calls=1)
+    assert completion.usage.cost_usd == pytest.approx((7 * 0.075 + 2 * 0.3) / 1e6)  # by the price table
     assert route.calls.last.request.headers["authorization"] == f"Bearer {KEY}"
 
 

@@ -16,6 +16,8 @@ ROOT = Path(__file__).parents[2]
     [
         ("orchestrator_service/migrations", "orchestrator_service/core.py"),
         ("shared/migrations/a2a", "shared/agent_server.py"),
+        ("shared/migrations/models", "shared/llm_cache.py"),
+        ("a2a_agent_service/migrations", "a2a_agent_service/memory.py"),
     ],
 )
 async def test_the_code_asks_for_the_newest_revision(scripts: str, caller: str, tmp_path: Path) -> None:

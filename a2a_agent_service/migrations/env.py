@@ -1,0 +1,12 @@
+"""Alembic's entry: runs on the connection that `shared.db.migrate` opened."""
+
+from alembic import context
+
+from a2a_agent_service.memory import METADATA
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=METADATA,
+    version_table=context.config.attributes["version_table"],
+)
+context.run_migrations()

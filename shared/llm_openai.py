@@ -1,0 +1,109 @@
+"""OpenAI, and every server that speaks as it does: Together, OpenRouter, Ollama, vLLM and others."""
+
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING, cast
+
+import httpx2
+import openai
+
+from shared.llm_choice import Access
+from shared.llm_providers import (
+    CONNECT_TIMEOUT_S,
+    RUBBISH,
+    CallFailedError,
+    Form,
+    Message,
+    Reply,
+    failed,
+    openai_form,
+    token_limit,
+)
+
+if TYPE_CHECKING:
+    from openai.types import CompletionUsage
+    from openai.types.chat import ChatCompletionMessageParam
+
+_FAILURES = (openai.OpenAIError, httpx2.HTTPError, *RUBBISH, TimeoutError)
+
+
+class OpenAI:
+    """A server that speaks OpenAI's chat completions."""
+
+    def __init__(self, access: Access, timeout_s: float) -> None:
+        self._access = access
+        self._timeout_s = timeout_s
+        timeout = openai.Timeout(timeout_s, connect=CONNECT_TIMEOUT_S)
+        self._http = openai.DefaultAsyncHttpxClient(trust_env=False, follow_redirects=False, timeout=timeout)
+        self._client = openai.AsyncOpenAI(
+            base_url=access.base_url,
+            api_key=access.key.get_secret_value(),
+            http_client=self._http,
+            timeout=timeout,
+            max_retries=0,
+        )
+
+    async def ask(self, model: str, messages: list[Message], max_tokens: int, form: Form | None) -> Reply:
+        """See `Provider`."""
+        try:
+            completion = await self._client.chat.completions.create(
+                model=model,
+                messages=_messages(messages),
+                extra_body=token_limit(self._access, max_tokens) | openai_form(form),
+            )
+            choice = completion.choices[0]
+            text = choice.message.content or ""
+            for call in choice.message.tool_calls or ():
+                if call.type == "function":
+                    text = call.function.arguments
+            return _reply(text, completion.usage, choice.finish_reason)
+        except _FAILURES as error:
+            raise self._failed(error, model) from error
+
+    async def stream(self, model: str, messages: list[Message], max_tokens: int) -> AsyncGenerator[str | Reply]:
+        """See `Provider`."""
+        usage: CompletionUsage | None = None
+        reason: str | None = None
+        try:
+            async with await self._client.chat.completions.create(
+                model=model,
+                messages=_messages(messages),
+                stream=True,
+                stream_options={"include_usage": True},
+                extra_body=token_limit(self._access, max_tokens),
+            ) as chunks:
+                async for chunk in chunks:
+                    usage = chunk.usage or usage
+                    for choice in chunk.choices[:1]:
+                        reason = choice.finish_reason or reason
+                        if choice.delta.content:
+                            yield choice.delta.content
+        except _FAILURES as error:
+            raise self._failed(error, model) from error
+        yield _reply("", usage, reason)
+
+    async def models(self) -> list[str]:
+        """See `Provider`."""
+        try:
+            page = await self._client.models.list()
+            return [model.id for model in page.data]
+        except _FAILURES as error:
+            raise self._failed(error, "") from error
+
+    async def close(self) -> None:
+        """See `Provider`."""
+        await self._http.aclose()
+
+    def _failed(self, error: Exception, model: str) -> CallFailedError:
+        return failed(error, self._access, model, self._timeout_s, lost=(httpx2.HTTPError,))
+
+
+def _messages(messages: list[Message]) -> "list[ChatCompletionMessageParam]":
+    return [cast("ChatCompletionMessageParam", {"role": role, "content": content}) for role, content in messages]
+
+
+def _reply(text: str, usage: "CompletionUsage | None", reason: str | None) -> Reply:
+    if usage is None:
+        return Reply(text, 0, 0, reason)
+    details = usage.prompt_tokens_details
+    cached = (details.cached_tokens if details else None) or 0
+    return Reply(text, usage.prompt_tokens, usage.completion_tokens, reason, cached)

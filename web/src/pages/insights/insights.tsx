@@ -1,0 +1,5 @@
+import type { ReactNode } from 'react';
+import { Page } from '../../ui/page';
+export function Insights(): ReactNode {
+  return <Page title="Insights">{null}</Page>;
+}
