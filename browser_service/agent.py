@@ -1,7 +1,7 @@
 """The browser agent: reads the request as actions, performs them one after another, tells what they brought."""
 
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from itertools import zip_longest
 
 from pydantic import JsonValue, ValidationError
@@ -11,18 +11,20 @@ from browser_service.actions import ACTIONS, Action, InWords, Navigate
 from browser_service.browser import Browser, open_browser
 from browser_service.browser_session import BrowserSession
 from browser_service.checks import CheckResult
-from browser_service.credentials import Credentials
 from browser_service.driving import Allowance, Driver
 from browser_service.errors import BrowserGoneError, ElementNotFoundError, NotUnderstoodError
 from browser_service.findings import Findings, Reading
+from browser_service.held_sessions import HeldSessions
 from browser_service.instructions import Instructions
 from browser_service.page_testing import PageTester
+from browser_service.rooms import Rooms
 from browser_service.session_events import Owner, SessionWatcher
 from browser_service.settings import Settings
 from browser_service.tinyfish import TinyFish
 from browser_service.wishes import Wishes
 from shared import http
 from shared.agent import METADATA_KEY, AgentRequest, OpenAgent, Progress, Update
+from shared.background import background
 from shared.errors import InvalidRequestError
 from shared.llm import MODEL_ERRORS, Model, open_model
 
@@ -33,12 +35,17 @@ class BrowserAgent:
     """Answers requests with a browser, and a model for the steps that the grammar leaves unread."""
 
     def __init__(
-        self, settings: Settings, browser: Browser, model: Model | None, elsewhere: TinyFish | None = None
+        self,
+        settings: Settings,
+        browser: Browser,
+        rooms: Rooms,
+        model: Model | None,
+        elsewhere: TinyFish | None = None,
     ) -> None:
         self._settings = settings
         self._browser = browser
         self._model = model
-        self._credentials = Credentials(settings)
+        self._rooms = rooms
         self._wishes = Wishes()
         self._driver = Driver(settings, self._wishes)
         self._tester = PageTester(settings, browser, model, elsewhere)
@@ -117,13 +124,9 @@ class BrowserAgent:
         for update in answers.compose(findings, told, is_verification=is_verification):
             yield update
 
-    @asynccontextmanager
-    async def _open_session(self, request: AgentRequest) -> AsyncGenerator[BrowserSession]:
-        """Open a session for the request, on the terms that it names. Raises: as `Browser.open_session`."""
-        given = terms.read(request.data)
-        async with self._browser.open_session(Owner(request.task_id, request.context_id), given.rules) as session:
-            session.credentials = lambda name, url: self._credentials.give(name, url, given.credentials)
-            yield session
+    def _open_session(self, request: AgentRequest) -> AbstractAsyncContextManager[BrowserSession]:
+        """Open a session for the request, on the terms that it names. Raises: as `Rooms.open`."""
+        return self._rooms.open(Owner(request.task_id, request.context_id), terms.read(request.data))
 
     async def _drive(
         self,
@@ -143,15 +146,23 @@ class BrowserAgent:
 
 
 @asynccontextmanager
-async def open_agent(settings: Settings, watchers: Sequence[SessionWatcher] = ()) -> AsyncGenerator[OpenAgent]:
-    """Open the browser, which starts in the background, and the model if one is configured."""
+async def open_agent(
+    settings: Settings, watchers: Sequence[SessionWatcher] = (), held: HeldSessions | None = None
+) -> AsyncGenerator[OpenAgent]:
+    """Open the browser, which starts in the background, and the model if one is configured; `held` gets sessions too."""
     async with (
         open_browser(settings, watchers) as browser,
         open_model(settings, "planner") as model,
         http.open_client(settings) as client,
     ):
         elsewhere = tinyfish.create(settings, client)
-        yield OpenAgent(BrowserAgent(settings, browser, model, elsewhere).answer, browser.problems)
+        rooms, held = Rooms(settings, browser), held or HeldSessions(settings)
+        held.begin(browser, rooms)
+        async with background("idle browser sessions", held.close_idle()):
+            try:
+                yield OpenAgent(BrowserAgent(settings, browser, rooms, model, elsewhere).answer, browser.problems)
+            finally:
+                await held.end()
 
 
 def _read(request: AgentRequest) -> Instructions:
