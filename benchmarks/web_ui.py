@@ -79,7 +79,7 @@ def _print_first_view(browser: Browser, stage: Stage, task: str) -> None:
         with browser.new_context(base_url=stage.url) as context:
             page = context.new_page()
             session = context.new_cdp_session(page)
-            session.send("Network.enable")
+            session.send("Network.enable")  # pyright: ignore[reportUnknownMemberType] - untyped in Playwright
             received: list[int] = []
             session.on("Network.loadingFinished", partial(_count, received))
             page.goto(f"/tasks/{task}")
@@ -165,7 +165,7 @@ def _print_markdown(browser: Browser, stage: Stage, task: str) -> None:
 
 def _print_rows(browser: Browser, stage: Stage) -> None:
     first = stage.client.get("/api/tasks?limit=1").json()["items"][0]
-    items = [{**first, "id": f"{n:05d}", "description": f"Task {n}", "steps": []} for n in range(_ROWS)]
+    items: list[object] = [{**first, "id": f"{n:05d}", "description": f"Task {n}", "steps": []} for n in range(_ROWS)]
     with browser.new_context(base_url=stage.url) as context:
         page = context.new_page()
         body = json.dumps({"items": items, "next_cursor": None})

@@ -1,10 +1,8 @@
 """Whatever a card says of its security, what it lacks is said in a sentence, and no secret goes where only it says."""
 
-from typing import cast
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import SecretStr
+from pydantic import JsonValue, SecretStr
 
 from shared import http
 from shared.agent import JsonObject
@@ -18,17 +16,33 @@ ORIGIN = "https://agent.example"
 SECRET = SecretStr("s3cret")
 urls = st.sampled_from(["", "nope", f"{ORIGIN}/token", "https://elsewhere.example/token", "http://agent.example/token"])
 names = st.sampled_from(["one", "two", "three"])
-schemes = st.one_of(
+
+
+def _api_key(name: str, location: str) -> JsonObject:
+    return {"apiKeySecurityScheme": {"name": name, "location": location}}
+
+
+def _http(kind: str) -> JsonObject:
+    return {"httpAuthSecurityScheme": {"scheme": kind}}
+
+
+def _oauth(url: str) -> JsonObject:
+    return {"oauth2SecurityScheme": {"flows": {"clientCredentials": {"tokenUrl": url}}}}
+
+
+def _openid(url: str) -> JsonObject:
+    return {"openIdConnectSecurityScheme": {"openIdConnectUrl": url}}
+
+
+schemes: st.SearchStrategy[JsonObject] = st.one_of(
     st.builds(
-        lambda name, location: {"apiKeySecurityScheme": {"name": name, "location": location}},
+        _api_key,
         st.text(max_size=8),
         st.sampled_from(["header", "query", "cookie", "body", ""]),
     ),
-    st.builds(
-        lambda kind: {"httpAuthSecurityScheme": {"scheme": kind}}, st.sampled_from(["bearer", "Basic", "digest"])
-    ),
-    st.builds(lambda url: {"oauth2SecurityScheme": {"flows": {"clientCredentials": {"tokenUrl": url}}}}, urls),
-    st.builds(lambda url: {"openIdConnectSecurityScheme": {"openIdConnectUrl": url}}, urls),
+    st.builds(_http, st.sampled_from(["bearer", "Basic", "digest"])),
+    st.builds(_oauth, urls),
+    st.builds(_openid, urls),
     st.just({"mtlsSecurityScheme": {}}),
     st.just({}),
 )
@@ -52,9 +66,10 @@ requirements = st.lists(
 def test_a_secret_is_bound_to_its_scheme_and_the_agents_own_origin_or_refused(
     given_schemes: JsonObject, required: list[JsonObject], credential: AnyCredential, name: str | None
 ) -> None:
-    raw = card_of(ORIGIN, "Any") | {
+    raw: JsonObject = {
+        **card_of(ORIGIN, "Any"),
         "securitySchemes": given_schemes,
-        "securityRequirements": [{"schemes": cast("JsonObject", each)} for each in required],
+        "securityRequirements": list[JsonValue]([{"schemes": each} for each in required]),
     }
     try:
         card = parse_card(raw)
