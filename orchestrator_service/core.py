@@ -82,5 +82,15 @@ async def open_core(settings: Settings) -> AsyncGenerator[Core]:
             spawner = Spawner(settings, client, database, registrar)
             engine = Engine(settings, log, signals, keys, credentials, models, deliveries.wake, spawner, embeddings)
             yield Core(
-                database, signals, log, keys, client, credentials, engine, deliveries, registrar, spawner, meaning
+                database,
+                signals,
+                log,
+                keys,
+                client,
+                credentials,
+                engine,
+                deliveries,
+                registrar,
+                spawner,
+                meaning,
             )

@@ -75,7 +75,7 @@ def _drain(app: FastAPI) -> None:
 @asynccontextmanager
 async def _open_parts(settings: Settings) -> AsyncGenerator[Parts]:
     async with open_core(settings) as core:
-        registrar, meaning = core.registrar, core.meaning
+        registrar = core.registrar
         intake = Intake(settings, core.log, core.engine, core.keys, core.deliveries.wake)
         async with AsyncExitStack() as stack:
             if settings.agents_file is not None:
@@ -83,8 +83,8 @@ async def _open_parts(settings: Settings) -> AsyncGenerator[Parts]:
 
                 listed = AgentsFile(settings.agents_file, registrar, core.database, settings.agent_check_interval_s)
                 await stack.enter_async_context(background("agents of AGENTS_FILE", listed.follow()))
-            if meaning is not None:
-                await stack.enter_async_context(meaning.open())
+            if core.meaning is not None:
+                await stack.enter_async_context(core.meaning.open())
             await stack.enter_async_context(registrar.open())
             await stack.enter_async_context(core.working())
             yield Parts(
@@ -97,7 +97,7 @@ async def _open_parts(settings: Settings) -> AsyncGenerator[Parts]:
                 core.credentials,
                 nudge=core.engine.nudge,
                 drain=core.engine.drain,
-                meaning=meaning,
+                meaning=core.meaning,
             )
 
 

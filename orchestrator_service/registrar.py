@@ -92,14 +92,12 @@ class Registrar:
         Raises: AgentCardInvalidError, AgentUnreachableError, AgentSpeaksNoA2aError, AddressRefusedError; nothing is
         stored then.
         """
-        endpoint = endpoint_of(new)
-        return await self._store(caller, await self._read(caller, new, endpoint), endpoint, new)
+        return await self._store(caller, await self._fetch(caller, new), endpoint_of(new), new)
 
     async def preview(self, caller: Caller, new: NewAgent) -> JsonObject:
         """Look at the agent as `register` does, and answer what was found; nothing is stored. Raises: as `register`."""
-        endpoint = endpoint_of(new)
-        found = await self._read(caller, new, endpoint)
-        _, verified = await self._look(caller, found, endpoint, new)
+        found, endpoint = await self._fetch(caller, new), endpoint_of(new)
+        verified, _ = await self._verify(caller, found, endpoint, new)
         return {
             "endpoint": endpoint,
             "name": new.name or found.card.name,
@@ -141,7 +139,7 @@ class Registrar:
         return await self._check(address)
 
     async def _store(self, caller: Caller, found: Read, endpoint: str, new: NewAgent) -> tuple[str, bool]:
-        given, verified = await self._look(caller, found, endpoint, new)
+        verified, given = await self._verify(caller, found, endpoint, new)
         registration = Registration(
             endpoint=endpoint,
             card=found.card,
@@ -165,25 +163,26 @@ class Registrar:
         self._changed()
         return saved
 
-    async def _read(self, caller: Caller, new: NewAgent, endpoint: str) -> Read:
-        """Return the card that was given, or is fetched."""
+    async def _fetch(self, caller: Caller, new: NewAgent) -> Read:
         if new.card is not None:
             return read_given(new.card)
-        secrets = None if new.secrets is None else await self._bind(new.secrets, None, endpoint)
-        return await self._verifier.fetch(new.endpoint or "", secrets or await self._known_at(caller, endpoint))
+        endpoint = endpoint_of(new)
+        if new.secrets is not None:
+            return await self._verifier.fetch(new.endpoint or "", await self._bind(new.secrets, None, endpoint))
+        _, sealed = await self._database.read(admission.known_at, caller, endpoint)
+        return await self._verifier.fetch(new.endpoint or "", self._unseal(sealed))
 
-    async def _look(self, caller: Caller, found: Read, endpoint: str, new: NewAgent) -> tuple[Secrets | None, Verified]:
-        """Ask the agent what it speaks; returns the credentials that were given, too."""
+    async def _verify(
+        self, caller: Caller, found: Read, endpoint: str, new: NewAgent
+    ) -> tuple[Verified, Secrets | None]:
+        """Return what was found about the agent, and what is to be stored of what was given to be shown to it."""
         pinned, sealed = await self._database.read(admission.known_at, caller, endpoint)
         given = None if new.secrets is None else await self._bind(new.secrets, found.card, endpoint)
         secrets = given or self._unseal(sealed)
         alike = await self._database.read(admission.named_alike, caller, new.name or found.card.name, endpoint)
         auth = self._credentials.auth(secrets, found.card)
-        return given, await self._verifier.verify(found, auth=auth, secrets=secrets, pinned=pinned, alike=alike)
-
-    async def _known_at(self, caller: Caller, endpoint: str) -> Secrets | None:
-        _, sealed = await self._database.read(admission.known_at, caller, endpoint)
-        return self._unseal(sealed)
+        verified = await self._verifier.verify(found, auth=auth, secrets=secrets, pinned=pinned, alike=alike)
+        return verified, given
 
     def _unseal(self, sealed: bytes | None) -> Secrets | None:
         return None if sealed is None else self._credentials.unseal(sealed)

@@ -23,7 +23,7 @@ from shared.errors import AgentProtocolError, AgentUnavailableError, InvalidRequ
 from shared.event_stream import EventReader
 from shared.http import Answer, Client
 
-Operation: TypeAlias = Literal["send", "stream", "get", "cancel", "subscribe"]
+Operation: TypeAlias = Literal["send", "stream", "get", "cancel", "subscribe", "pushes"]
 Binding: TypeAlias = Literal["JSONRPC 1.0", "HTTP+JSON 1.0", "JSONRPC 0.3"]
 
 Tap: TypeAlias = Callable[[Literal["sent", "received"], str, bytes], None]
@@ -35,6 +35,7 @@ _METHODS: dict[Operation, str] = {
     "get": "GetTask",
     "cancel": "CancelTask",
     "subscribe": "SubscribeToTask",
+    "pushes": "ListTaskPushNotificationConfigs",
 }
 _METHODS_0_3: dict[Operation, str] = {
     "send": "message/send",
@@ -42,6 +43,7 @@ _METHODS_0_3: dict[Operation, str] = {
     "get": "tasks/get",
     "cancel": "tasks/cancel",
     "subscribe": "tasks/resubscribe",
+    "pushes": "tasks/pushNotificationConfig/list",
 }
 _STREAM_BYTES = 64 * 1024 * 1024
 _UNAUTHORIZED = 401
@@ -231,6 +233,8 @@ class AgentWire:
             return _Call(operation, binding, *_rest_call(self._endpoint.url, tenant, operation, params), rpc_id=None)
         rpc_id = str(next(self._ids))
         older = binding == "JSONRPC 0.3"
+        if operation == "pushes" and not older:
+            params = {"taskId": params["id"]}
         payload: JsonObject = {
             "jsonrpc": "2.0",
             "id": rpc_id,
@@ -269,7 +273,7 @@ class AgentWire:
             answer.status,
             answer.headers.get("retry-after"),
             content,
-            asks_for_task=call.rpc_id is None and call.operation in {"get", "cancel", "subscribe"},
+            asks_for_task=call.rpc_id is None and call.operation in {"get", "cancel", "subscribe", "pushes"},
         )
 
     async def _call(self, call: _Call, headers: dict[str, str], deadlines: Deadlines, max_bytes: int) -> Answer:
@@ -296,6 +300,8 @@ def _rest_call(base: str, tenant: str, operation: Operation, params: JsonObject)
     task = f"{root}/tasks/{quote(str(params['id']), safe='')}"
     if operation == "get":
         return "GET", f"{task}?historyLength={params.get('historyLength', 0)}", None
+    if operation == "pushes":
+        return "GET", f"{task}/pushNotificationConfigs", None
     return "POST", f"{task}:{operation}", _to_json({})
 
 

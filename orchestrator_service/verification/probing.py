@@ -1,7 +1,8 @@
 """Asks an agent harmlessly what it really speaks: about a task that nobody began, at each interface of its card.
 
-A sound agent answers GetTask and SubscribeToTask of an unknown task with TaskNotFoundError (A2A 1.0, 3.3.2) and does
-nothing. CancelTask is not asked: a server in use (fasta2a 2.1) does not survive the cancel of a task it does not know.
+A sound agent answers GetTask, SubscribeToTask and ListTaskPushNotificationConfigs of an unknown task with
+TaskNotFoundError (A2A 1.0, 3.3.2) and does nothing. CancelTask is not asked: a server in use (fasta2a 2.1) does not
+survive the cancel of a task it does not know.
 """
 
 import asyncio
@@ -31,8 +32,13 @@ Outcome: TypeAlias = Literal["ok", "odd", "locked", "refused", "foreign", "faile
 """ok: as the specification says; odd: in the dialect, but not as it says; locked: it asks for credentials; refused: it
 does not offer it; foreign: what came is not A2A; failed: an error of the server; away: no answer at all."""
 
-_METHODS: Final = ("GetTask", "SubscribeToTask")
-_CLAUSES: Final = {"GetTask": "A2A 1.0, 3.1.3", "SubscribeToTask": "A2A 1.0, 3.1.6"}
+_Method: TypeAlias = Literal["GetTask", "SubscribeToTask", "ListTaskPushNotificationConfigs"]
+
+_CLAUSES: Final[dict[_Method, str]] = {
+    "GetTask": "A2A 1.0, 3.1.3",
+    "SubscribeToTask": "A2A 1.0, 3.1.6",
+    "ListTaskPushNotificationConfigs": "A2A 1.0, 3.1.9",
+}
 _MOST_INTERFACES: Final = 8
 _SPEAKS: Final = frozenset[Outcome]({"ok", "odd", "locked"})
 
@@ -44,6 +50,7 @@ class Probe:
     interface: str
     get: Outcome
     subscribe: Outcome
+    pushes: Outcome
     latency_ms: float | None
     findings: tuple[Finding, ...]
 
@@ -58,6 +65,7 @@ class Probe:
             "interface": self.interface,
             "get": self.get,
             "subscribe": self.subscribe,
+            "push": self.pushes,
             "latency_ms": self.latency_ms,
         }
 
@@ -83,16 +91,20 @@ async def _probe(
     deadlines = Deadlines(connect_s=min(5.0, timeout_s), first_byte_s=timeout_s, gap_s=timeout_s, total_s=timeout_s)
     connection = _connect(client, card, interface, auth)
     if connection is None:
-        return Probe(name, "not asked", "not asked", None, ())
+        return Probe(name, "not asked", "not asked", "not asked", None, ())
     wire = AgentWire(client, connection.endpoint, Limits())
     began = monotonic()
     get, findings = await _ask(wire, "GetTask", name, deadlines)
     latency_ms = None if get == "away" else round((monotonic() - began) * 1000, 1)
     subscribe: Outcome = "not asked"
+    pushes: Outcome = "not asked"
     if get in _SPEAKS and card.capabilities.streaming:
         subscribe, of_subscribe = await _ask(wire, "SubscribeToTask", name, deadlines)
         findings += of_subscribe
-    return Probe(name, get, subscribe, latency_ms, tuple(findings))
+    if get in _SPEAKS and card.capabilities.push_notifications and connection.endpoint.binding != "JSONRPC 0.3":
+        pushes, of_pushes = await _ask(wire, "ListTaskPushNotificationConfigs", name, deadlines)
+        findings += of_pushes
+    return Probe(name, get, subscribe, pushes, latency_ms, tuple(findings))
 
 
 def _connect(
@@ -106,9 +118,7 @@ def _connect(
         return None
 
 
-async def _ask(
-    wire: AgentWire, method: Literal["GetTask", "SubscribeToTask"], where: str, deadlines: Deadlines
-) -> tuple[Outcome, list[Finding]]:
+async def _ask(wire: AgentWire, method: _Method, where: str, deadlines: Deadlines) -> tuple[Outcome, list[Finding]]:
     """Ask about a task that nobody began, and judge the answer."""
     params: JsonObject = {"id": str(uuid4())}
     clock = Clock(deadlines)
@@ -116,6 +126,8 @@ async def _ask(
         match method:
             case "GetTask":
                 await wire.call("get", params, clock)
+            case "ListTaskPushNotificationConfigs":
+                await wire.call("pushes", params, clock)
             case "SubscribeToTask":
                 stream = await wire.stream("subscribe", params, clock)
                 try:

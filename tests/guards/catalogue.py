@@ -129,8 +129,8 @@ GUARDS: Final[Mapping[str, tuple[Guard, ...]]] = {
         Guard(
             "JSON is at most 32 levels deep",
             "shared/strict_json.py",
-            "    _check_depth(value)\n",
-            "",
+            "    _check_depth(value)\n    return _scrub(value) if",
+            "    return _scrub(value) if",
             f"{_UNUSABLE}[deep JSON]",
         ),
     ),
@@ -363,7 +363,7 @@ GUARDS: Final[Mapping[str, tuple[Guard, ...]]] = {
         ),
         Guard(
             "it reaches a model only as fenced data",
-            "shared/llm.py",
+            "shared/llm_prompts.py",
             'return f"{_FENCE}{mark} {name}>>>\\n{text}\\n<<<end {mark}>>>"',
             "return text",
             "shared/test_llm.py::test_fenced_text_cannot_close_its_fence",

@@ -133,6 +133,7 @@ async def test_events_that_are_sent_again_are_told_once(client: Client) -> None:
             numbered(artifact("one "), 1),
             numbered(artifact("one "), 1),
             numbered(artifact("two", append=True), 2),
+            numbered(artifact("two", append=True), 2),
             numbered(status("COMPLETED"), 3),
         )
     )
