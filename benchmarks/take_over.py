@@ -11,7 +11,8 @@ for five. A killed one is started again; a frozen one is woken (SIGCONT) when al
 Each round then checks that every task completed, that its log has one terminal event and no gap, also after the frozen
 one is awake again, and that the agent was sent each step once. Needs PostgreSQL (one is started).
 
-Target: typically ≤ 2 s, always ≤ 12 s.
+Target for one that was killed: typically ≤ 2 s, always ≤ 12 s. A frozen one may only be slow: the others wait ten
+seconds before they judge it, and the second target is all that holds for it.
 """
 
 import argparse
@@ -118,7 +119,7 @@ def _row(name: str, found: list[_Found]) -> list[str]:
         f"{min(taken):.2f}",
         f"{max(taken):.2f}",
         f"{statistics.median(each.over_s for each in found):.2f}",
-        f"≤ {_TYPICAL_S:g} s: {verdict(median, _TYPICAL_S)}",
+        f"≤ {_TYPICAL_S:g} s: {verdict(median, _TYPICAL_S)}" if name == "killed" else "",
         f"≤ {_ALWAYS_S:g} s: {verdict(max(taken), _ALWAYS_S)}",
     ]
 

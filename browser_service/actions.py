@@ -1,172 +1,303 @@
-"""What can be done on a page, as typed actions, and doing one. Rules, models and callers all come to these."""
+"""What can be done on a page: one closed union of typed actions. Plain words, models and callers all come to these."""
 
-import asyncio
-from dataclasses import dataclass, field
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 
 from browser_service import checks, reading
-from browser_service.browser_session import BrowserSession, Picture
-from browser_service.checks import Check, CheckResult
-from browser_service.page_content import Content
+from browser_service.checks import Check
+from browser_service.targets import Target, Words
 
-Text = Annotated[str, Field(min_length=1, max_length=2_000)]
+MAX_ACTIONS = 50
+"""Most actions of one request."""
 
 
 class _Action(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Open(_Action):
+class Navigate(_Action):
     """Go to an address."""
 
-    do: Literal["open"] = "open"
-    url: Text
+    do: Literal["navigate"] = "navigate"
+    url: Words
+
+
+class Back(_Action):
+    """Go back to the page before."""
+
+    do: Literal["back"] = "back"
 
 
 class Click(_Action):
-    """Click a button, link or other thing by its visible name."""
+    """Click something. `seek`: open tabs, sections, menus and following pages until it is there."""
 
     do: Literal["click"] = "click"
-    name: Text
+    target: Target
+    seek: bool = False
+
+
+class DoubleClick(_Action):
+    """Click something twice, fast."""
+
+    do: Literal["double_click"] = "double_click"
+    target: Target
+
+
+class Hover(_Action):
+    """Move the mouse over something."""
+
+    do: Literal["hover"] = "hover"
+    target: Target
 
 
 class Fill(_Action):
-    """Write text into the field called `name`, or choose it there in a list."""
+    """Put a value into a field of any kind: text, choice, date, number, slider. Without a target: the one that fits.
+
+    `copy_of`: the text or value of another thing instead of `value`. `credential`: the name of a secret that the
+    service fills in itself. Nothing of what is filled in is told to watchers.
+    """
 
     do: Literal["fill"] = "fill"
-    name: Text
-    text: Annotated[str, Field(max_length=10_000)]
+    target: Target | None = None
+    value: Annotated[str, Field(max_length=10_000)] = ""
+    copy_of: Target | None = None
+    credential: Words | None = None
+
+
+class Clear(_Action):
+    """Empty a field."""
+
+    do: Literal["clear"] = "clear"
+    target: Target
 
 
 class Press(_Action):
-    """Press a key, as Playwright names it."""
+    """Press a key or keys at once, as Playwright names them ("Enter", "Control+A"); at `target`, else where the focus is."""
 
     do: Literal["press"] = "press"
-    key: Literal[
-        "Enter", "Tab", "Escape", "Space", "Backspace", "Delete", "ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight",
-        "PageUp", "PageDown", "Home", "End",
-    ]  # fmt: skip
+    key: Annotated[str, Field(pattern=r"^[A-Za-z0-9]+(\+[A-Za-z0-9]+){0,3}$", max_length=40)]
+    target: Target | None = None
 
 
-class WaitFor(_Action):
-    """Wait until a text is shown."""
+class Select(_Action):
+    """Choose by their names: in a list, among radio buttons, boxes, menu or list items; without a target wherever they are."""
 
-    do: Literal["wait_for"] = "wait_for"
-    text: Text
+    do: Literal["select"] = "select"
+    options: Annotated[list[Words], Field(max_length=100)]
+    target: Target | None = None
+
+
+class Tick(_Action):
+    """Tick a box or choose a radio button; nothing happens if it is already."""
+
+    do: Literal["check"] = "check"
+    target: Target
+
+
+class Uncheck(_Action):
+    """Take the tick out of a box."""
+
+    do: Literal["uncheck"] = "uncheck"
+    target: Target
+
+
+class Upload(_Action):
+    """Give files to a file field: names of files that came with the request, or that the session downloaded."""
+
+    do: Literal["upload"] = "upload"
+    files: Annotated[list[Words], Field(min_length=1, max_length=20)]
+    target: Target | None = None
+
+
+class Download(_Action):
+    """Click something and keep the file that comes."""
+
+    do: Literal["download"] = "download"
+    target: Target
+
+
+class Drag(_Action):
+    """Drag something onto another thing, or by so many pixels."""
+
+    do: Literal["drag"] = "drag"
+    target: Target
+    to: Target | None = None
+    side: Literal["onto", "before", "after"] = "onto"
+    by_x_px: Annotated[int, Field(ge=-5_000, le=5_000)] = 0
+    by_y_px: Annotated[int, Field(ge=-5_000, le=5_000)] = 0
 
 
 class Scroll(_Action):
-    """Scroll a screen down, or to one end of the page."""
+    """Scroll the page, or what is named: a screen down or up, to an end; or until what is named is in view."""
 
     do: Literal["scroll"] = "scroll"
-    to: Literal["down", "bottom", "top"] = "down"
+    to: Literal["down", "up", "bottom", "top", "into_view"] = "down"
+    target: Target | None = None
+
+
+class WaitFor(_Action):
+    """Wait until a text or a thing is shown (or gone), the address has a text in it, or some seconds are over."""
+
+    do: Literal["wait_for"] = "wait_for"
+    text: Words | None = None
+    target: Target | None = None
+    url: Words | None = None
+    gone: bool = False
+    seconds: Annotated[float, Field(ge=0, le=60)] = 0
+
+
+class SwitchTab(_Action):
+    """Go on in another window of the session: by number from 1, -1 for the newest, or by part of its title or address."""
+
+    do: Literal["switch_tab"] = "switch_tab"
+    number: Annotated[int, Field(ge=-50, le=50)] | None = None
+    titled: Words | None = None
+
+
+class Dialog(_Action):
+    """Accept or dismiss the next dialog (alert, confirm, prompt): stands before or right after what opens it."""
+
+    do: Literal["dialog"] = "dialog"
+    accept: bool = True
+    text: Annotated[str, Field(max_length=2_000)] = ""
+
+
+class SelectText(_Action):
+    """Mark the text of something, or one piece of it, as with the mouse."""
+
+    do: Literal["select_text"] = "select_text"
+    target: Target
+    piece: Words | None = None
+
+
+class Extract(_Action):
+    """Read something off the page, or off one part of it (`target`).
+
+    `what` "attribute" needs `attribute`; "data" takes a JSON Schema and fills it from labels, tables and lists.
+    """
+
+    do: Literal["extract"] = "extract"
+    what: reading.What | Literal["markdown", "attribute", "data", "value"] = "text"
+    target: Target | None = None
+    attribute: Annotated[str, Field(pattern=r"^[A-Za-z][\w:-]{0,60}$")] | None = None
+    schema_: dict[str, JsonValue] | None = Field(default=None, alias="schema")
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
 class Screenshot(_Action):
-    """Take a picture of what is in view, or of the whole page."""
+    """Take a picture of what is in view, of the whole page, or of one thing."""
 
     do: Literal["screenshot"] = "screenshot"
     full_page: bool = False
+    target: Target | None = None
 
 
-class Get(_Action):
-    """Read something off the page."""
-
-    do: Literal["get"] = "get"
-    what: reading.What
-
-
-class Verify(_Action):
+class Assert(_Action):
     """Check that something is so on the page."""
 
-    do: Literal["verify"] = "verify"
+    do: Literal["assert"] = "assert"
     check: Check
 
 
+class CallTool(_Action):
+    """Call a tool that the page itself offers (WebMCP)."""
+
+    do: Literal["call_tool"] = "call_tool"
+    tool: Words
+    arguments: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class InWords(_Action):
+    """Do what plain words say, by what is on the page. `about`: what "it" and "them" stand for."""
+
+    do: Literal["words"] = "words"
+    words: Words
+    about: Target | None = None
+
+
 Action: TypeAlias = Annotated[
-    Open | Click | Fill | Press | WaitFor | Scroll | Screenshot | Get | Verify, Field(discriminator="do")
+    Navigate
+    | Back
+    | Click
+    | DoubleClick
+    | Hover
+    | Fill
+    | Clear
+    | Press
+    | Select
+    | Tick
+    | Uncheck
+    | Upload
+    | Download
+    | Drag
+    | Scroll
+    | WaitFor
+    | SwitchTab
+    | Dialog
+    | SelectText
+    | Extract
+    | Screenshot
+    | Assert
+    | CallTool
+    | InWords,
+    Field(discriminator="do"),
 ]
 
-
-_POLL_S = 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A page as it was when something of it was asked for."""
-
-    what: reading.What
-    content: Content
-    status: int | None
-
-
-@dataclass(slots=True)
-class Findings:
-    """What the actions of one task have brought so far. `patience_s` is left for checks that may yet come true."""
-
-    patience_s: float
-    readings: list[Reading] = field(default_factory=list[Reading])
-    checks: list[CheckResult] = field(default_factory=list[CheckResult])
-    pictures: list[Picture] = field(default_factory=list[Picture])
-
-
-async def perform(action: Action, session: BrowserSession, findings: Findings) -> None:
-    """Do `action` on the session's page, and add what it brings to `findings`. Raises: FederationError."""
-    match action:
-        case Open(url=url):
-            await session.open_url(url)
-        case Click(name=name):
-            await session.click(name)
-        case Fill(name=name, text=text):
-            await session.fill(name, text)
-        case Press(key=key):
-            await session.press(key)
-        case WaitFor(text=text):
-            await session.wait_for(text)
-        case Scroll(to=to):
-            await session.scroll(to=to)
-        case Screenshot(full_page=full_page):
-            findings.pictures.append(await session.take_screenshot(full_page=full_page))
-        case Get(what=what):
-            findings.readings.append(Reading(what, await session.read(), session.status))
-        case Verify(check=check):
-            findings.checks.append(await _verify(check, session, findings))
-
-
-async def _verify(check: Check, session: BrowserSession, findings: Findings) -> CheckResult:
-    """Judge `check`, again and again while there is patience: a page may show something a moment later."""
-    loop = asyncio.get_running_loop()
-    began = loop.time()
-    while True:
-        result = checks.judge(check, await session.read(), session.status)
-        waited_s = loop.time() - began
-        if result.passed or check.subject in {"loads", "status"} or waited_s >= findings.patience_s:
-            findings.patience_s -= waited_s
-            return result
-        await asyncio.sleep(_POLL_S)
+ACTIONS: TypeAdapter[list[Action]] = TypeAdapter(Annotated[list[Action], Field(min_length=1, max_length=MAX_ACTIONS)])
+"""Reads a list of actions."""
 
 
 def describe(action: Action) -> str:
-    """Return what is being done, for a person who waits."""
+    """Return what is being done, for a person who waits. What is filled in is not told."""
     match action:
-        case Open(url=url):
+        case Navigate(url=url):
             words = f"Opening {url}"
-        case Click(name=name):
-            words = f"Clicking {name!r}"
-        case Fill(name=name):
-            words = f"Filling {name!r}"
+        case Back():
+            words = "Going back"
+        case Click(target=target):
+            words = f"Clicking {target}"
+        case DoubleClick(target=target):
+            words = f"Double-clicking {target}"
+        case Hover(target=target):
+            words = f"Pointing at {target}"
+        case Fill(target=target):
+            words = f"Filling {target or 'the field'}"
+        case Clear(target=target):
+            words = f"Clearing {target}"
         case Press(key=key):
             words = f"Pressing {key}"
-        case WaitFor(text=text):
-            words = f"Waiting for {text!r}"
+        case Select(options=options):
+            words = f"Choosing {', '.join(options)}"[:200]
+        case Tick(target=target):
+            words = f"Ticking {target}"
+        case Uncheck(target=target):
+            words = f"Unticking {target}"
+        case Upload(files=files):
+            words = f"Uploading {', '.join(files)}"[:200]
+        case Download(target=target):
+            words = f"Downloading {target}"
+        case Drag(target=target):
+            words = f"Dragging {target}"
         case Scroll(to=to):
-            words = f"Scrolling {'down' if to == 'down' else f'to the {to}'}"
-        case Screenshot(full_page=full_page):
-            words = f"Taking a screenshot of the {'whole page' if full_page else 'page'}"
-        case Get(what=what):
-            words = f"Reading the {reading.LABELS[what].lower()}"
-        case Verify(check=check):
+            words = f"Scrolling {to if to in {'down', 'up'} else to.replace('_', ' ') if to == 'into_view' else f'to the {to}'}"
+        case WaitFor():
+            words = f"Waiting for {action.text or action.target or action.url or f'{action.seconds:g} s'}"
+        case SwitchTab():
+            words = f"Switching to window {action.titled or action.number or ''}".rstrip()
+        case Dialog(accept=accept):
+            words = f"{'Accepting' if accept else 'Dismissing'} the next dialog"
+        case SelectText(target=target):
+            words = f"Marking the text of {target}"
+        case Extract(what=what):
+            words = f"Reading the {reading.LABELS.get(what, what).lower()}"
+        case Screenshot(full_page=full_page, target=target):
+            words = f"Taking a screenshot of {target or ('the whole page' if full_page else 'the page')}"
+        case Assert(check=check):
             words = f"Checking that {checks.describe(check)}"
+        case CallTool(tool=tool):
+            words = f"Calling the page's tool {tool}"
+        case InWords(words=said):
+            words = said[:200]
     return words

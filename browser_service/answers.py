@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from browser_service import reading
-from browser_service.actions import Findings, Reading
-from browser_service.browser_session import Picture
+from browser_service.findings import Findings, Reading
+from browser_service.pictures import Picture
 from shared.agent import Answer, File, JsonObject, Produced
 
 
@@ -31,7 +31,8 @@ def compose(findings: Findings, told: Told, *, is_verification: bool) -> Iterato
     texts: list[str] = []
     if is_verification:
         texts.append(_tell_checks(findings, data))
-    texts += _tell_readings(findings.readings, data)
+    texts += _tell_readings(findings.readings, data, alone=not findings.parts)
+    texts += _tell_parts(findings, data)
     files = [_picture_file(index, picture) for index, picture in enumerate(findings.pictures, 1)]
     if files:
         data["screenshots"] = [
@@ -43,11 +44,16 @@ def compose(findings: Findings, told: Told, *, is_verification: bool) -> Iterato
                 f"{file.name} ({p.width_px} × {p.height_px})" for file, p in zip(files, findings.pictures, strict=True)
             )
             texts.append(f"Screenshot of {told.final_url}: {names}.")
+    if findings.cached:
+        data["cache"] = [{"step": step, "cache": outcome} for step, outcome in findings.cached]
+    if findings.files:
+        data["files"] = [file.name for file in findings.files]
+        texts += [f"Downloaded {file.name} ({len(file.content or b''):,} bytes)." for file in findings.files]
     if notes:
         data["notes"] = list[JsonValue](notes)
         texts += [f"Note: {note}" for note in notes]
     yield Answer("page", "\n\n".join(texts), data)
-    yield from (Produced(file) for file in files)
+    yield from (Produced(file) for file in (*files, *findings.files))
 
 
 def _tell_checks(findings: Findings, data: JsonObject) -> str:
@@ -65,8 +71,17 @@ def _tell_checks(findings: Findings, data: JsonObject) -> str:
     return "\n".join([verdict, "", *lines])
 
 
-def _tell_readings(readings: list[Reading], data: JsonObject) -> list[str]:
-    """Tell what was read; one thing without a label, several with. From several pages, each under its address."""
+def _tell_parts(findings: Findings, data: JsonObject) -> list[str]:
+    """Tell what was read off parts of pages; one thing alone without a label."""
+    if findings.parts:
+        data["parts"] = [{"label": part.label, "value": part.data} for part in findings.parts]
+    if len(findings.parts) == 1 and not findings.readings and not findings.checks:
+        return [findings.parts[0].text]
+    return [f"**{part.label}:** {part.text}" for part in findings.parts]
+
+
+def _tell_readings(readings: list[Reading], data: JsonObject, *, alone: bool) -> list[str]:
+    """Tell what was read; one thing `alone` without a label. From several pages, each under its address."""
     pages = list(dict.fromkeys(each.content.url for each in readings))
     texts: list[str] = []
     told: dict[str, JsonObject] = {}
@@ -76,7 +91,7 @@ def _tell_readings(readings: list[Reading], data: JsonObject) -> list[str]:
         page[each.what] = value
         label = f"**{reading.LABELS[each.what]}{f' of {each.content.url}' if len(pages) > 1 else ''}:**"
         gap = "\n\n" if "\n" in text or text.startswith("- ") else " "
-        texts.append(text if len(readings) == 1 else f"{label}{gap}{text}")
+        texts.append(text if len(readings) == 1 and alone else f"{label}{gap}{text}")
     for page in told.values():
         data.update({name: value for name, value in page.items() if name not in {"url", "status"}})
     if len(pages) > 1:
@@ -85,7 +100,7 @@ def _tell_readings(readings: list[Reading], data: JsonObject) -> list[str]:
 
 
 def _notes(findings: Findings, told: Told) -> list[str]:
-    notes: list[str] = []
+    notes = list(findings.notes)
     if not told.is_settled:
         notes.append("The page had not finished loading; this is what it showed so far.")
     if any(each.content.is_cut for each in findings.readings):

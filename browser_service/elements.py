@@ -1,87 +1,128 @@
-"""Finds what a person would mean by a name on a page: a button, a link, a field, a text; in frames too."""
+"""The elements of a session's page, frames included: looks at them, and hands out what Playwright acts on."""
 
 import asyncio
-import difflib
-from collections.abc import Callable, Iterator, Sequence
-from typing import Literal
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Literal, TypeAlias
 
-from playwright.async_api import Error, Frame, Locator, Page
+from playwright.async_api import ElementHandle, Error, Frame, JSHandle
 
-from browser_service.errors import ElementNotFoundError
-from browser_service.page_content import Content
+from browser_service import lookup, snapshot
+from browser_service.deadlines import Deadlines
+from browser_service.errors import AmbiguousTargetError, ElementNotFoundError, PageNotLoadedError, StaleRefError
+from browser_service.page_scripts import ELEMENT, REMEMBER, SNAPSHOT
+from browser_service.page_watch import PageWatch
+from browser_service.snapshot import Node, Snapshot
+from browser_service.targets import Target, Use
+from shared.errors import TimedOutError
 
-Role = Literal["button", "link", "tab", "menuitem", "checkbox", "radio", "option", "switch"]
-_CLICKED_ROLES: tuple[Role, ...] = ("button", "link", "tab", "menuitem", "checkbox", "radio", "option", "switch")
+logger = logging.getLogger(__name__)
+
+Scope: TypeAlias = Literal["all", "viewport", "hidden"]
+
+MAX_FRAMES = 10
 _POLL_S = 0.1
-_MAX_FRAMES = 10
+_TRIES = 4
 
 
-async def find_clickable(page: Page, name: str, timeout_s: float) -> Locator | None:
-    """Return what a click on `name` means: by role and name, else by label, title or visible text; None if absent."""
-    return await _find(page, lambda frame: _clickable(frame, name), timeout_s)
+class Elements:
+    """Sees the page and finds things on it. Numbers of elements are given once in a session and never again."""
 
+    def __init__(self, watch: PageWatch, deadlines: Deadlines) -> None:
+        self._watch = watch
+        self._deadlines = deadlines
+        self._memories: dict[Frame, JSHandle] = {}
+        self._looked: list[Frame] = []
+        self._next_id = 1
 
-async def find_field(page: Page, name: str, timeout_s: float) -> Locator | None:
-    """Return the field called `name` by its label, placeholder or accessible name; None if absent."""
-    return await _find(page, lambda frame: _fields(frame, name), timeout_s)
+    async def look(self, scope: Scope = "all", css: tuple[str, ...] = ()) -> Snapshot:
+        """Return what is on the page now. Raises: PageNotLoadedError, TimedOutError."""
+        main = self._watch.page.main_frame
+        frames = [frame for frame in self._watch.page.frames if frame is not main][: MAX_FRAMES - 1]
+        self._memories = {frame: memory for frame, memory in self._memories.items() if not frame.is_detached()}
+        seen = await self._look_at(main, 0, scope, css)
+        self._looked = [main]
+        for frame in frames:
+            with suppress(PageNotLoadedError, TimedOutError, Error):  # a frame that cannot be read spoils not the page
+                at = await self._place_of(frame, seen)
+                part = await self._look_at(frame, len(self._looked), scope, css)
+                self._looked.append(frame)
+                seen = snapshot.graft(seen, part, at)
+        return seen
 
+    async def find(
+        self, target: Target, use: Use = "click", *, timeout_s: float | None = None
+    ) -> tuple[Node, Snapshot]:
+        """Return what `target` means as soon as it is there and fits `use`. Raises: ElementNotFoundError and children."""
+        return await self.wait_for(lambda seen: lookup.find(target, seen, use), _css_of(target), timeout_s)
 
-async def find_text(page: Page, text: str, timeout_s: float) -> Locator | None:
-    """Return the first visible element with `text`; None when it does not appear in time."""
-    return await _find(page, lambda frame: iter((frame.get_by_text(text),)), timeout_s)
+    async def wait_for(
+        self, found: Callable[[Snapshot], Node], css: tuple[str, ...] = (), timeout_s: float | None = None
+    ) -> tuple[Node, Snapshot]:
+        """Look again and again until `found` raises no ElementNotFoundError, at most BROWSER_ACTION_TIMEOUT_S."""
+        loop = asyncio.get_running_loop()
+        limit_s = self._deadlines.action_timeout_s if timeout_s is None else timeout_s
+        deadline = loop.time() + limit_s
+        while True:
+            seen = await self.look("all", css)
+            try:
+                return found(seen), seen
+            except (AmbiguousTargetError, StaleRefError):
+                raise
+            except ElementNotFoundError as error:
+                if loop.time() >= deadline:
+                    if limit_s <= 0:
+                        raise
+                    raise ElementNotFoundError(f"{error.detail} (Waited {limit_s:g} s.)") from error
+            await asyncio.sleep(_POLL_S)
 
+    async def handle(self, node: Node) -> ElementHandle:
+        """Return the element itself. Raises: ElementNotFoundError when it is gone."""
+        memory = self._memories.get(self._looked[node.frame]) if node.frame < len(self._looked) else None
+        if memory is not None:
+            with suppress(Error):
+                found = await self._deadlines.bound(memory.evaluate_handle(ELEMENT, node.id))
+                if (element := found.as_element()) is not None:
+                    return element
+        raise ElementNotFoundError(f"{node.name or node.ref!r} went away from the page in this moment.")
 
-def not_found(kind: str, name: str, there: Sequence[str], timeout_s: float) -> ElementNotFoundError:
-    """Return the error for a missing element: what was looked for, and what is there that resembles it most."""
-    names = list(dict.fromkeys(there))
-    lowered = {each.lower(): each for each in reversed(names)}
-    close = [lowered[each] for each in difflib.get_close_matches(name.lower(), list(lowered), n=5, cutoff=0.5)]
-    shown = close or names[:8]
-    also = f"There is: {', '.join(repr(each[:60]) for each in shown)}." if shown else "There is none at all."
-    return ElementNotFoundError(f"No {kind} {name!r} appeared on the page within {timeout_s:g} s. {also}")
+    async def _look_at(self, frame: Frame, number: int, scope: Scope, css: tuple[str, ...]) -> Snapshot:
+        for _ in range(_TRIES):
+            try:
+                memory = self._memories.get(frame)
+                if memory is None:
+                    memory = await self._deadlines.bound(frame.evaluate_handle(REMEMBER))
+                    self._memories[frame] = memory
+                raw = await self._deadlines.bound(
+                    memory.evaluate(SNAPSHOT, [self._next_id, scope, list(css)]), self._deadlines.action_timeout_s * 3
+                )
+                seen = snapshot.parse(raw, number)
+                self._next_id = max(self._next_id, seen.next_id)
+                return seen
+            except (ValueError, KeyError, TypeError) as error:
+                tampered = f"{frame.url} changes its browser's own functions, so it cannot be read."
+                raise PageNotLoadedError(tampered) from error
+            except Error as error:
+                if "not a valid selector" in error.message:
+                    raise ElementNotFoundError(f"{' or '.join(map(repr, css))} is not a CSS selector.") from error
+                self._memories.pop(frame, None)  # another document came
+                await asyncio.sleep(_POLL_S)
+        raise PageNotLoadedError(f"{frame.url} goes on to another address again and again, so it cannot be read.")
 
-
-def clickable_names(content: Content) -> list[str]:
-    """Return the names of the buttons and links in `content`."""
-    return [*content.buttons, *(link.text for link in content.links if link.text)]
-
-
-async def _find(page: Page, candidates: Callable[[Frame], Iterator[Locator]], timeout_s: float) -> Locator | None:
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + timeout_s
-    while True:
-        for frame in page.frames[:_MAX_FRAMES]:
-            for candidate in candidates(frame):
-                visible = candidate.filter(visible=True)
-                try:
-                    if await visible.count():
-                        return visible.first
-                except Error:  # the frame went away, or navigates; the next round sees what came instead
-                    break
-        if loop.time() >= deadline:
+    async def _place_of(self, frame: Frame, seen: Snapshot) -> Node | None:
+        """Return the element that `frame` is shown in."""
+        parent = frame.parent_frame
+        memory = self._memories.get(parent) if parent is not None else None
+        if memory is None:
             return None
-        await asyncio.sleep(_POLL_S)
+        element = await self._deadlines.bound(frame.frame_element())
+        number = await self._deadlines.bound(memory.evaluate("(memory, e) => memory.ids.get(e) || 0", element))
+        return seen.by_id.get(number) if isinstance(number, int) else None
 
 
-def _clickable(frame: Frame, name: str) -> Iterator[Locator]:
-    for exact in (True, False):
-        for role in _CLICKED_ROLES:
-            yield frame.get_by_role(role, name=name, exact=exact)
-        yield frame.get_by_label(name, exact=exact)
-        yield frame.get_by_title(name, exact=exact)
-        yield frame.get_by_alt_text(name, exact=exact)
-        yield frame.get_by_text(name, exact=exact)
-
-
-def _fields(frame: Frame, name: str) -> Iterator[Locator]:
-    for exact in (True, False):
-        yield frame.get_by_label(name, exact=exact).and_(frame.locator("input, textarea, select, [contenteditable]"))
-        yield frame.get_by_placeholder(name, exact=exact)
-        for role in ("textbox", "searchbox", "combobox", "spinbutton"):
-            yield frame.get_by_role(role, name=name, exact=exact)
-    yield frame.locator(f'[name="{_css_string(name)}" i]:is(input, textarea, select)')
-
-
-def _css_string(text: str) -> str:
-    """Return `text` as the inside of a quoted CSS string. Source: https://www.w3.org/TR/cssom-1/#serialize-a-string"""
-    return "".join(c if c.isalnum() or c in " -_" else f"\\{ord(c):x} " for c in text)
+def _css_of(target: Target) -> tuple[str, ...]:
+    """Return the selectors in `target` and the things it stands near or in."""
+    inner = [each for each in (target.near, target.within) if each is not None]
+    own = (target.css,) if target.css else ()
+    return tuple(dict.fromkeys((*own, *(css for each in inner for css in _css_of(each)))))

@@ -1,6 +1,6 @@
 """Foreseen failures that only a browser has."""
 
-from shared.errors import FederationError, TimedOutError
+from shared.errors import FederationError, TimedOutError, UnavailableError
 
 
 class PageNotLoadedError(FederationError):
@@ -24,4 +24,57 @@ class ElementNotFoundError(FederationError):
 
     slug = "element-not-found"
     title = "Not found on the page"
+    status = 422
+
+
+class AmbiguousTargetError(ElementNotFoundError):
+    """Several things on the page are what was named, and it matters which is meant; the text lists them."""
+
+    slug = "target-ambiguous"
+    title = "More than one fits"
+
+
+class StaleRefError(ElementNotFoundError):
+    """A ref of an observation whose document is gone."""
+
+    slug = "ref-stale"
+    title = "The reference is of an earlier page"
+
+
+class BusyError(FederationError):
+    """All pages are in use and enough tasks wait already; try again after the time that is told."""
+
+    slug = "browser-busy"
+    title = "The browser is busy"
+    status = 429
+    retryable = True
+
+
+class NotUnderstoodError(FederationError):
+    """Words that neither say nor name anything that can be done on the page."""
+
+    slug = "not-understood"
+    title = "Not understood"
+    status = 422
+
+
+class BrowserGoneError(UnavailableError):
+    """Chromium, or the process of the page, died in the middle of a task. What was done on the page until then is done."""
+
+    slug = "browser-gone"
+    title = "The browser died"
+
+
+class PageCrashedError(UnavailableError):
+    """The page took its own process down. Another try may end alike."""
+
+    slug = "page-crashed"
+    title = "The page crashed"
+
+
+class StuckError(FederationError):
+    """The model does not get on with a step: it repeats itself, or used up what it may."""
+
+    slug = "browser-stuck"
+    title = "The step could not be done"
     status = 422

@@ -47,6 +47,17 @@ class Masked:
         """Return `text`, a piece of the masked request, with what its tokens stand for; quotes lose their marks."""
         return _TOKEN.sub(lambda m: (self.urls if m[1] == URL else self.quotes)[int(m[2])], text).strip()
 
+    def requote(self, text: str) -> str:
+        """Return `text` as `unmask` does, but with marks around its quotes."""
+
+        def put(match: re.Match[str]) -> str:
+            if match[1] == URL:
+                return self.urls[int(match[2])]
+            quote = self.quotes[int(match[2])]
+            return f"'{quote}'" if '"' in quote else f'"{quote}"'
+
+        return _TOKEN.sub(put, text).strip()
+
 
 def mask(text: str) -> Masked:
     """Put tokens in place of addresses (with scheme anywhere, bare ones outside quotes) and quoted texts.

@@ -1,56 +1,70 @@
-"""The code agent: finds or writes the program that is asked for, and runs it in the sandbox."""
+"""The code agent: takes a request apart, lets a skill do it, keeps the session's files, hands over what was made."""
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
+from typing import Final
 
 import httpx
 
-from code_agent_service import authoring, card, presentation, programs
-from code_agent_service.runs import Limits, Program, Run, WorkFile
+from code_agent_service import archives, card, documenting, names, presentation, reviewing, running, testing, writing
+from code_agent_service.bench import Bench, Finished, Given
+from code_agent_service.runs import WorkFile
 from code_agent_service.sandbox import Sandbox, open_sandbox
 from code_agent_service.settings import Settings
-from shared.agent import AgentRequest, Answer, File, OpenAgent, Produced, Progress, Update
-from shared.errors import FederationError, InvalidRequestError, NotInstalledError, UnavailableError
+from code_agent_service.wheels import Wheels
+from code_agent_service.workspaces import Workspaces
+from shared.agent import AgentRequest, Answer, File, JsonObject, OpenAgent, Produced, Progress, Update
+from shared.background import background
+from shared.errors import InvalidRequestError, NotInstalledError, UnavailableError
 from shared.http import fetch, open_client
-from shared.llm import MODEL_ERRORS, Model, open_model, spent
+from shared.llm import Model, Models, open_models
 
 logger = logging.getLogger(__name__)
 
-_FETCH_TIMEOUT_S = 30.0
-
-
-class ProgramFailedError(FederationError):
-    """The program ended with an error, or met a limit; the text has its last words. The same program fails again."""
-
-    slug = "program-failed"
-    title = "The program failed"
-    status = 422
+_FETCH_TIMEOUT_S: Final = 30.0
+_MIB: Final = 1024 * 1024
+_ANSWER_BYTES: Final = 2816 * 1024  # of files: what fits into an A2A answer of 4 MB, as base64 and with the rest
+_ARCHIVE: Final = "files.zip"
+_ASKS: Final = re.compile(
+    r"\W*(?:(?:please|kindly|can|could|would|you)\s+)*(?P<verb>test|review|document|write)\b", re.IGNORECASE
+)
+_BY_VERB: Final = {
+    "test": card.TEST_CODE.id,
+    "review": card.REVIEW_CODE.id,
+    "document": card.DOCUMENT_CODE.id,
+    "write": card.WRITE_CODE.id,
+}
 
 
 @asynccontextmanager
 async def open_agent(settings: Settings) -> AsyncGenerator[OpenAgent]:
     """Open the agent. Without a working sandbox it opens as well, says so, and refuses to run anything."""
-    async with open_model(settings) as model, open_client(settings) as client:
-        agent = _CodeAgent(settings, model, client)
+    async with open_models(settings) as models, open_client(settings) as client:
+        agent = _CodeAgent(settings, models, client)
         await agent.look_for_sandbox()
-        yield OpenAgent(agent.answer, agent.problems)
+        async with background("tidying workspaces", agent.workspaces.keep_tidy()):
+            yield OpenAgent(agent.answer, agent.problems)
 
 
 class _CodeAgent:
-    def __init__(self, settings: Settings, model: Model | None, client: httpx.AsyncClient) -> None:
+    def __init__(self, settings: Settings, models: Models, client: httpx.AsyncClient) -> None:
+        self.workspaces = Workspaces(settings)
         self._settings = settings
-        self._model = model
+        self._models = models
         self._client = client
+        self._wheels = Wheels(settings)
         self._slots = asyncio.Semaphore(settings.sandbox_max_runs)
         self._opening = asyncio.Lock()
         self._sandbox: Sandbox | None = None
-        self._problem: str | None = None
+        self._problem = ""
 
     def problems(self) -> list[str]:
-        """Return what is missing, in sentences."""
-        return [] if self._problem is None else [self._problem]
+        """Return what is missing or weaker than it should be, in sentences."""
+        caution = self._sandbox.caution if self._sandbox is not None else ""
+        return [sentence for sentence in (self._problem, caution) if sentence]
 
     async def look_for_sandbox(self) -> None:
         """Note whether there is a working sandbox."""
@@ -61,59 +75,38 @@ class _CodeAgent:
 
     async def answer(self, request: AgentRequest) -> AsyncGenerator[Update]:
         """Answer one request; see `code_agent_service.card` for what can be asked."""
-        self._check_skill(request.skill)
-        sandbox = await self._find_sandbox()
-        files = await self._collect(request.files)
-        program = None
-        if request.skill != card.WRITE_CODE.id:
-            program = await asyncio.to_thread(programs.find_program, request.text, request.data, files)
-        model = self._model if program is None else None
-        if program is None:
-            if model is None:
-                raise InvalidRequestError(f"There is nothing here that can be run. {programs.HOW_TO_ASK}")
-            yield Progress("Writing a program")
-            try:
-                code, usage = await authoring.write(model, request.text, files)
-            except MODEL_ERRORS as error:
-                yield spent(error)
-                raise
-            yield usage
-            program = programs.from_code(code, files)
+        model = self._models.of("code", request)
+        skill = _choose_skill(request, model)
+        bench = Bench(self._settings, await self._find_sandbox(), model, self._slots)
+        if self.workspaces.is_busy(request.context_id):
+            yield Progress("Waiting: another job of this session is at work")
+        async with self.workspaces.turn(request.context_id):
+            kept = await self.workspaces.load(request.context_id)
+            files = await self._collect(request.files, every_archive=skill != card.RUN_CODE.id)
+            given = Given(request.text, request.data, tuple(files), tuple(kept))
+            async with aclosing(self._start(skill, given, bench)) as updates:
+                async for update in updates:
+                    if not isinstance(update, Finished):
+                        yield update
+                        continue
+                    note = await self.workspaces.save(request.context_id, update.folder)
+                    for told in await asyncio.to_thread(_hand_over, update, bench, note):
+                        yield told
+                    if update.error is not None:
+                        raise update.error
 
-        yield self._announce(program)
-        run = await self._run(sandbox, program)
-        if model is not None and _has_failed(run):
-            yield Progress("The program failed; writing it again")
-            try:
-                code, usage = await authoring.repair(model, request.text, files, program.code, run)
-            except MODEL_ERRORS as error:
-                yield spent(error)
-            else:
-                yield usage
-                program = programs.from_code(code, files)
-                yield self._announce(program)
-                run = await self._run(sandbox, program)
-
-        yield Answer(
-            "result", self._to_text(run, program, written=model is not None), presentation.to_data(run, program.code)
-        )
-        if model is not None:
-            yield Produced(File(program.main, "text/x-python", program.code.encode()))
-        for file in run.files:
-            yield Produced(presentation.to_file(file))
-        if _has_failed(run):
-            words = presentation.tail(run.stderr)
-            reason = presentation.explain(run, sandbox.limits)
-            raise ProgramFailedError(f"{reason}\n{words}" if words else reason, stopped_by=run.stopped_by)
-
-    def _check_skill(self, skill: str | None) -> None:
-        if skill not in {None, card.RUN_CODE.id, card.WRITE_CODE.id}:
-            raise InvalidRequestError(f"The code agent has no skill {skill!r}; its card lists those it has.")
-        if skill == card.WRITE_CODE.id and self._model is None:
-            raise NotInstalledError(
-                "Writing code needs a language model: set OPENAI_API_KEY, GROQ_API_KEY or LLM_BASE_URL. Code that is "
-                "given can be run without one."
-            )
+    def _start(self, skill: str, given: Given, bench: Bench) -> AsyncGenerator[Update | Finished]:
+        match skill:
+            case card.TEST_CODE.id:
+                return testing.test(given, bench)
+            case card.REVIEW_CODE.id:
+                return reviewing.review(given, bench)
+            case card.DOCUMENT_CODE.id:
+                return documenting.document(given, bench)
+            case card.WRITE_CODE.id if bench.model is not None:
+                return writing.write(given, bench, bench.model)
+            case _:
+                return running.run(given, bench, self._wheels)
 
     async def _find_sandbox(self) -> Sandbox:
         """Return the sandbox; look again, where there was none, for it may have been installed since."""
@@ -124,41 +117,85 @@ class _CodeAgent:
                 except NotInstalledError as error:
                     self._problem = error.detail
                     raise
-                self._problem = None
+                self._problem = ""
             return self._sandbox
 
-    async def _collect(self, files: Sequence[File]) -> list[WorkFile]:
-        """Return the attached files under plain names, those given by address fetched."""
-        names = programs.name_files([file.name for file in files])
-        return [WorkFile(name, await self._read(file)) for name, file in zip(names, files, strict=True)]
+    async def _collect(self, files: Sequence[File], *, every_archive: bool) -> list[WorkFile]:
+        """Return the attached files under tidy names, those given by address fetched.
+
+        Archives are unpacked: all of them, or those only that a job has handed over.
+        """
+        tidy = names.tidy([file.name for file in files])
+        found = [WorkFile(name, await self._read(file)) for name, file in zip(tidy, files, strict=True)]
+        packed = [file for file in found if archives.is_archive(file) and (every_archive or file.name == _ARCHIVE)]
+        most_bytes = self._settings.sandbox_disk_mb * _MIB // 2
+        return await asyncio.to_thread(_unpack, found, packed, most_bytes) if packed else found
 
     async def _read(self, file: File) -> bytes:
         if file.url is None:
             return file.content or b""
-        most = self._settings.sandbox_disk_mb * 1024 * 1024 // 2
+        most = self._settings.sandbox_disk_mb * _MIB // 2
         fetched = await fetch(self._client, file.url, timeout_s=_FETCH_TIMEOUT_S, max_bytes=most)
         if fetched.status >= 400:
             raise UnavailableError(f"The file {file.name!r} cannot be fetched: {file.url} answered {fetched.status}.")
         return fetched.content
 
-    def _announce(self, program: Program) -> Progress:
-        if self._slots.locked():
-            return Progress(f"Waiting: {self._settings.sandbox_max_runs} programs are running (SANDBOX_MAX_RUNS)")
-        return Progress(f"Running {program.main} in the sandbox")
 
-    async def _run(self, sandbox: Sandbox, program: Program) -> Run:
-        async with self._slots:
-            run = await sandbox.run(program)
-        logger.info(
-            "program ended",
-            extra={"exit_code": run.exit_code, "stopped_by": run.stopped_by, "duration_s": round(run.duration_s, 3)},
+def _choose_skill(request: AgentRequest, model: Model | None) -> str:
+    """Return the skill that is asked for, else the one that the words mean, else the one that runs code."""
+    skill = request.skill
+    if skill is None:
+        found = _ASKS.match(request.text[:200])
+        skill = _BY_VERB[found["verb"].lower()] if found else card.RUN_CODE.id
+        if skill == card.WRITE_CODE.id and model is None:
+            skill = card.RUN_CODE.id
+    if skill not in card.SKILLS:
+        raise InvalidRequestError(f"The code agent has no skill {skill!r}; it has {', '.join(card.SKILLS)}.")
+    if skill == card.WRITE_CODE.id and model is None:
+        raise NotInstalledError(
+            "Writing code needs a language model: set OPENAI_API_KEY, GROQ_API_KEY or LLM_BASE_URL. Code that is "
+            "given can be run, tested, reviewed and documented without one."
         )
-        return run
-
-    def _to_text(self, run: Run, program: Program, *, written: bool) -> str:
-        text = presentation.to_text(run, Limits.from_settings(self._settings))
-        return f"{text}\n\nThe program:\n\n{presentation.fence(program.code, 'python')}" if written else text
+    return skill
 
 
-def _has_failed(run: Run) -> bool:
-    return run.exit_code != 0
+def _unpack(files: Sequence[WorkFile], packed: Sequence[WorkFile], most_bytes: int) -> list[WorkFile]:
+    """Return the files with those in archives in their place; one that is also attached by itself is taken as that."""
+    plain = {file.name: file for file in files if file not in packed}
+    unpacked: dict[str, WorkFile] = {}
+    for archive in packed:
+        for file in archives.unpack(archive, most_bytes):
+            unpacked[file.name] = file
+            most_bytes -= len(file.content)
+    return list((unpacked | plain).values())
+
+
+def _hand_over(finished: Finished, bench: Bench, note: str) -> list[Update]:
+    """Return the answer of a finished job, its files, and all of them in an archive, as far as an answer has room."""
+    room = _ANSWER_BYTES
+    handed: list[WorkFile] = []
+    left_out: list[str] = []
+    for file in finished.files:
+        if len(file.content) <= room:
+            handed.append(file)
+            room -= len(file.content)
+        else:
+            left_out.append(file.name)
+    if finished.is_archived and (len(finished.folder) > 1 or not handed):
+        archive = archives.pack(finished.folder)
+        if len(archive) <= room:
+            handed.append(WorkFile(_ARCHIVE, archive))
+        else:
+            left_out.append(_ARCHIVE)
+    told = [finished.text, bench.sandbox.caution, note]
+    if left_out:
+        told.append(f"Not handed back, for an answer has no room for more: {', '.join(left_out)}")
+    made = presentation.list_files(handed)
+    facts: JsonObject = {"made": made, "ran": [*bench.ran], "sandbox": bench.sandbox.kind}
+    data: JsonObject = {**finished.data, **facts}
+    if bench.sandbox.caution:
+        data["caution"] = bench.sandbox.caution
+    return [
+        Answer("result", "\n\n".join(filter(None, told)), data),
+        *(Produced(presentation.to_file(file)) for file in handed),
+    ]

@@ -1,8 +1,8 @@
-"""Root's way to bubblewrap: becomes nobody and runs the command; first shows Python elsewhere, if asked.
+"""Root's way to bubblewrap: becomes nobody and runs the command; first shows folders elsewhere, if asked.
 
 Its text is given to the interpreter (`python -c`). Arguments: the user id to become, a folder to cover (the stage), how
 many folders follow, these folders, and the command. To this process and its children only, the n-th of the folders
-appears as STAGE/python-n.
+appears as STAGE/shown-n.
 """
 
 import ctypes
@@ -33,7 +33,7 @@ def _show(folders: list[str], stage: str) -> None:
     sources = [os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) for folder in folders]
     _check(libc.mount(b"tmpfs", stage.encode(), b"tmpfs", 0, b"mode=755,size=64k"))
     for number, source in enumerate(sources):
-        target = f"{stage}/python-{number}"
+        target = f"{stage}/shown-{number}"
         os.mkdir(target)  # noqa: PTH102
         _check(libc.mount(f"/proc/self/fd/{source}".encode(), target.encode(), None, _MS_BIND | _MS_REC, None))
 

@@ -2,15 +2,19 @@
 
 import mimetypes
 import re
+from collections.abc import Sequence
 
 from pydantic import JsonValue
 
-from code_agent_service.runs import Limits, Reason, Run, WorkFile
+from code_agent_service.runs import Limits, Program, Reason, Run, WorkFile
 from shared.agent import File, JsonObject
 
 _SHORT_LINES, _SHORT_CHARS = 3, 400
 _TAIL_LINES, _TAIL_CHARS = 5, 600
+_MAX_COMMAND_CHARS = 300
+_SHOWN_CHARS = 60_000
 _MIB = 1024 * 1024
+_LANGUAGES = {"py": "python", "js": "javascript", "mjs": "javascript", "md": "markdown", "json": "json"}
 
 
 def to_text(run: Run, limits: Limits) -> str:
@@ -33,10 +37,6 @@ def to_text(run: Run, limits: Limits) -> str:
 
 def to_data(run: Run, code: str) -> JsonObject:
     """Return the run as JSON."""
-    files: list[JsonValue] = [
-        {"name": file.name, "media_type": media_type_of(file.name), "size_bytes": len(file.content)}
-        for file in run.files
-    ]
     return {
         "stdout": run.stdout,
         "stderr": run.stderr,
@@ -44,10 +44,44 @@ def to_data(run: Run, code: str) -> JsonObject:
         "duration_s": round(run.duration_s, 3),
         "timed_out": run.stopped_by == "time",
         "killed_for": run.stopped_by,
-        "files": files,
+        "files": list_files(run.files),
         "left_out": list(run.left_out),
         "code": code,
     }
+
+
+def list_files(files: Sequence[WorkFile]) -> list[JsonValue]:
+    """Return the files as JSON, without what is in them."""
+    return [
+        {"name": file.name, "media_type": media_type_of(file.name), "size_bytes": len(file.content)} for file in files
+    ]
+
+
+def tell_run(program: Program, run: Run, confined_by: str, *, label: str = "") -> JsonObject:
+    """Return what was run and how it ended, as JSON."""
+    return {
+        "command": label or " ".join(program.command)[:_MAX_COMMAND_CHARS],
+        "exit_code": run.exit_code,
+        "stopped_by": run.stopped_by,
+        "duration_s": round(run.duration_s, 3),
+        "sandbox": confined_by,
+    }
+
+
+def show_files(files: Sequence[WorkFile]) -> str:
+    """Return the files as Markdown, each with its name before it, so that they can be read back from the text.
+
+    Of those that are too long for a text there is only the name.
+    """
+    shown: list[str] = []
+    left = _SHOWN_CHARS
+    for file in files:
+        if len(file.content) <= left and b"\0" not in file.content:
+            left -= len(file.content)
+            shown.append(f"`{file.name}`:\n\n{fence(file.text, _language(file.name))}")
+        else:
+            shown.append(f"`{file.name}` ({len(file.content):,} bytes)")
+    return "\n\n".join(shown)
 
 
 def to_file(file: WorkFile) -> File:
@@ -80,6 +114,10 @@ def fence(text: str, language: str = "") -> str:
 def tail(text: str) -> str:
     """Return the last lines of `text`."""
     return "\n".join(text.rstrip().splitlines()[-_TAIL_LINES:])[-_TAIL_CHARS:]
+
+
+def _language(name: str) -> str:
+    return _LANGUAGES.get(name.rpartition(".")[2].lower(), "")
 
 
 def _explain_limit(reason: Reason, limits: Limits) -> str:

@@ -1,16 +1,14 @@
-"""Finds the program in a request: Python that was given, in whatever form, or words that can be computed. Pure."""
+"""Finds the program in a request: code that was given, in whatever form, or words that can be computed. Pure."""
 
-import ast
-import builtins
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import PurePosixPath
 
 from pydantic import JsonValue
 
-from code_agent_service import phrases
+from code_agent_service import names, phrases, sources
 from code_agent_service.phrases import Formula
-from code_agent_service.runs import Program, WorkFile
+from code_agent_service.runs import Language, Program, WorkFile
+from code_agent_service.sources import JAVASCRIPT, PYTHON, looks_like_code, parse
 from shared.errors import InvalidRequestError
 
 HOW_TO_ASK = (
@@ -19,10 +17,8 @@ HOW_TO_ASK = (
 )
 
 _MAX_WORDED_CHARS = 20_000
-_FENCE = re.compile(r"(`{3,}|~{3,})[ \t]*([\w+-]*)")
-_PYTHON = {"python", "py", "python3"}
 _OTHER_LANGUAGES = {
-    *("bash", "sh", "shell", "zsh", "javascript", "js", "typescript", "ts", "java", "c", "cpp", "c++", "csharp"),
+    *("bash", "sh", "shell", "zsh", "typescript", "ts", "java", "c", "cpp", "c++", "csharp"),
     *("go", "rust", "ruby", "php", "perl", "r", "sql", "powershell", "kotlin", "swift", "lua"),
 }
 _WHAT = r"(?:\s+(?:this|the following|following|the|my|some))?(?:\s+(?:python3?|code|program|script|snippet))*"
@@ -37,113 +33,89 @@ _AFTERWARDS = re.compile(
     r"|\band (?:tell|show|give|print|report|return|say)\b[^\n]*$",
     re.IGNORECASE,
 )
-_CODE_NODES = (
-    *(ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef),
-    *(ast.For, ast.While, ast.With, ast.Try, ast.Assert, ast.Raise),
-)
-_BUILTINS = frozenset(dir(builtins))
+_RUN_THIS = re.compile(rf"\W*(?:please\s+)?(?:run|execute|evaluate){_WHAT}\s*:", re.IGNORECASE)
+_RUN_AGAIN = re.compile(r"\b(?:run|execute|start|try)\b", re.IGNORECASE)
 
 
-def find_program(text: str, data: Sequence[JsonValue], files: Sequence[WorkFile]) -> Program | None:
-    """Return the program that is meant, with `files` in its folder, or None where none is given.
+def find_program(
+    text: str, data: Sequence[JsonValue], files: Sequence[WorkFile], kept: Sequence[WorkFile] = ()
+) -> Program | None:
+    """Return the program that is meant, with all files in its folder, or None where none is given.
 
-    Raises: InvalidRequestError, where code of another language is given, or it is not clear which file to run.
+    `files` came with the request; `kept` are those of the session's earlier jobs, and run only when nothing else is
+    given. Raises: InvalidRequestError, where code of another language is given, or it is not clear which file to run.
     """
+    folder = [*(file for file in kept if file.name not in {each.name for each in files}), *files]
     for item in data:
         if isinstance(item, dict) and isinstance(code := item.get("code"), str):
-            return _from_data(code, item, files)
-    code = _find_block(text)
-    if code is not None:
-        return from_code(code, files)
-    scripts = [file.name for file in files if file.name.endswith(".py")]
-    if scripts:
-        others = tuple(file.name for file in files if not file.name.endswith(".py"))
-        return Program(_choose_script(scripts, text), tuple(files), others)
+            return _from_data(code, item, folder)
+    if found := _find_block(text):
+        return from_code(found[0], folder, found[1])
     code = _find_unfenced(text)
+    is_marked = code is not None and looks_like_code(code) and _RUN_THIS.match(text)
+    if (scripts := _list_scripts(files)) and not is_marked:
+        return _from_script(_choose_script(scripts, text), files, folder)
+    if code is None and (formulas := phrases.find_formulas(text)):
+        code = _write_out(formulas)
     if code is not None:
-        return from_code(code, files)
-    formulas = phrases.find_formulas(text)
-    return from_code(_write_out(formulas), files) if formulas else None
+        return from_code(code, folder)
+    scripts = _list_scripts(kept) if _RUN_AGAIN.search(text) else []
+    return _from_script(_choose_script(scripts, text), files, folder) if scripts else None
 
 
-def from_code(code: str, files: Sequence[WorkFile]) -> Program:
-    """Return `code` as a program, with `files` in its folder. A lone expression prints its value."""
-    if _is_lone_value(parse(code)):
+def from_code(code: str, files: Sequence[WorkFile], language: Language = "python") -> Program:
+    """Return `code` as a program, with `files` in its folder. A lone expression of Python prints its value."""
+    if language == "python" and sources.is_lone_value(parse(code)):
         code = f"value = (\n{code.strip()}\n)\nif value is not None:\n    print(value)\n"
     taken = {file.name for file in files}
-    name = next(name for name in _names("main.py") if name not in taken)
-    return Program(name, (*files, WorkFile(name, code.encode(errors="replace"))))
+    main = "main.py" if language == "python" else "main.js"
+    name = next(name for name in names.alternatives(main) if name not in taken)
+    return Program(name, (*files, WorkFile(name, code.encode(errors="replace"))), language=language)
 
 
-def parse(code: str) -> ast.Module | None:
-    """Return the syntax tree of `code`, or None if it is not Python."""
-    try:
-        return ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
+def _from_script(script: str, attached: Sequence[WorkFile], folder: Sequence[WorkFile]) -> Program:
+    arguments = tuple(file.name for file in attached if sources.language_of(file.name) is None)
+    return Program(script, tuple(folder), arguments, language=sources.language_of(script) or "python")
 
 
-def name_files(names: Sequence[str]) -> list[str]:
-    """Return plain, different file names for `names`, which may hold folders, or anything."""
-    given: list[str] = []
-    for name in names:
-        plain = "".join(
-            character if character.isprintable() else "_" for character in PurePosixPath(name.replace("\\", "/")).name
-        )
-        plain = plain.encode(errors="replace")[-120:].decode(errors="ignore").strip()
-        plain = plain if plain.strip(".") else "file"
-        given.append(next(candidate for candidate in _names(plain) if candidate not in given))
-    return given
-
-
-def find_blocks(text: str) -> list[tuple[str, str]]:
-    """Return the fenced blocks of Markdown `text`: language, in lower case, and content."""
-    blocks: list[tuple[str, str]] = []
-    mark, language, lines = "", "", list[str]()
-    for line in text.splitlines():
-        opening = _FENCE.match(line.strip())
-        if not mark and opening:
-            mark, language, lines = opening[1], opening[2].lower(), []
-        elif mark and line.strip() == mark:
-            blocks.append((language, "".join(f"{each}\n" for each in lines)))
-            mark = ""
-        elif mark:
-            lines.append(line)
-    return blocks
-
-
-def _names(name: str) -> Iterator[str]:
-    yield name
-    stem, dot, suffix = name.rpartition(".")
-    for number in range(2, 10_000):
-        yield f"{stem}-{number}.{suffix}" if dot and stem else f"{name}-{number}"
+def _list_scripts(files: Sequence[WorkFile]) -> list[str]:
+    scripts = [file.name for file in files if sources.language_of(file.name) is not None]
+    return [name for name in scripts if not sources.is_test(name)] or scripts
 
 
 def _from_data(code: str, item: dict[str, JsonValue], files: Sequence[WorkFile]) -> Program:
     arguments, stdin = item.get("arguments", []), item.get("stdin", "")
     if not isinstance(stdin, str) or not isinstance(arguments, list):
         raise InvalidRequestError('Beside "code", "stdin" must be a string and "arguments" a list of strings.')
-    program = from_code(code, files)
-    return Program(program.main, program.files, tuple(str(argument) for argument in arguments), stdin)
+    language = str(item.get("language", "python")).lower()
+    if language not in PYTHON | JAVASCRIPT:
+        raise InvalidRequestError(f'"language" must be python or javascript, not {language[:40]!r}.')
+    program = from_code(code, files, "python" if language in PYTHON else "javascript")
+    arguments = tuple(str(argument).replace("\0", "") for argument in arguments)
+    return Program(program.main, program.files, arguments, stdin, program.language)
 
 
-def _find_block(text: str) -> str | None:
-    blocks = find_blocks(text)
-    python = [code for language, code in blocks if language in _PYTHON]
+def _find_block(text: str) -> tuple[str, Language] | None:
+    blocks = sources.find_blocks(text)
+    python = [block.content for block in blocks if block.language in PYTHON]
     if python:
-        return "\n".join(python)
-    untagged = [code for language, code in blocks if not language and _looks_like_code(code)]
+        return "\n".join(python), "python"
+    javascript = [block.content for block in blocks if block.language in JAVASCRIPT]
+    if javascript:
+        return "\n".join(javascript), "javascript"
+    untagged = [block.content for block in blocks if not block.language and looks_like_code(block.content)]
     if untagged:
-        return "\n".join(untagged)
-    other = next((language for language, _ in blocks if language in _OTHER_LANGUAGES), None)
+        return "\n".join(untagged), "python"
+    other = next((block.language for block in blocks if block.language in _OTHER_LANGUAGES), None)
     if other is not None and not phrases.find_formulas(text):
-        raise InvalidRequestError(f"Only Python can be run; this is a block of {other}. {HOW_TO_ASK}")
+        raise InvalidRequestError(f"Only Python and JavaScript can be run; this is a block of {other}. {HOW_TO_ASK}")
     return None
 
 
 def _choose_script(scripts: list[str], text: str) -> str:
     named = [name for name in scripts if re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", text)]
-    for choice in (named, scripts, [name for name in scripts if name == "main.py"]):
+    mains = [name for name in scripts if name in {"main.py", "main.js", "index.js"}]
+    for choice in (named, scripts, mains):
         if len(choice) == 1:
             return choice[0]
     raise InvalidRequestError(f"Which file is the program: {', '.join(scripts[:10])}? Name one in the text.")
@@ -153,7 +125,7 @@ def _find_unfenced(text: str) -> str | None:
     """Return code that stands in the text as it is: all of it, after `run:`, or in single backticks."""
     match = _RUN.search(text)
     introduced = match is not None and match.start() == 0 and match["marked"]  # itself Python: an annotation
-    if not introduced and _looks_like_code(text):
+    if not introduced and looks_like_code(text):
         return text.strip()
     if match is None:
         return None
@@ -161,7 +133,7 @@ def _find_unfenced(text: str) -> str | None:
         return match["inline"]
     given = match["marked"] or match["bare"]
     for candidate in _shortenings(given):
-        if _looks_like_code(candidate) or (match["marked"] and parse(candidate) is not None and candidate.strip()):
+        if looks_like_code(candidate) or (match["marked"] and parse(candidate) is not None and candidate.strip()):
             return candidate
     if match["marked"] is None or phrases.find_formulas(given):
         return None
@@ -177,30 +149,6 @@ def _shortenings(given: str) -> Iterator[str]:
             code = shorter
             yield code
         yield code.rstrip(".")
-
-
-def _is_lone_value(tree: ast.Module | None) -> bool:
-    if tree is None or len(tree.body) != 1 or not isinstance(tree.body[0], ast.Expr):
-        return False
-    value = tree.body[0].value
-    return not (isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "print")
-
-
-def _looks_like_code(text: str) -> bool:
-    """Tell Python from words that happen to be Python, too, such as `tests` or `a, b`."""
-    tree = parse(text.strip())
-    if tree is None:
-        return False
-    return any(
-        isinstance(node, _CODE_NODES)
-        or (
-            isinstance(node, ast.Call)
-            and (
-                isinstance(node.func, ast.Attribute) or (isinstance(node.func, ast.Name) and node.func.id in _BUILTINS)
-            )
-        )
-        for node in ast.walk(tree)
-    )
 
 
 def _write_out(formulas: Sequence[Formula]) -> str:

@@ -1,26 +1,29 @@
 """What goes into the sandbox and what comes out: programs, limits, and how a run went.
 
-The launcher inside (`code_agent_service.launcher`) is told by `pack`, and its answer is read by `unpack`.
+The launcher inside (`code_agent_service.inside.launcher`) is told by `pack`, and its answer is read by `unpack`.
 """
 
-import json
+import marshal
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from pydantic import BaseModel, NonNegativeInt, ValidationError
-
-from code_agent_service import bubblewrap
+from code_agent_service import bubblewrap, names
+from code_agent_service.bubblewrap import Mount
 from code_agent_service.settings import Settings
 from shared.errors import TooLargeError, UnavailableError
 
 Reason: TypeAlias = Literal["time", "cpu", "memory", "processes", "output", "files"]
 """The limit that ended a program."""
 
+Language: TypeAlias = Literal["python", "javascript"]
+
 _KIB = 1024
 _MIB = 1024 * 1024
 _TRACEBACK_LINES = 50
 _HEADER_BYTES = 256 * _KIB
+_NODE_SHARE = 0.75  # of the memory, for JavaScript's own heap: the rest is for all else that Node needs
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,25 +58,41 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class WorkFile:
-    """A file of the working folder. `name` is a plain file name going in, and a path below the folder coming out."""
+    """A file of the working folder. `name` is its path below that, with slashes; `names.tidy` makes one of anything."""
 
     name: str
     content: bytes
 
+    @property
+    def text(self) -> str:
+        """The content as text; what is none is replaced."""
+        return self.content.decode(errors="replace")
+
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What to run: `main` is the name of one of `files`, which are put into the working folder."""
+    """What to run: `main` is the name of one of `files`, which are put into the working folder.
+
+    `script` is Python text of our own that runs in place of `main`; `mounts` are what else is to be seen.
+    """
 
     main: str
     files: tuple[WorkFile, ...]
     arguments: tuple[str, ...] = ()
     stdin: str = ""
+    language: Language = "python"
+    script: str = ""
+    mounts: tuple[Mount, ...] = ()
 
     @property
     def code(self) -> str:
         """The text of the main file."""
-        return next(file.content for file in self.files if file.name == self.main).decode(errors="replace")
+        return next((file.text for file in self.files if file.name == self.main), self.script)
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """How a person would run it, for telling."""
+        return ("node" if self.language == "javascript" else "python", self.main or "-c …", *self.arguments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +110,20 @@ class Run:
     left_out: tuple[str, ...] = ()
 
 
-def pack(program: Program, limits: Limits) -> bytes:
-    """Return what the launcher reads: a line of JSON, the program's stdin, and the files."""
+def pack(
+    program: Program,
+    limits: Limits,
+    *,
+    is_alone: bool = True,
+    python: str = "",
+    captured: bool = False,
+    more_processes: int = 0,
+) -> bytes:
+    """Return what the launcher reads: the command, its stdin, the files, and the limits of each process.
+
+    `is_alone`: it may end all processes it sees. `python`: the interpreter, if it is not this one. `captured`: output
+    comes with the report. `more_processes` belong to the same user and count, too. Raises: TooLargeError.
+    """
     stdin = program.stdin.encode(errors="replace")
     size = sum(len(file.content) for file in program.files)
     if size + len(stdin) > limits.disk_bytes // 2:
@@ -100,34 +131,36 @@ def pack(program: Program, limits: Limits) -> bytes:
             f"The program's files have {size / _MIB:.1f} MB; at most half of SANDBOX_DISK_MB "
             f"({limits.disk_bytes // _MIB} MB) is taken."
         )
-    description = {
-        "command": [bubblewrap.find_python(), "-s", "-E", "-B", "-u", program.main, *program.arguments],
-        "stdin_size": len(stdin),
-        "files": [{"name": file.name, "size": len(file.content)} for file in program.files],
-        "limits": {
-            "RLIMIT_CPU": math.ceil(limits.cpu_s) + 1,
-            "RLIMIT_AS": limits.memory_bytes,
-            "RLIMIT_FSIZE": limits.disk_bytes,
-            "RLIMIT_NOFILE": limits.open_files,
-            "RLIMIT_NPROC": limits.processes,
-            "RLIMIT_CORE": 0,
-            "RLIMIT_MSGQUEUE": 0,
-        },
+    job = {
+        "command": _build_command(program, limits, python or bubblewrap.find_python()),
+        "stdin": stdin,
+        "files": [(file.name, file.content) for file in program.files],
+        "limits": dict(_list_limits(program, limits)) | {"RLIMIT_NPROC": limits.processes + more_processes},
         "max_files": limits.max_files,
         "max_files_bytes": limits.files_bytes,
+        "is_alone": is_alone,
+        "captured_bytes": limits.output_bytes if captured else 0,
+        "timeout_s": limits.timeout_s,
     }
-    return b"".join([json.dumps(description).encode(), b"\n", stdin, *(file.content for file in program.files)])
+    return marshal.dumps(job)
 
 
-class _FileEntry(BaseModel):
-    name: str
-    size: NonNegativeInt
+def _build_command(program: Program, limits: Limits, python: str) -> list[str]:
+    if program.language == "javascript":
+        heap_mb = int(limits.memory_bytes * _NODE_SHARE) // _MIB
+        return ["node", f"--max-old-space-size={heap_mb}", program.main, *program.arguments]
+    what = ["-c", program.script] if program.script else [program.main]
+    return [python, "-s", "-B", "-u", *what, *program.arguments]
 
 
-class _Report(BaseModel):
-    exit_code: int
-    files: list[_FileEntry]
-    left_out: list[str]
+def _list_limits(program: Program, limits: Limits) -> Iterator[tuple[str, int]]:
+    yield "RLIMIT_CPU", math.ceil(limits.cpu_s) + 1
+    if program.language != "javascript":  # V8 reserves far more addresses than it ever uses memory
+        yield "RLIMIT_AS", limits.memory_bytes
+    yield "RLIMIT_FSIZE", limits.disk_bytes
+    yield "RLIMIT_NOFILE", limits.open_files
+    yield "RLIMIT_CORE", 0
+    yield "RLIMIT_MSGQUEUE", 0
 
 
 def report_bytes(limits: Limits) -> int:
@@ -138,24 +171,33 @@ def report_bytes(limits: Limits) -> int:
 def unpack(report: bytes, stdout: str, stderr: str, exit_code: int, duration_s: float) -> Run:
     """Return how it went by the launcher's `report`; where there is none, the program ended its launcher, too.
 
-    Raises: UnavailableError, when the launcher did not even start; bubblewrap has said why on stderr.
+    The report is peer text: what is in it may be made up. Raises: UnavailableError, when the launcher did not even
+    start; bubblewrap has said why on stderr.
     """
     if not report:
         raise UnavailableError(f"The sandbox could not be started: {last_line(stderr)}")
-    header, _, content = report[1:].partition(b"\n")
     try:
-        facts = _Report.model_validate_json(header)
-    except ValidationError:
+        size, _, rest = report[1:].partition(b"\n")
+        header, content = rest[: int(size)], rest[int(size) :]
+        said, *fields = header.decode(errors="replace").split("\0")
+        exit_code = int(said)
+        entries = [(int(size) if size != "-" else None, name) for size, _, name in (f.partition(":") for f in fields)]
+    except ValueError:
         return Run(stdout, stderr, exit_code, duration_s)
+    tidy = names.tidy([name for _, name in entries])
     files: list[WorkFile] = []
-    for entry in facts.files:
-        files.append(WorkFile(entry.name, content[: entry.size]))
-        content = content[entry.size :]
-    stopped_by = _find_limit_met(stderr) if facts.exit_code else None
-    return Run(stdout, stderr, facts.exit_code, duration_s, stopped_by, tuple(files), tuple(facts.left_out))
+    left_out: list[str] = []
+    for name, (size_bytes, _) in zip(tidy, entries, strict=True):
+        if size_bytes is None or size_bytes < 0:
+            left_out.append(name)
+            continue
+        files.append(WorkFile(name, content[:size_bytes]))
+        content = content[size_bytes:]
+    stopped_by = find_limit_met(stderr) if exit_code else None
+    return Run(stdout, stderr, exit_code, duration_s, stopped_by, tuple(files), tuple(left_out))
 
 
-def _find_limit_met(stderr: str) -> Reason | None:
+def find_limit_met(stderr: str) -> Reason | None:
     """Return the limit that a program ran against, by the last words of its traceback, or of its children's."""
     lines = stderr.splitlines()[-_TRACEBACK_LINES:]
     signs: dict[str, Reason] = {
@@ -164,6 +206,8 @@ def _find_limit_met(stderr: str) -> Reason | None:
         "RuntimeError: can't start new thread": "processes",
         "OSError: [Errno 28]": "files",
         "OSError: [Errno 27]": "files",
+        "FATAL ERROR: Reached heap limit": "memory",
+        "FATAL ERROR: Ineffective mark-compacts": "memory",
     }
     return next((signs[sign] for line in reversed(lines) for sign in signs if line.startswith(sign)), None)
 

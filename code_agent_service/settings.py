@@ -1,4 +1,7 @@
-"""The code agent's settings: where the sandbox comes from, and how much a program in it may use."""
+"""The code agent's settings: where the sandbox comes from, how much a program in it may use, and what is kept."""
+
+from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
@@ -8,6 +11,22 @@ from shared.settings import FederationSettings
 class Settings(FederationSettings):
     """What the code agent reads beside the common settings."""
 
+    sandbox_runtime: Literal["bubblewrap", "docker"] = Field(
+        default="bubblewrap", description="What programs are confined by: bubblewrap, or containers of docker."
+    )
+    sandbox_allow_weak: bool = Field(
+        default=False,
+        description="Where bubblewrap does not work, confine programs by Landlock and limits alone, which is weaker.",
+    )
+    sandbox_image: str = Field(
+        default="python:3.11-slim", description="Image of the containers, which has Python; docker only."
+    )
+    sandbox_container_runtime: str | None = Field(
+        default=None, description="Runtime of the containers, such as runsc for gVisor; default: docker's own."
+    )
+    sandbox_wheels: Path | None = Field(
+        default=None, description="Folder with the wheels that programs may ask for; default: no packages."
+    )
     sandbox_bwrap: str = Field(default="bwrap", description="Bubblewrap's program: a path, or a name on the PATH.")
     sandbox_max_runs: int = Field(
         default=2, ge=1, le=64, description="Programs that run at the same time; others wait."
@@ -36,4 +55,14 @@ class Settings(FederationSettings):
     )
     sandbox_files_kb: int = Field(
         default=2048, ge=0, le=2816, description="Size of the files handed back together, in KB; A2A answers hold 4 MB."
+    )
+    code_max_repairs: int = Field(
+        default=3, ge=0, le=10, description="How often the model may mend what it wrote, when that failed."
+    )
+    code_workspace_mb: int = Field(default=16, ge=1, description="Files kept of one session's jobs, in MB.")
+    code_workspaces_mb: int = Field(
+        default=512, ge=1, description="Files kept of all sessions' jobs, in MB; the oldest sessions go first."
+    )
+    code_workspace_h: float = Field(
+        default=24.0, gt=0, description="How long a session's files are kept after its last job, in hours."
     )

@@ -1,4 +1,4 @@
-"""Prepares this folder to run: virtual environment, locked packages, Chromium, bubblewrap.
+"""Prepares this folder to run: virtual environment, locked packages, Chromium, bubblewrap, the web UI.
 
 Needs a Python 3.11 and nothing else; `make run` and `make test` call it. What is already there is left alone, so it
 ends at once the second time. `--dev` adds what the tests need, `--again` repeats what failed on this machine before.
@@ -22,6 +22,9 @@ ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENT = ROOT / ".venv"
 PYTHON = ENVIRONMENT / "bin" / "python"
 STATE = ENVIRONMENT / "setup.json"
+WEB = ROOT / "web"
+WEB_BUILD = ROOT / "orchestrator_service" / "web_dist"
+NODE_VERSION = 20
 PLAYWRIGHT_TIMEOUT_S = 600.0
 INSTALL_TIMEOUT_S = 1800.0
 NEWS_EVERY_S = 15.0
@@ -42,11 +45,14 @@ def main() -> int:
     """Prepare everything that is missing. Returns the exit code."""
     parser = argparse.ArgumentParser(description="Prepare this folder to run the federation.")
     parser.add_argument("--dev", action="store_true", help="also install what the tests and checks need")
+    parser.add_argument("--ui", action="store_true", help="build the web UI, and say why if that cannot be done")
     parser.add_argument("--again", action="store_true", help="try again what could not be installed before")
     options = parser.parse_args()
     try:
         with _only_one():
             _prepare(dev=options.dev, again=options.again)
+            if options.ui and not (WEB_BUILD / "index.html").is_file():
+                raise SetupFailedError(f"The web UI needs Node.js {NODE_VERSION} or newer, with npm, to be built.")
     except SetupFailedError as error:
         _say(f"Set-up failed. {error}")
         return 1
@@ -66,6 +72,7 @@ def _prepare(*, dev: bool, again: bool) -> None:
         _ensure_project(state)
         _ensure_chromium(state, again=again)
         _ensure_bubblewrap(state, again=again)
+        _ensure_web_ui(state, again=again)
     finally:
         if state != before:
             unfinished = STATE.with_suffix(".new")
@@ -214,6 +221,51 @@ def _ensure_bubblewrap(state: State, *, again: bool) -> None:
             "No bubblewrap: the code agent will refuse to run code. Install it (Debian, Ubuntu: apt install "
             "bubblewrap); `.venv/bin/federation doctor` says whether it works."
         )
+
+
+def _ensure_web_ui(state: State, *, again: bool) -> None:
+    """Build the web UI where Node.js is, unless it is built as its sources stand. Without it the API runs alone."""
+    if not (WEB / "package.json").is_file():
+        return
+    sources = _digest_of_web()
+    is_built = (WEB_BUILD / "index.html").is_file()
+    failed = f"failed {sources}"
+    if (state.get("web") == sources and is_built) or (state.get("web") == failed and not again):
+        return
+    npm = shutil.which("npm")
+    if npm is None or not _has_node():
+        if not is_built and state.get("web") != "missing":
+            state["web"] = "missing"
+            _say(
+                f"No Node.js {NODE_VERSION}: the web UI is not built, the API runs without it. Install Node.js "
+                "and npm, then run `make ui`."
+            )
+        return
+    packages = hashlib.sha256((WEB / "package-lock.json").read_bytes()).hexdigest()
+    works = True
+    if state.get("web packages") != packages or not (WEB / "node_modules").is_dir():
+        works = _tries("Installing the packages of the web UI", [npm, "ci", "--prefix", str(WEB), "--no-audit"])
+        state["web packages"] = packages if works else ""
+    works = works and _tries("Building the web UI", [npm, "run", "build", "--prefix", str(WEB)])
+    state["web"] = sources if works else failed
+    if not works:
+        _say("The web UI is not built; the API runs without it. `make ui` tries again and says more.")
+
+
+def _has_node() -> bool:
+    test = f"process.exit(process.versions.node.split('.')[0] < {NODE_VERSION} ? 1 : 0)"
+    return shutil.which("node") is not None and _succeeds(["node", "-e", test])
+
+
+def _digest_of_web() -> str:
+    """Return a hash of all that the build is made of."""
+    digest = hashlib.sha256()
+    top = ("package-lock.json", "vite.config.ts", "index.html")
+    folders = (WEB / "src", WEB / "public")
+    for path in sorted([*(WEB / name for name in top), *(path for folder in folders for path in folder.rglob("*"))]):
+        if path.is_file():
+            digest.update(str(path.relative_to(WEB)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
 
 
 def _may_apt() -> bool:

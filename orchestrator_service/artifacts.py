@@ -4,13 +4,17 @@ import hashlib
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import Connection, String, bindparam, insert, select
+from sqlalchemy import Connection, insert, select
 
 from orchestrator_service.models import Artifact, Blob, Task, insert_or_skip
 from shared.agent import File, JsonObject
 from shared.auth import Caller
 from shared.db import new_id, now
 from shared.errors import NotFoundError
+from shared.prepared import OneOrMany
+
+ALL: Final = "*"
+"""Stands for every file, where a file's name is asked for."""
 
 
 def store(connection: Connection, task_id: str, step_id: str | None, file: File) -> JsonObject:
@@ -36,7 +40,7 @@ def store(connection: Connection, task_id: str, step_id: str | None, file: File)
 
 def of_tasks(connection: Connection, task_ids: Sequence[str]) -> list[tuple[str, JsonObject]]:
     """Return (task id, artifact) for every artifact of the tasks, those brought along (`step_id` null) first."""
-    return [(row.task_id, to_json(*row)) for row in connection.execute(_OF_TASKS, {"tasks": task_ids})]
+    return [(row.task_id, to_json(*row)) for row in _OF_TASKS.execute(connection, task_ids)]
 
 
 def read(connection: Connection, caller: Caller, task_id: str, artifact_id: str) -> File:
@@ -54,28 +58,32 @@ def read(connection: Connection, caller: Caller, task_id: str, artifact_id: str)
 
 
 def load(connection: Connection, task_id: str, names: Sequence[str], step_id: str | None = None) -> list[File]:
-    """Return the named files that the task brought along, or that one of its steps produced."""
+    """Return the named files that the task brought along, or that one of its steps produced; "*" names all of them."""
     query = (
         select(Artifact.name, Artifact.media_type, Blob.content)
         .join(Blob, Blob.sha256 == Artifact.sha256)
-        .where(Artifact.task_id == task_id, Artifact.name.in_(names), Artifact.step_id.is_not_distinct_from(step_id))
+        .where(Artifact.task_id == task_id, Artifact.step_id.is_not_distinct_from(step_id))
         .order_by(Artifact.id)
     )
+    if ALL not in names:
+        query = query.where(Artifact.name.in_(names))
     return [File(*row) for row in connection.execute(query)]
 
 
-_OF_TASKS: Final = (
-    select(
-        Artifact.id,
-        Artifact.task_id,
-        Artifact.step_id,
-        Artifact.name,
-        Artifact.media_type,
-        Artifact.size_bytes,
-        Artifact.sha256,
+_OF_TASKS: Final = OneOrMany(
+    lambda among: (
+        select(
+            Artifact.id,
+            Artifact.task_id,
+            Artifact.step_id,
+            Artifact.name,
+            Artifact.media_type,
+            Artifact.size_bytes,
+            Artifact.sha256,
+        )
+        .where(among(Artifact.task_id))
+        .order_by(Artifact.step_id.is_not(None), Artifact.id)
     )
-    .where(Artifact.task_id.in_(bindparam("tasks", type_=String(), expanding=True)))
-    .order_by(Artifact.step_id.is_not(None), Artifact.id)
 )
 
 

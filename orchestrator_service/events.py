@@ -7,8 +7,8 @@ streams, the command line) follow this one log.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +25,7 @@ from orchestrator_service.models import Event, Task
 from orchestrator_service.signals import Signals
 from shared.agent import JsonObject
 from shared.db import Database, now, patience
+from shared.prepared import prepared
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -33,6 +34,9 @@ TerminalStatus = Literal["completed", "failed", "canceled"]
 
 TERMINAL: Final = frozenset({"completed", "failed", "canceled"})
 """Task statuses that never change again."""
+
+_LISTED: Final = frozenset({"task.status", "plan.created", "step.status", "input.required", "input.answered"})
+"""Events after which a list of tasks looks different."""
 
 _BATCH: Final = 100
 _KEPT: Final = 64
@@ -86,7 +90,7 @@ def append(connection: Connection, task_id: str, drafts: Sequence[Draft], **chan
         return
     values: dict[str, object] = {"of_task": task_id, "added": len(drafts)}
     if any(isinstance(value, ClauseElement) for value in changes.values()):
-        last = connection.execute(_count().values(**changes), values).scalar_one()
+        last = connection.execute(_count().values(**changes).execution_options(prepared=False), values).scalar_one()
     else:
         values |= {f"new_{name}": value for name, value in changes.items()}
         if drafts and connection.dialect.name != "sqlite":
@@ -122,7 +126,7 @@ def read(connection: Connection, task_id: str, after: int = 0, limit: int = _BAT
 def _count(*columns: str) -> Update:
     """Return the statement that counts events and sets these columns to `new_COLUMN`."""
     changes = {name: bindparam(f"new_{name}", type_=getattr(Task, name).type) for name in columns}
-    return (
+    return prepared(
         update(Task)
         .where(Task.id == bindparam("of_task"))
         .values(last_seq=Task.last_seq + bindparam("added"), **changes)
@@ -147,11 +151,11 @@ def _count_and_write(*columns: str) -> Select[int]:
         bindparam("written_at", type_=Event.at.type),
     ).select_from(counted.join(given, true()))
     written = insert(Event).from_select(["task_id", "seq", "type", "data", "at"], rows).cte("written")
-    return select(counted.c.last_seq).add_cte(written)
+    return prepared(select(counted.c.last_seq).add_cte(written))
 
 
-_INSERT: Final = insert(Event)
-_READ: Final = (
+_INSERT: Final = prepared(insert(Event))
+_READ: Final = prepared(
     select(Event.task_id, Event.seq, Event.type, Event.data, Event.at)
     .where(Event.task_id == bindparam("of_task"), Event.seq > bindparam("after"))
     .order_by(Event.seq)
@@ -220,6 +224,7 @@ class EventLog:
         self.database = database
         self._signals = signals
         self._feeds: dict[str, _Feed] = {}
+        self._watchers: set[asyncio.Event] = set()
         self._poll_s = _POLL_ALONE_S if signals is None and not database.is_sqlite else _POLL_S
         self._polling: asyncio.Task[None] | None = None
         self._hearing = ExitStack()
@@ -249,6 +254,8 @@ class EventLog:
             return result
 
         result, told = await self.database.write(overheard)
+        if self._watchers and any(event.type in _LISTED for event in told):
+            self._wake_watchers()
         for about in dict.fromkeys(event.task_id for event in told):
             if (feed := self._feeds.get(about)) is not None:
                 feed.publish([event for event in told if event.task_id == about])
@@ -281,6 +288,25 @@ class EventLog:
                     await changed.wait()
         finally:
             self._leave(task_id, feed)
+
+    @contextmanager
+    def watching(self) -> Generator[asyncio.Event]:
+        """Yield what is set whenever any task may look different in a list. A hint: it says neither which nor how."""
+        changed = asyncio.Event()
+        self._watchers.add(changed)
+        try:
+            with ExitStack() as hearing:
+                if self._signals is not None:
+                    hearing.enter_context(
+                        self._signals.hear("events", lambda _: changed.set(), changed.set, elsewhere=True)
+                    )
+                yield changed
+        finally:
+            self._watchers.discard(changed)
+
+    def _wake_watchers(self) -> None:
+        for changed in self._watchers:
+            changed.set()
 
     async def _begin(self, feed: _Feed, task_id: str, after: int) -> tuple[list[Recorded], bool]:
         """Return the first events, and whether there are none and never will be."""
@@ -370,6 +396,6 @@ def _newest(connection: Connection, task_ids: Sequence[str]) -> list[tuple[str, 
 
 
 _POLLED_TOGETHER: Final = 500
-_LOCK: Final = select(Task.id).where(Task.id == bindparam("of_task")).with_for_update(key_share=True)
-_STATUS: Final = select(Task.status).where(Task.id == bindparam("of_task"))
+_LOCK: Final = prepared(select(Task.id).where(Task.id == bindparam("of_task")).with_for_update(key_share=True))
+_STATUS: Final = prepared(select(Task.status).where(Task.id == bindparam("of_task")))
 _NEWEST: Final = select(Task.id, Task.last_seq).where(Task.id.in_(bindparam("task_ids", expanding=True)))

@@ -10,8 +10,9 @@ from typing import Final, Literal
 from pydantic import JsonValue
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
-from orchestrator_service import events, schemas, tasks
+from orchestrator_service import events, plan_edits, schemas, tasks
 from orchestrator_service.models import PendingInput, StepRow, Task
+from orchestrator_service.planning.plan import Plan
 from shared.agent import JsonObject
 from shared.auth import Caller
 from shared.db import new_id, now
@@ -61,13 +62,14 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a person says: text or data to an agent, `approve` for a plan or step."""
+    """What a person says: text or data to an agent, `approve` for a plan or step; `plan`: with these changes."""
 
     input_id: str
     text: str | None = None
     data: JsonValue = None
     approve: bool | None = None
     comment: str | None = None
+    plan: Plan | None = None
 
 
 def ask(connection: Connection, task_id: str, question: Question) -> events.Draft:
@@ -134,6 +136,8 @@ def answer(connection: Connection, caller: Caller, task_id: str, given: Answer) 
     is_approval = asked.kind in _APPROVALS
     content = _approval(given, asked.kind) if is_approval else _reply(given, asked.json_schema)
     is_plan = asked.kind == "plan"
+    if given.plan is not None and not (is_plan and given.approve):
+        raise InvalidRequestError("A `plan` goes only with the approval of a plan.")
     connection.execute(_ANSWER, {"of_input": given.input_id, "given": content, "at": at, "is_consumed": is_plan})
     told = events.draft(
         "input.answered",
@@ -145,7 +149,8 @@ def answer(connection: Connection, caller: Caller, task_id: str, given: Answer) 
         events.append(connection, task_id, [told])
         tasks.finish(connection, task_id, "canceled", error=rejected.to_metadata())
         return False
-    return _go_on(connection, task, [asked.step_id], [told], at)
+    changed = [] if given.plan is None else [plan_edits.store(connection, task_id, given.plan)]
+    return _go_on(connection, task, [asked.step_id], [told, *changed], at)
 
 
 def expire(connection: Connection, at: datetime, limit: int) -> list[str]:

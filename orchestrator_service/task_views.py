@@ -1,21 +1,25 @@
 """What clients see of tasks: one JSON form, read with a fixed number of statements however many tasks are listed."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from pydantic import JsonValue
-from sqlalchemy import Connection, String, bindparam, func, select
+from sqlalchemy import Connection, RowMapping, bindparam, exists, select
+from sqlalchemy.orm import aliased
 
 from orchestrator_service import artifacts
 from orchestrator_service.events import TERMINAL
 from orchestrator_service.models import Attempt, PendingInput, PlanRow, StepRow, Task
+from orchestrator_service.planning import team
 from orchestrator_service.tasks import visible_to
 from shared.agent import JsonObject
 from shared.auth import Caller
+from shared.db import UtcTime, now
 from shared.errors import NotFoundError
+from shared.prepared import OneOrMany, prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,8 @@ class Filters:
 
 def find(connection: Connection, caller: Caller, task_id: str) -> JsonObject:
     """Return the task with its steps. Raises: NotFoundError."""
-    if connection.execute(select(Task.id).where(visible_to(caller), Task.id == task_id)).one_or_none() is None:
+    named = {"of_tenant": caller.tenant_id, "of_task": task_id}
+    if connection.execute(_VISIBLE, named).one_or_none() is None:
         raise NotFoundError(f"There is no task {task_id!r}.")
     return _views(connection, [task_id])[0]
 
@@ -63,12 +68,46 @@ def search(
     return _views(connection, list(connection.execute(query).scalars()))
 
 
+def open_questions(connection: Connection, caller: Caller, after: str | None, limit: int) -> list[JsonObject]:
+    """Return what people are asked by any task, oldest first, from above the id `after`.
+
+    Each question has its task, and what the step that asks was told; one about a plan has that plan.
+    """
+    query = _OPEN.where(visible_to(caller)).limit(limit)
+    if after is not None:
+        query = query.where(PendingInput.id > after)
+    asked = connection.execute(query, {"at": now()}).all()
+    tasks = {str(task["id"]): task for task in _views(connection, list({row.task_id for row in asked}))}
+    found = [(row.id, tasks[row.task_id]) for row in asked if row.task_id in tasks]
+    return [
+        _with_task(question, task)
+        for input_id, task in found
+        for question in _objects(task["pending_inputs"])
+        if question["input_id"] == input_id
+    ]
+
+
+def _with_task(question: JsonObject, task: JsonObject) -> JsonObject:
+    asker = next((step for step in _objects(task["steps"]) if step["id"] == question["step_id"]), None)
+    return {
+        "id": question["input_id"],
+        **question,
+        "task": {key: task[key] for key in ("id", "description", "status", "session_id")},
+        "agent_name": None if asker is None else asker["agent_name"],
+        "instruction": None if asker is None else asker["instruction"],
+        "plan": task["plan"] if question["kind"] == "plan" else None,
+    }
+
+
+def _objects(items: JsonValue) -> list[JsonObject]:
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+
+
 def _views(connection: Connection, task_ids: Sequence[str]) -> list[JsonObject]:
     """Return the tasks in the order of their ids."""
     if not task_ids:
         return []
-    of_tasks = {"tasks": task_ids}
-    plans = connection.execute(_PLANS, of_tasks)
+    plans = _PLANS.execute(connection, task_ids)
     plan_of: dict[str, JsonObject] = {
         row.task_id: {
             "id": row.id,
@@ -80,7 +119,7 @@ def _views(connection: Connection, task_ids: Sequence[str]) -> list[JsonObject]:
     }
     steps_of = _steps(connection, task_ids, plan_of)
     inputs_of: defaultdict[str, list[JsonValue]] = defaultdict(list)
-    for row in connection.execute(_QUESTIONS, of_tasks).mappings():
+    for row in _QUESTIONS.execute(connection, task_ids).mappings():
         inputs_of[row["task_id"]].append(
             {
                 "input_id": row["id"],
@@ -94,10 +133,10 @@ def _views(connection: Connection, task_ids: Sequence[str]) -> list[JsonObject]:
             }
         )
     made_of: defaultdict[str, list[JsonValue]] = defaultdict(list)
-    for row in connection.execute(_DESCENDANTS, of_tasks):
+    for row in _DESCENDANTS.execute(connection, task_ids):
         made_of[row.origin].append(row.id)
     tasks: dict[str, JsonObject] = {}
-    for row in connection.execute(_TASKS, of_tasks).mappings():
+    for row in _TASKS.execute(connection, task_ids).mappings():
         task_id: str = row["id"]
         tasks[task_id] = {
             "id": task_id,
@@ -129,26 +168,43 @@ def _views(connection: Connection, task_ids: Sequence[str]) -> list[JsonObject]:
     return [tasks[task_id] for task_id in task_ids if task_id in tasks]
 
 
-_IDS: Final = bindparam("tasks", type_=String(), expanding=True)
-_TASKS: Final = select(*Task.__table__.c).where(Task.id.in_(_IDS))
-_STEPS: Final = select(*StepRow.__table__.c).where(StepRow.task_id.in_(_IDS))
-_TRIES: Final = select(*Attempt.__table__.c).where(Attempt.task_id.in_(_IDS)).order_by(Attempt.number)
-_QUESTIONS: Final = (
-    select(*PendingInput.__table__.c)
-    .where(PendingInput.task_id.in_(_IDS), PendingInput.answered_at.is_(None))
+_OPEN: Final = (
+    select(PendingInput.id, PendingInput.task_id)
+    .join(Task, Task.id == PendingInput.task_id)
+    .where(
+        PendingInput.answered_at.is_(None),
+        PendingInput.expires_at.is_(None) | (PendingInput.expires_at > bindparam("at", type_=UtcTime())),
+        Task.status.not_in(TERMINAL),
+        Task.cancel_requested.is_(False),
+    )
     .order_by(PendingInput.id)
 )
-_DESCENDANTS: Final = (
-    select(Task.origin_task_id.label("origin"), Task.id).where(Task.origin_task_id.in_(_IDS)).order_by(Task.id)
+_VISIBLE: Final = prepared(
+    select(Task.id).where(Task.tenant_id == bindparam("of_tenant"), Task.id == bindparam("of_task"))
 )
-_NEWEST: Final = (
-    select(PlanRow.task_id, func.max(PlanRow.revision).label("revision"))
-    .where(PlanRow.task_id.in_(_IDS))
-    .group_by(PlanRow.task_id)
-    .subquery()
+_TASKS: Final = OneOrMany(lambda among: select(*Task.__table__.c).where(among(Task.id)))
+_STEPS: Final = OneOrMany(lambda among: select(*StepRow.__table__.c).where(among(StepRow.task_id)))
+_TRIES: Final = OneOrMany(
+    lambda among: select(*Attempt.__table__.c).where(among(Attempt.task_id)).order_by(Attempt.step_id, Attempt.number)
 )
-_PLANS: Final = select(PlanRow.task_id, PlanRow.id, PlanRow.revision, PlanRow.strategy, PlanRow.steps).join(
-    _NEWEST, (PlanRow.task_id == _NEWEST.c.task_id) & (PlanRow.revision == _NEWEST.c.revision)
+_QUESTIONS: Final = OneOrMany(
+    lambda among: (
+        select(*PendingInput.__table__.c)
+        .where(among(PendingInput.task_id), PendingInput.answered_at.is_(None))
+        .order_by(PendingInput.id)
+    )
+)
+_DESCENDANTS: Final = OneOrMany(
+    lambda among: (
+        select(Task.origin_task_id.label("origin"), Task.id).where(among(Task.origin_task_id)).order_by(Task.id)
+    )
+)
+_LATER: Final = aliased(PlanRow)
+_PLANS: Final = OneOrMany(
+    lambda among: select(PlanRow.task_id, PlanRow.id, PlanRow.revision, PlanRow.strategy, PlanRow.steps).where(
+        among(PlanRow.task_id),
+        ~exists().where(_LATER.task_id == PlanRow.task_id, _LATER.revision > PlanRow.revision),
+    )
 )
 
 
@@ -156,9 +212,13 @@ def _steps(
     connection: Connection, task_ids: Sequence[str], plan_of: dict[str, JsonObject]
 ) -> defaultdict[str, list[JsonObject]]:
     attempts: defaultdict[tuple[str, str], list[JsonValue]] = defaultdict(list)
-    for row in connection.execute(_TRIES, {"tasks": task_ids}).mappings():
-        attempts[row["task_id"], row["step_id"]].append(
+    rows = _STEPS.execute(connection, task_ids).mappings()
+    row_of = {(row["task_id"], row["step_id"]): row for row in rows}
+    for row in _TRIES.execute(connection, task_ids).mappings():
+        part = row_of[row["task_id"], row["step_id"]] if team.is_member(row["step_id"]) else None
+        attempts[row["task_id"], team.owner(row["step_id"])].append(
             {
+                **({} if part is None else {"part": row["step_id"], "answer": _answer(row, part)}),
                 "agent_id": row["agent_id"],
                 "agent_name": row["agent_name"],
                 "why": row["why"],
@@ -172,8 +232,7 @@ def _steps(
     for task_id, artifact in artifacts.of_tasks(connection, task_ids):
         step_id = artifact["step_id"]
         files[task_id, step_id if isinstance(step_id, str) else None].append(artifact)
-    rows = connection.execute(_STEPS, {"tasks": task_ids}).mappings()
-    row_of = {(row["task_id"], row["step_id"]): row for row in rows}
+    spent = _spent_by_teams(row_of)
     found: defaultdict[str, list[JsonObject]] = defaultdict(list)
     for task_id, plan in plan_of.items():
         planned = plan["steps"]
@@ -193,13 +252,30 @@ def _steps(
                     "output_data": {"text": row["output_text"], "data": row["output_data"]},
                     "artifacts": files[key],
                     "error": row["error"],
-                    "usage": row["usage"],
+                    "usage": spent.get(key, row["usage"]),
                     "kept_from": row["kept_from"],
                     "started_at": _iso(row["started_at"]),
                     "completed_at": _iso(row["completed_at"]),
                 }
             )
     return found
+
+
+def _answer(row: RowMapping, part: RowMapping) -> JsonValue:
+    """Return what came of a try for one of several answers: the newest one stands for the answer."""
+    is_answer = row["ended_at"] is not None and row["error"] is None
+    return {"text": part["output_text"], "data": part["output_data"]} if is_answer else None
+
+
+def _spent_by_teams(row_of: Mapping[tuple[str, str], RowMapping]) -> dict[tuple[str, str], JsonObject]:
+    """Return what the answers and verdicts of each step that has such have spent together."""
+    spent: dict[tuple[str, str], JsonObject] = {}
+    for (task_id, step_id), row in row_of.items():
+        if team.is_member(step_id) and (usage := row["usage"]):
+            total = spent.setdefault((task_id, team.owner(step_id)), dict.fromkeys(usage, 0))
+            for name, amount in usage.items():
+                total[name] = total[name] + amount
+    return spent
 
 
 def _count_tries(steps: Sequence[JsonObject]) -> int:

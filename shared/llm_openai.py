@@ -7,7 +7,17 @@ import httpx2
 import openai
 
 from shared.llm_choice import Access
-from shared.llm_providers import CONNECT_TIMEOUT_S, RUBBISH, CallFailedError, Form, Message, Reply, failed, openai_form
+from shared.llm_providers import (
+    CONNECT_TIMEOUT_S,
+    RUBBISH,
+    CallFailedError,
+    Form,
+    Message,
+    Reply,
+    failed,
+    openai_form,
+    token_limit,
+)
 
 if TYPE_CHECKING:
     from openai.types import CompletionUsage
@@ -36,7 +46,9 @@ class OpenAI:
         """See `Provider`."""
         try:
             completion = await self._client.chat.completions.create(
-                model=model, messages=_messages(messages), extra_body=self._limit(max_tokens) | openai_form(form)
+                model=model,
+                messages=_messages(messages),
+                extra_body=token_limit(self._access, max_tokens) | openai_form(form),
             )
             choice = completion.choices[0]
             text = choice.message.content or ""
@@ -57,7 +69,7 @@ class OpenAI:
                 messages=_messages(messages),
                 stream=True,
                 stream_options={"include_usage": True},
-                extra_body=self._limit(max_tokens),
+                extra_body=token_limit(self._access, max_tokens),
             ) as chunks:
                 async for chunk in chunks:
                     usage = chunk.usage or usage
@@ -80,11 +92,6 @@ class OpenAI:
     async def close(self) -> None:
         """See `Provider`."""
         await self._http.aclose()
-
-    def _limit(self, max_tokens: int) -> dict[str, object]:
-        # OpenAI's newer models take only the new name, most compatible servers know only the old one.
-        official = self._access.is_official and self._access.provider == "openai"
-        return {"max_completion_tokens" if official else "max_tokens": max_tokens}
 
     def _failed(self, error: Exception, model: str) -> CallFailedError:
         return failed(error, self._access, model, self._timeout_s, lost=(httpx2.HTTPError,))

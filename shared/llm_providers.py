@@ -91,9 +91,13 @@ class Provider(Protocol):
 def connect(access: Access, timeout_s: float, *, in_graph: bool = False) -> Provider:
     """Import the provider's SDK and make a client. Takes a second or two the first time: call it in a thread.
 
-    `in_graph`: Groq is called by LangChain's package for it, as graphs of LangGraph do.
+    `in_graph`: OpenAI-compatible servers and Groq are called by LangChain's packages, as graphs of LangGraph do.
     """
     match access.api:
+        case "openai" if in_graph:
+            from shared.llm_langchain import open_openai  # noqa: PLC0415 - heavy, see the module's docstring
+
+            return open_openai(access, timeout_s)
         case "openai":
             from shared.llm_openai import OpenAI  # noqa: PLC0415 - heavy, see the module's docstring
 
@@ -103,13 +107,22 @@ def connect(access: Access, timeout_s: float, *, in_graph: bool = False) -> Prov
 
             return Anthropic(access, timeout_s)
         case "groq" if in_graph:
-            from shared.llm_langchain import LangChainGroq  # noqa: PLC0415
+            from shared.llm_langchain import open_groq  # noqa: PLC0415
 
-            return LangChainGroq(access, timeout_s)
+            return open_groq(access, timeout_s)
         case "groq":
             from shared.llm_groq import Groq  # noqa: PLC0415
 
             return Groq(access, timeout_s)
+
+
+def token_limit(access: Access, max_tokens: int) -> dict[str, object]:
+    """Return how an OpenAI-compatible server is told the most tokens to write.
+
+    OpenAI's newer models take only the new name, most compatible servers know only the old one.
+    """
+    is_new = access.is_official and access.provider == "openai"
+    return {"max_completion_tokens" if is_new else "max_tokens": max_tokens}
 
 
 def openai_form(form: Form | None) -> dict[str, object]:

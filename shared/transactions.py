@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.db_trouble import NoAnswerError, explain
+from shared.prepared import PreparedConnection
 
 T = TypeVar("T")
 
@@ -237,7 +238,7 @@ class _Kept:
         self._is_sqlite = engine.dialect.name == "sqlite"
         self._changes = changes
         self._errors = (SQLAlchemyError, engine.dialect.loaded_dbapi.Error)
-        self._connection = engine.connect().execution_options(kept=True)
+        self._connection = PreparedConnection(engine).execution_options(kept=True)
         try:
             self._connection.detach()  # the pool is for those who take a connection themselves
             self._driver = cast("_Driver", self._connection.connection.dbapi_connection)

@@ -120,6 +120,65 @@ def test_a_set_up_that_fails_says_why_and_the_next_one_goes_on(folder: Folder) -
     assert "venv" not in done[0].split()[1]
 
 
+_NPM = """\
+#!/bin/sh
+echo "npm $1 $2" >> "$LOG"
+case "$1" in
+  ci) /bin/mkdir -p "$WEB/node_modules";;
+  run) case "$BROKEN" in yes) echo "src/main.tsx is broken"; exit 1;; esac
+    /bin/mkdir -p "$WEB/../orchestrator_service/web_dist"
+    : > "$WEB/../orchestrator_service/web_dist/index.html";;
+esac
+"""
+
+
+def _with_web(folder: Folder) -> dict[str, str]:
+    folder.add("bwrap")
+    web = folder.path / "web"
+    (web / "src").mkdir(parents=True)
+    for name in ("package.json", "package-lock.json", "src/main.tsx"):
+        (web / name).write_text(name, encoding="utf-8")
+    return {"CHROMIUM": str(folder.add("chromium")), "WEB": str(web)}
+
+
+def test_the_web_ui_is_built_once_and_again_when_its_sources_change(folder: Folder) -> None:
+    env = _with_web(folder)
+    folder.add("node")
+    folder.add("npm", _NPM)
+    code, said, done = folder.set_up(**env)
+    assert code == 0, said
+    assert done[-2:] == ["npm ci --prefix", "npm run build"]
+    assert "Building the web UI" in said
+    assert folder.set_up(**env) == (0, "", [])
+    (folder.path / "web" / "src" / "main.tsx").write_text("other", encoding="utf-8")
+    assert folder.set_up(**env)[2] == ["npm run build"]
+    (folder.path / "orchestrator_service" / "web_dist" / "index.html").unlink()
+    assert folder.set_up(**env)[2] == ["npm run build"]
+
+
+def test_a_web_ui_that_cannot_be_built_does_not_stop_set_up(folder: Folder) -> None:
+    env = {**_with_web(folder), "BROKEN": "yes"}
+    folder.add("node")
+    folder.add("npm", _NPM)
+    code, said, _ = folder.set_up(**env)
+    assert code == 0
+    assert "src/main.tsx is broken" in said
+    assert "`make ui` tries again" in said
+    assert folder.set_up(**env) == (0, "", [])
+    assert folder.set_up("--ui", "--again", **env)[0] == 1
+
+
+def test_without_node_set_up_says_how_to_get_the_web_ui(folder: Folder) -> None:
+    env = _with_web(folder)
+    code, said, _ = folder.set_up(**env)
+    assert code == 0
+    assert "No Node.js 20: the web UI is not built" in said
+    assert folder.set_up(**env) == (0, "", [])
+    folder.add("node")
+    folder.add("npm", _NPM)
+    assert folder.set_up(**env)[2] == ["npm ci --prefix", "npm run build"]
+
+
 @pytest.mark.parametrize(
     ("settings", "line"),
     [

@@ -8,8 +8,10 @@ from fastapi import APIRouter, Query, Response
 from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from orchestrator_service import admission, choosing, discovery, registry
+from orchestrator_service.api.agent_shapes import AgentAnswer, AgentsAnswer, HealthAnswer, MatchesAnswer, PreviewAnswer
 from orchestrator_service.api.body import Body
 from orchestrator_service.api.parts import Cursor, Limit, OpenParts, WhoAsks, page
+from orchestrator_service.credentials import SecretFields
 from orchestrator_service.registrar import NewAgent
 from shared import agent_client
 from shared.agent import JsonObject
@@ -20,7 +22,7 @@ from shared.errors import AgentProtocolError
 router = APIRouter(prefix="/api/agents", tags=["agents"])
 
 
-class AgentRegistration(Body):
+class AgentRegistration(SecretFields, Body):
     """An agent to register: its address, or its card."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"endpoint": "http://127.0.0.1:9900"}]})
@@ -33,9 +35,6 @@ class AgentRegistration(Body):
     capabilities: list[str] | None = Field(default=None, max_length=200)
     config: dict[str, JsonValue] | None = None
     metadata: dict[str, JsonValue] | None = None
-    headers: dict[str, str] | None = Field(
-        default=None, description="Credentials to send to the agent; stored encrypted, never shown."
-    )
 
     @model_validator(mode="after")
     def _has_a_way(self) -> "AgentRegistration":
@@ -43,8 +42,22 @@ class AgentRegistration(Body):
             raise ValueError("give `endpoint`, the agent's URL, or `card`, its agent card")
         return self
 
+    def to_agent(self) -> NewAgent:
+        """Return what is registered."""
+        return NewAgent(
+            endpoint=self.endpoint,
+            card=self.card,
+            name=self.name,
+            description=self.description,
+            agent_type=self.agent_type,
+            capabilities=None if self.capabilities is None else tuple(self.capabilities),
+            config=self.config,
+            metadata=self.metadata,
+            secrets=self.to_secrets(),
+        )
 
-class AgentChange(Body):
+
+class AgentChange(SecretFields, Body):
     """What to change of an agent; what is left out stays."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"status": "inactive"}]})
@@ -54,7 +67,6 @@ class AgentChange(Body):
     status: Literal["active", "inactive"] | None = None
     config: dict[str, JsonValue] | None = None
     metadata: dict[str, JsonValue] | None = None
-    headers: dict[str, str] | None = None
 
 
 class DirectMessage(Body):
@@ -66,24 +78,19 @@ class DirectMessage(Body):
 
 
 @router.post("", status_code=201, summary="Register an agent", responses={200: {"description": "Brought up to date"}})
-async def register(body: AgentRegistration, response: Response, parts: OpenParts, who: WhoAsks) -> JsonObject:
+async def register(body: AgentRegistration, response: Response, parts: OpenParts, who: WhoAsks) -> AgentAnswer:
     """Fetch the agent's card, check it, and store the agent; the same endpoint again brings it up to date."""
-    new = NewAgent(
-        endpoint=body.endpoint,
-        card=body.card,
-        name=body.name,
-        description=body.description,
-        agent_type=body.agent_type,
-        capabilities=None if body.capabilities is None else tuple(body.capabilities),
-        config=body.config,
-        metadata=body.metadata,
-        headers=body.headers,
-    )
-    agent_id, is_new = await parts.registrar.register(who, new)
+    agent_id, is_new = await parts.registrar.register(who, body.to_agent())
     response.headers["Location"] = f"/api/agents/{agent_id}"
     if not is_new:
         response.status_code = 200
     return await parts.database.read(registry.find, who, agent_id)
+
+
+@router.post("/preview", summary="Look at an agent without registering it")
+async def preview(body: AgentRegistration, parts: OpenParts, who: WhoAsks) -> PreviewAnswer:
+    """Fetch the card, check it and ask what the agent speaks, and answer what was found; nothing is stored."""
+    return await parts.registrar.preview(who, body.to_agent())
 
 
 @router.get("", summary="Registered agents")
@@ -95,9 +102,9 @@ async def search(
     q: Annotated[str | None, Query(max_length=1000, description="Words of what is needed.")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
-) -> JsonObject:
+) -> AgentsAnswer:
     """Answer the agents that fit every filter given."""
-    filters = registry.Filters(capability, status, q)
+    filters = registry.Filters(capability, status, q, await parts.near(q))
     return page(await parts.database.read(registry.list_agents, who, filters, cursor, limit), limit)
 
 
@@ -107,9 +114,9 @@ async def discover(
     who: WhoAsks,
     q: Annotated[str, Query(min_length=1, max_length=10_000, description="A need in plain words.")],
     limit: Annotated[int, Query(ge=1, le=50)] = 5,
-) -> JsonObject:
+) -> MatchesAnswer:
     """Answer skills ranked for a need in plain words, with the reason; agents that are not reachable are left out."""
-    matches = await parts.database.read(discovery.rank, who, q, limit)
+    matches = await parts.database.read(discovery.rank, who, q, limit, await parts.near(q))
     items: list[JsonValue] = [
         {
             "agent": {"id": match.offer.agent_id, "name": match.offer.agent_name},
@@ -123,16 +130,17 @@ async def discover(
 
 
 @router.get("/{agent_id}", summary="An agent")
-async def find(agent_id: str, parts: OpenParts, who: WhoAsks) -> JsonObject:
+async def find(agent_id: str, parts: OpenParts, who: WhoAsks) -> AgentAnswer:
     """Answer the agent."""
     return await parts.database.read(registry.find, who, agent_id)
 
 
 @router.patch("/{agent_id}", summary="Change an agent")
-async def change(agent_id: str, body: AgentChange, parts: OpenParts, who: WhoAsks) -> JsonObject:
-    """Change what is given; `inactive` keeps the agent from being chosen."""
-    credentials = None if body.headers is None else parts.keys.seal(body.headers)
-    changes = registry.Changes(body.name, body.description, body.status, body.config, body.metadata, credentials)
+async def change(agent_id: str, body: AgentChange, parts: OpenParts, who: WhoAsks) -> AgentAnswer:
+    """Change what is given: `inactive` keeps it from being chosen; with new credentials it is looked at again."""
+    if (secrets := body.to_secrets()) is not None:
+        await parts.registrar.give(who, agent_id, secrets)
+    changes = registry.Changes(body.name, body.description, body.status, body.config, body.metadata)
     await parts.database.write(registry.change, who, agent_id, changes)
     return await parts.database.read(registry.find, who, agent_id)
 
@@ -144,35 +152,35 @@ async def remove(agent_id: str, parts: OpenParts, who: WhoAsks) -> None:
 
 
 @router.post("/{agent_id}/health", summary="Check an agent now")
-async def check(agent_id: str, parts: OpenParts, who: WhoAsks) -> JsonObject:
+async def check(agent_id: str, parts: OpenParts, who: WhoAsks) -> HealthAnswer:
     """Ask the agent how it is, and answer its health."""
     await parts.database.read(registry.find, who, agent_id)
     return await parts.registrar.check(agent_id)
 
 
 @router.post("/{agent_id}/refresh", summary="Fetch an agent's card again")
-async def refresh(agent_id: str, parts: OpenParts, who: WhoAsks) -> JsonObject:
+async def refresh(agent_id: str, parts: OpenParts, who: WhoAsks) -> AgentAnswer:
     """Fetch and check the card, and answer the agent."""
     await parts.registrar.refresh(who, agent_id)
     return await parts.database.read(registry.find, who, agent_id)
 
 
 @router.post("/{agent_id}/accept", summary="Accept a new agent, or a changed card")
-async def accept(agent_id: str, parts: OpenParts, who: WhoAsks) -> JsonObject:
+async def accept(agent_id: str, parts: OpenParts, who: WhoAsks) -> AgentAnswer:
     """Let a pending agent in, or take over the changed card of a quarantined one, and answer the agent."""
     await parts.database.write(admission.accept, who, agent_id)
     return await parts.database.read(registry.find, who, agent_id)
 
 
 @router.post("/{agent_id}/suspend", summary="Stop an agent at once")
-async def suspend(agent_id: str, parts: OpenParts, who: WhoAsks) -> JsonObject:
+async def suspend(agent_id: str, parts: OpenParts, who: WhoAsks) -> AgentAnswer:
     """Call the agent no more, end the steps that run at it, and answer the agent."""
     await parts.registrar.suspend(who, agent_id)
     return await parts.database.read(registry.find, who, agent_id)
 
 
 @router.post("/{agent_id}/resume", summary="Let a suspended agent work again")
-async def resume(agent_id: str, parts: OpenParts, who: WhoAsks) -> JsonObject:
+async def resume(agent_id: str, parts: OpenParts, who: WhoAsks) -> AgentAnswer:
     """End the suspension, and answer the agent."""
     await parts.database.write(admission.resume, who, agent_id)
     return await parts.database.read(registry.find, who, agent_id)
@@ -184,10 +192,9 @@ async def send(agent_id: str, body: DirectMessage, parts: OpenParts, who: WhoAsk
     await parts.database.read(registry.find, who, agent_id)
     agent = await parts.database.read(choosing.choose, who.tenant_id, None, agent_id, body.text)
     card = await parts.database.read(choosing.card, agent.agent_id)
-    connection = agent_client.connect(
-        parts.client,
+    connection = parts.credentials.connect(
         agent_client.parse_card(card),
-        headers={} if agent.credentials is None else parts.keys.unseal(agent.credentials),
+        agent.credentials,
         deadlines=Deadlines(gap_s=parts.settings.stream_gap_timeout_s, total_s=parts.settings.step_timeout_s),
     )
     remote: Started | None = None

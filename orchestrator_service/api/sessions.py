@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, JsonValue
 from orchestrator_service import memory
 from orchestrator_service.api.body import Body
 from orchestrator_service.api.parts import Cursor, Limit, OpenParts, WhoAsks, page
-from shared.agent import JsonObject
+from orchestrator_service.api.shapes import MessageAnswer, MessagesAnswer, SessionAnswer, SessionsAnswer
 
 router = APIRouter(prefix="/api/sessions", tags=["sessions"])
 
@@ -33,7 +33,7 @@ class NewMessage(Body):
 
 
 @router.post("", status_code=201, summary="Begin a session")
-async def create(parts: OpenParts, who: WhoAsks, body: NewSession | None = None) -> JsonObject:
+async def create(parts: OpenParts, who: WhoAsks, body: NewSession | None = None) -> SessionAnswer:
     """Store a session; tasks that name it are planned with what was said in it."""
     new = body or NewSession()
     session_id = await parts.database.write(
@@ -47,13 +47,13 @@ async def create(parts: OpenParts, who: WhoAsks, body: NewSession | None = None)
 
 
 @router.get("", summary="Sessions, newest first")
-async def search(parts: OpenParts, who: WhoAsks, limit: Limit = 50, cursor: Cursor = None) -> JsonObject:
+async def search(parts: OpenParts, who: WhoAsks, limit: Limit = 50, cursor: Cursor = None) -> SessionsAnswer:
     """Answer the caller's sessions."""
     return page(await parts.database.read(memory.list_sessions, who, cursor, limit), limit)
 
 
 @router.get("/{session_id}", summary="A session")
-async def find(session_id: str, parts: OpenParts, who: WhoAsks) -> JsonObject:
+async def find(session_id: str, parts: OpenParts, who: WhoAsks) -> SessionAnswer:
     """Answer the session."""
     return await parts.database.read(memory.find_session, who, session_id)
 
@@ -71,14 +71,14 @@ async def list_messages(
     who: WhoAsks,
     limit: Limit = 50,
     cursor: Annotated[str | None, Query(max_length=100)] = None,
-) -> JsonObject:
+) -> MessagesAnswer:
     """Answer the session's messages."""
     await parts.database.read(memory.find_session, who, session_id)
     return page(await parts.database.read(memory.list_messages, session_id, cursor, limit), limit)
 
 
 @router.post("/{session_id}/messages", status_code=201, summary="Add a message")
-async def add_message(session_id: str, body: NewMessage, parts: OpenParts, who: WhoAsks) -> JsonObject:
+async def add_message(session_id: str, body: NewMessage, parts: OpenParts, who: WhoAsks) -> MessageAnswer:
     """Store a message; no task is made of it."""
     await parts.database.read(memory.find_session, who, session_id)
     return await parts.database.write(memory.add_message, session_id, memory.NewMessage(body.role, body.content))

@@ -18,7 +18,7 @@ router = APIRouter(tags=["health"])
 async def ready(request: Request) -> Response:
     """Answer 200 when the database, the engine and every bundled agent are; else 503 with what is not."""
     try:
-        missing = await _missing(parts(request))
+        missing = await _missing(await parts(request))
     except FederationError as error:
         missing = [error.detail]
     body: dict[str, JsonValue] = {"ready": not missing, "missing": list(missing)}

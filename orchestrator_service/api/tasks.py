@@ -13,8 +13,10 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from orchestrator_service import artifacts, events, inputs, lineage, task_views, tasks
+from orchestrator_service.api.event_shapes import EventPage
 from orchestrator_service.api.parts import Cursor, Limit, OpenParts, Parts, WhoAsks, page
 from orchestrator_service.api.task_bodies import Execution, NewAnswer, NewFork, NewTask
+from orchestrator_service.api.task_shapes import QuestionsAnswer, TaskAnswer, TasksAnswer
 from shared.agent import JsonObject
 from shared.auth import Caller
 from shared.db import new_id
@@ -22,9 +24,10 @@ from shared.errors import FederationError
 from shared.event_response import EventResponse, encode
 
 router = APIRouter(prefix="/api/tasks", tags=["tasks"])
-execute_router = APIRouter(tags=["tasks"])
+more_router = APIRouter(tags=["tasks"])
 
-_MAX_WAIT_S = 3600
+MAX_WAIT_S = 3600
+"""The longest that a request waits for a task, in seconds."""
 _WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,6})(?:$|[,;\s])")
 _INLINE = frozenset({"image/png", "image/jpeg", "image/webp", "application/json", "text/plain", "text/csv"})
 
@@ -49,7 +52,7 @@ async def submit(
     who: WhoAsks,
     idempotency_key: IdempotencyKey = None,
     prefer: Prefer = None,
-) -> JsonObject:
+) -> TaskAnswer:
     """Accept a task. With `Prefer: wait=N`, answer when it is over or needs input, or after N seconds."""
     if body.workflow is not None:
         raise tasks.UnknownWorkflowError(f"There is no workflow {body.workflow!r}.")
@@ -70,7 +73,7 @@ async def search(
     until: datetime | None = None,
     limit: Limit = 50,
     cursor: Cursor = None,
-) -> JsonObject:
+) -> TasksAnswer:
     """Answer the tasks that fit every filter given."""
     filters = task_views.Filters(
         status=status,
@@ -85,12 +88,17 @@ async def search(
 
 
 @router.get("/{task_id}", summary="A task with its steps")
-async def find(task_id: str, parts: OpenParts, who: WhoAsks) -> JsonObject:
+async def find(task_id: str, parts: OpenParts, who: WhoAsks) -> TaskAnswer:
     """Answer the task."""
     return await parts.database.read(task_views.find, who, task_id)
 
 
-@router.get("/{task_id}/events", summary="What happens in a task, from the beginning, then live")
+@router.get(
+    "/{task_id}/events",
+    summary="What happens in a task, from the beginning, then live",
+    response_class=Response,
+    responses={200: {"model": EventPage, "content": {"text/event-stream": {}}}},
+)
 async def follow(
     task_id: str,
     request: Request,
@@ -109,7 +117,7 @@ async def follow(
 
 
 @router.post("/{task_id}/cancel", summary="Cancel a task and its remote tasks")
-async def cancel(task_id: str, parts: OpenParts, who: WhoAsks) -> JsonObject:
+async def cancel(task_id: str, parts: OpenParts, who: WhoAsks) -> TaskAnswer:
     """Cancel it; 409 when it is over."""
     await parts.intake.cancel(who, task_id)
     return await parts.database.read(task_views.find, who, task_id)
@@ -128,7 +136,7 @@ async def retry(
     who: WhoAsks,
     idempotency_key: IdempotencyKey = None,
     prefer: Prefer = None,
-) -> JsonObject:
+) -> TaskAnswer:
     """Accept a new task with the same plan that keeps what the completed steps brought; 409 if nothing is left to do.
 
     A task that ended before it had a plan is planned anew.
@@ -151,21 +159,21 @@ async def fork(
     who: WhoAsks,
     idempotency_key: IdempotencyKey = None,
     prefer: Prefer = None,
-) -> JsonObject:
+) -> TaskAnswer:
     """Accept a new task with the same plan that keeps what the other completed steps brought."""
     wish = lineage.Wish("fork", task_id, body.from_step, body.instruction)
     return await _accepted(await parts.intake.copy(who, wish, idempotency_key), response, parts, who, prefer)
 
 
 @router.post("/{task_id}/input", summary="Answer what a task waits for")
-async def answer(task_id: str, body: NewAnswer, parts: OpenParts, who: WhoAsks) -> JsonObject:
+async def answer(task_id: str, body: NewAnswer, parts: OpenParts, who: WhoAsks) -> TaskAnswer:
     """Answer a pending input, once; 409 when it was answered already, or has expired."""
-    given = inputs.Answer(body.input_id, body.text, body.data, body.approve, body.comment)
+    given = inputs.Answer(body.input_id, body.text, body.data, body.approve, body.comment, body.plan)
     await parts.intake.answer(who, task_id, given)
     return await parts.database.read(task_views.find, who, task_id)
 
 
-@router.get("/{task_id}/artifacts/{artifact_id}", summary="The bytes of an artifact")
+@router.get("/{task_id}/artifacts/{artifact_id}", summary="The bytes of an artifact", response_class=Response)
 async def read_artifact(task_id: str, artifact_id: str, parts: OpenParts, who: WhoAsks) -> Response:
     """Answer the bytes with their media type; what a browser could run comes as a download."""
     file = await parts.database.read(artifacts.read, who, task_id, artifact_id)
@@ -181,14 +189,20 @@ async def read_artifact(task_id: str, artifact_id: str, parts: OpenParts, who: W
     )
 
 
-@execute_router.post("/execute", summary="Run a task and wait for its result")
+@more_router.get("/api/inputs", summary="What people are asked, by any task, oldest first")
+async def list_questions(parts: OpenParts, who: WhoAsks, limit: Limit = 50, cursor: Cursor = None) -> QuestionsAnswer:
+    """Answer the questions that nobody has answered yet."""
+    return page(await parts.database.read(task_views.open_questions, who, cursor, limit), limit)
+
+
+@more_router.post("/execute", summary="Run a task and wait for its result")
 async def execute(parts: OpenParts, who: WhoAsks, body: Execution | None = None) -> JsonObject:
     """Run the task to its end."""
     if body is None or not body.task.strip():
         raise TaskMissingError('Give what is to be done: {"task": "..."}.')
     new = tasks.NewTask(body.task, id=new_id())
     await parts.intake.submit(who, new)
-    await _rest(parts, new.id, _MAX_WAIT_S)
+    await rest(parts, new.id, MAX_WAIT_S)
     task = await parts.database.read(task_views.find, who, new.id)
     return _execution(task)
 
@@ -199,7 +213,7 @@ async def _accepted(
     """Answer the task that was accepted, with its `Location`; as it stands after the wait that is preferred."""
     response.headers["Location"] = f"/api/tasks/{submitted.task_id}"
     if (wait := _WAIT.search(prefer or "")) is not None:
-        await _rest(parts, submitted.task_id, min(int(wait[1]), _MAX_WAIT_S))
+        await rest(parts, submitted.task_id, min(int(wait[1]), MAX_WAIT_S))
         response.headers["Preference-Applied"] = f"wait={wait[1]}"
     if not submitted.is_new:
         response.status_code = 200
@@ -224,7 +238,7 @@ def _execution(task: JsonObject) -> JsonObject:
     }
 
 
-async def _rest(parts: Parts, task_id: str, timeout_s: float) -> None:
+async def rest(parts: Parts, task_id: str, timeout_s: float) -> None:
     """Wait until the task is over or needs input, at most `timeout_s`."""
     try:
         async with asyncio.timeout(timeout_s), aclosing(parts.log.follow(task_id)) as log:

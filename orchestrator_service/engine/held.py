@@ -1,5 +1,6 @@
 """A task whose row a run has locked for one transaction: what changes is collected, and written together at its end."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -13,6 +14,7 @@ from orchestrator_service.engine.decide import Outcome
 from orchestrator_service.engine.work import Run, StaleRunError
 from orchestrator_service.models import StepRow, Task
 from shared.agent import JsonObject, Usage
+from shared.prepared import prepared
 
 
 @dataclass(slots=True)
@@ -68,10 +70,15 @@ class Held:
             run.tenant_id, self.user_id, run.task_id, workflow if isinstance(workflow, str) else None
         )
 
-    def reserve(self, call: str, daily: budgets.Amount, divided_by: int = 1) -> budgets.Amount | None:
+    def reserve(
+        self, call: str, daily: budgets.Amount, divided_by: Callable[[], int] = lambda: 1
+    ) -> budgets.Amount | None:
         """Reserve what a call may spend; None: there is no limit. Raises: BudgetExhaustedError."""
+        payer = self.payer
+        if payer.limit.is_unlimited and daily.is_unlimited:
+            return None
         granted, reserved = budgets.reserve(
-            self.connection, self.payer, call, self.usage, self.reserved, divided_by=divided_by, daily=daily
+            self.connection, payer, call, self.usage, self.reserved, divided_by=divided_by(), daily=daily
         )
         self._keep(reserved)
         return granted
@@ -137,7 +144,7 @@ def number_of(value: JsonValue) -> int | float:
     return value if isinstance(value, int | float) else 0
 
 
-_HOLD: Final = (
+_HOLD: Final = prepared(
     select(
         Task.run,
         Task.run_state,
@@ -151,6 +158,8 @@ _HOLD: Final = (
     .where(Task.id == bindparam("of_task"))
     .with_for_update(key_share=True)
 )
-_STEPS: Final = select(StepRow.step_id, StepRow.status, StepRow.error, StepRow.started_at).where(
-    StepRow.task_id == bindparam("of_task")
+_STEPS: Final = prepared(
+    select(StepRow.step_id, StepRow.status, StepRow.error, StepRow.started_at).where(
+        StepRow.task_id == bindparam("of_task")
+    )
 )

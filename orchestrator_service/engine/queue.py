@@ -14,6 +14,7 @@ from sqlalchemy import Connection, RowMapping, and_, bindparam, func, or_, selec
 from orchestrator_service.engine.work import Run
 from orchestrator_service.models import PendingInput, Task, Worker
 from shared.db import now
+from shared.prepared import prepared
 
 _CLAIMS: Final = 4_270_003
 _QUICK_RECOVERIES: Final = 3
@@ -126,11 +127,11 @@ def _take_turns(waiting: dict[str, deque[str]], running: dict[str, int], room: i
 
 _queued = Task.run_state == "queued"
 _LOCK: Final = text(f"SELECT pg_advisory_xact_lock({_CLAIMS})")
-_TENANTS: Final = select(Task.tenant_id).where(_queued).distinct()
-_RUNNING: Final = (
+_TENANTS: Final = prepared(select(Task.tenant_id).where(_queued).distinct())
+_RUNNING: Final = prepared(
     select(Task.tenant_id, func.count().label("tasks")).where(Task.run_state == "running").group_by(Task.tenant_id)
 )
-_OLDEST: Final = (
+_OLDEST: Final = prepared(
     select(Task.id)
     .where(
         _queued,

@@ -1,5 +1,6 @@
 """What a step is given: the values its references stand for, and the files that go along."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import orjson
@@ -30,7 +31,7 @@ def values(connection: Connection, task_id: str, step: PlanStep, request: JsonOb
                 found[reference] = value if isinstance(value, str) else _compact(value)
             case "artifact":
                 files = artifacts.load(connection, task_id, [reference.name], reference.step_id)
-                found[reference] = _readable(files[0]) if files else f"(no file named {reference.name})"
+                found[reference] = _readable(reference.name, files)
     return found
 
 
@@ -52,7 +53,13 @@ _OUTPUTS: Final = select(StepRow.step_id, StepRow.output_text).where(
 )
 
 
-def _readable(file: File) -> str:
+def _readable(name: str, files: Sequence[File]) -> str:
+    """Return what stands for a file in a text: its own text, or that it is attached; of several, their names."""
+    if not files:
+        return "(no files)" if name == artifacts.ALL else f"(no file named {name})"
+    if name == artifacts.ALL:
+        return f"(attached: {', '.join(file.name for file in files)})"
+    file = files[0]
     content = file.content or b""
     textual = file.media_type.startswith("text/") or "json" in file.media_type or "xml" in file.media_type
     return content.decode("utf-8", "replace") if textual else f"(the file {file.name} is attached)"

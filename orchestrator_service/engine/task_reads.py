@@ -12,7 +12,9 @@ from orchestrator_service.models import PlanRow, StepRow
 from orchestrator_service.planning.plan import Plan, PlanStep
 from orchestrator_service.planning.revision import Failure
 from orchestrator_service.planning.synthesis import StepOutput
+from orchestrator_service.planning.team import owner
 from shared.agent import JsonObject
+from shared.prepared import prepared
 
 
 def history(connection: Connection, run: Run, limit: int) -> list[tuple[str, str]]:
@@ -54,7 +56,7 @@ def past(connection: Connection, run: Run, plan: Plan) -> Past:
         outcomes={step_id: row.status for step_id, row in ended.items()},
         outputs={step_id: row.output_text or "" for step_id, row in ended.items() if row.status == "completed"},
         failures=[
-            _failure(connection, run.task_id, step_id, row.error)
+            _failure(connection, run.task_id, [each for each in rows if owner(each) == step_id], row.error)
             for step_id, row in ended.items()
             if row.status == "failed"
         ],
@@ -83,11 +85,12 @@ def plan_json(plan: Plan) -> JsonObject:
     return {"id": plan.id, "revision": plan.revision, "strategy": plan.strategy, "steps": steps}
 
 
-def _failure(connection: Connection, task_id: str, step_id: str, error: JsonObject | None) -> Failure:
-    tries = step_records.tries_of(connection, task_id, step_id)
+def _failure(connection: Connection, task_id: str, parts: list[str], error: JsonObject | None) -> Failure:
+    """Return how a step failed. `parts`: its id, and those of its answers, if it asked for several."""
+    tries = [row for part in parts for row in step_records.tries_of(connection, task_id, part)]
     error = error or {}
     return Failure(
-        step_id,
+        owner(parts[0]),
         error,
         tried=tuple(dict.fromkeys(row["agent_id"] for row in tries)),
         may_have_acted=bool(tries) and error.get("type") in _UNSURE and error.get("reached") is not False,
@@ -95,15 +98,19 @@ def _failure(connection: Connection, task_id: str, step_id: str, error: JsonObje
 
 
 _UNSURE = frozenset({"agent-unavailable", "timed-out", "agent-protocol"})
-_PAST = select(StepRow.step_id, StepRow.status, StepRow.error, StepRow.output_text, StepRow.completed_at).where(
-    StepRow.task_id == bindparam("of_task")
+_PAST = prepared(
+    select(StepRow.step_id, StepRow.status, StepRow.error, StepRow.output_text, StepRow.completed_at).where(
+        StepRow.task_id == bindparam("of_task")
+    )
 )
-_PLAN = (
+_PLAN = prepared(
     select(PlanRow.id, PlanRow.revision, PlanRow.strategy, PlanRow.steps)
     .where(PlanRow.task_id == bindparam("of_task"))
     .order_by(PlanRow.revision.desc())
     .limit(1)
 )
-_OUTPUTS = select(StepRow.step_id, StepRow.agent_name, StepRow.output_text).where(
-    StepRow.task_id == bindparam("of_task"), StepRow.status == "completed"
+_OUTPUTS = prepared(
+    select(StepRow.step_id, StepRow.agent_name, StepRow.output_text).where(
+        StepRow.task_id == bindparam("of_task"), StepRow.status == "completed"
+    )
 )

@@ -5,6 +5,7 @@ the catalogue, attached files, and addresses that the person has named.
 """
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -17,6 +18,7 @@ from orchestrator_service.planning.parts import MENTION, URL
 from orchestrator_service.planning.plan import (
     MAX_STEPS,
     Catalogue,
+    Example,
     Goal,
     Offer,
     Plan,
@@ -33,11 +35,13 @@ MAX_OFFERS: Final = 80
 _MAX_TURNS: Final = 10
 _MAX_TURN_CHARS: Final = 2_000
 _MAX_OUTPUT_CHARS: Final = 1_000
+_MAX_EXAMPLE_CHARS: Final = 600
 _MAX_ANSWER_TOKENS: Final = 4_096
 _MIN_ANSWER_TOKENS: Final = 256
 _CHARS_PER_TOKEN: Final = 3
 _FORM_TOKENS: Final = 1_500
 
+_FILES_OF_STEP: Final = re.compile(r"\{\{\s*steps\.[^{}\s]+\.artifacts\.[^{}\s]+\s*\}\}")
 _SYSTEM: Final = """\
 You plan work for a federation of agents. From a person's request you make the smallest plan that fulfils it.
 - Each step is one message to one agent. It names a skill from the catalogue; leave `agent` null unless the person named
@@ -45,6 +49,7 @@ You plan work for a federation of agents. From a person's request you make the s
 - An agent sees only its own instruction and files. Write the instruction so that it stands alone, and keep URLs, file
   names, numbers, code and quoted words exactly as the person wrote them.
 - Where a step needs the result of an earlier one, write {{ steps.ID.output }} at that place of its instruction.
+- Where a step needs the files that an earlier one makes, such as code, add {{ steps.ID.artifacts.* }} to its files.
 - Steps that do not need each other do not depend on each other; they run at the same time. Use `depends_on` only for an
   order that the person asked for.
 - Several actions on the same page, or questions about the same table, are one step.
@@ -77,6 +82,9 @@ class Failed:
     harmful: bool
 
 
+_FILES: Final = "Names of attached files the agent needs; {{ steps.ID.artifacts.* }} for those that a step makes."
+
+
 class _Step(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
@@ -85,7 +93,7 @@ class _Step(BaseModel):
     agent: str | None = Field(None, description="Name of the agent, only if the person named it.")
     instruction: str = Field(min_length=1, max_length=100_000, description="What the agent is told.")
     depends_on: list[str] = Field(default_factory=list[str], description="Ids of steps that must complete first.")
-    files: list[str] = Field(default_factory=list[str], description="Names of attached files the agent needs.")
+    files: list[str] = Field(default_factory=list[str], description=_FILES)
 
 
 class _Form(BaseModel):
@@ -221,7 +229,8 @@ def _foreign(form: _Form, goal: Goal) -> list[str]:
     ).lower()
     errors: list[str] = []
     for step in form.steps:
-        errors += [f"Step {step.id}: there is no file {name!r}." for name in step.files if name not in goal.files]
+        named_files = [name for name in step.files if not _FILES_OF_STEP.fullmatch(name)]
+        errors += [f"Step {step.id}: there is no file {name!r}." for name in named_files if name not in goal.files]
         for found in URL.finditer(step.instruction):
             if urlsplit(found[0]).netloc.lower() not in named:
                 errors.append(f"Step {step.id}: the person did not name the address {found[0]}.")
@@ -258,8 +267,24 @@ def _prompt(goal: Goal, offers: Sequence[Offer]) -> str:
         sections.append(f"Attached files:\n{fence('file names', chr(10).join(goal.files))}")
     if goal.inputs:
         sections.append("Inputs, to be used as {{ inputs.NAME }}:\n" + fence("input names", "\n".join(goal.inputs)))
+    if goal.examples:
+        shown = "\n\n".join(_shown_example(example) for example in goal.examples)
+        sections.append(f"Plans that fulfilled similar requests, as examples:\n{fence('earlier plans', shown)}")
     sections.append(f"The request to plan:\n{goal.text}")
     return "\n\n".join(sections)
+
+
+def _shown_example(example: Example) -> str:
+    steps = [
+        {
+            "id": step.id,
+            "skill": step.skill,
+            "instruction": step.instruction[:_MAX_EXAMPLE_CHARS],
+            "depends_on": step.depends_on,
+        }
+        for step in example.steps
+    ]
+    return f"Request: {example.goal[:_MAX_EXAMPLE_CHARS]}\nPlan: {json.dumps(steps, ensure_ascii=False)}"
 
 
 def _story(done: Sequence[Done], failed: Sequence[Failed], open_steps: Sequence[PlanStep]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from orchestrator_service.planning.words import DOUBTFUL_VERBS, QUESTION_WORDS, REQUEST_VERBS, words
+from orchestrator_service.planning.words import DONE_VERBS, DOUBTFUL_VERBS, QUESTION_WORDS, REQUEST_VERBS, words
 
 Joint = Literal["apart", "beside", "then", "last"]
 """How a part follows those before it: on its own, beside the one before, after the ones just before, or after all."""
@@ -78,6 +78,12 @@ _NO_VERB: Final = re.compile(
     r"|here|how|into|just|like|near|new|north|not|off|old|one|only|out|over|per|same|some|south|such|than|that|the|then|this"
     r"|two|under|upon|what|when|where|west|who|with|avoid|ignore|omit|prefer|round|skip|keep)$"
 )
+_DONE: Final = "|".join(DONE_VERBS)
+_HAVE_DONE: Final = re.compile(
+    rf"\b(?:have|get)\s+(?P<object>it|this|that|them|the\s+\w+)\s+"
+    rf"(?P<done>(?:{_DONE})(?:(?:\s*,\s*(?:and\s+)?|\s+and\s+)(?:{_DONE}))*)\b",
+    re.IGNORECASE,
+)
 _SUBORDINATE: Final = re.compile(r"\b(?:to|can|could|should|must|will|would|may|might)\s+(?P<verb>\w+)", re.IGNORECASE)
 
 
@@ -92,6 +98,15 @@ class Part:
     end: int
     joint: Joint = "apart"
     intro: str = ""
+
+
+def in_active_voice(text: str) -> str:
+    """Return the text with "have it reviewed and documented" as "review it and document it"."""
+    for found in reversed(list(_HAVE_DONE.finditer(mask(text[:SPLIT_CHARS])))):
+        verbs = [DONE_VERBS[word] for word in words(found["done"]) if word in DONE_VERBS]
+        asked = " and ".join(f"{verb} {found['object']}" for verb in verbs)
+        text = text[: found.start()] + asked + text[found.end() :]
+    return text
 
 
 def mask(text: str) -> str:

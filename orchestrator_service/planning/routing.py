@@ -63,6 +63,10 @@ _CERTAIN_DATA: Final = frozenset(
     | {"outliers", "correlation", "correlations", "histogram"}
 )
 _MAKING: Final = frozenset({"write", "create", "implement", "build", "develop", "generate", "make"})
+_TESTS: Final = re.compile(
+    r"\W*(?:write|add|create|generate|run|execute)\s+(?:(?:the|its|their|all|some|unit|my|these|those|pytest)\s+){0,3}tests?\b",
+    re.IGNORECASE,
+)
 _CODE_VERBS: Final = (
     ("test", ("test-code", "run-code")),
     ("review", ("review-code",)),
@@ -177,9 +181,10 @@ async def choose(text: str, need: Need, offers: Sequence[Offer], catalogue: Cata
 def _code_need(plain: str, seen: set[str], first: str, *, coded: bool, runs: bool) -> Need | None:
     """`coded`: there is code to work on; `runs`: and it stands there to be run."""
     about_code = coded or bool(seen & CODE_WORDS)
+    if _TESTS.match(plain) or (first == "write" and "tests" in seen and coded):
+        return Need("code", ("test-code",), firm=True)
     if first in _MAKING and about_code:
-        tests = first == "write" and "tests" in seen and coded
-        return Need("code", ("test-code",) if tests else ("write-code",), firm=True)
+        return Need("code", ("write-code",), firm=True)
     for verb, skills in _CODE_VERBS:
         if first == verb and about_code:
             return Need("code", skills, firm=True)

@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from pydantic import JsonValue
+
 from orchestrator_service.planning import follow_up, references, routing
-from orchestrator_service.planning.parts import FILE, MENTION, URL, Joint, Part, split
+from orchestrator_service.planning.parts import FILE, MENTION, URL, Joint, Part, in_active_voice, split
 from orchestrator_service.planning.plan import (
     MAX_INSTRUCTION_CHARS,
     MAX_STEPS,
@@ -51,6 +53,7 @@ _SAYS_FILES: Final = re.compile(
     r"(?P<noun>files?|csvs?|tables?|documents?|spreadsheets?|datasets?|data|attachments?|images?|pdfs?)\b",
     re.IGNORECASE,
 )
+_RUN_THEM: Final = re.compile(r"(?:run|execute)\s+(?:them|it|these|those|the\s+tests)\b", re.IGNORECASE)
 _ORDINAL_FILE: Final = re.compile(
     r"\b(?P<ordinal>first|second|third|last)\s+(?:file|csv|table|document|dataset)\b", re.IGNORECASE
 )
@@ -78,7 +81,7 @@ class RulesPlanner:
 
     async def plan(self, goal: Goal, catalogue: Catalogue) -> Plan:
         """Return a plan for the goal. Raises: PlanningFailedError, saying which part no agent fits."""
-        text = follow_up.resolve(goal)
+        text = in_active_voice(follow_up.resolve(goal))
         if not any(map(str.isalnum, text)):
             raise PlanningFailedError("The request is empty; say what should be done.")
         if len(text) > _MAX_GOAL_CHARS:
@@ -192,6 +195,8 @@ def _one_agent(name: str, offers: Sequence[Offer]) -> str:
 
 def _goes_on(draft: _Draft, clause: str) -> bool:
     """Tell whether a clause goes on with the page or the table of the draft before it."""
+    if draft.need.skills[:1] == ("test-code",) and _RUN_THEM.match(clause):
+        return True
     if _target(clause) or not _target(draft.text):
         return False
     own = read_need(clause).kind
@@ -314,12 +319,13 @@ async def _step(
         instruction += _result(taken, drafts[taken])
     if place == 0 and not _target(draft.text) and not draft.files and references.refers_back(draft.text):
         instruction += _earlier_answer(goal)
+    files: list[JsonValue] = [*draft.files, *_files_taken(draft, drafts)]
     return PlanStep(
         id=_id(place),
         skill=offer.skill_id if offer else None,
         agent=draft.agent_id,
         instruction=instruction,
-        inputs={"files": list(draft.files)} if draft.files else {},
+        inputs={"files": files} if files else {},
         depends_on=[_id(other) for other in sorted(draft.after)],
     )
 
@@ -327,6 +333,14 @@ async def _step(
 def _result(place: int, draft: _Draft) -> str:
     reference = f"{{{{ steps.{_id(place)}.output }}}}"
     return f'\n\nResult of step {place + 1} ({literal(_label(draft.text))}):\n"""\n{reference}\n"""'
+
+
+def _files_taken(draft: _Draft, drafts: Sequence[_Draft]) -> list[str]:
+    """Refer to the files that a part about code is given: those of the parts it takes up that made code."""
+    if draft.need.kind != "code":
+        return []
+    made = [taken for taken in sorted(draft.takes) if drafts[taken].need.kind == "code"]
+    return [f"{{{{ steps.{_id(taken)}.artifacts.* }}}}" for taken in made]
 
 
 def _earlier_answer(goal: Goal) -> str:

@@ -32,6 +32,19 @@ DOUBTFUL_VERBS: Final = _set(
 )
 """Words that begin a request only where what follows shows it: they are nouns as well."""
 
+DONE_VERBS: Final = {
+    "tested": "test",
+    "reviewed": "review",
+    "documented": "document",
+    "checked": "check",
+    "executed": "execute",
+    "summarized": "summarize",
+    "summarised": "summarise",
+    "translated": "translate",
+    "formatted": "format",
+}
+"""What one has done to something, as "have it reviewed", and the word that asks for it."""
+
 QUESTION_WORDS: Final = _set("what who whom whose where when why how which is are does do did was were")
 
 TRANSFORMING_VERBS: Final = _set(

@@ -4,18 +4,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from browser_service.actions import Action, Click, Fill, Get, Open, Press, Screenshot, Scroll, Verify, WaitFor
+from browser_service.actions import (
+    Action,
+    Assert,
+    Click,
+    Extract,
+    Fill,
+    InWords,
+    Navigate,
+    Press,
+    Screenshot,
+    Scroll,
+    Select,
+    WaitFor,
+)
 from browser_service.checks import Check
 from browser_service.instructions import MAX_CHARS, parse
 from browser_service.reading import What
+from browser_service.targets import described
 from shared.errors import InvalidRequestError
 
 URL = "http://127.0.0.1:9900/x"
-DEFAULT = [Get(what="title"), Get(what="heading"), Get(what="text")]
+DEFAULT = [Extract(what="title"), Extract(what="heading"), Extract(what="text")]
 
 
 def gets(*whats: What) -> list[Action]:
-    return [Get(what=what) for what in whats]
+    return [Extract(what=what) for what in whats]
 
 
 def actions(text: str, skill: str | None = None) -> list[Action]:
@@ -27,43 +41,51 @@ def actions(text: str, skill: str | None = None) -> list[Action]:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (f"open {URL} and get the title", [Get(what="title")]),
-        (f"Go to {URL} and read its heading.", [Get(what="heading")]),
-        (f"What is the main heading of {URL}?", [Get(what="heading")]),
-        (f"Open the page {URL} and tell me its main heading", [Get(what="heading")]),
+        (f"open {URL} and get the title", [Extract(what="title")]),
+        (f"Go to {URL} and read its heading.", [Extract(what="heading")]),
+        (f"What is the main heading of {URL}?", [Extract(what="heading")]),
+        (f"Open the page {URL} and tell me its main heading", [Extract(what="heading")]),
         (f"Get the title, main heading and all links of {URL}", gets("title", "heading", "links")),
-        (f"Extract the table on the page {URL}", [Get(what="tables")]),
+        (f"Extract the table on the page {URL}", [Extract(what="tables")]),
         (f"{URL}: get the meta description, images and prices", gets("description", "images", "prices")),
-        (f"list the list items of {URL}", [Get(what="list_items")]),
-        (f"extract all headings and the text from {URL}", [Get(what="headings"), Get(what="text")]),
+        (f"list the list items of {URL}", [Extract(what="list_items")]),
+        (f"extract all headings and the text from {URL}", [Extract(what="headings"), Extract(what="text")]),
         (f"Browse {URL} and tell me what it says", DEFAULT),
         (URL, DEFAULT),
         (f"take a screenshot of {URL}", [Screenshot()]),
         (f"Open {URL} then take a screenshot of the full page", [Screenshot(full_page=True)]),
-        (f"scroll to the bottom of {URL} and get the links", [Scroll(to="bottom"), Get(what="links")]),
+        (f"scroll to the bottom of {URL} and get the links", [Scroll(to="bottom"), Extract(what="links")]),
         (
             f"Open {URL}, click 'Sign in', type 'bob' into 'User' and press Enter, wait for 'Hello' then get the text",
             [
-                Click(name="Sign in"),
-                Fill(name="User", text="bob"),
+                Click(target=described('"Sign in"')),
+                Fill(target=described('"User"'), value="bob"),
                 Press(key="Enter"),
                 WaitFor(text="Hello"),
-                Get(what="text"),
+                Extract(what="text"),
             ],
         ),
         (
             f"1. Open {URL}\n2. Fill in 'Name' with 'Don't'\n3. Select 'Red' from 'Colour'\n4. Click the 'Go' button",
-            [Fill(name="Name", text="Don't"), Fill(name="Colour", text="Red"), Click(name="Go"), *DEFAULT],
+            [
+                Fill(target=described('"Name"'), value="Don't"),
+                Select(options=["Red"], target=described('"Colour"')),
+                Click(target=described('the "Go" button')),
+                *DEFAULT,
+            ],
         ),
-        (f"click Save and Continue on {URL} then get the title", [Click(name="Save and Continue"), Get(what="title")]),
+        (
+            f"click Save and Continue on {URL} then get the title",
+            [Click(target=described("Save and Continue")), Extract(what="title")],
+        ),
         (
             f"search for 'cats' on {URL} and get the links",
-            [Fill(name="Search", text="cats"), Press(key="Enter"), Get(what="links")],
+            [InWords(words='search for "cats"'), Extract(what="links")],
         ),
     ],
 )
 def test_plain_words_become_actions_after_the_page_is_opened(text: str, expected: list[Action]) -> None:
-    assert actions(text) == [Open(url=URL), *expected]
+    assert actions(text) == [Navigate(url=URL), *expected]
 
 
 @pytest.mark.parametrize(
@@ -80,7 +102,7 @@ def test_plain_words_become_actions_after_the_page_is_opened(text: str, expected
         ("and that the title is 'Home'", Check(subject="title", relation="is", value="Home")),
         (": main heading is Example Domain", Check(subject="main_heading", relation="is", value="Example Domain")),
         ("and the heading contains 'x'", Check(subject="main_heading", relation="contains", value="x")),
-        ("and that the login button exists", Check(subject="button", relation="contains", value="login")),
+        ("and that the login button exists", Check(subject="button", name="login")),
         ("and that 'Done' appears", Check(subject="text", relation="contains", value="Done")),
         ("loads", Check(subject="loads")),
         ("does not load", Check(subject="loads", expected=False)),
@@ -89,17 +111,17 @@ def test_plain_words_become_actions_after_the_page_is_opened(text: str, expected
     ],
 )
 def test_claims_become_checks(claim: str, check: Check) -> None:
-    assert actions(f"Verify that {URL} {claim}") == [Open(url=URL), Verify(check=check)]
+    assert actions(f"Verify that {URL} {claim}") == [Navigate(url=URL), Assert(check=check)]
 
 
 def test_a_list_of_texts_repeats_the_claim() -> None:
-    checks = [action.check for action in actions(f"verify that {URL} shows 'A', 'B' and 'C'") if action.do == "verify"]
+    checks = [action.check for action in actions(f"verify that {URL} shows 'A', 'B' and 'C'") if action.do == "assert"]
     assert [(check.subject, check.value) for check in checks] == [("text", "A"), ("text", "B"), ("text", "C")]
 
 
 def test_actions_and_claims_may_follow_each_other() -> None:
     text = f"open {URL} and verify that the heading is 'X', click 'Go' and check that 'Done' is shown"
-    assert [action.do for action in actions(text)] == ["open", "verify", "click", "verify"]
+    assert [action.do for action in actions(text)] == ["navigate", "assert", "click", "assert"]
 
 
 @pytest.mark.parametrize(
@@ -116,7 +138,7 @@ def test_actions_and_claims_may_follow_each_other() -> None:
     ],
 )
 def test_an_address_is_found_anywhere(text: str, url: str) -> None:
-    assert parse(text).actions[0] == Open(url=url)
+    assert parse(text).actions[0] == Navigate(url=url)
 
 
 @pytest.mark.parametrize(
@@ -137,19 +159,24 @@ def test_an_address_that_is_not_http_is_refused(text: str) -> None:
 
 
 def test_the_address_may_come_as_data() -> None:
-    assert parse("get the title", url=URL).actions == (Open(url=URL), Get(what="title"))
+    assert parse("get the title", url=URL).actions == (Navigate(url=URL), Extract(what="title"))
     with pytest.raises(InvalidRequestError):
         parse("get the title", url="file:///etc/passwd")
 
 
 def test_two_addresses_are_both_asked() -> None:
     read = actions("get the title of http://a.test and http://b.test")
-    assert read == [Open(url="http://a.test"), Get(what="title"), Open(url="http://b.test"), Get(what="title")]
+    assert read == [
+        Navigate(url="http://a.test"),
+        Extract(what="title"),
+        Navigate(url="http://b.test"),
+        Extract(what="title"),
+    ]
 
 
 def test_a_skill_says_what_is_asked_when_the_words_do_not() -> None:
-    assert actions(URL, "screenshot") == [Open(url=URL), Screenshot()]
-    assert actions(URL, "verify-page") == [Open(url=URL), Verify(check=Check(subject="loads"))]
+    assert actions(URL, "screenshot") == [Navigate(url=URL), Screenshot()]
+    assert actions(URL, "verify-page") == [Navigate(url=URL), Assert(check=Check(subject="loads"))]
 
 
 def test_what_is_not_understood_is_told() -> None:
@@ -159,8 +186,8 @@ def test_what_is_not_understood_is_told() -> None:
 def test_too_much_is_refused() -> None:
     with pytest.raises(InvalidRequestError, match=f"{MAX_CHARS:,}"):
         parse(f"open {URL} " + "x" * MAX_CHARS)
-    with pytest.raises(InvalidRequestError, match="at most 30"):
-        parse(f"open {URL}" + " and get the title" * 31)
+    with pytest.raises(InvalidRequestError, match="at most 50"):
+        parse(f"open {URL}" + " and get the title" * 51)
 
 
 @given(st.text(max_size=200), st.sampled_from([None, "browse", "screenshot", "verify-page"]))
@@ -169,8 +196,8 @@ def test_any_text_is_read_or_refused_with_a_sentence(text: str, skill: str | Non
         read = parse(text, skill, URL)
     except InvalidRequestError:
         return
-    opened = [action.url for action in read.actions if isinstance(action, Open)]
-    assert isinstance(read.actions[0], Open)
+    opened = [action.url for action in read.actions if isinstance(action, Navigate)]
+    assert isinstance(read.actions[0], Navigate)
     assert all(url.startswith(("http://", "https://")) for url in opened)
 
 

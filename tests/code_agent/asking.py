@@ -1,10 +1,13 @@
 """Asks the code agent, opened with real settings and the real sandbox, and gathers its updates."""
 
 import asyncio
+import tempfile
+import uuid
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 from pydantic import JsonValue
 
@@ -14,12 +17,14 @@ from shared.agent import AgentRequest, Answer, File, JsonObject, OpenAgent, Prod
 from shared.errors import FederationError
 
 _WAIT_S = 20.0
+_DATA = tempfile.TemporaryDirectory(prefix="code-agent-")
 
 
 def make_settings(**changes: object) -> Settings:
     """Return settings with small limits, and without a model unless changed."""
     values: dict[str, object] = {
         "federation_register": False,
+        "data_dir": Path(_DATA.name),
         "llm_provider": None,
         "llm_base_url": None,
         "openai_api_key": None,
@@ -36,10 +41,11 @@ def make_settings(**changes: object) -> Settings:
 
 @dataclass(slots=True)
 class Outcome:
-    """What the agent yielded, and the error it ended with."""
+    """What the agent yielded, and the error it ended with. `archive` is the one of all the files."""
 
     answer: Answer | None = None
     files: dict[str, File] = field(default_factory=dict[str, File])
+    archive: File | None = None
     progress: list[str] = field(default_factory=list[str])
     usage: list[Usage] = field(default_factory=list[Usage])
     error: FederationError | None = None
@@ -57,6 +63,10 @@ class Outcome:
         assert self.answer.data is not None
         return self.answer.data
 
+    def rows(self, name: str) -> list[JsonObject]:
+        """Return a list of objects of the answer's data."""
+        return cast("list[JsonObject]", self.data[name])
+
 
 async def ask(
     text: str,
@@ -65,10 +75,16 @@ async def ask(
     skill: str | None = "run-code",
     files: Sequence[File] = (),
     data: Sequence[JsonValue] = (),
+    session: str | None = None,
 ) -> Outcome:
     """Open the agent, send one request and return what came."""
     async with open_agent(settings or make_settings()) as agent:
-        return await ask_opened(agent, text, skill=skill, files=files, data=data)
+        return await ask_opened(agent, text, skill=skill, files=files, data=data, session=session)
+
+
+def python(name: str, code: str) -> File:
+    """Return code as an attached file."""
+    return File(name, "text/x-python", code.encode())
 
 
 async def ask_opened(
@@ -78,9 +94,11 @@ async def ask_opened(
     skill: str | None = "run-code",
     files: Sequence[File] = (),
     data: Sequence[JsonValue] = (),
+    session: str | None = None,
 ) -> Outcome:
     """Send one request to an agent that is open, and return what came."""
-    request = AgentRequest(text, "task", "context", "message", tuple(data), tuple(files), skill)
+    session = session or uuid.uuid4().hex
+    request = AgentRequest(text, "task", session, "message", tuple(data), tuple(files), skill)
     outcome = Outcome()
     try:
         async with aclosing(agent.answer(request)) as updates:
@@ -88,6 +106,8 @@ async def ask_opened(
                 match update:
                     case Answer():
                         outcome.answer = update
+                    case Produced(file) if file.name == "files.zip":
+                        outcome.archive = file
                     case Produced(file):
                         outcome.files[file.name] = file
                     case Progress(said):

@@ -208,10 +208,10 @@ async def test_a_request_without_code_is_refused_with_how_to_ask(text: str, word
 
 
 async def test_a_skill_that_the_agent_does_not_have_is_refused() -> None:
-    outcome = await ask("run: print(1)", skill="review-code")
+    outcome = await ask("run: print(1)", skill="paint-code")
 
     assert outcome.error is not None
-    assert "'review-code'" in outcome.error.detail
+    assert "'paint-code'" in outcome.error.detail
 
 
 async def test_more_programs_than_allowed_wait_for_their_turn() -> None:

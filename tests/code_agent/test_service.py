@@ -14,6 +14,8 @@ from shared.agent import JsonObject
 from tests.code_agent.asking import make_settings, wait_for_processes
 from tests.support.serving import serve
 
+SKILLS = ["run-code", "write-code", "test-code", "review-code", "document-code"]
+
 
 def _call(method: str, params: JsonObject) -> JsonObject:
     return {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
@@ -40,7 +42,7 @@ async def test_a_direct_call_over_a2a_runs_code_with_files_in_and_out(tmp_path: 
         done = await _post(client, "SendMessage", _message({"text": f"run: {code}"}, file))
         failed = await _post(client, "SendMessage", _message({"text": "run: 1 / 0"}))
 
-    assert [skill["id"] for skill in card["skills"]] == ["run-code"]
+    assert [skill["id"] for skill in card["skills"]] == SKILLS
     assert health["status"] == "ok"
     assert "TASK_STATE_COMPLETED" in str(done)
     assert "done" in str(done)
@@ -82,9 +84,11 @@ async def test_a_service_without_a_sandbox_serves_and_says_what_is_missing(tmp_p
     assert "TASK_STATE_FAILED" in str(task)
 
 
-async def test_the_card_offers_writing_only_with_a_model(tmp_path: Path) -> None:
-    settings = make_settings(data_dir=tmp_path, llm_base_url="http://127.0.0.1:9/v1", llm_model="any")
+async def test_the_card_says_when_the_sandbox_may_be_weaker(tmp_path: Path) -> None:
+    settings = make_settings(data_dir=tmp_path, sandbox_allow_weak=True)
     async with serve(create(settings)) as url, httpx.AsyncClient(base_url=url, timeout=30) as client:
         card = (await client.get("/.well-known/agent-card.json")).json()
+        health = (await client.get("/health")).json()
 
-    assert [skill["id"] for skill in card["skills"]] == ["run-code", "write-code"]
+    assert "SANDBOX_ALLOW_WEAK" in card["description"]
+    assert health["status"] == "ok"  # bubblewrap works here, so the weaker one is not used

@@ -134,12 +134,3 @@ def test_any_text_is_either_a_program_or_refused(text: str) -> None:
     for formula in find_formulas(f"compute {text}"):
         assert programs.parse(formula.expression) is not None
     assert len(find_numbers(text)) <= phrases.MAX_NUMBERS
-
-
-@given(st.lists(st.text(max_size=300), max_size=8))
-def test_any_names_become_different_plain_file_names(names: list[str]) -> None:
-    given_names = programs.name_files(names)
-
-    assert len(set(given_names)) == len(names)
-    assert all(name.strip(".") and "/" not in name and "\0" not in name for name in given_names)
-    assert all(len(name.encode()) < 255 for name in given_names)

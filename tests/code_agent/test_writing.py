@@ -6,8 +6,8 @@ from tests.code_agent.asking import ask, make_settings
 from tests.support.model_server import Failure, ModelServer, model_server
 
 
-def _settings(model: ModelServer) -> Settings:
-    return make_settings(llm_base_url=model.base_url, llm_model="scripted", egress_allow="")
+def _settings(model: ModelServer, **changes: object) -> Settings:
+    return make_settings(llm_base_url=model.base_url, llm_model="scripted", egress_allow="", **changes)
 
 
 async def test_a_program_is_written_run_and_handed_over() -> None:
@@ -22,7 +22,7 @@ async def test_a_program_is_written_run_and_handed_over() -> None:
         [request] = model.requests
 
     assert outcome.error is None
-    assert outcome.text.startswith("3\n\nThe program:\n\n```python\nprint(len(")
+    assert outcome.text.startswith("3\n\nThe files:\n\n`main.py`:\n\n```python\nprint(len(")
     assert outcome.files["main.py"].content == b"print(len(open('words.txt').read().split()))\n"
     assert outcome.usage[0].llm_calls == 1
     assert "one two three" in request.prompt.split("<<<data ")[1]
@@ -42,11 +42,13 @@ async def test_a_program_that_fails_is_written_once_more() -> None:
 
 async def test_a_program_that_fails_twice_fails_the_task() -> None:
     async with model_server("```python\n1 / 0\n```", "```python\nnonsense\n```") as model:
-        outcome = await ask("write something", settings=_settings(model), skill="write-code")
+        settings = _settings(model, code_max_repairs=1)
+        outcome = await ask("write something", settings=settings, skill="write-code")
 
     assert outcome.error is not None
     assert "NameError: name 'nonsense' is not defined" in outcome.error.detail
-    assert outcome.data["code"] == "value = (\nnonsense\n)\nif value is not None:\n    print(value)\n"
+    assert outcome.data["code"] == "nonsense\n"
+    assert "mended 1 times (CODE_MAX_REPAIRS)" in outcome.error.detail
 
 
 async def test_a_model_that_fails_at_the_repair_leaves_the_first_result() -> None:
@@ -62,7 +64,7 @@ async def test_a_model_that_answers_no_program_is_a_clear_error() -> None:
         outcome = await ask("write something", settings=_settings(model), skill="write-code")
 
     assert outcome.error is not None
-    assert "holds no Python program" in outcome.error.detail
+    assert "holds no program" in outcome.error.detail
     assert outcome.answer is None
 
 

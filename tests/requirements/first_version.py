@@ -397,7 +397,7 @@ REQUIREMENTS = (
         "With a model: `write-code`.",
         (
             "code_agent/test_writing.py::test_a_program_is_written_run_and_handed_over",
-            "code_agent/test_service.py::test_the_card_offers_writing_only_with_a_model",
+            "code_agent/test_writing.py::test_without_a_model_writing_is_refused_with_what_to_set",
         ),
     ),
     # 12 A2A

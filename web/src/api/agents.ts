@@ -1,0 +1,63 @@
+// Registered agents.
+import { queryOptions } from '@tanstack/react-query';
+import { api, unwrap } from './client';
+import { queryClient } from './query';
+import type { Agent, AgentRegistration, Health } from './types';
+
+export const agentsQuery = (q?: string) =>
+  queryOptions({
+    queryKey: ['agents', 'list', q ?? ''],
+    queryFn: ({ signal }) =>
+      unwrap<{ items: Agent[] }>(api.GET('/api/agents', { params: { query: { limit: 200, q: q || undefined } }, signal })),
+    refetchInterval: 15_000,
+  });
+
+export const agentQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['agents', 'one', id],
+    queryFn: ({ signal }) =>
+      unwrap<Agent>(api.GET('/api/agents/{agent_id}', { params: { path: { agent_id: id } }, signal })),
+    refetchInterval: 15_000,
+  });
+
+export function registerAgent(registration: AgentRegistration): Promise<Agent> {
+  return changed(unwrap(api.POST('/api/agents', { body: registration })));
+}
+
+export function removeAgent(id: string): Promise<void> {
+  return changed(unwrap(api.DELETE('/api/agents/{agent_id}', { params: { path: { agent_id: id } } })) as Promise<void>);
+}
+
+export function switchAgent(id: string, status: 'active' | 'inactive'): Promise<Agent> {
+  return changed(unwrap(api.PATCH('/api/agents/{agent_id}', { params: { path: { agent_id: id } }, body: { status } })));
+}
+
+export function setCredentials(id: string, headers: Record<string, string>): Promise<Agent> {
+  return changed(unwrap(api.PATCH('/api/agents/{agent_id}', { params: { path: { agent_id: id } }, body: { headers } })));
+}
+
+export type AgentAction = 'refresh' | 'accept' | 'suspend' | 'resume';
+
+export function actOnAgent(id: string, action: AgentAction): Promise<Agent> {
+  const params = { path: { agent_id: id } };
+  switch (action) {
+    case 'refresh':
+      return changed(unwrap(api.POST('/api/agents/{agent_id}/refresh', { params })));
+    case 'accept':
+      return changed(unwrap(api.POST('/api/agents/{agent_id}/accept', { params })));
+    case 'suspend':
+      return changed(unwrap(api.POST('/api/agents/{agent_id}/suspend', { params })));
+    case 'resume':
+      return changed(unwrap(api.POST('/api/agents/{agent_id}/resume', { params })));
+  }
+}
+
+export function checkAgent(id: string): Promise<Health> {
+  return changed(unwrap(api.POST('/api/agents/{agent_id}/health', { params: { path: { agent_id: id } } })));
+}
+
+async function changed<T>(call: Promise<T>): Promise<T> {
+  const answer = await call;
+  void queryClient.invalidateQueries({ queryKey: ['agents'] });
+  return answer;
+}

@@ -1,0 +1,3491 @@
+// Made by `make types`; do not edit. OpenAPI document: sha256 589b52615ffb98e21dd09751605791308b018f9b33bcfe051c51cefc5c1668d1
+
+export interface paths {
+    "/api/agents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Registered agents
+         * @description Answer the agents that fit every filter given.
+         */
+        get: operations["search_api_agents_get"];
+        put?: never;
+        /**
+         * Register an agent
+         * @description Fetch the agent's card, check it, and store the agent; the same endpoint again brings it up to date.
+         */
+        post: operations["register_api_agents_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/agents/discover": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who can do this?
+         * @description Answer skills ranked for a need in plain words, with the reason; agents that are not reachable are left out.
+         */
+        get: operations["discover_api_agents_discover_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/agents/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Look at an agent without registering it
+         * @description Fetch the card, check it and ask what the agent speaks, and answer what was found; nothing is stored.
+         */
+        post: operations["preview_api_agents_preview_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/agents/{agent_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * An agent
+         * @description Answer the agent.
+         */
+        get: operations["find_api_agents__agent_id__get"];
+        put?: never;
+        post?: never;
+        /**
+         * Forget an agent
+         * @description Remove it from the registry.
+         */
+        delete: operations["remove_api_agents__agent_id__delete"];
+        options?: never;
+        head?: never;
+        /**
+         * Change an agent
+         * @description Change what is given; `inactive` keeps the agent from being chosen.
+         */
+        patch: operations["change_api_agents__agent_id__patch"];
+        trace?: never;
+    };
+    "/api/agents/{agent_id}/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Accept a new agent, or a changed card
+         * @description Let a pending agent in, or take over the changed card of a quarantined one, and answer the agent.
+         */
+        post: operations["accept_api_agents__agent_id__accept_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/agents/{agent_id}/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check an agent now
+         * @description Ask the agent how it is, and answer its health.
+         */
+        post: operations["check_api_agents__agent_id__health_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/agents/{agent_id}/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send one message straight to an agent
+         * @description Send the message, wait for its end, and answer the agent's A2A task.
+         */
+        post: operations["send_api_agents__agent_id__messages_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/agents/{agent_id}/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Fetch an agent's card again
+         * @description Fetch and check the card, and answer the agent.
+         */
+        post: operations["refresh_api_agents__agent_id__refresh_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/agents/{agent_id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let a suspended agent work again
+         * @description End the suspension, and answer the agent.
+         */
+        post: operations["resume_api_agents__agent_id__resume_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/agents/{agent_id}/suspend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop an agent at once
+         * @description Call the agent no more, end the steps that run at it, and answer the agent.
+         */
+        post: operations["suspend_api_agents__agent_id__suspend_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/agents/{agent_id}/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send one message to an agent, and see everything that goes over the wire
+         * @description Answer server-sent events: `frame` for each message, then `end`. Who goes before the end cancels the task.
+         */
+        post: operations["try_agent_api_agents__agent_id__try_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/inputs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What people are asked, by any task, oldest first
+         * @description Answer the questions that nobody has answered yet.
+         */
+        get: operations["list_questions_api_inputs_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/learned-plans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Plans that succeeded and are used again, newest first
+         * @description Answer the caller's learned plans: the request, the steps, how often they succeeded.
+         */
+        get: operations["search_api_learned_plans_get"];
+        put?: never;
+        post?: never;
+        /**
+         * Forget all learned plans
+         * @description Forget them; tasks stay as they are, and the next ones are planned anew.
+         */
+        delete: operations["clear_api_learned_plans_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/learned-plans/{plan_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A learned plan
+         * @description Answer the learned plan.
+         */
+        get: operations["find_api_learned_plans__plan_id__get"];
+        put?: never;
+        post?: never;
+        /**
+         * Forget a learned plan
+         * @description Forget it; the next request like it is planned anew.
+         */
+        delete: operations["forget_api_learned_plans__plan_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/push/{task_id}/{step_id}/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take an agent's push notification as a hint
+         * @description Wake the step that this attempt belongs to. What the body says is not read: anyone could have written it.
+         */
+        post: operations["hint_api_push__task_id___step_id___number__post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sessions, newest first
+         * @description Answer the caller's sessions.
+         */
+        get: operations["search_api_sessions_get"];
+        put?: never;
+        /**
+         * Begin a session
+         * @description Store a session; tasks that name it are planned with what was said in it.
+         */
+        post: operations["create_api_sessions_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{session_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A session
+         * @description Answer the session.
+         */
+        get: operations["find_api_sessions__session_id__get"];
+        put?: never;
+        post?: never;
+        /**
+         * Forget a session and its messages
+         * @description Remove it; its tasks stay.
+         */
+        delete: operations["delete_api_sessions__session_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{session_id}/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was said, oldest first
+         * @description Answer the session's messages.
+         */
+        get: operations["list_messages_api_sessions__session_id__messages_get"];
+        put?: never;
+        /**
+         * Add a message
+         * @description Store a message; no task is made of it.
+         */
+        post: operations["add_message_api_sessions__session_id__messages_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tasks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Search tasks, newest first
+         * @description Answer the tasks that fit every filter given.
+         */
+        get: operations["search_api_tasks_get"];
+        put?: never;
+        /**
+         * Submit a task
+         * @description Accept a task. With `Prefer: wait=N`, answer when it is over or needs input, or after N seconds.
+         */
+        post: operations["submit_api_tasks_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tasks/{task_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A task with its steps
+         * @description Answer the task.
+         */
+        get: operations["find_api_tasks__task_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tasks/{task_id}/artifacts/{artifact_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The bytes of an artifact
+         * @description Answer the bytes with their media type; what a browser could run comes as a download.
+         */
+        get: operations["read_artifact_api_tasks__task_id__artifacts__artifact_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tasks/{task_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel a task and its remote tasks
+         * @description Cancel it; 409 when it is over.
+         */
+        post: operations["cancel_api_tasks__task_id__cancel_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tasks/{task_id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What happens in a task, from the beginning, then live
+         * @description Answer server-sent events; with `Accept: application/json`, those so far as a list.
+         */
+        get: operations["follow_api_tasks__task_id__events_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tasks/{task_id}/fork": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Do a step of a task that is over again, and all that depends on it, as a new task
+         * @description Accept a new task with the same plan that keeps what the other completed steps brought.
+         */
+        post: operations["fork_api_tasks__task_id__fork_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tasks/{task_id}/input": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Answer what a task waits for
+         * @description Answer a pending input, once; 409 when it was answered already, or has expired.
+         */
+        post: operations["answer_api_tasks__task_id__input_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tasks/{task_id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Do what a task that is over left undone, as a new task
+         * @description Accept a new task with the same plan that keeps what the completed steps brought; 409 if nothing is left to do.
+         *
+         *     A task that ended before it had a plan is planned anew.
+         */
+        post: operations["retry_api_tasks__task_id__retry_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tasks/{task_id}/steps/{step_id}/wire": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a step's agents say now of their tasks
+         * @description Ask each agent that tried the step for its task, and answer what went over the wire.
+         */
+        get: operations["of_step_api_tasks__task_id__steps__step_id__wire_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What calls of models cost, and which were saved
+         * @description Answer tokens, calls and cost by group, and in all: the same numbers that the tasks themselves show.
+         */
+        get: operations["read_api_usage_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        /**
+         * Agent
+         * @description A registered agent.
+         */
+        Agent: {
+            /**
+             * Agent Type
+             * @enum {string}
+             */
+            agent_type: "a2a_server" | "langgraph" | "api" | "browser";
+            /** Capabilities */
+            capabilities: string[];
+            /** Card */
+            card: {
+                [key: string]: components["schemas"]["JsonValue"];
+            };
+            /** Config */
+            config: {
+                [key: string]: components["schemas"]["JsonValue"];
+            };
+            /** Created At */
+            created_at: string;
+            /** Description */
+            description: string;
+            /** Endpoint */
+            endpoint: string;
+            /** Grade */
+            grade: string | null;
+            health: components["schemas"]["Health"];
+            /** Id */
+            id: string;
+            /** Metadata */
+            metadata: {
+                [key: string]: components["schemas"]["JsonValue"];
+            };
+            /** Name */
+            name: string;
+            /** Protocol */
+            protocol: {
+                [key: string]: components["schemas"]["JsonValue"];
+            };
+            quarantine: components["schemas"]["Quarantine"] | null;
+            /** Skills */
+            skills: components["schemas"]["SkillOfAgent"][];
+            /**
+             * Source
+             * @enum {string}
+             */
+            source: "api" | "file";
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "active" | "inactive" | "error" | "pending" | "quarantined" | "suspended";
+            /** Updated At */
+            updated_at: string;
+            verification: components["schemas"]["Verification"] | null;
+        };
+        /**
+         * AgentChange
+         * @description What to change of an agent; what is left out stays.
+         * @example {
+         *       "status": "inactive"
+         *     }
+         */
+        AgentChange: {
+            /** Config */
+            config?: {
+                [key: string]: components["schemas"]["JsonValue"];
+            } | null;
+            /** Description */
+            description?: string | null;
+            /** Headers */
+            headers?: {
+                [key: string]: string;
+            } | null;
+            /** Metadata */
+            metadata?: {
+                [key: string]: components["schemas"]["JsonValue"];
+            } | null;
+            /** Name */
+            name?: string | null;
+            /** Status */
+            status?: ("active" | "inactive") | null;
+        };
+        /**
+         * AgentRegistration
+         * @description An agent to register: its address, or its card.
+         * @example {
+         *       "endpoint": "http://127.0.0.1:9900"
+         *     }
+         */
+        AgentRegistration: {
+            /** Agent Type */
+            agent_type?: ("a2a_server" | "langgraph" | "api" | "browser") | null;
+            /** Capabilities */
+            capabilities?: string[] | null;
+            /** Card */
+            card?: {
+                [key: string]: components["schemas"]["JsonValue"];
+            } | null;
+            /** Config */
+            config?: {
+                [key: string]: components["schemas"]["JsonValue"];
+            } | null;
+            /** Description */
+            description?: string | null;
+            /**
+             * Endpoint
+             * @description Base URL, or the card's.
+             */
+            endpoint?: string | null;
+            /**
+             * Headers
+             * @description Credentials to send to the agent; stored encrypted, never shown.
+             */
+            headers?: {
+                [key: string]: string;
+            } | null;
+            /** Metadata */
+            metadata?: {
+                [key: string]: components["schemas"]["JsonValue"];
+            } | null;
+            /** Name */
+            name?: string | null;
+        };
+        /**
+         * AttemptOfStep
+         * @description One try of a step with one agent.
+         */
+        AttemptOfStep: {
+            /** Agent Id */
+            agent_id: string;
+            /** Agent Name */
+            agent_name: string | null;
+            /** Ended At */
+            ended_at: string | null;
+            error: components["schemas"]["Failure"] | null;
+            /** Remote Task Id */
+            remote_task_id: string | null;
+            /** Started At */
+            started_at: string;
+            /** Why */
+            why: string | null;
+        };
+        /**
+         * Budget
+         * @description What a task may spend; what is left out is unlimited.
+         * @example {
+         *       "cost_usd": 0.5,
+         *       "depth": 2,
+         *       "tokens": 100000
+         *     }
+         */
+        Budget: {
+            /** Cost Usd */
+            cost_usd?: number | null;
+            /**
+             * Depth
+             * @description How many levels of sub-tasks agents may start.
+             */
+            depth?: number | null;
+            /** Seconds */
+            seconds?: number | null;
+            /** Steps */
+            steps?: number | null;
+            /** Tokens */
+            tokens?: number | null;
+        };
+        /**
+         * CardChange
+         * @description One difference between the card that was accepted and the new one.
+         */
+        CardChange: {
+            after: components["schemas"]["JsonValue"];
+            before: components["schemas"]["JsonValue"];
+            /** Field */
+            field: string;
+        };
+        /**
+         * Deadlines
+         * @description How long a task may wait for what, in seconds; what is left out is as the settings say.
+         * @example {
+         *       "connect_s": 5,
+         *       "gap_s": 120,
+         *       "task_s": 7200
+         *     }
+         */
+        Deadlines: {
+            /**
+             * Connect S
+             * @description For a connection to an agent.
+             */
+            connect_s?: number | null;
+            /**
+             * First Byte S
+             * @description For the first byte of an agent's answer.
+             */
+            first_byte_s?: number | null;
+            /**
+             * Gap S
+             * @description Between two events of an agent.
+             */
+            gap_s?: number | null;
+            /**
+             * Step S
+             * @description For a step; a step's own `timeout_s` goes first.
+             */
+            step_s?: number | null;
+            /**
+             * Task S
+             * @description For the whole task, without the time it waits for people.
+             */
+            task_s?: number | null;
+        };
+        /**
+         * DirectMessage
+         * @description A message straight to one agent.
+         * @example {
+         *       "text": "Compute 2 + 2."
+         *     }
+         */
+        DirectMessage: {
+            /** Text */
+            text: string;
+        };
+        /**
+         * Evaluation
+         * @description What an answer has to be like, and what happens if it is not.
+         *
+         *     Each criterion gets a score from 0 to 1. Without `threshold` each has to be met; with one, their mean has to reach
+         *     it. An answer that is not good enough is asked for again with the critique, up to `max_rounds` answers in all; if
+         *     none is, the step fails, or keeps the best one (`unmet: keep`).
+         * @example {
+         *       "criteria": [
+         *         "at most 100 words",
+         *         "mentions \"Oslo\""
+         *       ],
+         *       "max_rounds": 3
+         *     }
+         */
+        Evaluation: {
+            /**
+             * Criteria
+             * @description Checks such as `contains "total"`, `at most 100 words`, `is valid JSON`; a model judges others.
+             */
+            criteria: string[];
+            /**
+             * Max Rounds
+             * @description Answers that are asked for, at most.
+             * @default 3
+             */
+            max_rounds: number;
+            /**
+             * Threshold
+             * @description What the mean of the scores has to reach.
+             */
+            threshold?: number | null;
+            /**
+             * Unmet
+             * @description What happens if no answer is good enough: fail, or keep the best one.
+             * @default fail
+             * @enum {string}
+             */
+            unmet: "fail" | "keep";
+        };
+        /**
+         * EventPage
+         * @description A task's events so far.
+         */
+        EventPage: {
+            /** Items */
+            items: (components["schemas"]["TaskStatusEvent"] | components["schemas"]["PlanCreatedEvent"] | components["schemas"]["PlanRevisedEvent"] | components["schemas"]["StepStatusEvent"] | components["schemas"]["StepProgressEvent"] | components["schemas"]["StepOutputEvent"] | components["schemas"]["StepArtifactEvent"] | components["schemas"]["InputRequiredEvent"] | components["schemas"]["InputAnsweredEvent"] | components["schemas"]["UsageEvent"] | components["schemas"]["ResultDeltaEvent"] | components["schemas"]["TaskResultEvent"])[];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * Failure
+         * @description Why something failed: `detail` is a sentence for people.
+         */
+        Failure: {
+            /** Detail */
+            detail: string;
+            /**
+             * Retryable
+             * @default false
+             */
+            retryable: boolean;
+            /** Title */
+            title: string;
+            /** Type */
+            type: string;
+        };
+        /**
+         * FileOfTask
+         * @description A file that a task brought along (`step_id` null) or that a step produced; `url` leads to its bytes.
+         */
+        FileOfTask: {
+            /** Id */
+            id: string;
+            /** Media Type */
+            media_type: string;
+            /** Name */
+            name: string;
+            /** Sha256 */
+            sha256: string;
+            /** Size Bytes */
+            size_bytes: number;
+            /** Step Id */
+            step_id: string | null;
+            /** Url */
+            url: string;
+        };
+        /**
+         * Finding
+         * @description One thing that was found about an agent's card, or at its address.
+         */
+        Finding: {
+            /** Clause */
+            clause: string;
+            /**
+             * Severity
+             * @enum {string}
+             */
+            severity: "error" | "warning" | "note";
+            /** Text */
+            text: string;
+            /** Where */
+            where: string;
+        };
+        /**
+         * Frame
+         * @description One message on the wire: JSON as it was sent, or text where it is none.
+         */
+        Frame: {
+            /** After Ms */
+            after_ms: number;
+            content: components["schemas"]["JsonValue"];
+            /**
+             * Direction
+             * @enum {string}
+             */
+            direction: "sent" | "received";
+            /** Operation */
+            operation: string;
+        };
+        /**
+         * Grade
+         * @description How well an agent keeps to the protocol, A to F.
+         */
+        Grade: {
+            /** Letter */
+            letter: string;
+            /** Reasons */
+            reasons: components["schemas"]["GradeReason"][];
+        };
+        /**
+         * GradeReason
+         * @description How many points an agent has for what.
+         */
+        GradeReason: {
+            /** Part */
+            part: string;
+            /** Points */
+            points: number;
+            /** Text */
+            text: string;
+        };
+        /** HTTPValidationError */
+        HTTPValidationError: {
+            /** Detail */
+            detail?: components["schemas"]["ValidationError"][];
+        };
+        /**
+         * Health
+         * @description How an agent was when it was asked last.
+         */
+        Health: {
+            /** Checked At */
+            checked_at: string;
+            /** Error */
+            error: string | null;
+            /** Latency Ms */
+            latency_ms: number | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "healthy" | "unreachable";
+        };
+        /**
+         * InputAnsweredEvent
+         * @description A question was answered, or nobody did in time.
+         */
+        InputAnsweredEvent: {
+            /** Approve */
+            approve: boolean | null;
+            /** At */
+            at: string;
+            /** Comment */
+            comment: string | null;
+            /** Expired */
+            expired: boolean | null;
+            /** Input Id */
+            input_id: string;
+            /** Seq */
+            seq: number;
+            /** Task Id */
+            task_id: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "input.answered";
+        };
+        /**
+         * InputRequiredEvent
+         * @description A person is asked.
+         */
+        InputRequiredEvent: {
+            /** At */
+            at: string;
+            /** Expires At */
+            expires_at: string | null;
+            /** Input Id */
+            input_id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "agent" | "auth" | "plan" | "step";
+            /** Prompt */
+            prompt: string;
+            /** Schema */
+            schema: {
+                [key: string]: components["schemas"]["JsonValue"];
+            } | null;
+            /** Seq */
+            seq: number;
+            /** Step Id */
+            step_id: string | null;
+            /** Task Id */
+            task_id: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "input.required";
+        };
+        JsonValue: unknown;
+        /**
+         * Match
+         * @description A skill that fits a need.
+         */
+        Match: {
+            agent: components["schemas"]["NamedAgent"];
+            /** Score */
+            score: number;
+            /** Skill */
+            skill: string;
+            /** Why */
+            why: string;
+        };
+        /**
+         * Message
+         * @description A turn of a conversation.
+         */
+        Message: {
+            /** Content */
+            content: string;
+            /** Created At */
+            created_at: string;
+            /** Id */
+            id: string;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "user" | "assistant" | "system" | "agent";
+            /** Task Id */
+            task_id: string | null;
+        };
+        /**
+         * NamedAgent
+         * @description An agent's id and name.
+         */
+        NamedAgent: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+        };
+        /**
+         * NewAnswer
+         * @description An answer to a pending input: `text` or `data` for an agent, `approve` for a plan or a step.
+         * @example {
+         *       "input_id": "0190a7a4-0000-7000-8000-000000000000",
+         *       "text": "Oslo"
+         *     }
+         * @example {
+         *       "data": {
+         *         "city": "Oslo"
+         *       },
+         *       "input_id": "0190a7a4-0000-7000-8000-000000000000"
+         *     }
+         * @example {
+         *       "approve": false,
+         *       "comment": "Not to everybody.",
+         *       "input_id": "0190a7a4-0000-7000-8000-000000000000"
+         *     }
+         */
+        NewAnswer: {
+            /**
+             * Approve
+             * @description Whether the plan or step may run.
+             */
+            approve?: boolean | null;
+            /**
+             * Comment
+             * @description Why, for those who read the log.
+             */
+            comment?: string | null;
+            /** @description JSON that fits the `schema` of the question, if it has one. */
+            data?: components["schemas"]["JsonValue"];
+            /** Input Id */
+            input_id: string;
+            /** @description With `approve`, of a plan: run this one in its place. */
+            plan?: components["schemas"]["Plan"] | null;
+            /** Text */
+            text?: string | null;
+        };
+        /**
+         * NewFile
+         * @description A file the task brings along.
+         */
+        NewFile: {
+            /**
+             * Content
+             * @description The bytes, in Base64.
+             * @example Y2l0eSxwcmljZQpPc2xvLDQyCg==
+             */
+            content: string;
+            /**
+             * Media Type
+             * @default application/octet-stream
+             * @example text/csv
+             */
+            media_type: string;
+            /**
+             * Name
+             * @example sales.csv
+             */
+            name: string;
+        };
+        /**
+         * NewFork
+         * @description Where a task is done again from. `instruction` replaces what the step was told.
+         * @example {
+         *       "from_step": "sum",
+         *       "instruction": "Summarize it in three sentences."
+         *     }
+         */
+        NewFork: {
+            /**
+             * From Step
+             * @description Id of a step in the task's plan.
+             */
+            from_step: string;
+            /**
+             * Instruction
+             * @description What the step is told instead; it may refer to other steps as a plan does.
+             */
+            instruction?: string | null;
+        };
+        /**
+         * NewMessage
+         * @description A turn to add to a conversation.
+         * @example {
+         *       "content": "Hello",
+         *       "role": "user"
+         *     }
+         */
+        NewMessage: {
+            /** Content */
+            content: string;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "user" | "assistant" | "system" | "agent";
+        };
+        /**
+         * NewSession
+         * @description A conversation to begin.
+         * @example {
+         *       "user_id": "ada@example.org"
+         *     }
+         */
+        NewSession: {
+            /** Metadata */
+            metadata?: {
+                [key: string]: components["schemas"]["JsonValue"];
+            };
+            /**
+             * Title
+             * @default
+             */
+            title: string;
+            /**
+             * User Id
+             * @description Stored only as a keyed hash.
+             */
+            user_id?: string | null;
+        };
+        /**
+         * NewTask
+         * @description A goal. `agent` skips planning and sends it there; `plan` is run as it is.
+         * @example {
+         *       "description": "Compute 17 * 23 in Python."
+         *     }
+         * @example {
+         *       "budget": {
+         *         "cost_usd": 0.5,
+         *         "depth": 1
+         *       },
+         *       "callback_url": "https://example.org/hooks/federation",
+         *       "deadlines": {
+         *         "step_s": 600,
+         *         "task_s": 7200
+         *       },
+         *       "description": "Summarize the report and send it out.",
+         *       "plan": {
+         *         "steps": [
+         *           {
+         *             "id": "sum",
+         *             "instruction": "Summarize https://example.org/report",
+         *             "skill": "summarize"
+         *           },
+         *           {
+         *             "agent": "Mail",
+         *             "approve": true,
+         *             "id": "send",
+         *             "input_timeout_s": 86400,
+         *             "instruction": "Send it: {{ steps.sum.output }}"
+         *           }
+         *         ]
+         *       }
+         *     }
+         */
+        NewTask: {
+            /**
+             * Agent
+             * @description Name or id of a registered agent.
+             */
+            agent?: string | null;
+            /**
+             * Approve Plan
+             * @description Wait for a person before the plan is run.
+             * @default false
+             */
+            approve_plan: boolean;
+            budget?: components["schemas"]["Budget"];
+            /**
+             * Callback Url
+             * @description Told by a signed webhook when the task ends or needs input (http or https).
+             * @example https://example.org/hooks/federation
+             */
+            callback_url?: string | null;
+            deadlines?: components["schemas"]["Deadlines"];
+            /** Description */
+            description: string;
+            /** @description What the result has to be like: the last steps are done again with the critique until it is. */
+            evaluate?: components["schemas"]["Evaluation"] | null;
+            /** Files */
+            files?: components["schemas"]["NewFile"][];
+            /** Inputs */
+            inputs?: {
+                [key: string]: components["schemas"]["JsonValue"];
+            };
+            /**
+             * Metadata
+             * @description Anything of yours. `models` says which models to use, by role: `planner`, `research`, `summarize`, `code`, `judge`.
+             * @example {
+             *       "models": {
+             *         "planner": "groq:openai/gpt-oss-20b"
+             *       }
+             *     }
+             */
+            metadata?: {
+                [key: string]: components["schemas"]["JsonValue"];
+            };
+            plan?: components["schemas"]["Plan"] | null;
+            /**
+             * Priority
+             * @description 9 is most urgent.
+             * @default 5
+             */
+            priority: number;
+            /**
+             * Replan
+             * @description Whether a failed step may change the rest of the plan; null: only of a plan that was made here.
+             */
+            replan?: boolean | null;
+            /** Session Id */
+            session_id?: string | null;
+            /**
+             * User Id
+             * @description Stored only as a keyed hash.
+             */
+            user_id?: string | null;
+            /** Workflow */
+            workflow?: string | null;
+        };
+        /**
+         * OpenQuestion
+         * @description A question that nobody has answered, with its task, and what the step that asks was told to do.
+         */
+        OpenQuestion: {
+            /** Agent Name */
+            agent_name: string | null;
+            /** Created At */
+            created_at: string;
+            /** Expires At */
+            expires_at: string | null;
+            /** Input Id */
+            input_id: string;
+            /** Instruction */
+            instruction: string | null;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "agent" | "auth" | "plan" | "step";
+            /** Path */
+            path: string[];
+            plan: components["schemas"]["TaskPlan"] | null;
+            /** Prompt */
+            prompt: string;
+            /** Schema */
+            schema: {
+                [key: string]: components["schemas"]["JsonValue"];
+            } | null;
+            /** Step Id */
+            step_id: string | null;
+            task: components["schemas"]["WaitingTask"];
+        };
+        /**
+         * Origin
+         * @description Which task this one repeats.
+         */
+        Origin: {
+            /** From Step */
+            from_step: string | null;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "retry" | "fork";
+            /** Task Id */
+            task_id: string;
+        };
+        /** Page[Agent] */
+        Page_Agent_: {
+            /** Items */
+            items: components["schemas"]["Agent"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /** Page[OpenQuestion] */
+        Page_OpenQuestion_: {
+            /** Items */
+            items: components["schemas"]["OpenQuestion"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /** Page[Session] */
+        Page_Session_: {
+            /** Items */
+            items: components["schemas"]["Session"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /** Page[Task] */
+        Page_Task_: {
+            /** Items */
+            items: components["schemas"]["Task"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * Plan
+         * @description A directed acyclic graph of steps.
+         */
+        Plan: {
+            /**
+             * Id
+             * @default
+             */
+            id: string;
+            /**
+             * Revision
+             * @default 1
+             */
+            revision: number;
+            /** Steps */
+            steps: components["schemas"]["PlanStep"][];
+            /**
+             * Strategy
+             * @default given
+             * @enum {string}
+             */
+            strategy: "rules" | "llm" | "workflow" | "direct" | "given" | "learned";
+        };
+        /**
+         * PlanCreatedEvent
+         * @description The task has a plan.
+         */
+        PlanCreatedEvent: {
+            /** At */
+            at: string;
+            plan: components["schemas"]["TaskPlan"];
+            /** Seq */
+            seq: number;
+            /** Task Id */
+            task_id: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "plan.created";
+        };
+        /**
+         * PlanRevisedEvent
+         * @description The rest of the plan changed.
+         */
+        PlanRevisedEvent: {
+            /** At */
+            at: string;
+            plan: components["schemas"]["TaskPlan"];
+            /** Reason */
+            reason: string;
+            /** Seq */
+            seq: number;
+            /** Task Id */
+            task_id: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "plan.revised";
+        };
+        /**
+         * PlanStep
+         * @description One message to one agent.
+         */
+        PlanStep: {
+            /**
+             * Agent
+             * @description Name or id of the agent; null: chosen at run time.
+             */
+            agent?: string | null;
+            /**
+             * Agents
+             * @description How many answers of different agents are asked for at once, or the agents' names.
+             * @example 3
+             */
+            agents?: number | string[] | null;
+            /**
+             * Approve
+             * @description A person must approve the step before it starts.
+             * @default false
+             * @example true
+             */
+            approve: boolean;
+            /**
+             * Consensus
+             * @description How those answers become one; vote, if only `agents` is given.
+             * @example vote
+             */
+            consensus?: ("vote" | "judge" | "merge") | null;
+            /**
+             * Depends On
+             * @description Ids of the steps that must complete first.
+             */
+            depends_on?: string[];
+            /** @description What the answer has to be like; one that is not is asked for again with a critique. */
+            evaluate?: components["schemas"]["Evaluation"] | null;
+            /**
+             * Id
+             * @description Unique within the plan.
+             */
+            id: string;
+            /**
+             * Idempotent
+             * @description True if doing it twice has the effect of doing it once.
+             * @default false
+             */
+            idempotent: boolean;
+            /**
+             * Input Timeout S
+             * @description How long a question of the step may wait for a person, in seconds; null: INPUT_TIMEOUT_S.
+             * @example 86400
+             */
+            input_timeout_s?: number | null;
+            /**
+             * Inputs
+             * @description Sent to the agent as JSON; `files` names the task's files to send, or refers to those of a step.
+             */
+            inputs?: {
+                [key: string]: components["schemas"]["JsonValue"];
+            };
+            /**
+             * Instruction
+             * @description What the agent is told.
+             */
+            instruction: string;
+            /**
+             * Skill
+             * @description Skill id the agent must have; null with `agent`: the agent decides.
+             */
+            skill?: string | null;
+            /**
+             * Step Number
+             * @description Place in the plan, from 1; 0 lets the server number it.
+             * @default 0
+             */
+            step_number: number;
+            /**
+             * Success Criteria
+             * @description How one sees that the step succeeded.
+             */
+            success_criteria?: string | null;
+            /**
+             * Timeout S
+             * @description Longest time for this step, in seconds.
+             */
+            timeout_s?: number | null;
+        };
+        /**
+         * PlannedStep
+         * @description A step as it was planned.
+         */
+        PlannedStep: {
+            /** Agent */
+            agent: string | null;
+            /**
+             * Approve
+             * @default false
+             */
+            approve: boolean;
+            /** Depends On */
+            depends_on: string[];
+            /** Id */
+            id: string;
+            /** Idempotent */
+            idempotent: boolean | null;
+            /** Inputs */
+            inputs: {
+                [key: string]: components["schemas"]["JsonValue"];
+            } | null;
+            /** Instruction */
+            instruction: string;
+            /** Skill */
+            skill: string | null;
+            /** Step Number */
+            step_number: number;
+            /** Success Criteria */
+            success_criteria: string | null;
+            /** Timeout S */
+            timeout_s: number | null;
+        };
+        /**
+         * Preview
+         * @description What was found about an agent that is not registered yet.
+         */
+        Preview: {
+            /** Card */
+            card: {
+                [key: string]: components["schemas"]["JsonValue"];
+            };
+            /** Description */
+            description: string;
+            /** Endpoint */
+            endpoint: string;
+            /** Name */
+            name: string;
+            verification: components["schemas"]["Verification"];
+        };
+        /**
+         * Quarantine
+         * @description A changed card that waits to be accepted.
+         */
+        Quarantine: {
+            /** Card */
+            card: {
+                [key: string]: components["schemas"]["JsonValue"];
+            };
+            /** Changes */
+            changes: components["schemas"]["CardChange"][];
+            /** Found At */
+            found_at: string;
+            verification: components["schemas"]["Verification"] | null;
+        };
+        /**
+         * Question
+         * @description What a task waits for: a question to a person. `schema` is the form of the answer, if it has one.
+         */
+        Question: {
+            /** Created At */
+            created_at: string;
+            /** Expires At */
+            expires_at: string | null;
+            /** Input Id */
+            input_id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "agent" | "auth" | "plan" | "step";
+            /** Path */
+            path: string[];
+            /** Prompt */
+            prompt: string;
+            /** Schema */
+            schema: {
+                [key: string]: components["schemas"]["JsonValue"];
+            } | null;
+            /** Step Id */
+            step_id: string | null;
+        };
+        /**
+         * ResultDeltaEvent
+         * @description A piece of the result's summary, as it is written.
+         */
+        ResultDeltaEvent: {
+            /** At */
+            at: string;
+            /** Seq */
+            seq: number;
+            /** Task Id */
+            task_id: string;
+            /** Text */
+            text: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "result.delta";
+        };
+        /**
+         * Session
+         * @description A conversation.
+         */
+        Session: {
+            /** Created At */
+            created_at: string;
+            /** Id */
+            id: string;
+            /** Metadata */
+            metadata: {
+                [key: string]: components["schemas"]["JsonValue"];
+            };
+            /** Title */
+            title: string;
+            /** Updated At */
+            updated_at: string;
+            /** User Id */
+            user_id: string | null;
+        };
+        /**
+         * SkillOfAgent
+         * @description What an agent's card says it can do.
+         */
+        SkillOfAgent: {
+            /** Description */
+            description: string;
+            /** Examples */
+            examples: string[];
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Tags */
+            tags: string[];
+        };
+        /**
+         * Spending
+         * @description What calls of models cost together; the fields of the groups that were asked for say which.
+         */
+        Spending: {
+            /** Agent */
+            agent: string | null;
+            /** Cached Tokens */
+            cached_tokens: number;
+            /** Cost Usd */
+            cost_usd: number;
+            /** Day */
+            day: string | null;
+            /** Input Tokens */
+            input_tokens: number;
+            /** Latency Ms */
+            latency_ms: number | null;
+            /** Llm Calls */
+            llm_calls: number;
+            /** Model */
+            model: string | null;
+            /** Output Tokens */
+            output_tokens: number;
+            /** Role */
+            role: string | null;
+            /** Saved Calls */
+            saved_calls: number;
+            /** Saved Usd */
+            saved_usd: number;
+            /** Task */
+            task: string | null;
+            /** Tenant */
+            tenant: string | null;
+            /** User */
+            user: string | null;
+            /** Workflow */
+            workflow: string | null;
+        };
+        /**
+         * Spent
+         * @description What models cost.
+         */
+        Spent: {
+            /** Cost Usd */
+            cost_usd: number;
+            /** Input Tokens */
+            input_tokens: number;
+            /** Llm Calls */
+            llm_calls: number;
+            /** Output Tokens */
+            output_tokens: number;
+        };
+        /**
+         * Step
+         * @description A step, and how it went.
+         */
+        Step: {
+            /** Agent */
+            agent: string | null;
+            /** Agent Id */
+            agent_id: string | null;
+            /** Agent Name */
+            agent_name: string | null;
+            /**
+             * Approve
+             * @default false
+             */
+            approve: boolean;
+            /** Artifacts */
+            artifacts: components["schemas"]["FileOfTask"][];
+            /** Attempts */
+            attempts: components["schemas"]["AttemptOfStep"][];
+            /** Completed At */
+            completed_at: string | null;
+            /** Depends On */
+            depends_on: string[];
+            error: components["schemas"]["Failure"] | null;
+            /** Id */
+            id: string;
+            /** Idempotent */
+            idempotent: boolean | null;
+            /** Inputs */
+            inputs: {
+                [key: string]: components["schemas"]["JsonValue"];
+            } | null;
+            /** Instruction */
+            instruction: string;
+            /** Kept From */
+            kept_from: string | null;
+            output_data: components["schemas"]["StepOutput"];
+            /** Skill */
+            skill: string | null;
+            /** Started At */
+            started_at: string | null;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "pending" | "running" | "input_required" | "completed" | "failed" | "skipped" | "canceled";
+            /** Step Number */
+            step_number: number;
+            /** Success Criteria */
+            success_criteria: string | null;
+            /** Timeout S */
+            timeout_s: number | null;
+            usage: components["schemas"]["Spent"] | null;
+            /** Why Chosen */
+            why_chosen: string | null;
+        };
+        /**
+         * StepArtifactEvent
+         * @description A step produced a file.
+         */
+        StepArtifactEvent: {
+            artifact: components["schemas"]["FileOfTask"];
+            /** At */
+            at: string;
+            /** Seq */
+            seq: number;
+            /** Step Id */
+            step_id: string;
+            /** Task Id */
+            task_id: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "step.artifact";
+        };
+        /**
+         * StepOutput
+         * @description What a step said, and its data parts.
+         */
+        StepOutput: {
+            /** Data */
+            data: components["schemas"]["JsonValue"][] | null;
+            /** Text */
+            text: string | null;
+        };
+        /**
+         * StepOutputEvent
+         * @description What a step says; `append`: it goes on from the text before.
+         */
+        StepOutputEvent: {
+            /** Append */
+            append: boolean;
+            /** At */
+            at: string;
+            /** Seq */
+            seq: number;
+            /** Step Id */
+            step_id: string;
+            /** Task Id */
+            task_id: string;
+            /** Text */
+            text: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "step.output";
+        };
+        /**
+         * StepProgressEvent
+         * @description What a step does just now.
+         */
+        StepProgressEvent: {
+            /** At */
+            at: string;
+            /** Seq */
+            seq: number;
+            /** Step Id */
+            step_id: string;
+            /** Task Id */
+            task_id: string;
+            /** Text */
+            text: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "step.progress";
+        };
+        /**
+         * StepStatusEvent
+         * @description A step has another status.
+         */
+        StepStatusEvent: {
+            /** Agent Name */
+            agent_name: string | null;
+            /** At */
+            at: string;
+            error: components["schemas"]["Failure"] | null;
+            /** Kept From */
+            kept_from: string | null;
+            /** Seq */
+            seq: number;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "pending" | "running" | "input_required" | "completed" | "failed" | "skipped" | "canceled";
+            /** Step Id */
+            step_id: string;
+            /** Task Id */
+            task_id: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "step.status";
+            /** Why Chosen */
+            why_chosen: string | null;
+        };
+        /**
+         * StepTraffic
+         * @description Each try of a step.
+         */
+        StepTraffic: {
+            /** Items */
+            items: components["schemas"]["Traffic"][];
+        };
+        /**
+         * Task
+         * @description A task with its steps.
+         */
+        Task: {
+            /** Budget */
+            budget: {
+                [key: string]: components["schemas"]["JsonValue"];
+            };
+            /** Callback Url */
+            callback_url: string | null;
+            /** Completed At */
+            completed_at: string | null;
+            /** Created At */
+            created_at: string;
+            /** Deadlines */
+            deadlines: {
+                [key: string]: components["schemas"]["JsonValue"];
+            };
+            /** Descendants */
+            descendants: string[];
+            /** Description */
+            description: string;
+            error: components["schemas"]["Failure"] | null;
+            /** Id */
+            id: string;
+            /** Metadata */
+            metadata: {
+                [key: string]: components["schemas"]["JsonValue"];
+            };
+            origin: components["schemas"]["Origin"] | null;
+            /** Parent Task Id */
+            parent_task_id: string | null;
+            /** Pending Inputs */
+            pending_inputs: components["schemas"]["Question"][];
+            plan: components["schemas"]["TaskPlan"] | null;
+            /** Priority */
+            priority: number;
+            result: components["schemas"]["TaskResult"] | null;
+            /** Root Task Id */
+            root_task_id: string | null;
+            /** Session Id */
+            session_id: string | null;
+            /** Started At */
+            started_at: string | null;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "pending" | "planning" | "executing" | "input_required" | "completed" | "failed" | "canceled";
+            /** Steps */
+            steps: components["schemas"]["Step"][];
+            /** Task Id */
+            task_id: string;
+            /** Trace Id */
+            trace_id: string;
+            usage: components["schemas"]["TaskUsage"];
+            /** User Id */
+            user_id: string | null;
+        };
+        /**
+         * TaskPlan
+         * @description A task's plan in its newest revision.
+         */
+        TaskPlan: {
+            /** Id */
+            id: string;
+            /** Revision */
+            revision: number;
+            /** Steps */
+            steps: components["schemas"]["PlannedStep"][];
+            /**
+             * Strategy
+             * @enum {string}
+             */
+            strategy: "rules" | "llm" | "workflow" | "direct" | "given";
+        };
+        /**
+         * TaskResult
+         * @description What came of a task.
+         */
+        TaskResult: {
+            /** Artifacts */
+            artifacts: {
+                [key: string]: components["schemas"]["JsonValue"];
+            }[];
+            /** Outputs */
+            outputs: {
+                [key: string]: components["schemas"]["JsonValue"];
+            }[];
+            /** Summary */
+            summary: string;
+        };
+        /**
+         * TaskResultEvent
+         * @description The task's result.
+         */
+        TaskResultEvent: {
+            /** At */
+            at: string;
+            result: components["schemas"]["TaskResult"];
+            /** Seq */
+            seq: number;
+            /** Task Id */
+            task_id: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "task.result";
+        };
+        /**
+         * TaskStatusEvent
+         * @description The task has another status.
+         */
+        TaskStatusEvent: {
+            /** At */
+            at: string;
+            error: components["schemas"]["Failure"] | null;
+            /** Seq */
+            seq: number;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "pending" | "planning" | "executing" | "input_required" | "completed" | "failed" | "canceled";
+            /** Task Id */
+            task_id: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "task.status";
+        };
+        /**
+         * TaskUsage
+         * @description What a task cost so far, and how often agents were called.
+         */
+        TaskUsage: {
+            /**
+             * Agent Calls
+             * @default 0
+             */
+            agent_calls: number;
+            /** Cost Usd */
+            cost_usd: number;
+            /** Input Tokens */
+            input_tokens: number;
+            /** Llm Calls */
+            llm_calls: number;
+            /** Output Tokens */
+            output_tokens: number;
+        };
+        /**
+         * Traffic
+         * @description What an agent says now of the task that it has for one try of a step.
+         */
+        Traffic: {
+            /** Agent Name */
+            agent_name: string | null;
+            /** Attempt */
+            attempt: number;
+            /** Error */
+            error: {
+                [key: string]: components["schemas"]["JsonValue"];
+            } | null;
+            /** Frames */
+            frames: components["schemas"]["Frame"][];
+            /** Remote Task Id */
+            remote_task_id: string | null;
+        };
+        /**
+         * TrialMessage
+         * @description A message to try an agent with. `task_id` and `context_id`, both, answer a task of its that waits for input.
+         * @example {
+         *       "skill": "run-code",
+         *       "text": "Compute 2 + 2."
+         *     }
+         */
+        TrialMessage: {
+            /** Context Id */
+            context_id?: string | null;
+            data?: components["schemas"]["JsonValue"];
+            /** Skill */
+            skill?: string | null;
+            /** Task Id */
+            task_id?: string | null;
+            /**
+             * Text
+             * @default
+             */
+            text: string;
+        };
+        /**
+         * UsageEvent
+         * @description What the task has cost so far.
+         */
+        UsageEvent: {
+            /** At */
+            at: string;
+            /** Seq */
+            seq: number;
+            /** Task Id */
+            task_id: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "usage";
+            usage: components["schemas"]["Spent"];
+        };
+        /**
+         * UsagePage
+         * @description Groups, and all of them together.
+         */
+        UsagePage: {
+            /** Items */
+            items: components["schemas"]["Spending"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+            total: components["schemas"]["Spending"];
+        };
+        /** ValidationError */
+        ValidationError: {
+            /** Context */
+            ctx?: Record<string, never>;
+            /** Input */
+            input?: unknown;
+            /** Location */
+            loc: (string | number)[];
+            /** Message */
+            msg: string;
+            /** Error Type */
+            type: string;
+        };
+        /**
+         * Verification
+         * @description What was found when the agent was looked at last.
+         */
+        Verification: {
+            /** Checked At */
+            checked_at: string;
+            /** Findings */
+            findings: components["schemas"]["Finding"][];
+            grade: components["schemas"]["Grade"];
+            /** Probes */
+            probes: {
+                [key: string]: components["schemas"]["JsonValue"];
+            }[];
+            /** Signature */
+            signature: {
+                [key: string]: components["schemas"]["JsonValue"];
+            };
+        };
+        /**
+         * WaitingTask
+         * @description The task that a question is of.
+         */
+        WaitingTask: {
+            /** Description */
+            description: string;
+            /** Id */
+            id: string;
+            /** Session Id */
+            session_id: string | null;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "pending" | "planning" | "executing" | "input_required" | "completed" | "failed" | "canceled";
+        };
+    };
+    responses: never;
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export interface operations {
+    search_api_agents_get: {
+        parameters: {
+            query?: {
+                /** @description A skill id or tag. */
+                capability?: string | null;
+                status?: ("active" | "inactive" | "error" | "pending" | "quarantined" | "suspended") | null;
+                /** @description Words of what is needed. */
+                q?: string | null;
+                /** @description Most items to answer. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Agent_"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    register_api_agents_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AgentRegistration"];
+            };
+        };
+        responses: {
+            /** @description Brought up to date */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Agent"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    discover_api_agents_discover_get: {
+        parameters: {
+            query: {
+                /** @description A need in plain words. */
+                q: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** Items */
+                        items: components["schemas"]["Match"][];
+                        /** Next Cursor */
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    preview_api_agents_preview_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AgentRegistration"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Preview"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    find_api_agents__agent_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                agent_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Agent"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    remove_api_agents__agent_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                agent_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    change_api_agents__agent_id__patch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                agent_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AgentChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Agent"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    accept_api_agents__agent_id__accept_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                agent_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Agent"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    check_api_agents__agent_id__health_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                agent_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** Checked At */
+                        checked_at: string;
+                        /** Error */
+                        error: string | null;
+                        /** Latency Ms */
+                        latency_ms: number | null;
+                        /**
+                         * State
+                         * @enum {string}
+                         */
+                        state: "healthy" | "unreachable";
+                    };
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    send_api_agents__agent_id__messages_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                agent_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DirectMessage"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: components["schemas"]["JsonValue"];
+                    };
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    refresh_api_agents__agent_id__refresh_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                agent_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Agent"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    resume_api_agents__agent_id__resume_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                agent_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Agent"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    suspend_api_agents__agent_id__suspend_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                agent_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Agent"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    try_agent_api_agents__agent_id__try_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                agent_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TrialMessage"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": unknown;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    list_questions_api_inputs_get: {
+        parameters: {
+            query?: {
+                /** @description Most items to answer. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_OpenQuestion_"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    search_api_learned_plans_get: {
+        parameters: {
+            query?: {
+                /** @description Most items to answer. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: components["schemas"]["JsonValue"];
+                    };
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    clear_api_learned_plans_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    find_api_learned_plans__plan_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                plan_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: components["schemas"]["JsonValue"];
+                    };
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    forget_api_learned_plans__plan_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                plan_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    hint_api_push__task_id___step_id___number__post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "X-A2A-Notification-Token"?: string;
+            };
+            path: {
+                task_id: string;
+                step_id: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not an attempt with that token */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    search_api_sessions_get: {
+        parameters: {
+            query?: {
+                /** @description Most items to answer. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Session_"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    create_api_sessions_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["NewSession"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    find_api_sessions__session_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    delete_api_sessions__session_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    list_messages_api_sessions__session_id__messages_get: {
+        parameters: {
+            query?: {
+                /** @description Most items to answer. */
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** Items */
+                        items: components["schemas"]["Message"][];
+                        /** Next Cursor */
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    add_message_api_sessions__session_id__messages_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewMessage"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** Content */
+                        content: string;
+                        /** Created At */
+                        created_at: string;
+                        /** Id */
+                        id: string;
+                        /**
+                         * Role
+                         * @enum {string}
+                         */
+                        role: "user" | "assistant" | "system" | "agent";
+                        /** Task Id */
+                        task_id: string | null;
+                    };
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    search_api_tasks_get: {
+        parameters: {
+            query?: {
+                status?: ("pending" | "planning" | "executing" | "input_required" | "completed" | "failed" | "canceled") | null;
+                session_id?: string | null;
+                user_id?: string | null;
+                agent?: string | null;
+                q?: string | null;
+                since?: string | null;
+                until?: string | null;
+                /** @description Most items to answer. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Task_"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    submit_api_tasks_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "idempotency-key"?: string | null;
+                prefer?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewTask"];
+            };
+        };
+        responses: {
+            /** @description Submitted before */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    find_api_tasks__task_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    read_artifact_api_tasks__task_id__artifacts__artifact_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task_id: string;
+                artifact_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    cancel_api_tasks__task_id__cancel_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    follow_api_tasks__task_id__events_get: {
+        parameters: {
+            query?: {
+                /** @description Begin after this event number. */
+                after?: number | null;
+            };
+            header?: {
+                "last-event-id"?: string | null;
+            };
+            path: {
+                task_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventPage"];
+                    "text/event-stream": unknown;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    fork_api_tasks__task_id__fork_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "idempotency-key"?: string | null;
+                prefer?: string | null;
+            };
+            path: {
+                task_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewFork"];
+            };
+        };
+        responses: {
+            /** @description Submitted before */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    answer_api_tasks__task_id__input_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAnswer"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    retry_api_tasks__task_id__retry_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "idempotency-key"?: string | null;
+                prefer?: string | null;
+            };
+            path: {
+                task_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Submitted before */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    of_step_api_tasks__task_id__steps__step_id__wire_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task_id: string;
+                step_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StepTraffic"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    read_api_usage_get: {
+        parameters: {
+            query?: {
+                /** @description What to sum by, separated by commas: day, user, agent, model, tenant, workflow, role, task. */
+                group_by?: string;
+                /** @description Only calls from then on (RFC 3339). */
+                since?: string | null;
+                /** @description Only calls before then (RFC 3339). */
+                until?: string | null;
+                /** @description Most items to answer. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsagePage"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+}

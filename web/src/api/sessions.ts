@@ -1,0 +1,40 @@
+// Sessions and what was said in them.
+import { queryOptions } from '@tanstack/react-query';
+import { api, unwrap } from './client';
+import { queryClient } from './query';
+import type { Message, Session } from './types';
+
+export const sessionsQuery = queryOptions({
+  queryKey: ['sessions', 'list'],
+  queryFn: ({ signal }) =>
+    unwrap<{ items: Session[] }>(api.GET('/api/sessions', { params: { query: { limit: 200 } }, signal })),
+});
+
+export const messagesQuery = (sessionId: string) =>
+  queryOptions({
+    queryKey: ['sessions', 'messages', sessionId],
+    queryFn: async ({ signal }) => {
+      const all: Message[] = [];
+      let cursor: string | null = null;
+      do {
+        const page: { items: Message[]; next_cursor: string | null } = await unwrap(
+          api.GET('/api/sessions/{session_id}/messages', {
+            params: { path: { session_id: sessionId }, query: { limit: 200, cursor } },
+            signal,
+          }),
+        );
+        all.push(...page.items);
+        cursor = page.next_cursor;
+      } while (cursor !== null);
+      return all;
+    },
+  });
+
+export function createSession(): Promise<Session> {
+  return unwrap(api.POST('/api/sessions', { body: { title: '' } as never }));
+}
+
+export async function deleteSession(id: string): Promise<void> {
+  await unwrap(api.DELETE('/api/sessions/{session_id}', { params: { path: { session_id: id } } }));
+  void queryClient.invalidateQueries({ queryKey: ['sessions', 'list'] });
+}

@@ -1,0 +1,213 @@
+// Conversations: what was said, the tasks that came of it, and what comes next.
+import { ActionIcon, Button } from '@mantine/core';
+import { useInfiniteQuery, useMutation, useQuery } from '@tanstack/react-query';
+import { Link, Outlet, useNavigate, useParams } from '@tanstack/react-router';
+import { type ReactNode, useCallback, useEffect, useRef, useState } from 'react';
+import { agentsQuery } from '../../api/agents';
+import { queryClient } from '../../api/query';
+import { createSession, deleteSession, messagesQuery, sessionsQuery } from '../../api/sessions';
+import { submitTask, tasksQuery } from '../../api/tasks';
+import { Problem, Waiting } from '../../ui/feedback';
+import { toNewFile } from '../../ui/files';
+import { Icon } from '../../ui/icons';
+import { usePageTitle } from '../../ui/page';
+import { firstLine, freshKey } from '../../ui/text';
+import { Ago } from '../../ui/time';
+import classes from './chat.module.css';
+import { ChatComposer } from './composer';
+import { TurnView } from './turn';
+import { addressed, turnsOf } from './turns';
+
+export function Chat(): ReactNode {
+  usePageTitle('Chat');
+  const { sessionId = null } = useParams({ strict: false });
+  return (
+    <div className={classes.page}>
+      <Sessions current={sessionId} />
+      <Conversation key={sessionId ?? 'new'} sessionId={sessionId} />
+      <Outlet />
+    </div>
+  );
+}
+
+function Sessions({ current }: { current: string | null }): ReactNode {
+  const sessions = useQuery(sessionsQuery);
+  const navigate = useNavigate();
+  const remove = useMutation({
+    mutationFn: deleteSession,
+    onSuccess: (_, id) => {
+      if (id === current) void navigate({ to: '/chat' });
+    },
+  });
+  return (
+    <nav className={`${classes.sessions} ${current === null ? '' : classes.sessionsAside}`} aria-label="Conversations">
+      <Link to="/chat" className={classes.new}>
+        <Icon name="plus" size={15} /> New conversation
+      </Link>
+      {sessions.error && <Problem error={sessions.error} again={() => void sessions.refetch()} />}
+      <ul>
+        {sessions.data?.items.map((session) => (
+          <li key={session.id} className={classes.session}>
+            <Link to="/chat/$sessionId" params={{ sessionId: session.id }} className={classes.sessionLink}>
+              <span className="truncate">{firstLine(session.title || 'Untitled', 80)}</span>
+              <span className="dim small">
+                <Ago at={session.updated_at} />
+              </span>
+            </Link>
+            <ActionIcon
+              variant="subtle"
+              color="gray"
+              size="sm"
+              className={classes.forget ?? ''}
+              aria-label={`Forget ${firstLine(session.title || 'Untitled', 40)}`}
+              onClick={() => remove.mutate(session.id)}
+            >
+              <Icon name="trash" size={14} />
+            </ActionIcon>
+          </li>
+        ))}
+      </ul>
+    </nav>
+  );
+}
+
+function Conversation({ sessionId }: { sessionId: string | null }): ReactNode {
+  const messages = useQuery({ ...messagesQuery(sessionId ?? ''), enabled: sessionId !== null });
+  const tasks = useInfiniteQuery({ ...tasksQuery({ session_id: sessionId ?? '' }, 100), enabled: sessionId !== null });
+  const agents = useQuery(agentsQuery()).data?.items ?? [];
+  const [draft, setDraft] = useState({ text: '', at: 0 });
+  const navigate = useNavigate();
+  const known = tasks.data?.pages[0]?.items ?? [];
+  const turns = turnsOf(messages.data ?? [], known);
+  const send = useMutation({
+    mutationFn: async ({ text, files }: { text: string; files: readonly File[] }) => {
+      const to = addressed(text, agents);
+      const session = sessionId ?? (await createSession()).id;
+      await submitTask(
+        {
+          description: to.text || text,
+          session_id: session,
+          ...(to.agentId && { agent: to.agentId }),
+          ...(files.length > 0 && { files: await Promise.all(files.map(toNewFile)) }),
+        } as Parameters<typeof submitTask>[0],
+        freshKey(),
+      );
+      return session;
+    },
+    onSuccess: async (session) => {
+      void queryClient.invalidateQueries({ queryKey: ['sessions'] });
+      void queryClient.invalidateQueries({ queryKey: ['tasks', 'list'] });
+      if (session !== sessionId) await navigate({ to: '/chat/$sessionId', params: { sessionId: session } });
+    },
+  });
+  const onOver = useCallback(() => {
+    if (sessionId !== null) void queryClient.invalidateQueries({ queryKey: ['sessions', 'messages', sessionId] });
+    void queryClient.invalidateQueries({ queryKey: ['tasks', 'list'] });
+  }, [sessionId]);
+  const error = messages.error ?? tasks.error;
+  return (
+    <section className={classes.conversation} aria-label="Conversation">
+      <Thread mark={`${turns.length}`}>
+        {error && <Problem error={error} again={() => void messages.refetch()} />}
+        {sessionId !== null && messages.isPending && <Waiting what="the conversation" />}
+        {sessionId === null && <Suggestions onPick={(text) => setDraft({ text, at: Date.now() })} />}
+        {turns.map((turn) => (
+          <TurnView
+            key={turn.key}
+            turn={turn}
+            task={known.find((task) => task.id === turn.taskId) ?? null}
+            onOver={onOver}
+            onEdit={(text) => setDraft({ text, at: Date.now() })}
+          />
+        ))}
+      </Thread>
+      <div className={classes.foot}>
+        {send.error && <Problem error={send.error} />}
+        <ChatComposer
+          key={draft.at}
+          begin={draft.text}
+          agents={agents}
+          busy={send.isPending}
+          onSend={(text, files) => send.mutateAsync({ text, files })}
+        />
+      </div>
+    </section>
+  );
+}
+
+/** Scrolls along with what is said, until one scrolls up. */
+function Thread({ mark, children }: { mark: string; children: ReactNode }): ReactNode {
+  const box = useRef<HTMLDivElement>(null);
+  const inner = useRef<HTMLDivElement>(null);
+  const follows = useRef(true);
+  const [isAway, setAway] = useState(false);
+  const toEnd = useCallback(() => {
+    if (box.current) box.current.scrollTop = box.current.scrollHeight;
+  }, []);
+  useEffect(() => {
+    const watched = inner.current;
+    if (!watched) return;
+    const observer = new ResizeObserver(() => follows.current && toEnd());
+    observer.observe(watched);
+    return () => observer.disconnect();
+  }, [toEnd]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new turn is followed, wherever one was
+  useEffect(() => {
+    follows.current = true;
+    toEnd();
+  }, [mark, toEnd]);
+  return (
+    <div className={classes.threadFrame}>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys */}
+      <div
+        ref={box}
+        className={classes.thread}
+        tabIndex={0}
+        role="log"
+        aria-label="What was said"
+        onScroll={(event) => {
+          const at = event.currentTarget;
+          follows.current = at.scrollHeight - at.scrollTop - at.clientHeight < 80;
+          setAway(!follows.current);
+        }}
+      >
+        <div ref={inner} className={classes.threadInner}>
+          {children}
+        </div>
+      </div>
+      {isAway && (
+        <Button
+          className={classes.jump ?? ''}
+          size="compact-sm"
+          variant="default"
+          onClick={() => {
+            follows.current = true;
+            toEnd();
+          }}
+        >
+          Jump to live
+        </Button>
+      )}
+    </div>
+  );
+}
+
+function Suggestions({ onPick }: { onPick: (text: string) => void }): ReactNode {
+  const agents = useQuery(agentsQuery()).data?.items ?? [];
+  const examples = [
+    ...new Set(agents.flatMap((agent) => agent.skills.flatMap((skill) => skill.examples.slice(0, 1)))),
+  ].slice(0, 6);
+  return (
+    <div className={classes.welcome}>
+      <h1>What shall be done?</h1>
+      <p className="dim">Begin with @ to say it to one agent; else it is planned, and goes to whoever fits.</p>
+      <div className={classes.examples}>
+        {examples.map((example) => (
+          <button key={example} type="button" className={`card ${classes.example}`} onClick={() => onPick(example)}>
+            {firstLine(example, 120)}
+          </button>
+        ))}
+      </div>
+    </div>
+  );
+}

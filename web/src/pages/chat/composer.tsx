@@ -1,0 +1,107 @@
+// Where one writes: Enter sends, Shift Enter makes a line, @ at the beginning names an agent.
+import { ActionIcon, Textarea } from '@mantine/core';
+import { type KeyboardEvent, type ReactNode, useId, useState } from 'react';
+import type { Agent } from '../../api/types';
+import { AttachButton, Attached } from '../../ui/attach';
+import { Icon } from '../../ui/icons';
+import { firstLine } from '../../ui/text';
+import classes from './chat.module.css';
+import { typedName } from './turns';
+
+interface Props {
+  begin: string;
+  agents: readonly Agent[];
+  busy: boolean;
+  onSend: (text: string, files: readonly File[]) => Promise<unknown>;
+}
+
+export function ChatComposer({ begin, agents, busy, onSend }: Props): ReactNode {
+  const [text, setText] = useState(begin);
+  const [files, setFiles] = useState<readonly File[]>([]);
+  const [place, setPlace] = useState(0);
+  const list = useId();
+  const typed = typedName(text);
+  const named =
+    typed === null
+      ? []
+      : agents.filter(({ name }) => name.toLowerCase().includes(typed) && name.toLowerCase() !== typed.trimEnd()).slice(0, 8);
+  const pick = (agent: Agent | undefined): void => {
+    if (agent) setText(`@${agent.name} `);
+    setPlace(0);
+  };
+  const send = async (): Promise<void> => {
+    if (!text.trim() || busy) return;
+    try {
+      await onSend(text, files);
+      setText('');
+      setFiles([]);
+    } catch {
+      // what was written stays; the reason stands above
+    }
+  };
+  const onKey = (event: KeyboardEvent): void => {
+    if (named.length > 0) {
+      const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
+      if (step !== 0) {
+        event.preventDefault();
+        setPlace((place + step + named.length) % named.length);
+        return;
+      }
+      if (event.key === 'Tab' || event.key === 'Enter') {
+        event.preventDefault();
+        pick(named[Math.min(place, named.length - 1)]);
+        return;
+      }
+      if (event.key === 'Escape') setText(text.trimStart().slice(1));
+    }
+    if (event.key === 'Enter' && !event.shiftKey && !event.nativeEvent.isComposing) {
+      event.preventDefault();
+      void send();
+    }
+  };
+  return (
+    <div className={`card ${classes.composer}`}>
+      {named.length > 0 && (
+        <div role="listbox" id={list} aria-label="Agents" className={`card ${classes.names}`}>
+          {named.map((agent, index) => (
+            // biome-ignore lint/a11y/useKeyWithClickEvents: the keys are taken by the field that owns this list
+            <div
+              key={agent.id}
+              id={`${list}-${index}`}
+              role="option"
+              tabIndex={-1}
+              aria-selected={index === place}
+              className={classes.name}
+              onClick={() => pick(agent)}
+            >
+              <bdi>{firstLine(agent.name, 60)}</bdi>
+              <span className="dim small truncate">{firstLine(agent.description, 80)}</span>
+            </div>
+          ))}
+        </div>
+      )}
+      <Attached files={files} onChange={setFiles} />
+      <div className={classes.composerRow}>
+        <AttachButton files={files} onChange={setFiles} />
+        <Textarea
+          autoFocus
+          variant="unstyled"
+          aria-label="Message"
+          placeholder="Message"
+          autosize
+          minRows={1}
+          maxRows={10}
+          style={{ flex: 1 }}
+          value={text}
+          aria-controls={named.length > 0 ? list : undefined}
+          aria-activedescendant={named.length > 0 ? `${list}-${place}` : undefined}
+          onChange={(event) => setText(event.currentTarget.value)}
+          onKeyDown={onKey}
+        />
+        <ActionIcon size="lg" aria-label="Send" loading={busy} disabled={!text.trim()} onClick={() => void send()}>
+          <Icon name="send" />
+        </ActionIcon>
+      </div>
+    </div>
+  );
+}

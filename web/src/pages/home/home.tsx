@@ -1,0 +1,140 @@
+// The start: say what is to be done, see what runs, what waits for you, and how the agents are.
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { getRouteApi, Link } from '@tanstack/react-router';
+import { type ReactNode, useState } from 'react';
+import { agentsQuery } from '../../api/agents';
+import { readyQuery } from '../../api/health';
+import { questionsQuery, tasksQuery } from '../../api/tasks';
+import { isOver } from '../../live/fold';
+import { Problem, Waiting } from '../../ui/feedback';
+import { Icon } from '../../ui/icons';
+import { Page } from '../../ui/page';
+import { AgentStatus } from '../../ui/status';
+import { TaskRow } from '../../ui/task-row';
+import { firstLine } from '../../ui/text';
+import { Composer } from './composer';
+import classes from './home.module.css';
+
+const route = getRouteApi('/');
+
+const EXAMPLES = [
+  'Compute 17 * 23 in Python',
+  'Average price by city:\ncity,price\nOslo,42\nBergen,40\nOslo,44',
+  'Compute the first 20 Fibonacci numbers in Python, then summarize the result',
+];
+
+export function Home(): ReactNode {
+  const { goal, agent } = route.useSearch();
+  const [example, setExample] = useState<string | null>(null);
+  return (
+    <Page title="Home">
+      <Composer key={example ?? ''} goal={example ?? goal ?? ''} agent={agent ?? null} />
+      <div className={classes.columns}>
+        <div>
+          <Questions />
+          <Recent onExample={setExample} />
+        </div>
+        <Agents />
+      </div>
+    </Page>
+  );
+}
+
+function Questions(): ReactNode {
+  const questions = useQuery(questionsQuery).data?.items ?? [];
+  if (questions.length === 0) return null;
+  return (
+    <section aria-label="Waits for you" style={{ marginBottom: 24 }}>
+      <h2 className="section-title">
+        <Icon name="hand" size={15} /> Waits for you
+      </h2>
+      <div className="card rows">
+        {questions.slice(0, 5).map((question) => (
+          <Link key={question.input_id} to="/inbox" className="task-row">
+            <span className="task-row-name truncate">{firstLine(question.prompt, 160)}</span>
+            <span className="dim small truncate" style={{ maxWidth: '45%' }}>
+              {firstLine(question.task.description, 80)}
+            </span>
+          </Link>
+        ))}
+      </div>
+    </section>
+  );
+}
+
+function Recent({ onExample }: { onExample: (goal: string) => void }): ReactNode {
+  const tasks = useInfiniteQuery(tasksQuery({}, 12));
+  const items = tasks.data?.pages[0]?.items;
+  if (tasks.error && !items) return <Problem error={tasks.error} again={() => void tasks.refetch()} />;
+  if (!items) return <Waiting what="tasks" />;
+  if (items.length === 0) {
+    return (
+      <section>
+        <h2 className="section-title">Try one of these; they need no key</h2>
+        <div className="card rows">
+          {EXAMPLES.map((example) => (
+            <button key={example} type="button" className={classes.example} onClick={() => onExample(example)}>
+              <span className="truncate">{firstLine(example)}</span>
+              <Icon name="chevron" size={14} />
+            </button>
+          ))}
+        </div>
+      </section>
+    );
+  }
+  const running = items.filter((task) => !isOver(task.status));
+  const rest = items.filter((task) => isOver(task.status)).slice(0, 8);
+  return (
+    <>
+      {running.length > 0 && (
+        <section aria-label="Running" style={{ marginBottom: 24 }}>
+          <h2 className="section-title">Running</h2>
+          <div className="card rows">
+            {running.map((task) => (
+              <TaskRow key={task.id} task={task} />
+            ))}
+          </div>
+        </section>
+      )}
+      {rest.length > 0 && (
+        <section aria-label="Lately">
+          <h2 className="section-title">
+            Lately <Link to="/tasks">All tasks</Link>
+          </h2>
+          <div className="card rows">
+            {rest.map((task) => (
+              <TaskRow key={task.id} task={task} />
+            ))}
+          </div>
+        </section>
+      )}
+    </>
+  );
+}
+
+function Agents(): ReactNode {
+  const agents = useQuery(agentsQuery());
+  const missing = useQuery(readyQuery).data?.missing ?? [];
+  return (
+    <section aria-label="Agents">
+      <h2 className="section-title">
+        Agents <Link to="/agents/new">Register one</Link>
+      </h2>
+      {agents.error && !agents.data && <Problem error={agents.error} again={() => void agents.refetch()} />}
+      <div className="card rows">
+        {agents.data?.items.slice(0, 10).map((agent) => (
+          <Link key={agent.id} to="/agents/$agentId" params={{ agentId: agent.id }} className="task-row">
+            <span className="task-row-name truncate">{firstLine(agent.name, 80)}</span>
+            <AgentStatus status={agent.status} />
+          </Link>
+        ))}
+        {agents.data?.items.length === 0 && <p className={`dim ${classes.none}`}>None is registered yet.</p>}
+      </div>
+      {missing.length > 0 && (
+        <p className="dim small wrap" role="status">
+          {missing.join(' ')}
+        </p>
+      )}
+    </section>
+  );
+}

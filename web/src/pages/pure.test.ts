@@ -1,0 +1,101 @@
+import { describe, expect, it } from 'vitest';
+import type { Message, TaskEvent } from '../api/types';
+import { EMPTY, fold, type TaskState } from '../live/fold';
+import { parseCsv } from '../ui/csv';
+import { duration, firstLine, plain } from '../ui/text';
+import { addressed, turnsOf, typedName } from './chat/turns';
+import { layOut, shapeOf, waitsFor } from './task/layout';
+
+function planOf(count: number, done: number): TaskState {
+  const steps = Array.from({ length: count }, (_, at) => ({
+    id: `s${at}`,
+    step_number: at + 1,
+    instruction: `step ${at}`,
+    depends_on: at < 2 ? [] : [`s${at - 2}`],
+  }));
+  const events = [
+    { type: 'plan.created', seq: 1, at: '', task_id: 't', plan: { id: 'p', revision: 1, strategy: 'given', steps } },
+    ...steps.slice(0, done).map((step, at) => ({ type: 'step.status', seq: at + 2, at: '', task_id: 't', step_id: step.id, status: 'completed' })),
+  ];
+  return fold(EMPTY, events as unknown as TaskEvent[]);
+}
+
+describe('the graph', () => {
+  it('draws every step of a small plan, below what it waits for', () => {
+    const { nodes, edges } = layOut(planOf(6, 6).steps, false);
+    expect(nodes).toHaveLength(6);
+    for (const edge of edges) {
+      const y = (id: string): number => nodes.find((node) => node.id === id)?.y ?? Number.NaN;
+      expect(y(edge.from)).toBeLessThan(y(edge.to));
+    }
+  });
+
+  it('draws the finished branches of a large plan as one node each, until all are asked for', () => {
+    const { steps } = planOf(300, 200);
+    const folded = layOut(steps, false);
+    expect(folded.nodes.length).toBeLessThan(120);
+    expect(folded.nodes.flatMap((node) => node.stepIds)).toHaveLength(300);
+    expect(layOut(steps, true).nodes).toHaveLength(300);
+  });
+
+  it('is laid out anew only when its shape changes', () => {
+    const before = planOf(6, 1);
+    const after = fold(before, [{ type: 'step.output', seq: 3, at: '', task_id: 't', step_id: 's1', text: 'x', append: true }] as unknown as TaskEvent[]);
+    expect(shapeOf(after.steps, false)).toBe(shapeOf(before.steps, false));
+  });
+
+  it('survives a plan whose steps refer to steps that are not there', () => {
+    const state = fold(EMPTY, [{ type: 'plan.created', seq: 1, at: '', task_id: 't', plan: { id: 'p', revision: 1, strategy: 'given', steps: [{ id: 'a', step_number: 1, instruction: 'x', depends_on: ['ghost', 'a'] }] } }] as unknown as TaskEvent[]);
+    expect(layOut(state.steps, false).nodes).toHaveLength(1);
+  });
+
+  it('says how many steps a step waits for', () => {
+    const { steps } = planOf(4, 1);
+    const [first, , third] = [...steps.values()];
+    expect(first && waitsFor(first, steps)).toBeNull();
+    expect(third && waitsFor(third, steps)).toBeNull();
+    const last = steps.get('s3');
+    expect(last && waitsFor(last, steps)).toBe('waits for 1 of 1');
+  });
+});
+
+describe('a conversation', () => {
+  const message = (id: string, role: string, task_id: string | null): Message => ({ id, role, content: id, task_id, created_at: '' }) as Message;
+
+  it('puts an answer to what was asked', () => {
+    const turns = turnsOf([message('1', 'user', 'a'), message('2', 'user', 'b'), message('3', 'assistant', 'a'), message('4', 'assistant', null)], []);
+    expect(turns.map((turn) => [turn.asked?.id, turn.answered?.id])).toEqual([['1', '3'], ['2', undefined], [undefined, '4']]);
+  });
+
+  it('knows the agent that is addressed, the longest name first', () => {
+    const agents = [
+      { id: '1', name: 'Code' },
+      { id: '2', name: 'Code agent' },
+    ];
+    expect(addressed('@code agent run it', agents)).toEqual({ agentId: '2', text: 'run it' });
+    expect(addressed('@Code: run it', agents)).toEqual({ agentId: '1', text: 'run it' });
+    expect(addressed('@codex run it', agents)).toEqual({ agentId: null, text: '@codex run it' });
+    expect(addressed('mail ada@code', agents).agentId).toBeNull();
+    expect(typedName('@Co')).toBe('co');
+    expect(typedName('mail ada@code')).toBeNull();
+  });
+});
+
+describe('text from elsewhere', () => {
+  it('loses what changes the look of the text around it', () => {
+    expect(plain('a\u202eb\u0007c\u2066d\te\n')).toBe('ab\ufffdcd\te\n');
+    expect(firstLine('x'.repeat(500), 20)).toHaveLength(20);
+    expect(firstLine('  one\ntwo')).toBe('one');
+  });
+
+  it('shows times short', () => {
+    expect([0, 949, 1500, 59_000, 61_000, 3_660_000].map(duration)).toEqual(['0 ms', '949 ms', '1.5 s', '59 s', '1 min 1 s', '1 h 1 min']);
+  });
+
+  it('reads tables with quotes, lines in cells and other separators', () => {
+    expect(parseCsv('a,b\r\n"1,5","say ""hi""\nthere"\n', 10)).toEqual([['a', 'b'], ['1,5', 'say "hi"\nthere']]);
+    expect(parseCsv('a;b\n1;2', 10)).toEqual([['a', 'b'], ['1', '2']]);
+    expect(parseCsv('a\n1\n2\n3', 2)).toEqual([['a'], ['1']]);
+  });
+});
+

@@ -1,0 +1,148 @@
+// A question to a person, with its form: an agent's, a plan's, a step's. Whoever answers second is told.
+import { Button, Group, Textarea } from '@mantine/core';
+import { useMutation } from '@tanstack/react-query';
+import { type FormEvent, type ReactNode, useId, useState } from 'react';
+import { ProblemError } from '../api/client';
+import { queryClient } from '../api/query';
+import { answerQuestion } from '../api/tasks';
+import type { Json, JsonObject, NewAnswer, Question } from '../api/types';
+import { Problem } from './feedback';
+import { JsonForm } from './form/json-form';
+import { given, initial, missing } from './form/schema';
+import { Icon } from './icons';
+import { Markdown } from './markdown';
+import { Ago } from './time';
+
+interface Props {
+  taskId: string;
+  question: Question;
+  /** Edits the plan in question; what it returns is what is approved. */
+  children?: ReactNode;
+  planEdit?: () => NewAnswer['plan'] | undefined;
+}
+
+export function QuestionForm({ taskId, question, children, planEdit }: Props): ReactNode {
+  const answer = useMutation({
+    mutationFn: (content: Omit<NewAnswer, 'input_id'>) =>
+      answerQuestion(taskId, { input_id: question.input_id, ...content }),
+    onSettled: () => {
+      void queryClient.invalidateQueries({ queryKey: ['questions'] });
+      void queryClient.invalidateQueries({ queryKey: ['tasks', 'one', taskId] });
+    },
+  });
+  const isTaken = answer.error instanceof ProblemError && answer.error.status === 409;
+  const isApproval = question.kind === 'plan' || question.kind === 'step';
+  if (answer.isSuccess) {
+    return (
+      <p className="dim" role="status">
+        <Icon name="check" size={14} /> Sent. The task goes on.
+      </p>
+    );
+  }
+  return (
+    <div>
+      <Markdown text={question.prompt} />
+      {children}
+      {question.expires_at && (
+        <p className="dim small" style={{ margin: '4px 0' }}>
+          Asked <Ago at={question.created_at} />; to be answered until{' '}
+          {new Date(question.expires_at).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' })}.
+        </p>
+      )}
+      {answer.error && (isTaken || (answer.error as ProblemError).errors?.length === 0) && (
+        <div style={{ margin: '8px 0' }}>
+          <Problem error={answer.error} />
+        </div>
+      )}
+      {!isTaken &&
+        (isApproval ? (
+          <Approval kind={question.kind} busy={answer.isPending} send={answer.mutate} planEdit={planEdit} />
+        ) : (
+          <Reply question={question} busy={answer.isPending} error={answer.error} send={answer.mutate} />
+        ))}
+    </div>
+  );
+}
+
+type Send = (content: Omit<NewAnswer, 'input_id'>) => void;
+
+function Approval(props: {
+  kind: Question['kind'];
+  busy: boolean;
+  send: Send;
+  planEdit?: (() => NewAnswer['plan'] | undefined) | undefined;
+}): ReactNode {
+  const [comment, setComment] = useState('');
+  const decide = (approve: boolean): void => {
+    const plan = approve ? props.planEdit?.() : undefined;
+    props.send({ approve, ...(comment && { comment }), ...(plan && { plan }) });
+  };
+  return (
+    <>
+      <Textarea
+        label="Comment (optional)"
+        autosize
+        maxRows={6}
+        value={comment}
+        onChange={(event) => setComment(event.currentTarget.value)}
+      />
+      <Group gap="xs" mt="sm">
+        <Button loading={props.busy} onClick={() => decide(true)}>
+          {props.planEdit ? 'Approve with these changes' : 'Approve'}
+        </Button>
+        <Button variant="default" disabled={props.busy} onClick={() => decide(false)}>
+          Reject
+        </Button>
+      </Group>
+    </>
+  );
+}
+
+function Reply(props: { question: Question; busy: boolean; error: Error | null; send: Send }): ReactNode {
+  const schema = props.question.schema as JsonObject | null;
+  const form = useId();
+  const [value, setValue] = useState<Json | undefined>(() => 
+    schema ? initial(schema, schema) : props.question.kind === 'auth' ? 'done' : '',
+  );
+  const [empty, setEmpty] = useState<string[]>([]);
+  const errors = new Map(empty.map((pointer) => [pointer, 'It is missing.']));
+  if (props.error instanceof ProblemError) {
+    for (const each of props.error.errors) errors.set(each.pointer, each.detail);
+  }
+  const submit = (event: FormEvent): void => {
+    event.preventDefault();
+    if (schema === null) {
+      props.send({ text: String(value ?? '') });
+      return;
+    }
+    const lacking = missing(schema, schema, value);
+    setEmpty(lacking);
+    if (lacking.length === 0) props.send({ data: given(value) ?? {} });
+  };
+  return (
+    <form onSubmit={submit} aria-labelledby={form} noValidate>
+      <span id={form} hidden>
+        Answer
+      </span>
+      {schema === null ? (
+        <Textarea
+          label="Your answer"
+          autosize
+          minRows={2}
+          maxRows={12}
+          value={String(value ?? '')}
+          error={errors.get('#/text')}
+          onChange={(event) => setValue(event.currentTarget.value)}
+        />
+      ) : (
+        <JsonForm schema={schema} root={schema} value={value} onChange={setValue} errors={errors} />
+      )}
+      {schema !== null && errors.has('#/data') && <p style={{ color: 'var(--st-failed)' }}>{errors.get('#/data')}</p>}
+      <Group mt="sm">
+        <Button type="submit" loading={props.busy} disabled={schema === null && !String(value ?? '').trim()}>
+          {props.question.kind === 'auth' ? 'It is done' : 'Send answer'}
+        </Button>
+      </Group>
+    </form>
+  );
+}
