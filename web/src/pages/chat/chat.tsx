@@ -158,7 +158,6 @@ function Thread({ mark, children }: { mark: string; children: ReactNode }): Reac
   }, [mark, toEnd]);
   return (
     <div className={classes.threadFrame}>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys */}
       <div
         ref={box}
         className={classes.thread}

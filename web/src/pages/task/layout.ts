@@ -31,7 +31,9 @@ export interface Graph {
 /** What the layout depends on: not on texts or progress, so a graph stays where it is while its steps run. */
 export function shapeOf(steps: ReadonlyMap<string, LiveStep>, showAll: boolean): string {
   const folded = groups(steps, showAll);
-  return JSON.stringify([...steps.values()].map((step) => [step.planned.id, step.planned.depends_on, folded.get(step.planned.id)]));
+  return JSON.stringify(
+    [...steps.values()].map((step) => [step.planned.id, step.planned.depends_on, folded.get(step.planned.id)]),
+  );
 }
 
 export function layOut(steps: ReadonlyMap<string, LiveStep>, showAll: boolean): Graph {

@@ -27,7 +27,6 @@ export function RawLog({ taskId }: { taskId: string }): ReactNode {
   const opened = events.find((event) => event.seq === open);
   return (
     <div className={classes.raw}>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys */}
       <div
         ref={box}
         className={classes.rawList}

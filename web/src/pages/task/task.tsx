@@ -173,7 +173,11 @@ function Head({ task, onFork }: { task: Task; onFork: () => void }): ReactNode {
   );
 }
 
-function PlanGraph(props: { taskId: string; selected: string | null; onSelect: (id: string | null) => void }): ReactNode {
+function PlanGraph(props: {
+  taskId: string;
+  selected: string | null;
+  onSelect: (id: string | null) => void;
+}): ReactNode {
   const hasSteps = useLive(props.taskId, hasStepsOf);
   const status = useLive(props.taskId, statusOf);
   if (hasSteps) return <Graph {...props} />;
@@ -216,7 +220,10 @@ function Summary({ task }: { task: Task }): ReactNode {
           <Markdown text={summary} grows={!isOver(status)} />
         </section>
       ) : (
-        !error && questions.size === 0 && <p className="dim">{isOver(status) ? 'It has no result.' : 'The result appears here.'}</p>
+        !error &&
+        questions.size === 0 && (
+          <p className="dim">{isOver(status) ? 'It has no result.' : 'The result appears here.'}</p>
+        )
       )}
       {files.length > 0 && (
         <section aria-label="Files" style={{ marginTop: 18 }}>
