@@ -124,7 +124,7 @@ def _print_stream(browser: Browser, stage: Stage, task: str) -> None:
         page.get_by_text("Planning").first.wait_for()
         page.evaluate(_FRAMES)
         start()
-        page.get_by_text(f"{_STEPS} of {_STEPS} steps done").wait_for(timeout=120_000)
+        page.get_by_text(f"{_STEPS} of {_STEPS} steps completed").wait_for(timeout=120_000)
         print(f"{_STEPS} steps, {_EVENTS:,} events in {_SECONDS} s: {_frames(page)} (no frame over 200 ms)")
         during = _heap(page)
         page.get_by_role("link", name="Settings").click()

@@ -268,8 +268,9 @@ function markOf(state: TaskState): string {
 }
 
 function progressText(state: TaskState): string {
-  const { done, total } = progressOf(state.steps);
-  return total === 0 ? '' : `${done} of ${count(total, 'step')} done`;
+  const { completed, failed, total } = progressOf(state.steps);
+  if (total === 0) return '';
+  return `${completed} of ${count(total, 'step')} completed${failed > 0 ? `, ${failed} failed` : ''}`;
 }
 
 const statusOf = (state: TaskState) => state.status;
