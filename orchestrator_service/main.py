@@ -83,6 +83,8 @@ async def _open_parts(settings: Settings) -> AsyncGenerator[Parts]:
 
                 listed = AgentsFile(settings.agents_file, registrar, core.database, settings.agent_check_interval_s)
                 await stack.enter_async_context(background("agents of AGENTS_FILE", listed.follow()))
+            if core.meaning is not None:
+                await stack.enter_async_context(core.meaning.open())
             await stack.enter_async_context(registrar.open())
             await stack.enter_async_context(core.working())
             yield Parts(
@@ -92,9 +94,10 @@ async def _open_parts(settings: Settings) -> AsyncGenerator[Parts]:
                 intake,
                 registrar,
                 core.keys,
-                core.client,
+                core.credentials,
                 nudge=core.engine.nudge,
                 drain=core.engine.drain,
+                meaning=core.meaning,
             )
 
 
