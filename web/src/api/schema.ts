@@ -1,4 +1,4 @@
-// Made by `make types`; do not edit. OpenAPI document: sha256 19aa17035930f01e4f34f1fd0d14a1df491c95f4a817855f7a73e7301dfaa04e
+// Made by `make types`; do not edit. OpenAPI document: sha256 83753374bc012fc8b73685a23bc82eb9eba061c04a756d32caa0d8cca2001901
 
 export interface paths {
     "/api/agents": {
@@ -88,7 +88,7 @@ export interface paths {
         head?: never;
         /**
          * Change an agent
-         * @description Change what is given; `inactive` keeps the agent from being chosen.
+         * @description Change what is given: `inactive` keeps it from being chosen; with new credentials it is looked at again.
          */
         patch: operations["change_api_agents__agent_id__patch"];
         trace?: never;
@@ -248,6 +248,54 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/learned-plans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Plans that succeeded and are used again, newest first
+         * @description Answer the caller's learned plans: the request, the steps, how often they succeeded.
+         */
+        get: operations["search_api_learned_plans_get"];
+        put?: never;
+        post?: never;
+        /**
+         * Forget all learned plans
+         * @description Forget them; tasks stay as they are, and the next ones are planned anew.
+         */
+        delete: operations["clear_api_learned_plans_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/learned-plans/{plan_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A learned plan
+         * @description Answer the learned plan.
+         */
+        get: operations["find_api_learned_plans__plan_id__get"];
+        put?: never;
+        post?: never;
+        /**
+         * Forget a learned plan
+         * @description Forget it; the next request like it is planned anew.
+         */
+        delete: operations["forget_api_learned_plans__plan_id__delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -531,6 +579,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What calls of models cost, and which were saved
+         * @description Answer tokens, calls and cost by group, and in all: the same numbers that the tasks themselves show.
+         */
+        get: operations["read_api_usage_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -605,9 +673,24 @@ export interface components {
             config?: {
                 [key: string]: components["schemas"]["JsonValue"];
             } | null;
+            /**
+             * Credentials
+             * @description By the names of the card's security schemes; or one alone, for the one that it fits.
+             */
+            credentials?: (components["schemas"]["ApiKey"] | components["schemas"]["BearerToken"] | components["schemas"]["BasicLogin"] | components["schemas"]["OAuthClient"] | components["schemas"]["OpenIdClient"] | components["schemas"]["ClientCertificate"]) | {
+                [key: string]: components["schemas"]["ApiKey"] | components["schemas"]["BearerToken"] | components["schemas"]["BasicLogin"] | components["schemas"]["OAuthClient"] | components["schemas"]["OpenIdClient"] | components["schemas"]["ClientCertificate"];
+            } | null;
+            /**
+             * Credentials Origin
+             * @description Where they are sent; default: the endpoint's origin.
+             */
+            credentials_origin?: string | null;
             /** Description */
             description?: string | null;
-            /** Headers */
+            /**
+             * Headers
+             * @description Headers to send to the agent as they are.
+             */
             headers?: {
                 [key: string]: string;
             } | null;
@@ -640,6 +723,18 @@ export interface components {
             config?: {
                 [key: string]: components["schemas"]["JsonValue"];
             } | null;
+            /**
+             * Credentials
+             * @description By the names of the card's security schemes; or one alone, for the one that it fits.
+             */
+            credentials?: (components["schemas"]["ApiKey"] | components["schemas"]["BearerToken"] | components["schemas"]["BasicLogin"] | components["schemas"]["OAuthClient"] | components["schemas"]["OpenIdClient"] | components["schemas"]["ClientCertificate"]) | {
+                [key: string]: components["schemas"]["ApiKey"] | components["schemas"]["BearerToken"] | components["schemas"]["BasicLogin"] | components["schemas"]["OAuthClient"] | components["schemas"]["OpenIdClient"] | components["schemas"]["ClientCertificate"];
+            } | null;
+            /**
+             * Credentials Origin
+             * @description Where they are sent; default: the endpoint's origin.
+             */
+            credentials_origin?: string | null;
             /** Description */
             description?: string | null;
             /**
@@ -649,7 +744,7 @@ export interface components {
             endpoint?: string | null;
             /**
              * Headers
-             * @description Credentials to send to the agent; stored encrypted, never shown.
+             * @description Headers to send to the agent as they are.
              */
             headers?: {
                 [key: string]: string;
@@ -660,6 +755,26 @@ export interface components {
             } | null;
             /** Name */
             name?: string | null;
+        };
+        /**
+         * ApiKey
+         * @description A key in a header, in the address or in a cookie; what the card says of it need not be repeated.
+         */
+        ApiKey: {
+            /** Location */
+            location?: ("header" | "query" | "cookie") | null;
+            /** Name */
+            name?: string | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "api_key";
+            /**
+             * Value
+             * Format: password
+             */
+            value: string;
         };
         /**
          * AttemptOfStep
@@ -679,6 +794,40 @@ export interface components {
             started_at: string;
             /** Why */
             why: string | null;
+        };
+        /**
+         * BasicLogin
+         * @description A user name and password.
+         */
+        BasicLogin: {
+            /**
+             * Password
+             * Format: password
+             */
+            password: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "basic";
+            /** Username */
+            username: string;
+        };
+        /**
+         * BearerToken
+         * @description A token that is sent as it is.
+         */
+        BearerToken: {
+            /**
+             * Token
+             * Format: password
+             */
+            token: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "bearer";
         };
         /**
          * Budget
@@ -713,6 +862,29 @@ export interface components {
             before: components["schemas"]["JsonValue"];
             /** Field */
             field: string;
+        };
+        /**
+         * ClientCertificate
+         * @description A client certificate with its key, both PEM; `ca` is who signed the agent's own, if it is nobody known.
+         */
+        ClientCertificate: {
+            /** Ca */
+            ca?: string | null;
+            /**
+             * Certificate
+             * Format: password
+             */
+            certificate: string;
+            /**
+             * Key
+             * Format: password
+             */
+            key: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "mtls";
         };
         /**
          * Deadlines
@@ -760,6 +932,46 @@ export interface components {
         DirectMessage: {
             /** Text */
             text: string;
+        };
+        /**
+         * Evaluation
+         * @description What an answer has to be like, and what happens if it is not.
+         *
+         *     Each criterion gets a score from 0 to 1. Without `threshold` each has to be met; with one, their mean has to reach
+         *     it. An answer that is not good enough is asked for again with the critique, up to `max_rounds` answers in all; if
+         *     none is, the step fails, or keeps the best one (`unmet: keep`).
+         * @example {
+         *       "criteria": [
+         *         "at most 100 words",
+         *         "mentions \"Oslo\""
+         *       ],
+         *       "max_rounds": 3
+         *     }
+         */
+        Evaluation: {
+            /**
+             * Criteria
+             * @description Checks such as `contains "total"`, `at most 100 words`, `is valid JSON`; a model judges others.
+             */
+            criteria: string[];
+            /**
+             * Max Rounds
+             * @description Answers that are asked for, at most.
+             * @default 3
+             */
+            max_rounds: number;
+            /**
+             * Threshold
+             * @description What the mean of the scores has to reach.
+             */
+            threshold?: number | null;
+            /**
+             * Unmet
+             * @description What happens if no answer is good enough: fail, or keep the best one.
+             * @default fail
+             * @enum {string}
+             */
+            unmet: "fail" | "keep";
         };
         /**
          * EventPage
@@ -862,11 +1074,6 @@ export interface components {
             points: number;
             /** Text */
             text: string;
-        };
-        /** HTTPValidationError */
-        HTTPValidationError: {
-            /** Detail */
-            detail?: components["schemas"]["ValidationError"][];
         };
         /**
          * Health
@@ -1166,13 +1373,23 @@ export interface components {
             deadlines?: components["schemas"]["Deadlines"];
             /** Description */
             description: string;
+            /** @description What the result has to be like: the last steps are done again with the critique until it is. */
+            evaluate?: components["schemas"]["Evaluation"] | null;
             /** Files */
             files?: components["schemas"]["NewFile"][];
             /** Inputs */
             inputs?: {
                 [key: string]: components["schemas"]["JsonValue"];
             };
-            /** Metadata */
+            /**
+             * Metadata
+             * @description Anything of yours. `models` says which models to use, by role: `planner`, `research`, `summarize`, `code`, `judge`.
+             * @example {
+             *       "models": {
+             *         "planner": "groq:openai/gpt-oss-20b"
+             *       }
+             *     }
+             */
             metadata?: {
                 [key: string]: components["schemas"]["JsonValue"];
             };
@@ -1197,6 +1414,62 @@ export interface components {
             user_id?: string | null;
             /** Workflow */
             workflow?: string | null;
+        };
+        /**
+         * OAuthClient
+         * @description A client of an OAuth 2 server: it gets a token by its credentials (RFC 6749, 4.4).
+         */
+        OAuthClient: {
+            /** Client Id */
+            client_id: string;
+            /**
+             * Client Secret
+             * Format: password
+             */
+            client_secret: string;
+            /** Scopes */
+            scopes?: string[] | null;
+            /**
+             * Sent As
+             * @default basic
+             * @enum {string}
+             */
+            sent_as: "basic" | "post";
+            /** Token Url */
+            token_url?: string | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "oauth2";
+        };
+        /**
+         * OpenIdClient
+         * @description A client of an OpenID Connect server, whose token endpoint is found at `discovery_url`.
+         */
+        OpenIdClient: {
+            /** Client Id */
+            client_id: string;
+            /**
+             * Client Secret
+             * Format: password
+             */
+            client_secret: string;
+            /** Discovery Url */
+            discovery_url?: string | null;
+            /** Scopes */
+            scopes?: string[] | null;
+            /**
+             * Sent As
+             * @default basic
+             * @enum {string}
+             */
+            sent_as: "basic" | "post";
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "openid";
         };
         /**
          * OpenQuestion
@@ -1296,7 +1569,7 @@ export interface components {
              * @default given
              * @enum {string}
              */
-            strategy: "rules" | "llm" | "workflow" | "direct" | "given";
+            strategy: "rules" | "llm" | "workflow" | "direct" | "given" | "learned";
         };
         /**
          * PlanCreatedEvent
@@ -1347,6 +1620,12 @@ export interface components {
              */
             agent?: string | null;
             /**
+             * Agents
+             * @description How many answers of different agents are asked for at once, or the agents' names.
+             * @example 3
+             */
+            agents?: number | string[] | null;
+            /**
              * Approve
              * @description A person must approve the step before it starts.
              * @default false
@@ -1354,10 +1633,18 @@ export interface components {
              */
             approve: boolean;
             /**
+             * Consensus
+             * @description How those answers become one; vote, if only `agents` is given.
+             * @example vote
+             */
+            consensus?: ("vote" | "judge" | "merge") | null;
+            /**
              * Depends On
              * @description Ids of the steps that must complete first.
              */
             depends_on?: string[];
+            /** @description What the answer has to be like; one that is not is asked for again with a critique. */
+            evaluate?: components["schemas"]["Evaluation"] | null;
             /**
              * Id
              * @description Unique within the plan.
@@ -1951,19 +2238,6 @@ export interface components {
             type: "usage";
             usage: components["schemas"]["Spent"];
         };
-        /** ValidationError */
-        ValidationError: {
-            /** Context */
-            ctx?: Record<string, never>;
-            /** Input */
-            input?: unknown;
-            /** Location */
-            loc: (string | number)[];
-            /** Message */
-            msg: string;
-            /** Error Type */
-            type: string;
-        };
         /**
          * Verification
          * @description What was found when the agent was looked at last.
@@ -2037,13 +2311,34 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Agent_"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
                 };
             };
         };
@@ -2077,13 +2372,34 @@ export interface operations {
                     "application/json": components["schemas"]["Agent"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
                 };
             };
         };
@@ -2115,13 +2431,34 @@ export interface operations {
                     };
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
                 };
             };
         };
@@ -2148,13 +2485,34 @@ export interface operations {
                     "application/json": components["schemas"]["Preview"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
                 };
             };
         };
@@ -2179,13 +2537,34 @@ export interface operations {
                     "application/json": components["schemas"]["Agent"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
                 };
             };
         };
@@ -2208,13 +2587,34 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Validation Error */
-            422: {
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
                 };
             };
         };
@@ -2243,13 +2643,34 @@ export interface operations {
                     "application/json": components["schemas"]["Agent"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
                 };
             };
         };
@@ -2274,13 +2695,34 @@ export interface operations {
                     "application/json": components["schemas"]["Agent"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
                 };
             };
         };
@@ -2317,13 +2759,34 @@ export interface operations {
                     };
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
                 };
             };
         };
@@ -2354,13 +2817,34 @@ export interface operations {
                     };
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
                 };
             };
         };
@@ -2385,13 +2869,34 @@ export interface operations {
                     "application/json": components["schemas"]["Agent"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
                 };
             };
         };
@@ -2416,13 +2921,34 @@ export interface operations {
                     "application/json": components["schemas"]["Agent"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
                 };
             };
         };
@@ -2447,13 +2973,34 @@ export interface operations {
                     "application/json": components["schemas"]["Agent"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
                 };
             };
         };
@@ -2482,13 +3029,34 @@ export interface operations {
                     "text/event-stream": unknown;
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
                 };
             };
         };
@@ -2516,13 +3084,243 @@ export interface operations {
                     "application/json": components["schemas"]["Page_OpenQuestion_"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+        };
+    };
+    search_api_learned_plans_get: {
+        parameters: {
+            query?: {
+                /** @description Most items to answer. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: components["schemas"]["JsonValue"];
+                    };
+                };
+            };
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+        };
+    };
+    clear_api_learned_plans_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+        };
+    };
+    find_api_learned_plans__plan_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                plan_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: components["schemas"]["JsonValue"];
+                    };
+                };
+            };
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+        };
+    };
+    forget_api_learned_plans__plan_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                plan_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
                 };
             };
         };
@@ -2556,13 +3354,34 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Validation Error */
-            422: {
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
                 };
             };
         };
@@ -2590,13 +3409,34 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Session_"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
                 };
             };
         };
@@ -2623,13 +3463,34 @@ export interface operations {
                     "application/json": components["schemas"]["Session"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
                 };
             };
         };
@@ -2654,13 +3515,34 @@ export interface operations {
                     "application/json": components["schemas"]["Session"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
                 };
             };
         };
@@ -2683,13 +3565,34 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Validation Error */
-            422: {
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
                 };
             };
         };
@@ -2723,13 +3626,34 @@ export interface operations {
                     };
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
                 };
             };
         };
@@ -2772,13 +3696,34 @@ export interface operations {
                     };
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
                 };
             };
         };
@@ -2813,13 +3758,34 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Task_"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
                 };
             };
         };
@@ -2856,13 +3822,34 @@ export interface operations {
                     "application/json": components["schemas"]["Task"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
                 };
             };
         };
@@ -2887,13 +3874,34 @@ export interface operations {
                     "application/json": components["schemas"]["Task"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
                 };
             };
         };
@@ -2915,17 +3923,36 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/json": unknown;
-                };
+                content?: never;
             };
-            /** @description Validation Error */
-            422: {
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
                 };
             };
         };
@@ -2950,13 +3977,34 @@ export interface operations {
                     "application/json": components["schemas"]["Task"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
                 };
             };
         };
@@ -2987,13 +4035,34 @@ export interface operations {
                     "text/event-stream": unknown;
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
                 };
             };
         };
@@ -3032,13 +4101,34 @@ export interface operations {
                     "application/json": components["schemas"]["Task"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
                 };
             };
         };
@@ -3067,13 +4157,34 @@ export interface operations {
                     "application/json": components["schemas"]["Task"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
                 };
             };
         };
@@ -3108,13 +4219,34 @@ export interface operations {
                     "application/json": components["schemas"]["Task"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
                 };
             };
         };
@@ -3140,13 +4272,97 @@ export interface operations {
                     "application/json": components["schemas"]["StepTraffic"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+        };
+    };
+    read_api_usage_get: {
+        parameters: {
+            query?: {
+                /** @description What to sum by, separated by commas: day, user, agent, model, tenant, workflow, role, task. */
+                group_by?: string;
+                /** @description Only calls from then on (RFC 3339). */
+                since?: string | null;
+                /** @description Only calls before then (RFC 3339). */
+                until?: string | null;
+                /** @description Most items to answer. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: components["schemas"]["JsonValue"];
+                    };
+                };
+            };
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
                 };
             };
         };
