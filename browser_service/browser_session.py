@@ -9,21 +9,21 @@ from playwright.async_api import BrowserContext, Download, Error, Frame, Page
 from pydantic import ValidationError
 from uuid_utils.compat import uuid7
 
-from browser_service import navigation, pictures
+from browser_service import navigation, pictures, redaction
 from browser_service.deadlines import Deadlines
 from browser_service.dialogs import Dialogs
+from browser_service.egress_proxy import Boundary
 from browser_service.elements import MAX_FRAMES, Elements
-from browser_service.errors import ElementNotFoundError, PageNotLoadedError, PageTimedOutError
+from browser_service.errors import BrowserGoneError, ElementNotFoundError, PageNotLoadedError, PageTimedOutError
 from browser_service.files import SessionFiles
 from browser_service.page_content import Content, join
 from browser_service.page_scripts import QUIET, READ
 from browser_service.page_tools import PageTools
 from browser_service.page_watch import PageWatch
 from browser_service.pictures import Picture
-from browser_service.request_filter import RequestFilter
 from browser_service.session_events import ActionOutcome, ActionTold, Owner, SessionWatcher, tell
 from browser_service.settings import Settings
-from shared.errors import FederationError, InvalidRequestError, TimedOutError, UnavailableError
+from shared.errors import FederationError, InvalidRequestError, TimedOutError
 
 _QUIET_S = 0.25
 _MOVED_ON = ("context was destroyed", "navigat", "detached")
@@ -42,7 +42,7 @@ class BrowserSession:
         context: BrowserContext,
         watch: PageWatch,
         settings: Settings,
-        request_filter: RequestFilter,
+        boundary: Boundary,
         watchers: Sequence[SessionWatcher],
     ) -> None:
         self.id = str(uuid7())
@@ -55,13 +55,14 @@ class BrowserSession:
         self._released.set()
         self._watch = watch
         self._settings = settings
-        self._filter = request_filter
+        self.boundary = boundary
         self.deadlines = Deadlines(watch, settings)
         self.elements = Elements(watch, self.deadlines)
         self.dialogs = Dialogs(context, watch.break_off)
         self.files = SessionFiles(settings.data_dir / "browser" / "sessions" / self.id, settings.browser_max_file_bytes)
         self.page_tools = PageTools(watch, self.deadlines)
         self.max_text_chars = settings.browser_max_text_chars
+        self.secrets: set[str] = set()
         self.credentials: Callable[[str, str], str] | None = None
         self._wanted_download: asyncio.Future[Download] | None = None
 
@@ -71,18 +72,19 @@ class BrowserSession:
         cls,
         owner: Owner,
         context: BrowserContext,
+        page: Page,
         settings: Settings,
-        request_filter: RequestFilter,
+        boundary: Boundary,
         watchers: Sequence[SessionWatcher] = (),
     ) -> AsyncGenerator[Self]:
-        """Open a page in `context`, which the caller closes. Raises: UnavailableError."""
+        """Begin with `page` in `context`, which the caller closes. Raises: BrowserGoneError."""
         try:
             async with asyncio.timeout(settings.browser_action_timeout_s):
-                watch = PageWatch(context, await context.new_page(), settings, request_filter)
+                watch = PageWatch(context, page, settings, boundary)
                 await watch.start()
         except (Error, TimeoutError) as error:
-            raise UnavailableError("Chromium opened no page, or died under it. Try again.") from error
-        session = cls(owner, context, watch, settings, request_filter, watchers)
+            raise BrowserGoneError("Chromium opened no page, or died under it. Try again.") from error
+        session = cls(owner, context, watch, settings, boundary, watchers)
         context.on("page", session._take_page)
         try:
             await tell(watchers, lambda watcher: watcher.session_opened(session))
@@ -132,6 +134,11 @@ class BrowserSession:
         return self._watch.page
 
     @property
+    def script_errors(self) -> tuple[str, ...]:
+        """What scripts threw and nobody caught, since `open_url`."""
+        return self._watch.script_errors
+
+    @property
     def status(self) -> int | None:
         """The HTTP status of the last document."""
         return self._watch.status
@@ -146,7 +153,7 @@ class BrowserSession:
 
         Raises: AddressRefusedError, PageNotLoadedError, PageTimedOutError when not even the document came to its end.
         """
-        await self._filter.check(url)
+        await self.boundary.check(url)
         limit_s = self._settings.browser_navigation_timeout_s
         self._watch.forget()
         late = (
@@ -193,7 +200,10 @@ class BrowserSession:
             if frame.url.startswith(("http", "about:srcdoc")):
                 with suppress(PageNotLoadedError, TimedOutError):  # a frame that cannot be read spoils not the page
                     parts.append(await self._read_frame(frame, self._settings.browser_action_timeout_s))
-        return join(content, parts, self._settings.browser_max_text_chars)
+        whole = join(content, parts, self._settings.browser_max_text_chars)
+        if not self.secrets:
+            return whole
+        return Content.model_validate_json(redaction.redact(whole.model_dump_json(), self.secrets))
 
     async def follow_new_window(self, before: set[Page]) -> None:
         """Go on in the newest window that was opened since `before`, if one was."""
@@ -219,10 +229,15 @@ class BrowserSession:
             self._wanted_download = None
 
     def secret(self, name: str) -> str:
-        """Return the secret `name` for the page that is open now. Raises: InvalidRequestError when there is none."""
+        """Return the secret `name` for the page that is open now; from then on nothing that is told has it in it.
+
+        Raises: InvalidRequestError when the session has none, CredentialRefusedError, NotFoundError.
+        """
         if self.credentials is None:
             raise InvalidRequestError(f"This session has no credential {name!r}.")
-        return self.credentials(name, self.url)
+        value = self.credentials(name, self.url)
+        self.secrets.add(value)
+        return value
 
     async def _take_download(self, download: Download) -> None:
         wanted = self._wanted_download

@@ -1,5 +1,6 @@
 """Finds the Chromium to use, and says what to install when there is none."""
 
+import ipaddress
 import os
 import shutil
 import sys
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from browser_service.settings import Settings
 
@@ -57,6 +59,15 @@ def find(settings: Settings) -> Found | None:
         if on_path := shutil.which(name):
             return Found("path", on_path)
     return None
+
+
+def is_here(address: str) -> bool:
+    """Tell whether a DevTools address is one of this machine: only such a browser can use a proxy of ours."""
+    host = urlsplit(address).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def problem(settings: Settings | None = None) -> str:

@@ -12,6 +12,7 @@ from browser_service.snapshot import CHECK_ROLES, Node, Snapshot
 from browser_service.targets import Target, Use
 
 _LISTED = 8
+_UNDOES = re.compile(r"\b(?:delete|remove|trash|discard|erase|buy|order|pay|archive|block)\b", re.IGNORECASE)
 _GOOD = 40.0  # the least score that counts as found
 _TEXT_FIELDS = frozenset({"textbox", "searchbox", "spinbutton", "combobox", "date", "time", "color"})
 
@@ -92,6 +93,10 @@ def _anchor(target: Target, snapshot: Snapshot) -> Node | None:
     assert target.near is not None  # noqa: S101 - the caller has looked
     try:
         return find(target.near, snapshot, "read")
+    except AmbiguousTargetError:
+        if target.described is None or _UNDOES.search(target.described):
+            raise
+        return matches(target.near, snapshot)[0]
     except ElementNotFoundError:
         if target.described is None:
             raise
@@ -122,6 +127,11 @@ def beside(node: Node, snapshot: Snapshot) -> str:
     """Return the text that stands before a field as its label: in its row's head, to its left, or right above it."""
     if node.role in CHECK_ROLES:
         return _text_after(node, snapshot)
+    if node.parent >= 0:
+        around = list(snapshot.below(snapshot.nodes[node.parent]))
+        told = [each.own for each in around if each.own and not each.is_clickable and not each.get("hidden")]
+        if len(told) == 1 and len(told[0]) <= 80 and sum(each.is_field for each in around) == 1:
+            return told[0].rstrip(" :*")
     best, best_distance = "", 1e9
     for other in snapshot.nodes:
         if not other.own or other.get("hidden") or other.is_editable or len(other.own) > 80 or other.role == "button":
@@ -164,7 +174,7 @@ def _text_after(node: Node, snapshot: Snapshot) -> str:
 def _fitting(target: Target, snapshot: Snapshot, use: Use) -> list[_Scored]:
     nodes = [node for node in snapshot.nodes if _is_shown(node)]
     if target.css is not None:
-        nodes = [node for node in nodes if node.matches_css]
+        nodes = [node for node in nodes if target.css in node.selectors]
     if target.role is not None:
         nodes = [node for node in nodes if node.role == target.role or (target.role == "textbox" and node.is_editable)]
     if target.test_id is not None:
@@ -220,6 +230,8 @@ def _meaning(meaning: Described, snapshot: Snapshot, use: Use) -> list[_Scored]:
     elif meaning.kind is not None:
         kind = _KINDS[meaning.kind]
         scored = [_Scored(node, 80.0) for node in nodes if kind(node)]
+        if meaning.nth is None:  # a field may be called "Time" or "Date"
+            scored += [_Scored(node, 99.0) for node in nodes if _USES[use](node) and _is_called(meaning.noun, node)]
         scored = scored or [_Scored(node, 70.0) for node in nodes if _is_like(meaning.kind, node)]
         usable = [each for each in scored if _USES[use](each.node)]
         scored = usable or scored
@@ -236,6 +248,10 @@ def _meaning(meaning: Described, snapshot: Snapshot, use: Use) -> list[_Scored]:
         place = meaning.nth - 1 if meaning.nth > 0 else len(top) + meaning.nth
         scored = [top[place]] if 0 <= place < len(top) else []
     return _best(scored)[:1] if meaning.is_any else scored
+
+
+def _is_called(name: str, node: Node) -> bool:
+    return bool(name) and likeness.folded(node.name) == likeness.folded(name)
 
 
 def _is_like(kind: Kind, node: Node) -> bool:

@@ -36,15 +36,19 @@ _MEANINGS = {
 def explain(url: str, error: Error) -> FederationError:
     """Return what a failed navigation to `url` means to the caller."""
     match = _NET_ERROR.search(error.message)
-    code = match[1] if match else ""
+    return explain_code(url, match[1] if match else "", error.message)
+
+
+def explain_code(url: str, code: str, message: str = "") -> FederationError:
+    """Return what a failure to load `url` means to the caller: by Chromium's name for it, else by its message."""
     if code in _MEANINGS:
         meaning, may_pass = _MEANINGS[code]
     elif code.startswith(("ERR_CERT_", "ERR_SSL_")):
         meaning, may_pass = f"its certificate or encryption is not valid ({code})", False
-    elif "Download is starting" in error.message:
+    elif "Download is starting" in message:
         meaning, may_pass = "it is a download, not a page; only pages can be opened", False
     else:
-        meaning, may_pass = f"Chromium says {code or error.message.splitlines()[0][:300]}", False
+        meaning, may_pass = f"Chromium says {code or message.partition(chr(10))[0][:300]}", False
     host = httpx.URL(url).netloc.decode("ascii", "replace")
     sentence = f"{url} cannot be opened: {meaning.replace('{host}', host)}."
     return UnavailableError(sentence) if may_pass else PageNotLoadedError(sentence)

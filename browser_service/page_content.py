@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
@@ -73,8 +73,33 @@ class Table(_Part):
     rows: tuple[tuple[Label, ...], ...]
 
 
+class Thing(_Part):
+    """Something that a person sees on the page: a button, a field, an error message, an item of a list, …
+
+    `hint` is what its markup says of it (id, class, type), lower case. `value`: what is in a field, or where a link
+    leads; a password is never in it. `states`: disabled, checked, required, invalid, focused, expanded, selected,
+    readonly.
+    """
+
+    kind: str
+    name: Label
+    hint: Label = ""
+    value: Label = ""
+    states: tuple[str, ...] = ()
+
+
+class Hidden(_Part):
+    """A text that is in the page but that nobody sees there: `how` is transparent, off-screen, zero-size, aria-only."""
+
+    how: Literal["transparent", "off-screen", "zero-size", "aria-only"]
+    text: Label
+
+
 class Content(_Part):
-    """What one frame, or a page with its frames, shows. `is_cut`: there is more than may be told at once."""
+    """What one frame, or a page with its frames, shows. `is_cut`: there is more than may be told at once.
+
+    What is hidden from people is in `hidden` and nowhere else.
+    """
 
     url: Label
     title: Label
@@ -89,6 +114,8 @@ class Content(_Part):
     forms: int
     text: Text
     is_cut: bool
+    hidden: tuple[Hidden, ...] = ()
+    things: tuple[Thing, ...] = ()
 
     @property
     def main_heading(self) -> str | None:
@@ -114,6 +141,8 @@ def join(main: Content, frames: Sequence[Content], max_text_chars: int) -> Conte
             "buttons": main.buttons + tuple(button for frame in frames for button in frame.buttons),
             "fields": main.fields + tuple(field for frame in frames for field in frame.fields),
             "forms": main.forms + sum(frame.forms for frame in frames),
+            "hidden": main.hidden + tuple(piece for frame in frames for piece in frame.hidden),
+            "things": main.things + tuple(thing for frame in frames for thing in frame.things),
             "text": text[:max_text_chars],
             "is_cut": main.is_cut or len(text) > max_text_chars,
         }

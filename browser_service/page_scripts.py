@@ -25,7 +25,36 @@ READ = """
     }
   };
   collect(document);
-  const isShown = (element) => element.checkVisibility({ visibilityProperty: true, opacityProperty: false });
+  // What a person can see: not only rendered, but neither transparent, nor outside of the page, nor clipped to nothing.
+  const clipped = new Map();
+  const isClipped = (element) => {  // by itself or by what is around it
+    if (!element || element === document.documentElement) return false;
+    if (!clipped.has(element)) {
+      const style = getComputedStyle(element), box = element.getBoundingClientRect();
+      const isTiny = box.width <= 1 || box.height <= 1;
+      clipped.set(element, (isTiny && style.overflow !== 'visible' && style.display !== 'contents')
+        || /^rect\\((0|1)(px)?(,? (0|1)(px)?){3}\\)$/.test(style.clip) || /^inset\\((50|100)%/.test(style.clipPath)
+        || isClipped(element.assignedSlot || element.parentElement || element.getRootNode().host));
+    }
+    return clipped.get(element);
+  };
+  const isOutside = (box) => box.right + scrollX <= 0 || box.bottom + scrollY <= 0
+    || box.left + scrollX >= document.documentElement.scrollWidth;
+  const why = (element, box) => {  // why it is hidden from a person who looks at the page; empty if it is not
+    if (!element.checkVisibility({ visibilityProperty: true, opacityProperty: true })) return 'transparent';
+    if (isOutside(box)) return 'off-screen';
+    if (box.width < 1 || box.height < 1 || isClipped(element)) return 'zero-size';
+    return '';
+  };
+  const isShown = (element) => {
+    if (!element.checkVisibility({ visibilityProperty: true })) return false;
+    if (element.matches('input[type=checkbox], input[type=radio], input[type=file]') && element.labels?.length) {
+      if (!why(element.labels[0], element.labels[0].getBoundingClientRect())) return true;  // drawn by its label
+    }
+    const box = element.getBoundingClientRect();
+    return !why(element, box) || (element.children.length > 0 && box.width * box.height === 0
+      && [...element.children].some((child) => !why(child, child.getBoundingClientRect())));
+  };
   const label = (element) => String(
     element.getAttribute('aria-label') || element.innerText || element.textContent || element.title || ''
   ).trim().slice(0, MAX_LABEL);
@@ -58,11 +87,131 @@ READ = """
       rows: bounded(rows.map((row) => [...row.cells].slice(0, 100).map(cell))),
     };
   };
+  const pieces = [], hidden = [];
+  const isClear = (color) => /^rgba\\(.*, 0\\)$/.test(color);
+  const hide = (how, words) => {
+    const said = words.trim().slice(0, MAX_LABEL);
+    if (said && hidden.length < 50) hidden.push({ how, text: said });
+  };
+  const readText = (node) => {
+    const parent = node.parentElement || node.getRootNode().host;
+    if (!parent || !node.data.trim()) return pieces.push(/\\n/.test(node.data) ? ' ' : node.data);
+    if (!parent.checkVisibility({ visibilityProperty: true })) return;  // not rendered: neither for people nor for us
+    const range = document.createRange();
+    range.selectNodeContents(node);
+    const style = getComputedStyle(parent);
+    const isInvisible = isClear(style.webkitTextFillColor) && style.backgroundClip !== 'text';
+    const how = isInvisible ? 'transparent' : why(parent, range.getBoundingClientRect());
+    if (how) hide(how, node.data); else pieces.push(node.data.replace(/\\s+/g, ' '));
+  };
+  const BLOCK = /^(block|flex|grid|list-item|table|table-row|flow-root|table-caption)$/;
+  let visited = 0;
+  const visit = (node) => {
+    if (++visited > MAX_ELEMENTS) return;
+    if (node.nodeType === Node.TEXT_NODE) return readText(node);
+    if (node.nodeType !== Node.ELEMENT_NODE || /^(STYLE|SCRIPT|TEMPLATE|NOSCRIPT|SELECT)$/.test(node.tagName)) return;
+    if (node.tagName === 'BR') return pieces.push('\\n');
+    const display = getComputedStyle(node).display;
+    if (display === 'none') return;
+    const spoken = node.getAttribute('aria-label') || '';
+    if (spoken && !node.matches('a, button, input, select, textarea, img, svg, nav, section, form, [role]')
+      && !String(node.innerText).includes(spoken)) hide('aria-only', spoken);
+    const gap = BLOCK.test(display) ? '\\n' : display === 'table-cell' ? '\\t' : '';
+    if (gap) pieces.push(gap);
+    const inside = node.shadowRoot || node;
+    const slotted = node.tagName === 'SLOT' ? node.assignedNodes() : [];
+    for (const child of slotted.length ? slotted : inside.childNodes) visit(child);
+    if (gap) pieces.push(gap);
+  };
+  if (document.body) visit(document.body);
   let text = String(document.body?.innerText ?? document.documentElement?.textContent ?? '');
   for (const host of hosts) {
     if (!isShown(host)) continue;
     for (const child of host.shadowRoot.children) {
       if (!['STYLE', 'SCRIPT', 'TEMPLATE', 'LINK'].includes(child.tagName)) text += '\\n' + (child.innerText || '');
+    }
+  }
+  if (hidden.some((piece) => piece.how !== 'aria-only')) text = pieces.join('').replace(/\\n\\s*\\n/g, '\\n');
+  const KINDS = Object.entries({
+    dialog: 'dialog[open], [role=dialog], [role=alertdialog], [aria-modal=true]',
+    error: '[role=alert], [aria-invalid=true], [class*=error i], [class*=invalid i], [id*=error i], :user-invalid',
+    notice: '[role=status], [class*=success i], [class*=toast i], [class*=notification i], [class*=confirm i], output',
+    checkbox: 'input[type=checkbox], [role=checkbox], [role=switch]',
+    radio: 'input[type=radio], [role=radio]',
+    button: 'button, [role=button], input[type=submit], input[type=button], input[type=reset], summary',
+    field: 'input:not([type=hidden], [type=submit], [type=button], [type=reset], [type=checkbox], [type=radio]), '
+      + 'textarea, select, [role=textbox], [role=searchbox], [role=combobox]:not(input), [contenteditable=true]',
+    link: 'a[href], area[href], [role=link]',
+    heading: 'h1, h2, h3, h4, h5, h6, [role=heading]',
+    image: 'img, svg, [role=img], canvas',
+    option: '[role=option]',
+    item: 'li, [role=listitem], [role=menuitem], [role=treeitem], article',
+    list: 'ul, ol, [role=list], [role=listbox]',
+    table: 'table, [role=table], [role=grid]',
+    row: 'tr, [role=row]',
+    form: 'form, [role=form], [role=search]',
+    menu: 'nav, [role=navigation], [role=menu], [role=menubar]',
+    footer: 'footer, [role=contentinfo]',
+    header: 'header, [role=banner]',
+    tab: '[role=tab]',
+    video: 'video',
+    frame: 'iframe',
+    spinner: '[role=progressbar], [aria-busy=true], progress, [class*=spinner i], [class*=loading i]',
+    paragraph: 'p',
+  });
+  const ANY = KINDS.map(([, selector]) => selector).join(', ');
+  const STATES = Object.entries({
+    disabled: ':disabled, [aria-disabled=true]', checked: ':checked, [aria-checked=true], [aria-pressed=true]',
+    required: ':required, [aria-required=true]', invalid: ':user-invalid, [aria-invalid=true]', focused: ':focus',
+    expanded: '[aria-expanded=true], details[open] > summary',
+    selected: '[aria-selected=true], [aria-current]:not([aria-current=false])',
+    readonly: 'input:read-only, textarea:read-only, [aria-readonly=true]',
+  });
+  const spokenBy = (element, attribute) => (element.getAttribute(attribute) || '').split(/\\s+/)
+    .map((id) => (id && element.getRootNode().getElementById?.(id)?.innerText) || '').join(' ').trim();
+  const thingName = (kind, element) => {
+    if (['field', 'checkbox', 'radio'].includes(kind)) {
+      return spokenBy(element, 'aria-labelledby') || fieldName(element) || label(element);
+    }
+    if (kind === 'image') {
+      return element.getAttribute('alt') || element.getAttribute('aria-label')
+        || element.querySelector('title')?.textContent || element.title || '';
+    }
+    if (kind === 'error') {
+      return label(element) || spokenBy(element, 'aria-errormessage') || spokenBy(element, 'aria-describedby')
+        || element.validationMessage || '';
+    }
+    if (['form', 'dialog', 'menu', 'header', 'footer', 'list', 'table'].includes(kind)) {
+      return element.getAttribute('aria-label') || spokenBy(element, 'aria-labelledby')
+        || element.querySelector('legend, caption, h1, h2, h3, h4')?.innerText || '';
+    }
+    return named(element) || element.value || '';
+  };
+  const hintOf = (kind, element) => [
+    element.id, element.getAttribute('class'), element.getAttribute('name'), element.getAttribute('type'),
+    element.getAttribute('placeholder'), element.getAttribute('role'), element.getAttribute('action'),
+    ...(['form', 'dialog'].includes(kind)
+      ? [...element.querySelectorAll('input, button, legend, h1, h2, h3')].slice(0, 20)
+        .map((inner) => `${inner.type || ''} ${inner.innerText || (inner.type === 'submit' ? inner.value : '')}`) : []),
+    kind === 'image' ? element.closest('a, header, [class*=logo i]')?.getAttribute('class') : '',
+  ].filter(Boolean).join(' ').replace(/\\s+/g, ' ').toLowerCase().slice(0, 300);
+  const things = [];
+  for (const element of elements) {
+    if (things.length >= 2 * MAX_ITEMS) { isCut = true; break; }
+    if (!element.matches(ANY) || !isShown(element)) continue;
+    for (const [kind, selector] of KINDS) {
+      if (!element.matches(selector)) continue;
+      const name = String(thingName(kind, element)).trim().slice(0, 300);
+      if ((kind === 'error' || kind === 'notice') && !name) continue;
+      const isSecret = element.type === 'password';
+      things.push({
+        kind, name, hint: hintOf(kind, element),
+        value: kind === 'link' ? String(element.href || '').slice(0, MAX_LABEL)
+          : kind !== 'field' ? '' : isSecret ? (element.value ? '********' : '')
+          : element.tagName === 'SELECT' ? String(element.selectedOptions[0]?.label ?? '')
+          : String(element.value ?? element.innerText ?? '').slice(0, MAX_LABEL),
+        states: STATES.filter(([, state]) => element.matches(state)).map(([state]) => state),
+      });
     }
   }
   const content = {
@@ -84,6 +233,8 @@ READ = """
       .map(fieldName).filter(Boolean)),
     forms: pick('form').length,
     text: text.slice(0, maxTextChars),
+    hidden: bounded(hidden),
+    things: bounded(things),
   };
   content.is_cut = isCut || text.length > maxTextChars;
   return content;

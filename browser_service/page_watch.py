@@ -6,10 +6,13 @@ from contextlib import suppress
 from playwright.async_api import BrowserContext, Error, Frame, Page, Request, Response
 from pydantic import BaseModel, Field
 
-from browser_service.request_filter import RequestFilter, send
+from browser_service.egress_proxy import Boundary
+from browser_service.errors import PageCrashedError
+from browser_service.request_filter import send
 from browser_service.settings import Settings
-from shared.errors import AddressRefusedError, FederationError, TooLargeError, UnavailableError
+from shared.errors import AddressRefusedError, FederationError, TooLargeError
 
+_MAX_SCRIPT_ERRORS = 20
 _ENDLESS = frozenset({"eventsource", "websocket", "media", "ping"})  # requests that a finished page may still have
 
 
@@ -27,16 +30,17 @@ class PageWatch:
     of the last document of `page`, the one that the task is at.
     """
 
-    def __init__(self, context: BrowserContext, page: Page, settings: Settings, request_filter: RequestFilter) -> None:
+    def __init__(self, context: BrowserContext, page: Page, settings: Settings, boundary: Boundary) -> None:
         self.page = page
         self.status: int | None = None
         self.under_way: set[Request] = set()
         self.broken: asyncio.Future[FederationError] = asyncio.get_running_loop().create_future()
         self._context = context
-        self._filter = request_filter
+        self._boundary = boundary
         self._max_bytes = settings.browser_max_page_bytes
         self._received_bytes = 0
         self._failed_documents: list[str] = []
+        self._script_errors: list[str] = []
 
     async def start(self) -> None:
         """Follow the first page, and every other that is opened. Raises: playwright's Error."""
@@ -48,6 +52,12 @@ class PageWatch:
         """Forget what an earlier document left behind; the task opens another one."""
         self.under_way.clear()
         self._failed_documents.clear()
+        self._script_errors.clear()
+
+    @property
+    def script_errors(self) -> tuple[str, ...]:
+        """What scripts of the pages threw and nobody caught, the first of it, since the task last opened an address."""
+        return tuple(self._script_errors)
 
     @property
     def failed_document(self) -> str | None:
@@ -56,7 +66,7 @@ class PageWatch:
 
     def refusal(self) -> FederationError | None:
         """Return why the last document that was refused was, if one was."""
-        refusals = (self._filter.refusal(url) for url in reversed(self._failed_documents))
+        refusals = (self._boundary.refusal(url) for url in reversed(self._failed_documents))
         return next((refusal for refusal in refusals if refusal is not None), None)
 
     async def _follow(self, page: Page) -> None:
@@ -64,6 +74,7 @@ class PageWatch:
         page.on("requestfinished", self._end)
         page.on("requestfailed", self._fail)
         page.on("crash", self._crash)
+        page.on("pageerror", self._note_script_error)
         page.on("framenavigated", self._count_frame)
         await self._count_bytes(page)
 
@@ -99,15 +110,19 @@ class PageWatch:
         if self._is_document(request):
             self._failed_documents.append(request.url)
 
+    def _note_script_error(self, error: Error) -> None:
+        if len(self._script_errors) < _MAX_SCRIPT_ERRORS:
+            self._script_errors.append(error.message[:500])
+
     def _crash(self, page: Page) -> None:
-        self.break_off(UnavailableError(f"{page.url} crashed its page in Chromium. Try again."))
+        self.break_off(PageCrashedError(f"{page.url} crashed its page in Chromium. Try again."))
 
     async def _judge_answer(self, response: Response) -> None:
         """Stop the task when an answer came from where it may not: the name led elsewhere than when it was checked."""
         if self._is_document(response.request):
             self.status = response.status
         try:
-            await self._filter.check_answer(response)
+            await self._boundary.check_answer(response)
         except AddressRefusedError as error:
             self.break_off(error)
         except Error:  # the page is gone, and with it the answer

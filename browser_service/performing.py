@@ -75,10 +75,15 @@ async def perform(
     if isinstance(following, Dialog) and not isinstance(action, Dialog):
         session.dialogs.expect_ahead(accept=following.accept, text=following.text)
     async with session.action(actions.describe(action)):
-        if isinstance(action, InWords):
-            await in_words(action, session, findings)
-        else:
-            await _do(action, session, findings)
+        await do(action, session, findings, in_words)
+
+
+async def do(action: Action, session: BrowserSession, findings: Findings, in_words: WordsPerformer) -> None:
+    """Do `action` without telling the watchers: it is a part of something that is told. Raises: FederationError."""
+    if isinstance(action, InWords):
+        await in_words(action, session, findings)
+    else:
+        await _do(action, session, findings)
 
 
 async def _do(action: Action, session: BrowserSession, findings: Findings) -> None:  # noqa: PLR0912 - one case each
@@ -88,7 +93,7 @@ async def _do(action: Action, session: BrowserSession, findings: Findings) -> No
         case Back():
             await session.back()
         case Click(target=target, seek=seek):
-            node, seen = await (pointing.seek(session, target) if seek else session.elements.find(target))
+            node, seen = await _find_to_click(session, target, seek=seek)
             await pointing.click(session, lookup.labelled(node, seen), seen)
         case DoubleClick(target=target):
             node, seen = await session.elements.find(target)
@@ -138,6 +143,20 @@ async def _do(action: Action, session: BrowserSession, findings: Findings) -> No
             raise InvalidRequestError("Words come to actions before they are done.")
 
 
+async def _find_to_click(session: BrowserSession, target: Target, *, seek: bool) -> tuple[Node, Snapshot]:
+    """Return what is to be clicked; what plain words name is looked for in what is closed, too."""
+    if seek:
+        return await pointing.seek(session, target)
+    try:
+        return await session.elements.find(target)
+    except AmbiguousTargetError:
+        raise
+    except ElementNotFoundError:
+        if target.described is None or not await pointing.is_hidden(session, target):
+            raise
+        return await pointing.seek(session, target)
+
+
 async def _fill(action: Fill, session: BrowserSession) -> None:
     value = action.value
     if action.copy_of is not None:
@@ -152,6 +171,10 @@ async def _fill(action: Fill, session: BrowserSession) -> None:
         node = _only_field(seen)
     else:
         node, seen = await session.elements.find(action.target, "fill")
+    if action.credential is not None:  # in a picture of the page nobody reads it either
+        field_element = await session.elements.handle(node)
+        masking = field_element.evaluate("(e) => e.style.setProperty('-webkit-text-security', 'disc', 'important')")
+        await session.deadlines.act(masking, "The field could not be masked")
     await filling.put(session, node, seen, value)
 
 

@@ -45,6 +45,9 @@ def tell(content: Content, what: What) -> tuple[str, JsonValue]:
     text, data = _TOLD[what](content)
     if what == "text" and content.is_cut:
         text += "\n\n(The page's text is longer and was cut here.)"
+    if what == "text" and content.hidden:
+        said = "\n".join(f"- {piece.text} ({piece.how})" for piece in content.hidden)
+        text += f"\n\nHidden on the page, where nobody sees it:\n{said}"
     return text or f"The page has no {LABELS[what].lower()}.", data
 
 

@@ -51,6 +51,11 @@ class Watched(Protocol):
         """The page that it is at now."""
         ...
 
+    @property
+    def secrets(self) -> set[str]:
+        """What was filled in that nobody may see: nothing that is kept or told has it in it."""
+        ...
+
     def hold(self) -> None:
         """Let no further action begin."""
         ...

@@ -1,4 +1,4 @@
-"""The command line: `federation up`, `run`, `retry`, `fork`, `answer`, `cancel`, `tasks`, `agents`, `learned`, …"""
+"""The command line: `federation up`, `run`, `verify`, `retry`, `fork`, `answer`, `cancel`, `tasks`, `agents`, …"""
 
 import json
 import os
@@ -15,7 +15,7 @@ from pydantic import JsonValue
 
 from federation import attachments
 from federation.agent_commands import agents
-from federation.calling import FAILED, USAGE, AsJson, call, orchestrator_url, print_json, wait
+from federation.calling import FAILED, INTERRUPTED, USAGE, AsJson, call, orchestrator_url, print_json, wait
 from federation.client import Client
 from federation.display import Display
 from federation.learned_commands import learned
@@ -180,6 +180,35 @@ def _fork(
             Display(quiet=as_json),
         )
     )
+    raise typer.Exit(code)
+
+
+@app.command("verify")
+def _verify(
+    context: typer.Context,
+    page: Annotated[str, typer.Argument(help="Address of the page.", metavar="URL", show_default=False)],
+    goal: Annotated[str, typer.Argument(help="What is to be so, in plain words.")],
+    name: Annotated[str | None, typer.Option(help="Keep the test under this name, with its history.")] = None,
+    cron: Annotated[str | None, typer.Option(help="With --name: run it by itself, e.g. '0 9 * * 1-5' (UTC).")] = None,
+    junit: Annotated[Path | None, typer.Option(help="Write a JUnit XML report to this file.")] = None,
+    timeout: Timeout = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")] = False,
+) -> None:
+    """Test a web page for a goal in plain words. Ends with 0 (passed), 1 (failed) or 2 (could not be run)."""
+    from federation import page_test  # noqa: PLC0415
+    from shared.page_tests import MAX_GOAL_CHARS, PageTestRequest  # noqa: PLC0415
+
+    if not page.strip() or len(page) > 2_000:
+        raise typer.BadParameter("Give the page's address, e.g. https://example.com.", param_hint="URL")
+    if not goal.strip() or len(goal) > MAX_GOAL_CHARS:
+        raise typer.BadParameter(f"Say what is to be so, in at most {MAX_GOAL_CHARS:,} characters.", param_hint="GOAL")
+    if cron is not None and name is None:
+        raise typer.BadParameter("Only a test that is kept runs by itself; give it a --name.", param_hint="--cron")
+    wish = page_test.Wish(PageTestRequest(url=page.strip(), goal=goal), name, cron, timeout, junit, as_json)
+    try:
+        code = page_test.run_here(orchestrator_url(context), wish, may_start=context.obj is None)
+    except KeyboardInterrupt:
+        code = INTERRUPTED
     raise typer.Exit(code)
 
 

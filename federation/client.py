@@ -22,6 +22,7 @@ from shared.errors import TimedOutError, UnavailableError
 from shared.settings import FederationSettings
 
 _ATTEMPTS = 3
+_AT_ONCE = {"Prefer": "respond-async"}
 _PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 3.0
 _LONGEST_REFUSAL_S = 12.0
@@ -105,6 +106,22 @@ class Client:
             if value is not None
         }
         return await self._hand_in("/api/tasks", body, idempotency_key)
+
+    async def test_page(self, url: str, goal: str) -> Task:
+        """Hand in a page test that is not kept, and return the task that runs it."""
+        body: JsonObject = {"url": url, "goal": goal}
+        return await self._connection.call("POST", "/api/tests/run", Task, body, headers=_AT_ONCE)
+
+    async def keep_page_test(self, name: str, url: str, goal: str, *, cron: str | None = None) -> str:
+        """Keep a page test and return its id; with `cron` (five fields, UTC) it runs by itself."""
+        body: JsonObject = {"name": name, "url": url, "goal": goal, "cron": cron}
+        answer = await self._connection.ask("POST", "/api/tests", body)
+        return str(answer.json()["id"])
+
+    async def run_page_test(self, test_id: str) -> Task:
+        """Run a page test that is kept, and return the task that does it."""
+        path = f"/api/tests/{segment(test_id)}/run"
+        return await self._connection.call("POST", path, Task, headers=_AT_ONCE)
 
     async def retry(self, task_id: str, *, idempotency_key: str | None = None) -> Task:
         """Hand in a new task that does what a task that is over left undone; it keeps what was completed."""

@@ -79,6 +79,13 @@ class Plan(Answered):
     steps: list[PlanStep] = Field(default_factory=list[PlanStep])
 
 
+class OutputData(Answered):
+    """What a step brought: text for people, and JSON where it has a form."""
+
+    text: str | None = None
+    data: list[JsonValue] | None = None
+
+
 class Step(PlanStep):
     """How a planned step went."""
 
@@ -89,6 +96,7 @@ class Step(PlanStep):
     artifacts: list[Artifact] = Field(default_factory=list[Artifact])
     error: Problem | None = None
     usage: Usage | None = None
+    output_data: OutputData = OutputData()
     kept_from: str | None = None
     started_at: datetime | None = None
     completed_at: datetime | None = None

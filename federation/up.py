@@ -4,8 +4,9 @@ import http.client
 import os
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from contextlib import contextmanager
 
 from federation import probe
@@ -14,7 +15,7 @@ from federation.running import find
 from federation.services import MODULES, PORT_SETTINGS, read_all
 from shared.errors import TimedOutError, UnavailableError
 from shared.llm import choose
-from shared.settings import FederationSettings
+from shared.settings import FederationSettings, ServiceName
 
 START_TIMEOUT_S = 180.0
 
@@ -31,24 +32,33 @@ def run_in_foreground(*, verbose: bool) -> None:
 
 
 @contextmanager
-def running() -> Generator[None]:
+def running(only: Collection[ServiceName] = tuple(MODULES), *, quiet: bool = False) -> Generator[None]:
     """Have the federation ready for the block: the one that runs, else one of its own, of which nothing stays.
 
+    One of its own has `only` these services; `quiet`: it says something only when it cannot be started.
     Raises: as `run_in_foreground`; UnavailableError, TimedOutError when it does not get ready.
     """
     settings = read_all()
-    launch = _launch(settings, attached=True)
+    launch = _launch(settings, attached=True, only=only)
     ready = launch.address("orchestrator") + "/ready"
     process: subprocess.Popen[bytes] | None = None
+    said = tempfile.TemporaryFile() if quiet else None  # noqa: SIM115 - it lives as long as the process
     if probe.ask(ready)[0] == 0 and find(settings.data_dir) is None:
         _examine_database(settings)
         process = subprocess.Popen(  # noqa: S603 - our own module, no shell
-            [*_RUNNER, launch.to_json()], stdin=subprocess.PIPE, stdout=sys.stderr.fileno(), start_new_session=True
+            [*_RUNNER, launch.to_json()],
+            stdin=subprocess.PIPE,
+            stdout=sys.stderr.fileno() if said is None else said,
+            env={**os.environ, "BUNDLED_AGENTS": ",".join(name for name in only if name != "orchestrator")},
+            start_new_session=True,
         )
     try:
         deadline = time.monotonic() + START_TIMEOUT_S
         while probe.ask(ready)[0] != http.client.OK:
             if process is not None and process.poll() is not None:
+                if said is not None:
+                    said.seek(0)
+                    sys.stderr.write(said.read().decode(errors="replace"))
                 raise UnavailableError("The federation could not be started; the lines above say why.")
             if time.monotonic() > deadline:
                 raise TimedOutError(
@@ -60,6 +70,8 @@ def running() -> Generator[None]:
         if process is not None and process.stdin is not None:
             process.stdin.close()
             process.wait()
+        if said is not None:
+            said.close()
 
 
 def describe_model(settings: FederationSettings) -> str:
@@ -83,10 +95,15 @@ def _examine_database(settings: FederationSettings) -> None:
 
 
 def _launch(
-    settings: FederationSettings, *, banner: tuple[str, ...] = (), attached: bool = False, verbose: bool = False
+    settings: FederationSettings,
+    *,
+    banner: tuple[str, ...] = (),
+    attached: bool = False,
+    verbose: bool = False,
+    only: Collection[ServiceName] = tuple(MODULES),
 ) -> Launch:
     return Launch(
-        services=tuple(Service(name, MODULES[name], settings.port_of(name), PORT_SETTINGS[name]) for name in MODULES),
+        services=tuple(Service(name, MODULES[name], settings.port_of(name), PORT_SETTINGS[name]) for name in only),
         host=settings.federation_host,
         url=settings.url_of("orchestrator"),
         data_dir=str(settings.data_dir),

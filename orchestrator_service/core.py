@@ -59,7 +59,7 @@ async def open_core(settings: Settings) -> AsyncGenerator[Core]:
     """Open the database, brought up to date, and what stands on it. Raises: AlreadyRunningError (SQLite)."""
     url = database_url(settings, "orchestrator")
     async with open_database(url) as database, sole_owner(settings, database):
-        await asyncio.to_thread(migrate, database, _MIGRATIONS, "federation_version", "0007")
+        await asyncio.to_thread(migrate, database, _MIGRATIONS, "federation_version", "0008")
         keys = open_keys(settings)
         async with (
             open_signals(database) as signals,
@@ -80,7 +80,7 @@ async def open_core(settings: Settings) -> AsyncGenerator[Core]:
                 changed=lambda: None if meaning is None else meaning.wake(),
             )
             spawner = Spawner(settings, client, database, registrar)
-            engine = Engine(settings, log, signals, keys, credentials, models, deliveries.wake, spawner)
+            engine = Engine(settings, log, signals, keys, credentials, models, deliveries.wake, spawner, embeddings)
             yield Core(
                 database,
                 signals,

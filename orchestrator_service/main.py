@@ -10,9 +10,11 @@ from orchestrator_service import card, web_ui
 from orchestrator_service.agent import OrchestratorAgent
 from orchestrator_service.api import (
     agents,
+    browser,
     catalog,
     learned_plans,
     live,
+    page_tests,
     push,
     sessions,
     status,
@@ -23,6 +25,7 @@ from orchestrator_service.api import (
 from orchestrator_service.api.parts import Parts
 from orchestrator_service.core import open_core
 from orchestrator_service.intake import Intake
+from orchestrator_service.schedules import Schedules
 from orchestrator_service.settings import Settings
 from shared import service
 from shared.agent import OpenAgent
@@ -30,6 +33,10 @@ from shared.agent_server import AgentServer
 from shared.background import background
 
 _TITLE: Final = "Agent Federation"
+_NOUNS: Final = (
+    *(status, tasks, live, sessions, agents, learned_plans, page_tests, browser),
+    *(wire, push, catalog, usage),
+)
 
 
 def create(settings: Settings | None = None) -> FastAPI:
@@ -50,7 +57,7 @@ def create(settings: Settings | None = None) -> FastAPI:
 
     origins = () if settings.frontend_url is None else (settings.frontend_url.rstrip("/"),)
     app = service.create_app(settings, "orchestrator", _TITLE, agent_card.description, lifespan, origins=origins)
-    for noun in (status, tasks, live, sessions, agents, learned_plans, wire, push, catalog, usage):
+    for noun in _NOUNS:
         app.include_router(noun.router)
     app.include_router(tasks.more_router)
     server.install(app)
@@ -87,6 +94,8 @@ async def _open_parts(settings: Settings) -> AsyncGenerator[Parts]:
                 await stack.enter_async_context(core.meaning.open())
             await stack.enter_async_context(registrar.open())
             await stack.enter_async_context(core.working())
+            schedules = Schedules(core.database, intake.submit)
+            await stack.enter_async_context(schedules.open())
             yield Parts(
                 settings,
                 core.database,
@@ -94,10 +103,12 @@ async def _open_parts(settings: Settings) -> AsyncGenerator[Parts]:
                 intake,
                 registrar,
                 core.keys,
+                core.client,
                 core.credentials,
                 nudge=core.engine.nudge,
                 drain=core.engine.drain,
                 meaning=core.meaning,
+                schedules=schedules,
             )
 
 

@@ -250,7 +250,10 @@ class Attempt(Base):
     """
 
     __tablename__ = "attempts"
-    __table_args__ = (Index("ix_attempts_stop_at", "stop_at", sqlite_where=_TO_STOP, postgresql_where=_TO_STOP),)
+    __table_args__ = (
+        Index("ix_attempts_stop_at", "stop_at", sqlite_where=_TO_STOP, postgresql_where=_TO_STOP),
+        Index("ix_attempts_remote_task_id", "remote_task_id"),
+    )
 
     task_id: Mapped[str] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True)
     step_id: Mapped[str] = mapped_column(primary_key=True)
@@ -358,7 +361,10 @@ class Worker(Base):
 
 
 class LearnedPlan(Base):
-    """A plan that succeeded. `key` is the same for the same request; `words` find it for similar ones."""
+    """A plan that succeeded. `key` is the same for the same request; `words` and `vector` find it for similar ones.
+
+    `vector` is what the request means to the embedding model `vector_model` (float32, length 1), if there was one.
+    """
 
     __tablename__ = "learned_plans"
     __table_args__ = (
@@ -371,6 +377,8 @@ class LearnedPlan(Base):
     key: Mapped[str]
     goal: Mapped[str] = mapped_column(Text)
     words: Mapped[list[str]] = mapped_column(JSON_COLUMN)
+    vector: Mapped[bytes | None] = mapped_column(LargeBinary)
+    vector_model: Mapped[str | None]
     steps: Mapped[list[JsonObject]] = mapped_column(JSON_COLUMN)
     task_id: Mapped[str]
     successes: Mapped[int]
@@ -438,3 +446,34 @@ class Delivery(Base):
     last_error: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+
+
+class PageTestRow(Base):
+    """A page test that is kept: a goal for a page. `cron` says when it runs by itself, next at `next_run_at`."""
+
+    __tablename__ = "page_tests"
+    __table_args__ = (Index("ix_page_tests_tenant_id", "tenant_id", "id"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    tenant_id: Mapped[str]
+    name: Mapped[str]
+    url: Mapped[str] = mapped_column(Text)
+    goal: Mapped[str] = mapped_column(Text)
+    cron: Mapped[str | None]
+    timezone: Mapped[str]
+    next_run_at: Mapped[datetime | None] = mapped_column(index=True)
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class PageTestRun(Base):
+    """A task that is a run of a page test; `url` and `goal` are those of this run, `origin` "request" or "schedule"."""
+
+    __tablename__ = "page_test_runs"
+    __table_args__ = (Index("ix_page_test_runs_test", "test_id", "task_id"),)
+
+    task_id: Mapped[str] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True)
+    test_id: Mapped[str] = mapped_column(ForeignKey("page_tests.id", ondelete="CASCADE"))
+    url: Mapped[str] = mapped_column(Text)
+    goal: Mapped[str] = mapped_column(Text)
+    origin: Mapped[str]

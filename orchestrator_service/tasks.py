@@ -2,16 +2,16 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from typing import Final, Literal, cast
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from orchestrator_service import ancestry, artifacts, budgets, deliveries, events, memory
-from orchestrator_service.models import Attempt, IdempotencyKey, StepRow, Task, insert_or_skip
+from orchestrator_service.models import Attempt, IdempotencyKey, PageTestRun, StepRow, Task, insert_or_skip
 from orchestrator_service.planning.plan import Plan
 from shared.agent import File, JsonObject
 from shared.auth import Caller
@@ -53,12 +53,25 @@ class QueueFullError(FederationError):
 
 
 @dataclass(frozen=True, slots=True)
+class TestRun:
+    """The page test that a task is a run of, what is tested in it, and whether its schedule began it."""
+
+    __test__ = False
+
+    test_id: str
+    url: str
+    goal: str
+    origin: Literal["request", "schedule"] = "request"
+
+
+@dataclass(frozen=True, slots=True)
 class NewTask:
     """A goal to submit. `id` is given by doors that have one already (A2A); `user_id` is already hashed.
 
     `budget` may hold cost_usd, tokens, steps, seconds and depth; `deadlines` connect_s, first_byte_s, gap_s, step_s and
     task_s. `agent` skips planning, `plan` is run as it is, `evaluate` says what the result has to be like. `ancestry`
-    is what came with an agent's call, `origin` the task that this one retries or forks.
+    is what came with an agent's call, `origin` the task that this one retries or forks, `test_run` the page test that
+    this one runs.
     """
 
     description: str
@@ -83,6 +96,7 @@ class NewTask:
     root_task_id: str | None = None
     parent_task_id: str | None = None
     origin: JsonObject | None = None
+    test_run: TestRun | None = None
 
     def body_sha256(self) -> str:
         """Return a hash of what was asked for, the same for the same request."""
@@ -174,6 +188,8 @@ def submit(
     if stored is None:
         return Submitted(task.id, is_new=False)
     events.write(connection, task.id, first, 1)
+    if task.test_run is not None:
+        connection.execute(_ADD_TEST_RUN, {"task_id": task.id, **asdict(task.test_run)})
     for file in task.files:
         artifacts.store(connection, task.id, None, file)
     if task.session_id is not None:
@@ -336,6 +352,7 @@ _FINISH: Final = prepared(
     .with_for_update(key_share=True)
 )
 _QUEUED: Final = prepared(select(func.count()).where(Task.run_state == "queued"))
+_ADD_TEST_RUN: Final = prepared(insert(PageTestRun))
 _ADD: Final = {
     "sqlite": prepared(sqlite.insert(Task).on_conflict_do_nothing().returning(Task.id)),
     "postgresql": prepared(postgresql.insert(Task).on_conflict_do_nothing().returning(Task.id)),

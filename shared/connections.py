@@ -121,6 +121,10 @@ class Calls:
             raise
         return Answer(response, max_bytes)
 
+    async def upgrade(self, url: str, *, max_bytes: int) -> aiohttp.ClientWebSocketResponse:
+        """Open a WebSocket whose messages have at most `max_bytes`. Raises: AddressRefusedError, errors of aiohttp."""
+        return await self._session.ws_connect(self._check(url), max_msg_size=max_bytes, autoping=True)
+
 
 @asynccontextmanager
 async def open_session(

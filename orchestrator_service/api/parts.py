@@ -14,7 +14,9 @@ from orchestrator_service.intake import Intake
 from orchestrator_service.keys import Keys
 from orchestrator_service.meaning import Meaning, Near
 from orchestrator_service.registrar import Registrar
+from orchestrator_service.schedules import Schedules
 from orchestrator_service.settings import Settings
+from shared import http
 from shared.agent import JsonObject
 from shared.auth import LOCAL, Caller
 from shared.db import Database
@@ -34,10 +36,12 @@ class Parts:
     intake: Intake
     registrar: Registrar
     keys: Keys
+    client: http.Client
     credentials: Credentials
     nudge: Callable[[str, str], None]
     drain: Callable[[], None]
     meaning: Meaning | None
+    schedules: Schedules
 
     async def near(self, need: str | None) -> Mapping[str, Near]:
         """Return the skills that are near to a need by its meaning; none without an embedding model."""

@@ -26,7 +26,8 @@ from shared.event_response import EventResponse, encode
 router = APIRouter(prefix="/api/tasks", tags=["tasks"])
 more_router = APIRouter(tags=["tasks"])
 
-_MAX_WAIT_S = 3600
+MAX_WAIT_S = 3600
+"""The longest that a request waits for a task, in seconds."""
 _WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,6})(?:$|[,;\s])")
 _INLINE = frozenset({"image/png", "image/jpeg", "image/webp", "application/json", "text/plain", "text/csv"})
 
@@ -201,7 +202,7 @@ async def execute(parts: OpenParts, who: WhoAsks, body: Execution | None = None)
         raise TaskMissingError('Give what is to be done: {"task": "..."}.')
     new = tasks.NewTask(body.task, id=new_id())
     await parts.intake.submit(who, new)
-    await _rest(parts, new.id, _MAX_WAIT_S)
+    await rest(parts, new.id, MAX_WAIT_S)
     task = await parts.database.read(task_views.find, who, new.id)
     return _execution(task)
 
@@ -212,7 +213,7 @@ async def _accepted(
     """Answer the task that was accepted, with its `Location`; as it stands after the wait that is preferred."""
     response.headers["Location"] = f"/api/tasks/{submitted.task_id}"
     if (wait := _WAIT.search(prefer or "")) is not None:
-        await _rest(parts, submitted.task_id, min(int(wait[1]), _MAX_WAIT_S))
+        await rest(parts, submitted.task_id, min(int(wait[1]), MAX_WAIT_S))
         response.headers["Preference-Applied"] = f"wait={wait[1]}"
     if not submitted.is_new:
         response.status_code = 200
@@ -237,7 +238,7 @@ def _execution(task: JsonObject) -> JsonObject:
     }
 
 
-async def _rest(parts: Parts, task_id: str, timeout_s: float) -> None:
+async def rest(parts: Parts, task_id: str, timeout_s: float) -> None:
     """Wait until the task is over or needs input, at most `timeout_s`."""
     try:
         async with asyncio.timeout(timeout_s), aclosing(parts.log.follow(task_id)) as log:

@@ -30,6 +30,7 @@ from orchestrator_service.signals import Signals
 from orchestrator_service.spawning import Spawner
 from shared.background import background
 from shared.db import DatabaseUnavailableError, now, patience
+from shared.embeddings import Embeddings
 from shared.llm import Models
 
 logger = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ class Engine:
         models: Models,
         told: Callable[[], None],
         spawner: Spawner,
+        embeddings: Embeddings | None,
     ) -> None:
         self._settings = settings
         self._daily = Amount(cost_usd=settings.tenant_daily_cost_usd, tokens=settings.tenant_daily_tokens)
@@ -61,10 +63,10 @@ class Engine:
         self._waits = Waits()
         self._gates = Gates(places=settings.agent_max_concurrency)
         self._spawner = spawner
-        self._strategist = Strategist(settings, log, models, spawner)
+        self._strategist = Strategist(settings, log, models, spawner, embeddings)
         self._me: Membership | None = None
         self._is_draining = False
-        settler = Settler(settings, log, models, self._waits, self._rules)
+        settler = Settler(settings, log, models, embeddings, self._waits, self._rules)
         performer = Performer(
             settings,
             log,

@@ -102,7 +102,7 @@ def test_plain_words_become_actions_after_the_page_is_opened(text: str, expected
         ("and that the title is 'Home'", Check(subject="title", relation="is", value="Home")),
         (": main heading is Example Domain", Check(subject="main_heading", relation="is", value="Example Domain")),
         ("and the heading contains 'x'", Check(subject="main_heading", relation="contains", value="x")),
-        ("and that the login button exists", Check(subject="button", relation="contains", value="login")),
+        ("and that the login button exists", Check(subject="button", name="login")),
         ("and that 'Done' appears", Check(subject="text", relation="contains", value="Done")),
         ("loads", Check(subject="loads")),
         ("does not load", Check(subject="loads", expected=False)),

@@ -1,11 +1,9 @@
 """Whatever a page does, its requests reach only addresses that outgoing calls may reach."""
 
 import asyncio
-import shutil
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -91,18 +89,3 @@ async def test_an_address_that_may_not_be_reached_is_refused(url: str) -> None:
     async with open_sites() as sites:
         with pytest.raises(AddressRefusedError):
             await ask(sites.agent, f"open {url}")
-
-
-async def test_a_name_that_leads_elsewhere_after_it_was_checked_is_refused(tmp_path: Path) -> None:
-    """DNS rebinding: this Chromium connects to loopback for an address that is public when it is checked."""
-    chromium = shutil.which("chromium-headless-shell") or shutil.which("chromium")
-    async with open_site() as inside:
-        address = inside.url.removeprefix("http://")
-        rebound = tmp_path / "chromium"
-        rebound.write_text(f'#!/bin/sh\nexec {chromium} --host-resolver-rules="MAP 93.184.215.14:80 {address}" "$@"\n')
-        rebound.chmod(0o755)
-        settings = make_settings(egress_allow="127.0.0.1:1", browser_executable=rebound)
-        async with open_agent(settings) as agent:
-            with pytest.raises(AddressRefusedError):
-                await ask(agent, "get the heading of http://93.184.215.14/")
-        assert inside.hits[:1] == ["/"], "Chromium did not rebind, so nothing was tested"

@@ -3,12 +3,14 @@
 `tests/test_requirements.py` fails when one has no test, or names one that does not exist.
 """
 
-from tests.requirements import any_agent, first_version, nothing_is_lost, teams
+from tests.requirements import any_agent, code_agent, first_version, nothing_is_lost, teams, web_ui
 from tests.requirements.requirement import Requirement
 
 REQUIREMENTS: tuple[Requirement, ...] = (
     *first_version.REQUIREMENTS,
     *nothing_is_lost.REQUIREMENTS,
     *any_agent.REQUIREMENTS,
+    *code_agent.REQUIREMENTS,
     *teams.REQUIREMENTS,
+    *web_ui.REQUIREMENTS,
 )

@@ -1,4 +1,4 @@
-// Made by `make types`; do not edit. OpenAPI document: sha256 83753374bc012fc8b73685a23bc82eb9eba061c04a756d32caa0d8cca2001901
+// Made by `make types`; do not edit. OpenAPI document: sha256 589b52615ffb98e21dd09751605791308b018f9b33bcfe051c51cefc5c1668d1
 
 export interface paths {
     "/api/agents": {
@@ -88,7 +88,7 @@ export interface paths {
         head?: never;
         /**
          * Change an agent
-         * @description Change what is given: `inactive` keeps it from being chosen; with new credentials it is looked at again.
+         * @description Change what is given; `inactive` keeps the agent from being chosen.
          */
         patch: operations["change_api_agents__agent_id__patch"];
         trace?: never;
@@ -673,24 +673,9 @@ export interface components {
             config?: {
                 [key: string]: components["schemas"]["JsonValue"];
             } | null;
-            /**
-             * Credentials
-             * @description By the names of the card's security schemes; or one alone, for the one that it fits.
-             */
-            credentials?: (components["schemas"]["ApiKey"] | components["schemas"]["BearerToken"] | components["schemas"]["BasicLogin"] | components["schemas"]["OAuthClient"] | components["schemas"]["OpenIdClient"] | components["schemas"]["ClientCertificate"]) | {
-                [key: string]: components["schemas"]["ApiKey"] | components["schemas"]["BearerToken"] | components["schemas"]["BasicLogin"] | components["schemas"]["OAuthClient"] | components["schemas"]["OpenIdClient"] | components["schemas"]["ClientCertificate"];
-            } | null;
-            /**
-             * Credentials Origin
-             * @description Where they are sent; default: the endpoint's origin.
-             */
-            credentials_origin?: string | null;
             /** Description */
             description?: string | null;
-            /**
-             * Headers
-             * @description Headers to send to the agent as they are.
-             */
+            /** Headers */
             headers?: {
                 [key: string]: string;
             } | null;
@@ -723,18 +708,6 @@ export interface components {
             config?: {
                 [key: string]: components["schemas"]["JsonValue"];
             } | null;
-            /**
-             * Credentials
-             * @description By the names of the card's security schemes; or one alone, for the one that it fits.
-             */
-            credentials?: (components["schemas"]["ApiKey"] | components["schemas"]["BearerToken"] | components["schemas"]["BasicLogin"] | components["schemas"]["OAuthClient"] | components["schemas"]["OpenIdClient"] | components["schemas"]["ClientCertificate"]) | {
-                [key: string]: components["schemas"]["ApiKey"] | components["schemas"]["BearerToken"] | components["schemas"]["BasicLogin"] | components["schemas"]["OAuthClient"] | components["schemas"]["OpenIdClient"] | components["schemas"]["ClientCertificate"];
-            } | null;
-            /**
-             * Credentials Origin
-             * @description Where they are sent; default: the endpoint's origin.
-             */
-            credentials_origin?: string | null;
             /** Description */
             description?: string | null;
             /**
@@ -744,7 +717,7 @@ export interface components {
             endpoint?: string | null;
             /**
              * Headers
-             * @description Headers to send to the agent as they are.
+             * @description Credentials to send to the agent; stored encrypted, never shown.
              */
             headers?: {
                 [key: string]: string;
@@ -755,26 +728,6 @@ export interface components {
             } | null;
             /** Name */
             name?: string | null;
-        };
-        /**
-         * ApiKey
-         * @description A key in a header, in the address or in a cookie; what the card says of it need not be repeated.
-         */
-        ApiKey: {
-            /** Location */
-            location?: ("header" | "query" | "cookie") | null;
-            /** Name */
-            name?: string | null;
-            /**
-             * @description discriminator enum property added by openapi-typescript
-             * @enum {string}
-             */
-            type: "api_key";
-            /**
-             * Value
-             * Format: password
-             */
-            value: string;
         };
         /**
          * AttemptOfStep
@@ -794,40 +747,6 @@ export interface components {
             started_at: string;
             /** Why */
             why: string | null;
-        };
-        /**
-         * BasicLogin
-         * @description A user name and password.
-         */
-        BasicLogin: {
-            /**
-             * Password
-             * Format: password
-             */
-            password: string;
-            /**
-             * @description discriminator enum property added by openapi-typescript
-             * @enum {string}
-             */
-            type: "basic";
-            /** Username */
-            username: string;
-        };
-        /**
-         * BearerToken
-         * @description A token that is sent as it is.
-         */
-        BearerToken: {
-            /**
-             * Token
-             * Format: password
-             */
-            token: string;
-            /**
-             * @description discriminator enum property added by openapi-typescript
-             * @enum {string}
-             */
-            type: "bearer";
         };
         /**
          * Budget
@@ -862,29 +781,6 @@ export interface components {
             before: components["schemas"]["JsonValue"];
             /** Field */
             field: string;
-        };
-        /**
-         * ClientCertificate
-         * @description A client certificate with its key, both PEM; `ca` is who signed the agent's own, if it is nobody known.
-         */
-        ClientCertificate: {
-            /** Ca */
-            ca?: string | null;
-            /**
-             * Certificate
-             * Format: password
-             */
-            certificate: string;
-            /**
-             * Key
-             * Format: password
-             */
-            key: string;
-            /**
-             * @description discriminator enum property added by openapi-typescript
-             * @enum {string}
-             */
-            type: "mtls";
         };
         /**
          * Deadlines
@@ -1074,6 +970,11 @@ export interface components {
             points: number;
             /** Text */
             text: string;
+        };
+        /** HTTPValidationError */
+        HTTPValidationError: {
+            /** Detail */
+            detail?: components["schemas"]["ValidationError"][];
         };
         /**
          * Health
@@ -1414,62 +1315,6 @@ export interface components {
             user_id?: string | null;
             /** Workflow */
             workflow?: string | null;
-        };
-        /**
-         * OAuthClient
-         * @description A client of an OAuth 2 server: it gets a token by its credentials (RFC 6749, 4.4).
-         */
-        OAuthClient: {
-            /** Client Id */
-            client_id: string;
-            /**
-             * Client Secret
-             * Format: password
-             */
-            client_secret: string;
-            /** Scopes */
-            scopes?: string[] | null;
-            /**
-             * Sent As
-             * @default basic
-             * @enum {string}
-             */
-            sent_as: "basic" | "post";
-            /** Token Url */
-            token_url?: string | null;
-            /**
-             * @description discriminator enum property added by openapi-typescript
-             * @enum {string}
-             */
-            type: "oauth2";
-        };
-        /**
-         * OpenIdClient
-         * @description A client of an OpenID Connect server, whose token endpoint is found at `discovery_url`.
-         */
-        OpenIdClient: {
-            /** Client Id */
-            client_id: string;
-            /**
-             * Client Secret
-             * Format: password
-             */
-            client_secret: string;
-            /** Discovery Url */
-            discovery_url?: string | null;
-            /** Scopes */
-            scopes?: string[] | null;
-            /**
-             * Sent As
-             * @default basic
-             * @enum {string}
-             */
-            sent_as: "basic" | "post";
-            /**
-             * @description discriminator enum property added by openapi-typescript
-             * @enum {string}
-             */
-            type: "openid";
         };
         /**
          * OpenQuestion
@@ -1842,6 +1687,44 @@ export interface components {
             name: string;
             /** Tags */
             tags: string[];
+        };
+        /**
+         * Spending
+         * @description What calls of models cost together; the fields of the groups that were asked for say which.
+         */
+        Spending: {
+            /** Agent */
+            agent: string | null;
+            /** Cached Tokens */
+            cached_tokens: number;
+            /** Cost Usd */
+            cost_usd: number;
+            /** Day */
+            day: string | null;
+            /** Input Tokens */
+            input_tokens: number;
+            /** Latency Ms */
+            latency_ms: number | null;
+            /** Llm Calls */
+            llm_calls: number;
+            /** Model */
+            model: string | null;
+            /** Output Tokens */
+            output_tokens: number;
+            /** Role */
+            role: string | null;
+            /** Saved Calls */
+            saved_calls: number;
+            /** Saved Usd */
+            saved_usd: number;
+            /** Task */
+            task: string | null;
+            /** Tenant */
+            tenant: string | null;
+            /** User */
+            user: string | null;
+            /** Workflow */
+            workflow: string | null;
         };
         /**
          * Spent
@@ -2239,6 +2122,30 @@ export interface components {
             usage: components["schemas"]["Spent"];
         };
         /**
+         * UsagePage
+         * @description Groups, and all of them together.
+         */
+        UsagePage: {
+            /** Items */
+            items: components["schemas"]["Spending"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+            total: components["schemas"]["Spending"];
+        };
+        /** ValidationError */
+        ValidationError: {
+            /** Context */
+            ctx?: Record<string, never>;
+            /** Input */
+            input?: unknown;
+            /** Location */
+            loc: (string | number)[];
+            /** Message */
+            msg: string;
+            /** Error Type */
+            type: string;
+        };
+        /**
          * Verification
          * @description What was found when the agent was looked at last.
          */
@@ -2311,34 +2218,13 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Agent_"];
                 };
             };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "4XX": {
+            /** @description Validation Error */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
-                };
-            };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -2372,34 +2258,13 @@ export interface operations {
                     "application/json": components["schemas"]["Agent"];
                 };
             };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "4XX": {
+            /** @description Validation Error */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
-                };
-            };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -2431,34 +2296,13 @@ export interface operations {
                     };
                 };
             };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "4XX": {
+            /** @description Validation Error */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
-                };
-            };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -2485,34 +2329,13 @@ export interface operations {
                     "application/json": components["schemas"]["Preview"];
                 };
             };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "4XX": {
+            /** @description Validation Error */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
-                };
-            };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -2537,34 +2360,13 @@ export interface operations {
                     "application/json": components["schemas"]["Agent"];
                 };
             };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "4XX": {
+            /** @description Validation Error */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
-                };
-            };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -2587,34 +2389,13 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "4XX": {
+            /** @description Validation Error */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
-                };
-            };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -2643,34 +2424,13 @@ export interface operations {
                     "application/json": components["schemas"]["Agent"];
                 };
             };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "4XX": {
+            /** @description Validation Error */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
-                };
-            };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -2695,34 +2455,13 @@ export interface operations {
                     "application/json": components["schemas"]["Agent"];
                 };
             };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "4XX": {
+            /** @description Validation Error */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
-                };
-            };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -2759,34 +2498,13 @@ export interface operations {
                     };
                 };
             };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "4XX": {
+            /** @description Validation Error */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
-                };
-            };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -2817,34 +2535,13 @@ export interface operations {
                     };
                 };
             };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "4XX": {
+            /** @description Validation Error */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
-                };
-            };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -2869,34 +2566,13 @@ export interface operations {
                     "application/json": components["schemas"]["Agent"];
                 };
             };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "4XX": {
+            /** @description Validation Error */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
-                };
-            };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -2921,34 +2597,13 @@ export interface operations {
                     "application/json": components["schemas"]["Agent"];
                 };
             };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "4XX": {
+            /** @description Validation Error */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
-                };
-            };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -2973,34 +2628,13 @@ export interface operations {
                     "application/json": components["schemas"]["Agent"];
                 };
             };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "4XX": {
+            /** @description Validation Error */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
-                };
-            };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -3029,34 +2663,13 @@ export interface operations {
                     "text/event-stream": unknown;
                 };
             };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "4XX": {
+            /** @description Validation Error */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
-                };
-            };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -3084,34 +2697,13 @@ export interface operations {
                     "application/json": components["schemas"]["Page_OpenQuestion_"];
                 };
             };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "4XX": {
+            /** @description Validation Error */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
-                };
-            };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -3141,34 +2733,13 @@ export interface operations {
                     };
                 };
             };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "4XX": {
+            /** @description Validation Error */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
-                };
-            };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -3188,36 +2759,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
-            };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
-                };
-            };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
-                };
             };
         };
     };
@@ -3243,34 +2784,13 @@ export interface operations {
                     };
                 };
             };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "4XX": {
+            /** @description Validation Error */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
-                };
-            };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -3293,34 +2813,13 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "4XX": {
+            /** @description Validation Error */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
-                };
-            };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -3354,34 +2853,13 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "4XX": {
+            /** @description Validation Error */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
-                };
-            };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -3409,34 +2887,13 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Session_"];
                 };
             };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "4XX": {
+            /** @description Validation Error */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
-                };
-            };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -3463,34 +2920,13 @@ export interface operations {
                     "application/json": components["schemas"]["Session"];
                 };
             };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "4XX": {
+            /** @description Validation Error */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
-                };
-            };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -3515,34 +2951,13 @@ export interface operations {
                     "application/json": components["schemas"]["Session"];
                 };
             };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "4XX": {
+            /** @description Validation Error */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
-                };
-            };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -3565,34 +2980,13 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "4XX": {
+            /** @description Validation Error */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
-                };
-            };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -3626,34 +3020,13 @@ export interface operations {
                     };
                 };
             };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "4XX": {
+            /** @description Validation Error */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
-                };
-            };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -3696,34 +3069,13 @@ export interface operations {
                     };
                 };
             };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "4XX": {
+            /** @description Validation Error */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
-                };
-            };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -3758,34 +3110,13 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Task_"];
                 };
             };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "4XX": {
+            /** @description Validation Error */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
-                };
-            };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -3822,34 +3153,13 @@ export interface operations {
                     "application/json": components["schemas"]["Task"];
                 };
             };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "4XX": {
+            /** @description Validation Error */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
-                };
-            };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -3874,34 +3184,13 @@ export interface operations {
                     "application/json": components["schemas"]["Task"];
                 };
             };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "4XX": {
+            /** @description Validation Error */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
-                };
-            };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -3923,36 +3212,17 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": unknown;
+                };
             };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "4XX": {
+            /** @description Validation Error */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
-                };
-            };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -3977,34 +3247,13 @@ export interface operations {
                     "application/json": components["schemas"]["Task"];
                 };
             };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "4XX": {
+            /** @description Validation Error */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
-                };
-            };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -4035,34 +3284,13 @@ export interface operations {
                     "text/event-stream": unknown;
                 };
             };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "4XX": {
+            /** @description Validation Error */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
-                };
-            };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -4101,34 +3329,13 @@ export interface operations {
                     "application/json": components["schemas"]["Task"];
                 };
             };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "4XX": {
+            /** @description Validation Error */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
-                };
-            };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -4157,34 +3364,13 @@ export interface operations {
                     "application/json": components["schemas"]["Task"];
                 };
             };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "4XX": {
+            /** @description Validation Error */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
-                };
-            };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -4219,34 +3405,13 @@ export interface operations {
                     "application/json": components["schemas"]["Task"];
                 };
             };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "4XX": {
+            /** @description Validation Error */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
-                };
-            };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -4272,34 +3437,13 @@ export interface operations {
                     "application/json": components["schemas"]["StepTraffic"];
                 };
             };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "4XX": {
+            /** @description Validation Error */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
-                };
-            };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -4330,39 +3474,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: components["schemas"]["JsonValue"];
-                    };
+                    "application/json": components["schemas"]["UsagePage"];
                 };
             };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "4XX": {
+            /** @description Validation Error */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
-                };
-            };
-            /** @description What is wrong, as problem details (RFC 9457) */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        detail: string;
-                        errors?: Record<string, never>[];
-                        status: number;
-                        title: string;
-                        type: string;
-                    };
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };

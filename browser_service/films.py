@@ -1,0 +1,90 @@
+"""Makes a film of the frames of a session: WebM where ffmpeg is installed, else an animated WebP. Blocks."""
+
+import io
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from PIL import Image
+
+_WIDTH_PX = 800
+_THUMBNAIL_WIDTH_PX = 320
+_LONGEST_FRAME_S = 3.0
+_SHORTEST_FRAME_S = 0.1
+_LAST_FRAME_S = 1.5
+_FFMPEG_TIMEOUT_S = 120.0
+_FPS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A picture (JPEG or PNG) of the page, and when it was taken, in seconds of any clock."""
+
+    content: bytes
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Film:
+    """A film's bytes in a file, and what they are."""
+
+    path: Path
+    media_type: str
+
+
+def make(frames: Sequence[Frame], folder: Path) -> Film | None:
+    """Write the film of `frames` into `folder`; None when there are no frames. What stands still is cut short."""
+    if not frames:
+        return None
+    durations_s = [
+        min(_LONGEST_FRAME_S, max(_SHORTEST_FRAME_S, after.at_s - frame.at_s)) for frame, after in pairwise(frames)
+    ] + [_LAST_FRAME_S]
+    if (ffmpeg := shutil.which("ffmpeg")) is not None:
+        film = folder / "recording.webm"
+        if _encode(ffmpeg, frames, durations_s, film):
+            return Film(film, "video/webm")
+    film = folder / "recording.webp"
+    first = _scaled(frames[0].content, _WIDTH_PX)
+    pictures = [first, *(_scaled(frame.content, _WIDTH_PX).resize(first.size) for frame in frames[1:])]
+    pictures[0].save(
+        film,
+        format="WEBP",
+        save_all=True,
+        append_images=pictures[1:],
+        duration=[round(duration * 1000) for duration in durations_s],
+        quality=50,
+        method=1,
+        loop=0,
+    )
+    return Film(film, "image/webp")
+
+
+def make_thumbnail(picture: bytes) -> bytes:
+    """Return a small WebP of a picture."""
+    out = io.BytesIO()
+    _scaled(picture, _THUMBNAIL_WIDTH_PX).save(out, format="WEBP", quality=60, method=1)
+    return out.getvalue()
+
+
+def _scaled(content: bytes, width_px: int) -> Image.Image:
+    picture = Image.open(io.BytesIO(content)).convert("RGB")
+    height_px = max(1, min(2 * width_px, round(picture.height * width_px / picture.width)))
+    return picture.resize((width_px, height_px), Image.Resampling.BILINEAR)
+
+
+def _encode(ffmpeg: str, frames: Sequence[Frame], durations_s: Sequence[float], film: Path) -> bool:
+    """Pipe the frames to ffmpeg; False if it does not take them."""
+    command = [ffmpeg, "-loglevel", "error", "-y", "-f", "image2pipe", "-framerate", str(_FPS), "-i", "-"]
+    command += ["-c:v", "libvpx", "-b:v", "1M", "-deadline", "realtime", "-cpu-used", "8", "-pix_fmt", "yuv420p"]
+    command += ["-vf", f"scale={_WIDTH_PX}:-2", str(film)]
+    content = b"".join(
+        frame.content * max(1, round(duration * _FPS)) for frame, duration in zip(frames, durations_s, strict=True)
+    )
+    try:
+        done = subprocess.run(command, input=content, timeout=_FFMPEG_TIMEOUT_S, check=False, capture_output=True)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0 and film.exists()
