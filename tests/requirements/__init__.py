@@ -3,11 +3,12 @@
 `tests/test_requirements.py` fails when one has no test, or names one that does not exist.
 """
 
-from tests.requirements import any_agent, first_version, nothing_is_lost
+from tests.requirements import any_agent, browser, first_version, nothing_is_lost
 from tests.requirements.requirement import Requirement
 
 REQUIREMENTS: tuple[Requirement, ...] = (
     *first_version.REQUIREMENTS,
     *nothing_is_lost.REQUIREMENTS,
     *any_agent.REQUIREMENTS,
+    *browser.REQUIREMENTS,
 )
