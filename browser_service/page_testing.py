@@ -111,7 +111,7 @@ class PageTester:
                     result = await run.perform(step, planned)
                 results.append(result)
                 yield Progress(page_tests.tell_step_result(plan, result))
-            if run.usage.llm_calls:
+            if run.usage:
                 yield run.usage
             done = self._result(session.id, results)
         yield done
@@ -260,7 +260,7 @@ class _Run:
                 "'Welcome', has a button 'Save', the title is 'Home'.",
             )
         result, usage = await page_test_model.judge(self.model, claim, await self.session.read())
-        self.usage = Usage(*(a + b for a, b in zip(_amounts(self.usage), _amounts(usage), strict=True)))
+        self.usage += usage
         self.has_checked = True
         if not result.passed:
             raise StepFailedError(f"{claim}.", result.details)
@@ -332,10 +332,6 @@ def _not_run(planned: TestStep) -> StepResult:
         details="Not run: an earlier step failed.",
         expected=planned.success_criteria,
     )
-
-
-def _amounts(usage: Usage) -> tuple[int, int, float, int]:
-    return usage.input_tokens, usage.output_tokens, usage.cost_usd, usage.llm_calls
 
 
 def _ms_since(began: float) -> int:
