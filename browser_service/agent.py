@@ -2,18 +2,19 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, asynccontextmanager
-from typing import Annotated
+from itertools import zip_longest
 
-from pydantic import BaseModel, Field, JsonValue, ValidationError
+from pydantic import JsonValue, ValidationError
 
 from browser_service import actions, answers, card, instructions, navigation, page_testing, performing, terms, tinyfish
-from browser_service.actions import ACTIONS, MAX_ACTIONS, Action, InWords, Navigate
+from browser_service.actions import ACTIONS, Action, InWords, Navigate
 from browser_service.browser import Browser, open_browser
 from browser_service.browser_session import BrowserSession
 from browser_service.checks import CheckResult
 from browser_service.credentials import Credentials
-from browser_service.errors import ElementNotFoundError, NotUnderstoodError
-from browser_service.findings import Findings
+from browser_service.driving import Allowance, Driver
+from browser_service.errors import BrowserGoneError, ElementNotFoundError, NotUnderstoodError
+from browser_service.findings import Findings, Reading
 from browser_service.instructions import Instructions
 from browser_service.page_testing import PageTester
 from browser_service.session_events import Owner, SessionWatcher
@@ -21,25 +22,15 @@ from browser_service.settings import Settings
 from browser_service.tinyfish import TinyFish
 from browser_service.wishes import Wishes
 from shared import http
-from shared.agent import AgentRequest, OpenAgent, Progress, Update
+from shared.agent import METADATA_KEY, AgentRequest, OpenAgent, Progress, Update
 from shared.errors import InvalidRequestError
-from shared.llm import MODEL_ERRORS, Model, fence, open_model, spent
+from shared.llm import MODEL_ERRORS, Model, open_model
 
-_SYSTEM = (
-    "You turn a request about a web page into actions for a browser, in order. Use only addresses that the request "
-    "names. Ask with `extract` for everything the request wants to know; claims it wants checked become `assert`. "
-    "Describe buttons, links and fields as they are labelled on the page."
-)
-
-
-class _Plan(BaseModel):
-    """The model's answer."""
-
-    actions: Annotated[list[Action], Field(min_length=1, max_length=MAX_ACTIONS)]
+_HARMLESS = frozenset({"navigate", "back", "extract", "assert", "screenshot", "wait_for", "scroll", "hover"})
 
 
 class BrowserAgent:
-    """Answers requests with a browser, and a model where the rules leave something unread."""
+    """Answers requests with a browser, and a model for the steps that the grammar leaves unread."""
 
     def __init__(
         self, settings: Settings, browser: Browser, model: Model | None, elsewhere: TinyFish | None = None
@@ -47,28 +38,19 @@ class BrowserAgent:
         self._settings = settings
         self._browser = browser
         self._model = model
-        self._credentials = Credentials(settings)
         self._wishes = Wishes()
+        self._driver = Driver(settings, model, self._wishes)
+        self._credentials = Credentials(settings)
         self._tester = PageTester(settings, browser, model, elsewhere)
 
     async def answer(self, request: AgentRequest) -> AsyncGenerator[Update]:
-        """Do what `request` asks on a page of its own."""
+        """Do what `request` asks on a page of its own; once more if the browser dies before anything was changed."""
         if (wanted := page_testing.requested(request)) is not None:
             async with aclosing(self._tester.run(wanted, lambda: self._open_session(request))) as updates:
                 async for update in updates:
                     yield update
             return
         read = _read(request)
-        if read.unread and self._model is not None:
-            yield Progress("Working out what is asked")
-            try:
-                plan, usage = await self._model.serving(request).structured(
-                    fence("request", request.text), _Plan, system=_SYSTEM, verify=lambda plan: _check_plan(plan, read)
-                )
-                yield usage
-                read = Instructions(tuple(plan.actions), (), read.urls)
-            except MODEL_ERRORS as error:
-                yield spent(error)  # the rules' reading stands
         is_verification = request.skill == card.VERIFY or any(action.do == "assert" for action in read.actions)
         if is_verification and read.unread:
             raise InvalidRequestError(
@@ -77,18 +59,19 @@ class BrowserAgent:
             )
         if self._browser.is_full:
             yield Progress(f"Waiting for a free page; all {self._settings.browser_max_pages} are in use")
-        findings = Findings(patience_s=self._settings.browser_action_timeout_s)
-        async with self._open_session(request) as session:
-            for file in request.files:
-                await session.files.add(file)
-            for index, action in enumerate(read.actions):
-                yield Progress(actions.describe(action))
-                following = read.actions[index + 1] if index + 1 < len(read.actions) else None
-                if not await self._perform(action, session, findings, following, is_verification=is_verification):
-                    break
-            told = answers.Told(read.urls[0], session.url, session.status, session.is_settled, tuple(findings.unread))
-        for update in answers.compose(findings, told, is_verification=is_verification):
-            yield update
+        for attempt in range(2):
+            findings = Findings(patience_s=self._settings.browser_action_timeout_s)
+            done: list[Action] = []
+            try:
+                async with self._open_session(request) as session:
+                    async with aclosing(self._work(request, read, session, findings, done, is_verification)) as updates:
+                        async for update in updates:
+                            yield update
+                break
+            except BrowserGoneError:
+                if attempt or any(action.do not in _HARMLESS for action in done):
+                    raise
+                yield Progress("The browser died and is started again; beginning anew")
 
     @asynccontextmanager
     async def _open_session(self, request: AgentRequest) -> AsyncGenerator[BrowserSession]:
@@ -98,28 +81,58 @@ class BrowserAgent:
             session.credentials = lambda name, url: self._credentials.give(name, url, given.credentials)
             yield session
 
-    async def _perform(
+    async def _work(
         self,
-        action: Action,
+        request: AgentRequest,
+        read: Instructions,
         session: BrowserSession,
         findings: Findings,
-        following: Action | None,
-        *,
+        done: list[Action],
         is_verification: bool,
-    ) -> bool:
-        """Do `action` and say whether to go on. In a verification, what does not work on the page is a failed check."""
+    ) -> AsyncGenerator[Update]:
+        """Do the actions one after the other, and tell what they brought. `done` gets each action as it begins."""
+        allowance = _allowance(self._settings, request)
+        for file in request.files:
+            await session.files.add(file)
+        for action, following in zip_longest(read.actions, read.actions[1:]):
+            assert action is not None  # noqa: S101 - only the second one may be missing
+            yield Progress(actions.describe(action))
+            done.append(action)
+            step = ""
+            try:
+                await performing.perform(action, session, findings, self._wishes, following=following)
+            except NotUnderstoodError:
+                step = action.words if isinstance(action, InWords) else actions.describe(action)
+            except ElementNotFoundError as error:
+                if is_verification:
+                    # In a verification, what does not work on the page is a failed check.
+                    findings.checks.append(CheckResult(actions.describe(action), passed=False, details=error.detail))
+                    break
+                if self._model is None or action.do in {"assert", "wait_for"}:
+                    raise
+                step = action.words if isinstance(action, InWords) else actions.describe(action)
+            if step:
+                async with aclosing(self._drive(step, session, findings, allowance, read.urls)) as updates:
+                    async for update in updates:
+                        yield update
+            if session.status is not None and session.status >= 400 and not is_verification:
+                raise navigation.explain_status(session.url, session.status)
+        if not is_verification and findings.is_empty:  # what was asked was not understood: at least what is there
+            content = await session.read()
+            findings.readings += [Reading(what, content, session.status) for what in ("title", "heading", "text")]
+        told = answers.Told(read.urls[0], session.url, session.status, session.is_settled, tuple(findings.unread))
+        for update in answers.compose(findings, told, is_verification=is_verification):
+            yield update
+
+    async def _drive(
+        self, step: str, session: BrowserSession, findings: Findings, allowance: Allowance, urls: tuple[str, ...]
+    ) -> AsyncGenerator[Update]:
+        """Do a step that the grammar could not; what nobody can do is told as not understood."""
         try:
-            await performing.perform(action, session, findings, self._wishes, following=following)
-        except NotUnderstoodError:
-            findings.unread.append(action.words if isinstance(action, InWords) else actions.describe(action))
-        except ElementNotFoundError as error:
-            if not is_verification:
-                raise
-            findings.checks.append(CheckResult(actions.describe(action), passed=False, details=error.detail))
-            return False
-        if session.status is not None and session.status >= 400 and not is_verification:
-            raise navigation.explain_status(session.url, session.status)
-        return True
+            async for update in self._driver.do(step, session, findings, allowance, urls):
+                yield update
+        except (NotUnderstoodError, *MODEL_ERRORS):
+            findings.unread.append(step)
 
 
 @asynccontextmanager
@@ -162,10 +175,10 @@ def _named_url(data: tuple[JsonValue, ...]) -> str | None:
     return None
 
 
-def _check_plan(plan: _Plan, read: Instructions) -> None:
-    """Refuse a model's plan that opens what the request does not name. Raises: InvalidRequestError."""
-    opened = [action.url for action in plan.actions if isinstance(action, Navigate)]
-    if not isinstance(plan.actions[0], Navigate):
-        raise InvalidRequestError("The first action must open an address.")
-    if strange := [url for url in opened if url not in read.urls]:
-        raise InvalidRequestError(f"{strange[0][:200]!r} is not an address of the request; it names {list(read.urls)}.")
+def _allowance(settings: Settings, request: AgentRequest) -> Allowance:
+    """Return what the task may spend: the settings' limit, or what is left of the request's budget if that is less."""
+    call = request.metadata.get(METADATA_KEY)
+    budget = call.get("budget") if isinstance(call, dict) else None
+    left = budget.get("cost_usd") if isinstance(budget, dict) else None
+    limits = [each for each in (settings.browser_max_cost_usd, left) if isinstance(each, int | float)]
+    return Allowance(settings.browser_max_steps, min(limits) if limits else None)

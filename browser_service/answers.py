@@ -44,6 +44,8 @@ def compose(findings: Findings, told: Told, *, is_verification: bool) -> Iterato
                 f"{file.name} ({p.width_px} × {p.height_px})" for file, p in zip(files, findings.pictures, strict=True)
             )
             texts.append(f"Screenshot of {told.final_url}: {names}.")
+    if findings.cached:
+        data["cache"] = [{"step": step, "cache": outcome} for step, outcome in findings.cached]
     if findings.files:
         data["files"] = [file.name for file in findings.files]
         texts += [f"Downloaded {file.name} ({len(file.content or b''):,} bytes)." for file in findings.files]
@@ -98,7 +100,7 @@ def _tell_readings(readings: list[Reading], data: JsonObject, *, alone: bool) ->
 
 
 def _notes(findings: Findings, told: Told) -> list[str]:
-    notes: list[str] = []
+    notes = list(findings.notes)
     if not told.is_settled:
         notes.append("The page had not finished loading; this is what it showed so far.")
     if any(each.content.is_cut for each in findings.readings):

@@ -12,9 +12,11 @@ import playwright.async_api as playwright
 from browser_service import chromium, egress_proxy
 from browser_service.browser_session import BrowserSession
 from browser_service.egress_proxy import Boundary, Door, EgressProxy, Rules
+from browser_service.errors import BusyError
 from browser_service.request_filter import RequestFilter
 from browser_service.session_events import Owner, SessionWatcher
 from browser_service.settings import Settings
+from shared.background import background
 from shared.errors import FederationError, InvalidRequestError, NotInstalledError, UnavailableError
 
 logger = logging.getLogger(__name__)
@@ -25,6 +27,7 @@ VIEWPORT = playwright.ViewportSize(width=1280, height=800)
 
 _LAUNCH_TIMEOUT_S = 30.0
 _CLOSE_TIMEOUT_S = 5.0
+_RETRY_AFTER_S = 5
 # Beyond Playwright's own: no way out beside the proxy, and no page that takes all memory.
 _ARGUMENTS = (*egress_proxy.FLAGS, "--js-flags=--max-old-space-size=512", "--mute-audio")
 # Playwright lets pages open as many windows as they like; a browser does not.
@@ -44,16 +47,33 @@ class _Running:
 
 
 @dataclass(frozen=True, slots=True)
-class _Room:
-    """A context for one session, and what stands between it and the network."""
+class Pressure:
+    """How much is going on: pages in use and how many may be, tasks that wait and how many may, contexts kept warm."""
 
+    pages: int
+    max_pages: int
+    waiting: int
+    max_waiting: int
+    warm: int
+    is_running: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """A context with a blank page for one session, and what stands between it and the network."""
+
+    running: _Running
     context: playwright.BrowserContext
+    page: playwright.Page
     boundary: Boundary
     resources: AsyncExitStack
 
 
 class Browser:
-    """Hands out browser sessions, at most BROWSER_MAX_PAGES at once. Made by `open_browser`."""
+    """Hands out browser sessions, at most BROWSER_MAX_PAGES at once. Made by `open_browser`.
+
+    A Chromium that dies is started again at once. What is done meanwhile fails with `BrowserGoneError`.
+    """
 
     def __init__(self, settings: Settings, watchers: Sequence[SessionWatcher] = ()) -> None:
         self._settings = settings
@@ -64,11 +84,24 @@ class Browser:
         self._starting = asyncio.Lock()
         self._running: _Running | None = None
         self._problem: str | None = None
+        self._warm: list[_Room] = []
+        self._lacks = asyncio.Event()
+        self._lacks.set()
+        self._pages = 0
+        self._waiting = 0
+        self._is_stopping = False
 
     @property
     def is_full(self) -> bool:
         """Whether a task that asks for a session now has to wait for another one to end."""
         return self._slots.locked()
+
+    @property
+    def pressure(self) -> Pressure:
+        """How much is going on now."""
+        is_running = self._running is not None and self._running.browser.is_connected()
+        limits = self._settings.browser_max_pages, self._settings.browser_max_waiting
+        return Pressure(self._pages, limits[0], self._waiting, limits[1], len(self._warm), is_running)
 
     def problems(self) -> list[str]:
         """Return what keeps the browser from working now, in sentences."""
@@ -77,14 +110,17 @@ class Browser:
         return [self._problem] if self._problem else []
 
     @asynccontextmanager
-    async def open_session(self, owner: Owner, rules: Rules | None = None) -> AsyncGenerator[BrowserSession]:
+    async def open_session(
+        self, owner: Owner, rules: Rules | None = None, *, storage_state: playwright.StorageState | None = None
+    ) -> AsyncGenerator[BrowserSession]:
         """Open a page of its own for `owner`, with nothing kept from any other, and close it whatever happens.
 
-        `rules` say which hosts it may reach. Raises: NotInstalledError, UnavailableError, InvalidRequestError when the
+        `rules` say which hosts it may reach, `storage_state` the cookies and stored values that it begins with.
+        Raises: BusyError when too many wait already, NotInstalledError, UnavailableError, InvalidRequestError when the
         browser is on another machine, where rules cannot be kept.
         """
-        async with self._slots:
-            opening = asyncio.ensure_future(self._open_room())
+        async with self._slot():
+            opening = asyncio.ensure_future(self._open_room(storage_state))
             try:
                 room = await asyncio.shield(opening)
             except asyncio.CancelledError:
@@ -95,37 +131,73 @@ class Browser:
             try:
                 _set_rules(room.boundary, rules or Rules())
                 async with BrowserSession.open(
-                    owner, room.context, self._settings, room.boundary, self._watchers
+                    owner, room.context, room.page, self._settings, room.boundary, self._watchers
                 ) as session:
                     yield session
             finally:
                 await self._close_room(room)
 
-    async def start(self) -> None:
-        """Start Chromium if it does not run. A failure is told by `problems`, and to the task that needs it."""
+    @asynccontextmanager
+    async def _slot(self) -> AsyncGenerator[None]:
+        """Wait for a free page. Raises: BusyError when as many wait as may."""
+        if self._slots.locked() and self._waiting >= self._settings.browser_max_waiting:
+            raise BusyError(
+                f"All {self._settings.browser_max_pages} pages are in use (BROWSER_MAX_PAGES) and {self._waiting} tasks "
+                f"wait already (BROWSER_MAX_WAITING). Try again in {_RETRY_AFTER_S} s.",
+                retry_after_s=_RETRY_AFTER_S,
+            )
+        self._waiting += 1
         try:
-            await self._ensure_running()
-        except FederationError as error:
-            logger.warning("browser not started", extra={"why": error.detail})
+            await self._slots.acquire()
+        finally:
+            self._waiting -= 1
+        self._pages += 1
+        try:
+            yield
+        finally:
+            self._pages -= 1
+            self._slots.release()
+
+    async def keep_ready(self) -> None:
+        """Start Chromium, again whenever it dies, and keep contexts warm; without end.
+
+        A failure to start is told by `problems`, and to the next task that needs it, which tries anew.
+        """
+        while True:
+            await self._lacks.wait()
+            self._lacks.clear()
+            try:
+                await self._ensure_running()
+            except FederationError as error:
+                logger.warning("browser not started", extra={"why": error.detail})
+            else:
+                await self._warm_up()
 
     async def stop(self) -> None:
         """Stop Chromium and its driver."""
+        self._is_stopping = True
         async with self._starting:
             await self._discard()
 
-    async def _open_room(self) -> _Room:
+    async def _open_room(self, storage_state: playwright.StorageState | None) -> _Room:
         running = await self._ensure_running()
-        try:
-            return await self._new_room(running)
-        except (playwright.Error, TimeoutError) as error:  # it died between two tasks
-            logger.warning("browser started again", extra={"why": str(error)})
-        running = await self._ensure_running(instead_of=running)
-        try:
-            return await self._new_room(running)
-        except (playwright.Error, TimeoutError) as error:
-            raise UnavailableError("Chromium starts, but opens no page. Try again later.") from error
+        for attempt in range(2):
+            try:
+                while storage_state is None and self._warm:
+                    warm = self._warm.pop()
+                    if warm.running is running:
+                        self._lacks.set()
+                        return warm
+                    await warm.resources.aclose()
+                return await self._new_room(running, storage_state)
+            except (playwright.Error, TimeoutError) as error:
+                if attempt:
+                    raise UnavailableError("Chromium starts, but opens no page. Try again later.") from error
+                logger.warning("browser started again", extra={"why": str(error)})  # it died between two tasks
+                running = await self._ensure_running(instead_of=running)
+        raise AssertionError
 
-    async def _new_room(self, running: _Running) -> _Room:
+    async def _new_room(self, running: _Running, storage_state: playwright.StorageState | None = None) -> _Room:
         async with AsyncExitStack() as resources, asyncio.timeout(_LAUNCH_TIMEOUT_S):
             door = await resources.enter_async_context(self._proxy.open_door()) if running.is_proxied else None
             context = await running.browser.new_context(
@@ -133,11 +205,32 @@ class Browser:
                 permissions=[],
                 service_workers="block",
                 viewport=VIEWPORT,
+                storage_state=storage_state,
                 proxy=None if door is None else door.settings,
             )
             if door is None:
                 await context.route_web_socket("**/*", self._filter.route_web_socket)
-            return _Room(context, door or self._filter, resources.pop_all())
+            page = await context.new_page()
+            return _Room(running, context, page, door or self._filter, resources.pop_all())
+
+    async def _warm_up(self) -> None:
+        """Make the contexts that are kept ready for the next tasks."""
+        running = self._running
+        while running is not None and running is self._running and not self._is_stopping:
+            if len(self._warm) >= self._settings.browser_warm_contexts:
+                return
+            try:
+                room = await self._new_room(running)
+            except (playwright.Error, TimeoutError) as error:
+                logger.info("no context could be kept warm", extra={"why": str(error)})
+                return
+            self._warm.append(room)
+
+    def _revive(self, _browser: playwright.Browser) -> None:
+        """Start Chromium again: it went away."""
+        if not self._is_stopping:
+            logger.warning("browser is gone; starting it again")
+            self._lacks.set()
 
     async def _close_room(self, room: _Room) -> None:
         """Close its context; a browser that cannot even do that is stopped, and started again by the next task."""
@@ -170,13 +263,17 @@ class Browser:
                 self._problem = _explain(found, error)
                 raise UnavailableError(self._problem) from error
             self._problem = None
+            self._running.browser.on("disconnected", self._revive)
             logger.info("browser started", extra={"how": found.how, "version": self._running.browser.version})
             return self._running
 
     async def _discard(self) -> None:
         running, self._running = self._running, None
+        while self._warm:
+            await self._warm.pop().resources.aclose()
         if running is None:
             return
+        running.browser.remove_listener("disconnected", self._revive)
         try:
             async with asyncio.timeout(_CLOSE_TIMEOUT_S):
                 await running.resources.aclose()
@@ -188,12 +285,10 @@ class Browser:
 async def open_browser(settings: Settings, watchers: Sequence[SessionWatcher] = ()) -> AsyncGenerator[Browser]:
     """Open the browser: it starts in the background, so that a service is up before its Chromium is."""
     browser = Browser(settings, watchers)
-    starting = asyncio.create_task(browser.start())
     try:
-        yield browser
+        async with background("browser", browser.keep_ready()):
+            yield browser
     finally:
-        starting.cancel()
-        await asyncio.wait({starting})
         await browser.stop()
 
 
@@ -207,7 +302,7 @@ async def _launch(found: chromium.Found, request_filter: RequestFilter, proxy: E
             nowhere = await resources.enter_async_context(proxy.open_door(Rules(allow=("nowhere.invalid",))))
             browser = await driver.chromium.launch(
                 executable_path=found.path,
-                args=[*_ARGUMENTS, f"--proxy-server={nowhere.address}"],  # what is no page's
+                args=[*_ARGUMENTS, f"--proxy-server={nowhere.address}"],  # for what is no page's
                 ignore_default_args=list(_NOT_WANTED),
                 chromium_sandbox=not _is_root(),  # Chromium's sandbox does not work as root, and only then is it off
             )

@@ -14,7 +14,7 @@ from browser_service.deadlines import Deadlines
 from browser_service.dialogs import Dialogs
 from browser_service.egress_proxy import Boundary
 from browser_service.elements import MAX_FRAMES, Elements
-from browser_service.errors import ElementNotFoundError, PageNotLoadedError, PageTimedOutError
+from browser_service.errors import BrowserGoneError, ElementNotFoundError, PageNotLoadedError, PageTimedOutError
 from browser_service.files import SessionFiles
 from browser_service.page_content import Content, join
 from browser_service.page_scripts import QUIET, READ
@@ -23,7 +23,7 @@ from browser_service.page_watch import PageWatch
 from browser_service.pictures import Picture
 from browser_service.session_events import ActionOutcome, ActionTold, Owner, SessionWatcher, tell
 from browser_service.settings import Settings
-from shared.errors import FederationError, InvalidRequestError, TimedOutError, UnavailableError
+from shared.errors import FederationError, InvalidRequestError, TimedOutError
 
 _QUIET_S = 0.25
 _MOVED_ON = ("context was destroyed", "navigat", "detached")
@@ -72,17 +72,18 @@ class BrowserSession:
         cls,
         owner: Owner,
         context: BrowserContext,
+        page: Page,
         settings: Settings,
         boundary: Boundary,
         watchers: Sequence[SessionWatcher] = (),
     ) -> AsyncGenerator[Self]:
-        """Open a page in `context`, which the caller closes. Raises: UnavailableError."""
+        """Begin with `page` in `context`, which the caller closes. Raises: BrowserGoneError."""
         try:
             async with asyncio.timeout(settings.browser_action_timeout_s):
-                watch = PageWatch(context, await context.new_page(), settings, boundary)
+                watch = PageWatch(context, page, settings, boundary)
                 await watch.start()
         except (Error, TimeoutError) as error:
-            raise UnavailableError("Chromium opened no page, or died under it. Try again.") from error
+            raise BrowserGoneError("Chromium opened no page, or died under it. Try again.") from error
         session = cls(owner, context, watch, settings, boundary, watchers)
         context.on("page", session._take_page)
         try:

@@ -107,18 +107,21 @@ def belongs_to(seen: Snapshot, node: Node, twins: Sequence[Node], text: str) -> 
 
 def items(seen: Snapshot) -> list[Node]:
     """Return the items of the main list of the page: the things of one form, one after the other, that hold most."""
-    groups: dict[tuple[int, str], list[Node]] = {}
+    groups: dict[tuple[int, str, tuple[str, ...]], list[Node]] = {}
     for node in seen.nodes:
         if not node.get("hidden") and node.box.height > 0 and node.role not in {"cell", "columnheader", "option"}:
-            groups.setdefault((node.parent, node.tag), []).append(node)
+            groups.setdefault((node.parent, node.tag, _form(seen, node)), []).append(node)
     best: list[Node] = []
     best_size = 0
-    for twins in groups.values():
-        rich = [node for node in twins if sum(1 for _ in seen.below(node)) >= 2]
-        size = sum(len(seen.texts[node.index]) for node in rich) if len(rich) >= 2 else 0
-        if size > best_size:
-            best, best_size = rich, size
+    for (_, _, form), twins in groups.items():
+        size = sum(len(seen.texts[node.index]) for node in twins) if len(twins) >= 2 and form else 0
+        if size > best_size and all(sum(1 for _ in seen.below(node)) >= 2 for node in twins):
+            best, best_size = twins, size
     return best
+
+
+def _form(seen: Snapshot, node: Node) -> tuple[str, ...]:
+    return tuple(seen.nodes[index].tag for index in seen.children.get(node.index, []))
 
 
 def siblings(seen: Snapshot, node: Node) -> list[Node]:

@@ -8,10 +8,10 @@ from typing import TypeVar
 from playwright.async_api import Error
 from playwright.async_api import TimeoutError as PlaywrightTimeoutError
 
-from browser_service.errors import ElementNotFoundError
+from browser_service.errors import BrowserGoneError, ElementNotFoundError
 from browser_service.page_watch import PageWatch
 from browser_service.settings import Settings
-from shared.errors import TimedOutError, UnavailableError
+from shared.errors import TimedOutError
 
 T = TypeVar("T")
 
@@ -62,7 +62,7 @@ class Deadlines:
                 return task.result()
         except Error as error:
             if any(sign in str(error) for sign in _GONE):
-                raise UnavailableError("The page crashed, or Chromium died under it. Try again.") from error
+                raise BrowserGoneError("The page crashed, or Chromium died under it. Try again.") from error
             raise
         finally:
             if not task.cancel() and not task.cancelled():

@@ -1,6 +1,6 @@
 """Foreseen failures that only a browser has."""
 
-from shared.errors import FederationError, TimedOutError
+from shared.errors import FederationError, TimedOutError, UnavailableError
 
 
 class PageNotLoadedError(FederationError):
@@ -55,4 +55,26 @@ class NotUnderstoodError(FederationError):
 
     slug = "not-understood"
     title = "Not understood"
+    status = 422
+
+
+class BrowserGoneError(UnavailableError):
+    """Chromium, or the process of the page, died in the middle of a task. What was done on the page until then is done."""
+
+    slug = "browser-gone"
+    title = "The browser died"
+
+
+class PageCrashedError(UnavailableError):
+    """The page took its own process down. Another try may end alike."""
+
+    slug = "page-crashed"
+    title = "The page crashed"
+
+
+class StuckError(FederationError):
+    """The model does not get on with a step: it repeats itself, or used up what it may."""
+
+    slug = "browser-stuck"
+    title = "The step could not be done"
     status = 422

@@ -33,7 +33,8 @@ class PartReading:
 class Findings:
     """What the actions of one task have brought so far. `patience_s` is left for checks that may yet come true.
 
-    `unread`: pieces of the request that were not understood. `noted`: the text that "it" stands for in plain words.
+    `cached`: steps that were done by the cache of actions or by a model, each with "hit", "healed" or "miss".
+    `unread`: pieces of the request that were not understood. `notes`: what should be known about the answer. `noted`: the text that "it" stands for in plain words.
     """
 
     patience_s: float
@@ -42,5 +43,12 @@ class Findings:
     checks: list[CheckResult] = field(default_factory=list[CheckResult])
     pictures: list[Picture] = field(default_factory=list[Picture])
     files: list[File] = field(default_factory=list[File])
+    cached: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     unread: list[str] = field(default_factory=list[str])
+    notes: list[str] = field(default_factory=list[str])
     noted: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to tell."""
+        return not (self.readings or self.parts or self.checks or self.pictures or self.files)

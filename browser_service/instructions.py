@@ -178,6 +178,8 @@ def _with_question(actions: list[Action], skill: str | None, *, is_understood: b
     if skill == "screenshot" and not any(isinstance(action, Screenshot) for action in actions):
         return [*actions, Screenshot()]
     asked = [action for action in actions if isinstance(action, Extract | Screenshot | Assert)]
+    if not asked and not is_understood and any(isinstance(action, InWords) for action in actions):
+        return actions  # what is asked may be in the words that were not understood
     if not asked and skill == "verify-page":
         return [*actions, Assert(check=Check(subject="loads"))] if is_understood else actions
     if not asked and not any(isinstance(action, InWords) and action.words.startswith("tell ") for action in actions):

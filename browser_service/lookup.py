@@ -12,6 +12,7 @@ from browser_service.snapshot import CHECK_ROLES, Node, Snapshot
 from browser_service.targets import Target, Use
 
 _LISTED = 8
+_UNDOES = re.compile(r"\b(?:delete|remove|trash|discard|erase|buy|order|pay|archive|block)\b", re.IGNORECASE)
 _GOOD = 40.0  # the least score that counts as found
 _TEXT_FIELDS = frozenset({"textbox", "searchbox", "spinbutton", "combobox", "date", "time", "color"})
 
@@ -92,6 +93,10 @@ def _anchor(target: Target, snapshot: Snapshot) -> Node | None:
     assert target.near is not None  # noqa: S101 - the caller has looked
     try:
         return find(target.near, snapshot, "read")
+    except AmbiguousTargetError:
+        if target.described is None or _UNDOES.search(target.described):
+            raise
+        return matches(target.near, snapshot)[0]
     except ElementNotFoundError:
         if target.described is None:
             raise
@@ -122,6 +127,11 @@ def beside(node: Node, snapshot: Snapshot) -> str:
     """Return the text that stands before a field as its label: in its row's head, to its left, or right above it."""
     if node.role in CHECK_ROLES:
         return _text_after(node, snapshot)
+    if node.parent >= 0:
+        around = list(snapshot.below(snapshot.nodes[node.parent]))
+        told = [each.own for each in around if each.own and not each.is_clickable and not each.get("hidden")]
+        if len(told) == 1 and len(told[0]) <= 80 and sum(each.is_field for each in around) == 1:
+            return told[0].rstrip(" :*")
     best, best_distance = "", 1e9
     for other in snapshot.nodes:
         if not other.own or other.get("hidden") or other.is_editable or len(other.own) > 80 or other.role == "button":

@@ -19,6 +19,7 @@ from browser_service.actions import Action, Click, Fill, InWords, Navigate
 from browser_service.browser import Browser
 from browser_service.browser_session import BrowserSession
 from browser_service.checks import Around, Check, CheckResult
+from browser_service.errors import BrowserGoneError
 from browser_service.findings import Findings
 from browser_service.page_content import Content
 from browser_service.page_test_goals import GoalStep, GoTo, Move, Unread
@@ -35,7 +36,7 @@ from shared.page_tests import BrowserResult, PageTest, PageTestRequest, StepResu
 OpenSession: TypeAlias = Callable[[], AbstractAsyncContextManager[BrowserSession]]
 
 _POLL_S = 0.2
-_TECHNICAL = (AddressRefusedError, InvalidRequestError, NotInstalledError)
+_TECHNICAL = (AddressRefusedError, BrowserGoneError, InvalidRequestError, NotInstalledError)
 
 
 def requested(request: AgentRequest) -> PageTestRequest | None:

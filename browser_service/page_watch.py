@@ -7,9 +7,10 @@ from playwright.async_api import BrowserContext, Error, Frame, Page, Request, Re
 from pydantic import BaseModel, Field
 
 from browser_service.egress_proxy import Boundary
+from browser_service.errors import PageCrashedError
 from browser_service.request_filter import send
 from browser_service.settings import Settings
-from shared.errors import AddressRefusedError, FederationError, TooLargeError, UnavailableError
+from shared.errors import AddressRefusedError, FederationError, TooLargeError
 
 _MAX_SCRIPT_ERRORS = 20
 _ENDLESS = frozenset({"eventsource", "websocket", "media", "ping"})  # requests that a finished page may still have
@@ -114,7 +115,7 @@ class PageWatch:
             self._script_errors.append(error.message[:500])
 
     def _crash(self, page: Page) -> None:
-        self.break_off(UnavailableError(f"{page.url} crashed its page in Chromium. Try again."))
+        self.break_off(PageCrashedError(f"{page.url} crashed its page in Chromium. Try again."))
 
     async def _judge_answer(self, response: Response) -> None:
         """Stop the task when an answer came from where it may not: the name led elsewhere than when it was checked."""

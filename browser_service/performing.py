@@ -93,7 +93,7 @@ async def _do(action: Action, session: BrowserSession, findings: Findings) -> No
         case Back():
             await session.back()
         case Click(target=target, seek=seek):
-            node, seen = await (pointing.seek(session, target) if seek else session.elements.find(target))
+            node, seen = await _find_to_click(session, target, seek=seek)
             await pointing.click(session, lookup.labelled(node, seen), seen)
         case DoubleClick(target=target):
             node, seen = await session.elements.find(target)
@@ -141,6 +141,20 @@ async def _do(action: Action, session: BrowserSession, findings: Findings) -> No
             findings.parts.append(await session.page_tools.call(action.tool, action.arguments))
         case InWords():
             raise InvalidRequestError("Words come to actions before they are done.")
+
+
+async def _find_to_click(session: BrowserSession, target: Target, *, seek: bool) -> tuple[Node, Snapshot]:
+    """Return what is to be clicked; what plain words name is looked for in what is closed, too."""
+    if seek:
+        return await pointing.seek(session, target)
+    try:
+        return await session.elements.find(target)
+    except AmbiguousTargetError:
+        raise
+    except ElementNotFoundError:
+        if target.described is None or not await pointing.is_hidden(session, target):
+            raise
+        return await pointing.seek(session, target)
 
 
 async def _fill(action: Fill, session: BrowserSession) -> None:

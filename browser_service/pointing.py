@@ -2,7 +2,7 @@
 
 from playwright.async_api import Error, Page
 
-from browser_service import lookup
+from browser_service import described, likeness, lookup
 from browser_service.actions import Drag, Scroll
 from browser_service.browser_session import BrowserSession
 from browser_service.errors import AmbiguousTargetError, ElementNotFoundError
@@ -24,6 +24,8 @@ async def click(session: BrowserSession, node: Node, seen: Snapshot, *, count: i
     element = await session.elements.handle(node)
     name = lookup.name_of(node, seen)[:80] or node.ref
     timeout_ms = session.deadlines.action_timeout_s * 1000
+    if not node.is_in_view and not node.get("hidden"):  # what moves under the mouse once it is there has moved then
+        await session.deadlines.act(element.hover(timeout=timeout_ms), f"{name!r} could not be clicked")
     await session.deadlines.act(
         element.click(timeout=timeout_ms, click_count=count, force=bool(node.get("hidden"))),
         f"{name!r} could not be clicked",
@@ -75,6 +77,11 @@ async def seek(session: BrowserSession, target: Target) -> tuple[Node, Snapshot]
         if opener.id in tried and turned and (await session.elements.look()).nodes == before.nodes:
             break
     raise missing
+
+
+async def is_hidden(session: BrowserSession, target: Target) -> bool:
+    """Tell whether something named in `target` is on the page, but not displayed now."""
+    return await _hider(session, target, set()) is not None
 
 
 async def drag(session: BrowserSession, action: Drag) -> None:
@@ -158,31 +165,29 @@ def label_of(node: Node, seen: Snapshot) -> Node | None:
 
 
 async def _hider(session: BrowserSession, target: Target, tried: set[int]) -> Node | None:
-    """Return what opens the part in which `target` is, where the page says so: its tab, or the head before it."""
+    """Return what opens the part in which `target` is: what the page says opens it, else what stands right before it.
+
+    Of several parts the one closest to what the target is near to.
+    """
     seen = await session.elements.look("hidden")
-    hidden = [node for node in seen.nodes if node.get("hidden") == "not displayed"]
-    if not hidden:
-        return None
-    name = (target.described or target.name or target.text or "").casefold()
-    inside = [node for node in hidden if node.own and _has_words(name, node.own)]
+    name = target.name or target.text or next(described.interpret(target.described or "")).name
+    inside = [
+        node for node in seen.nodes
+        if node.get("hidden") == "not displayed" and node.own and likeness.compare(name, node.own) >= 60
+    ]  # fmt: skip
+    if target.near is not None and (near := lookup.matches(target.near, seen)):
+        inside.sort(key=lambda node: -seen.common(node, near[0]))
     for node in inside[:5]:
-        for outer in (node, *seen.ancestors(node)):
-            identity = outer.get("id")
-            openers = [
-                each
-                for each in seen.nodes
-                if not each.get("hidden")
-                and each.id not in tried
-                and identity
-                and (each.get("controls") == identity or each.get("href").endswith(f"#{identity}"))
-            ]
-            if openers:
-                return openers[0]
+        path = [each for each in (node, *seen.ancestors(node)) if each.get("hidden") == "not displayed"]
+        identities = [each.get("id") for each in path if each.get("id")]
+        for each in seen.nodes:
+            opens = each.get("controls") in identities or each.get("href").partition("#")[2] in identities
+            if opens and identities and not each.get("hidden") and each.id not in tried:
+                return each
+        before = [seen.nodes[index] for index in seen.children.get(path[-1].parent, []) if index < path[-1].index]
+        if before and before[-1].id not in tried and not before[-1].get("hidden") and not before[-1].is_field:
+            return before[-1]
     return None
-
-
-def _has_words(wanted: str, text: str) -> bool:
-    return bool(text.strip()) and text.casefold().strip() in wanted
 
 
 def _unopened(seen: Snapshot, tried: set[int]) -> Node | None:

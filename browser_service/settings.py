@@ -22,6 +22,15 @@ class Settings(FederationSettings):
     browser_max_pages: int = Field(
         default=4, ge=1, le=100, description="Most pages open at once; more tasks wait their turn."
     )
+    browser_max_waiting: int = Field(
+        default=32, ge=0, description="Most tasks that wait for a page; more are refused with 429 and Retry-After."
+    )
+    browser_warm_contexts: int = Field(
+        default=1, ge=0, le=4, description="Contexts with a blank page that are kept ready for the next tasks."
+    )
+    browser_idle_timeout_s: float = Field(
+        default=300.0, gt=0, description="How long a session that is kept open may do nothing before it is closed."
+    )
     browser_navigation_timeout_s: float = Field(
         default=20.0, gt=0, description="Longest time for a page to arrive, in seconds; what it then shows is read."
     )
@@ -47,6 +56,14 @@ class Settings(FederationSettings):
     )
     browser_max_file_bytes: int = Field(
         default=50_000_000, ge=1_000, description="Most bytes of uploads and downloads that one session keeps."
+    )
+    browser_max_steps: int = Field(
+        default=20, ge=1, le=200, description="Most answers of the model that one browser task may use."
+    )
+    browser_max_cost_usd: float | None = Field(
+        default=None,
+        gt=0,
+        description="Most money, in USD, that one browser task may spend on the model; default: no limit.",
     )
     browser_recording: Literal["all", "steps", "none"] = Field(
         default="all",

@@ -42,6 +42,9 @@ _SYNONYMS: dict[str, tuple[str, ...]] = {
     "sign in": ("login", "log in"),
     "log out": ("logout", "sign out"),
 }  # fmt: skip
+_UNDOES = re.compile(
+    r"(?:delete|remove|discard|erase|trash|buy|order|book|pay|purchase|archive|block|unsubscribe)\b", _I
+)
 _SUBMITS = (
     "submit", "send", "ok", "done", "save", "apply", "post", "search", "go", "continue", "log in", "login", "sign in",
     "confirm", "next", "create", "sign up", "register", "finish", "place order", "reply", "forward",
@@ -83,6 +86,19 @@ class _Wish:
     def target(self, words: str) -> Target:
         """Return the thing that `words` describe."""
         return Target(described=self.masked.requote(words), near=self.about)
+
+    def anchor(self, seen: Snapshot) -> Node | None:
+        """Return what is spoken of: the first where there are several and nothing is undone by that; None if it is gone."""
+        if self.about is None:
+            return None
+        try:
+            return lookup.find(self.about, seen, "read")
+        except AmbiguousTargetError:
+            if _UNDOES.match(self.text):
+                raise
+            return lookup.matches(self.about, seen)[0]
+        except ElementNotFoundError:
+            return None
 
     async def look(self) -> Snapshot:
         """Return what is on the page now."""
@@ -127,7 +143,11 @@ async def _tell(wish: _Wish, match: re.Match[str]) -> None:
 
 async def _find(wish: _Wish, match: re.Match[str]) -> None:
     """Bring what is spoken of to view, behind tabs and on following pages too."""
-    await pointing.seek(wish.session, Target(described=wish.masked.requote(match["what"])))
+    target = Target(described=wish.masked.requote(match["what"]))
+    try:
+        await pointing.seek(wish.session, target)
+    except AmbiguousTargetError as error:  # whoever looks for one of several has found it; that there are more is told
+        wish.findings.notes.append(f"The first was taken: {error.detail}")
 
 
 async def _note_word(wish: _Wish, match: re.Match[str]) -> None:
@@ -284,22 +304,18 @@ async def _answer(wish: _Wish, match: re.Match[str]) -> None:
 async def _for_all(wish: _Wish, match: re.Match[str]) -> None:
     """Click the control of a name in all, or in some, of the items in which a text stands."""
     name, anchor = wish.plain(re.sub(r"\s+button$", "", match["name"], flags=_I)), match["by"]
-    limit = int(match["number"]) if match["number"] else 1_000
-    done: set[int] = set()
-    while len(done) < limit:
-        seen = await wish.look()
-        found = lookup.matches(Target(described=f'"{name}"'), seen, "click") or _named(seen, name)
-        if anchor:
-            found = [node for node in found if collecting.belongs_to(seen, node, found, wish.plain(anchor))]
-        left = [node for node in found if node.id not in done and not node.is_disabled]
-        if not left:
-            break
-        done.add(left[0].id)
-        await wish.click(left[0], seen)
-    if not done or (match["number"] and len(done) < limit):
+    seen = await wish.look()
+    found = lookup.matches(Target(described=f'"{name}"'), seen, "click") or _named(seen, name)
+    if anchor:
+        found = [node for node in found if collecting.belongs_to(seen, node, found, wish.plain(anchor))]
+    limit = int(match["number"]) if match["number"] else len(found)
+    if not found or len(found) < limit:
         raise ElementNotFoundError(
-            f"Only {len(done)} {name!r} of {wish.plain(anchor) if anchor else 'the page'} could be clicked."
+            f"There are {len(found)} {name!r}{f' of {wish.plain(anchor)}' if anchor else ''} to click."
         )
+    for node in found[:limit]:
+        now = await wish.look()
+        await wish.click(now.by_id.get(node.id, node), now)
 
 
 async def _nth_item(wish: _Wish, match: re.Match[str]) -> None:
@@ -343,13 +359,44 @@ async def _in_order(wish: _Wish, match: re.Match[str]) -> None:
 
 
 async def _best_of(wish: _Wish, match: re.Match[str]) -> None:
-    """Use the control of the item that has the least or the most of something: buy the cheapest."""
+    """Use the control of the item that has the least or the most of something: buy the cheapest.
+
+    Where the words say what to look for, "from: A to: B on D", and there are fields for that, they are filled in first.
+    """
     seen = await wish.look()
+    fields = {node.id: lookup.name_of(node, seen) for node in _fields(seen)}
+    values = collecting.assign(wish.masked.unmask(wish.text), fields) if len(fields) > 1 else {}
+    for number, value in values.items():
+        now = await wish.look()
+        if (node := now.by_id.get(number)) is not None:
+            await filling.put(wish.session, node, now, value)
+            await _accept_suggestion(wish, now, value)
+    if values:
+        await _submit(wish, match)
+        seen = await wish.look()
     item = collecting.extreme(seen, match["degree"])
     if item is None:
         raise ElementNotFoundError(f"Nothing on the page can be compared for {match['degree']!r}.")
     wanted = [node for node in seen.below(item) if node.is_clickable and node.role in {"button", "link"}]
     await wish.click(wanted[0] if wanted else item, seen)
+
+
+async def _accept_suggestion(wish: _Wish, before: Snapshot, value: str) -> None:
+    """Click what a field suggests for `value`, if it suggests anything."""
+    now = await wish.look()
+    known = {node.id for node in before.nodes}
+    fresh = [
+        node
+        for node in now.nodes
+        if node.id not in known and node.own and not node.get("hidden") and node.box.width > 0
+    ]
+    fitting = [node for node in fresh if likeness.compare(value, node.own) >= 60]
+    if fitting and not _is_calendar(fresh):
+        await wish.click(fitting[0], now)
+
+
+def _is_calendar(fresh: Sequence[Node]) -> bool:
+    return sum(node.own.isdigit() for node in fresh) > 20
 
 
 async def _expand(wish: _Wish, match: re.Match[str]) -> None:
@@ -490,12 +537,7 @@ async def _press_control(wish: _Wish, verb: str) -> None:
     """Click the control for `verb` near what is spoken of; where there is none, open that first."""
     for attempt in range(2):
         seen = await wish.look()
-        anchor = None
-        if wish.about is not None:
-            try:
-                anchor = lookup.find(wish.about, seen, "read")
-            except ElementNotFoundError:
-                anchor = None
+        anchor = wish.anchor(seen)
         control = _control(seen, verb, anchor)
         if control is not None:
             await wish.click(control, seen)

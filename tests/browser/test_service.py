@@ -1,6 +1,5 @@
 """The browser service as its users call it: over A2A, with a model where one is configured."""
 
-import json
 from pathlib import Path
 
 import httpx
@@ -12,7 +11,7 @@ from a2a.types import Message, Part, Role, SendMessageRequest, Task, TaskState
 from browser_service import main
 from browser_service.agent import open_agent
 from shared.agent import JsonObject
-from tests.browser.conftest import Site, ask, make_settings, open_site
+from tests.browser.conftest import ask, make_settings, open_site
 from tests.support.model_server import ModelServer, model_server
 from tests.support.serving import serve
 
@@ -50,16 +49,17 @@ async def test_a_service_without_a_chromium_is_up_and_says_what_is_missing(
         assert "playwright install" in failed.status.message.parts[0].text
 
 
-async def test_a_model_reads_what_the_rules_do_not() -> None:
-    plan: JsonObject = {"actions": [{"do": "navigate", "url": "URL/"}, {"do": "extract", "what": "prices"}]}
-    async with open_site() as site, model_server(_at(plan, site)) as model, open_agent(_with_model(model)) as agent:
+async def test_a_model_reads_what_the_rules_do_not(tmp_path: Path) -> None:
+    plan: JsonObject = {"actions": [{"do": "extract", "what": "prices"}], "is_done": True}
+    async with open_site() as site, model_server(plan) as model, open_agent(_with_model(model, tmp_path)) as agent:
         answered = await ask(agent, f"how dear is a crossing according to {site.url}/ ?")
     assert answered.text == "- $12.50\n- $9.00"
+    assert answered.data["cache"] == [{"step": "how dear is a crossing according", "cache": "miss"}]
     assert answered.usage[0].llm_calls == 1
 
 
-async def test_a_model_is_not_asked_when_the_rules_read_everything() -> None:
-    async with open_site() as site, model_server() as model, open_agent(_with_model(model)) as agent:
+async def test_a_model_is_not_asked_when_the_rules_read_everything(tmp_path: Path) -> None:
+    async with open_site() as site, model_server() as model, open_agent(_with_model(model, tmp_path)) as agent:
         assert (await ask(agent, f"get the main heading of {site.url}/")).text == "Welcome to Harbour Town"
     assert model.requests == []
 
@@ -68,26 +68,21 @@ async def test_a_model_is_not_asked_when_the_rules_read_everything() -> None:
     "answer",
     [
         {"actions": [{"do": "navigate", "url": "http://elsewhere.example/"}, {"do": "extract", "what": "text"}]},
-        {"actions": [{"do": "extract", "what": "text"}]},
-        {"actions": [{"do": "navigate", "url": "URL/"}, {"do": "run", "script": "alert(1)"}]},
+        {"actions": []},
+        {"actions": [{"do": "run", "script": "alert(1)"}]},
     ],
 )
-async def test_a_models_plan_that_is_not_allowed_is_not_followed(answer: JsonObject) -> None:
-    async with open_site() as site, model_server(*[_at(answer, site)] * 2) as model:
-        open_with_model = open_agent(_with_model(model))
+async def test_a_models_plan_that_is_not_allowed_is_not_followed(answer: JsonObject, tmp_path: Path) -> None:
+    async with open_site() as site, model_server(*[answer] * 2) as model:
+        open_with_model = open_agent(_with_model(model, tmp_path))
         async with open_with_model as agent:
             answered = await ask(agent, f"get the main heading of {site.url}/ and juggle")
     assert len(model.requests) == 2
     assert answered.text.startswith("Welcome to Harbour Town\n\nNote: This part of the request was not understood")
 
 
-def _with_model(model: ModelServer) -> main.Settings:
-    return make_settings(llm_base_url=model.base_url, llm_model="scripted", llm_max_attempts=1)
-
-
-def _at(plan: JsonObject, site: Site) -> str:
-    """Return `plan` as a model writes it, with the site's address for URL."""
-    return json.dumps(plan).replace("URL", site.url)
+def _with_model(model: ModelServer, folder: Path) -> main.Settings:
+    return make_settings(data_dir=folder, llm_base_url=model.base_url, llm_model="scripted", llm_max_attempts=1)
 
 
 async def _send(http: httpx.AsyncClient, url: str, text: str) -> Task:

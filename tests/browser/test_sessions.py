@@ -48,11 +48,11 @@ class Place:
         return answer.json()["items"]
 
     async def open_one(self) -> JsonObject:
-        """Return the session that goes on, as soon as it shows a page."""
+        """Return the session that goes on, as soon as it shows the page that it was to open."""
         async with asyncio.timeout(20):
             while True:
                 for session in await self.sessions():
-                    if session["status"] == "open" and session["steps"]:
+                    if session["status"] == "open" and '"passed"' in json.dumps(session["steps"]):
                         return session
                 await asyncio.sleep(0.02)
 

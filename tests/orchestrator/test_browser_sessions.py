@@ -38,7 +38,7 @@ async def test_a_session_is_seen_taken_over_and_kept_for_whoever_has_its_task(
         async def mine() -> JsonObject:
             return await running.get("/api/browser/sessions", params={"task_id": str(task["id"])})
 
-        found = await until(mine, lambda sessions: bool(sessions["items"]))
+        found = await until(mine, lambda sessions: '"passed"' in json.dumps(sessions["items"]))  # the page is open
         [session] = objects(found["items"])
         assert (session["task_id"], session["step_id"], session["status"]) == (task["id"], "look", "open")
         path = f"/api/browser/sessions/{session['id']}"

@@ -1,0 +1,222 @@
+"""Lets a model find out how a step is done on a page that the grammar does not understand; and remembers it.
+
+The model sees a bounded observation and answers with typed actions. What it did is cached by origin and step with
+several locators for each thing, and replayed without it the next time.
+"""
+
+import hashlib
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal, TypeAlias
+
+import httpx
+from pydantic import BaseModel, ConfigDict, Field
+
+from browser_service import actions, lookup, observation, performing
+from browser_service.action_cache import ActionCache, CachedAction, locators_of
+from browser_service.actions import Action, Navigate
+from browser_service.browser_session import BrowserSession
+from browser_service.errors import AmbiguousTargetError, ElementNotFoundError, NotUnderstoodError, StuckError
+from browser_service.findings import Findings, PartReading
+from browser_service.settings import Settings
+from browser_service.targets import Target, Use
+from browser_service.wishes import Wishes
+from shared.agent import Progress, Update, Usage
+from shared.errors import InvalidRequestError
+from shared.llm import MODEL_ERRORS, Model, fence, spent
+
+Cached: TypeAlias = Literal["hit", "healed", "miss"]
+
+_SYSTEM = (
+    "You do one step of a task in a browser. You see what is on the page, each thing with its ref. Answer with the next "
+    "actions; name things by their ref. Set is_done once the step is done by these actions, or was done already. Ask with "
+    "`extract` for what the step wants to know, or put it into `answer` if the page shows it. Addresses only from the request."
+)
+_SAME_AGAIN = 3
+_HISTORY = 8
+_REPLAY_S = 1.0
+_USES: dict[str, Use] = {"fill": "fill", "clear": "fill", "select": "select", "check": "check", "uncheck": "check",
+                         "upload": "upload", "drag": "drag", "extract": "read", "screenshot": "read"}  # fmt: skip
+
+
+class _Next(BaseModel):
+    """The model's answer."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    actions: Annotated[list[Action], Field(max_length=5)] = []
+    is_done: bool = False
+    answer: Annotated[str, Field(max_length=4_000)] = ""
+
+
+@dataclass(slots=True)
+class Allowance:
+    """What a task may still spend on the model: answers and money (None: as much as it takes)."""
+
+    answers: int
+    cost_usd: float | None
+
+    def take(self, usage: Usage) -> None:
+        """Note what was spent."""
+        self.answers -= usage.llm_calls
+        if self.cost_usd is not None:
+            self.cost_usd -= usage.cost_usd
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether nothing is left."""
+        return self.answers <= 0 or (self.cost_usd is not None and self.cost_usd <= 0)
+
+
+class Driver:
+    """Does steps with a model. `model` None: only what the cache knows."""
+
+    def __init__(self, settings: Settings, model: Model | None, wishes: Wishes) -> None:
+        self._model = model
+        self._wishes = wishes
+        self._cache = ActionCache(settings.data_dir / "browser" / "actions.json")
+
+    async def do(
+        self, step: str, session: BrowserSession, findings: Findings, allowance: Allowance, urls: Sequence[str]
+    ) -> AsyncGenerator[Update]:
+        """Do `step`, by what was done before or by the model; `urls` are those that may be opened beside its own origin.
+
+        Raises: NotUnderstoodError without a model, StuckError when it does not get on, one of MODEL_ERRORS.
+        """
+        url = session.url
+        known = await self._cache.find(url, step)
+        done: list[CachedAction] = []
+        outcome: Cached = "miss"
+        if known is not None:
+            replayed = await self._replay(known, session, findings)
+            done, is_whole = replayed
+            outcome = "hit" if is_whole and done == known else "healed"
+            if is_whole:
+                if outcome == "healed":
+                    await self._cache.keep(url, step, done)
+                findings.cached.append((step, outcome))
+                return
+        if self._model is None:
+            raise NotUnderstoodError(f"{step[:200]!r} was not understood.")
+        async for update in self._ask(self._model, step, session, findings, allowance, urls, done):
+            yield update
+        await self._cache.keep(url, step, done)
+        findings.cached.append((step, outcome))
+
+    async def _ask(
+        self,
+        model: Model,
+        step: str,
+        session: BrowserSession,
+        findings: Findings,
+        allowance: Allowance,
+        urls: Sequence[str],
+        done: list[CachedAction],
+    ) -> AsyncGenerator[Update]:
+        """Ask the model for actions and do them until the step is done; what was done is added to `done`."""
+        history: list[str] = []
+        states: list[str] = []
+        while not allowance.is_spent:
+            seen = await session.elements.look("viewport")
+            told = observation.observe(seen, "interactive")
+            prompt = "\n\n".join(
+                [
+                    fence("step", step),
+                    f"Done so far:\n{chr(10).join(history[-_HISTORY:]) or 'nothing'}",
+                    fence("page", told),
+                ]
+            )
+            try:
+                answer, usage = await model.structured(
+                    prompt, _Next, system=_SYSTEM, verify=lambda answer: _check(answer, session.url, urls)
+                )
+            except MODEL_ERRORS as error:
+                yield spent(error)
+                raise
+            allowance.take(usage)
+            yield usage
+            state = hashlib.blake2s(f"{told}{answer.model_dump_json()}".encode(), digest_size=8).hexdigest()
+            states.append(state)
+            if states.count(state) >= _SAME_AGAIN:
+                raise StuckError(
+                    f"The model tries the same again and again for {step[:200]!r}: {history[-1] if history else ''}"
+                )
+            for action in answer.actions:
+                yield Progress(actions.describe(action))
+                history.append(await self._try(action, session, findings, done))
+                if history[-1].startswith("failed"):
+                    break
+            else:
+                if answer.answer:
+                    findings.parts.append(PartReading("Answer", answer.answer, answer.answer))
+                if answer.is_done:
+                    return
+        raise StuckError(
+            f"{step[:200]!r} was not done with the answers or money that the model may use (BROWSER_MAX_STEPS)."
+        )
+
+    async def _try(self, action: Action, session: BrowserSession, findings: Findings, done: list[CachedAction]) -> str:
+        """Do one action of the model's, and return how it went."""
+        try:
+            locators = await self._locate(action, session)
+            await performing.perform(action, session, findings, self._wishes)
+        except (ElementNotFoundError, NotUnderstoodError, InvalidRequestError) as error:
+            return f"failed: {actions.describe(action)}: {error.detail}"[:500]
+        named = action.model_copy(update={"target": locators[0]}) if locators else action
+        done.append(CachedAction(action=named, locators=locators))
+        return f"done: {actions.describe(action)}"[:300]
+
+    async def _locate(self, action: Action, session: BrowserSession) -> tuple[Target, ...]:
+        target = getattr(action, "target", None)
+        if not isinstance(target, Target):
+            return ()
+        node, seen = await session.elements.find(target, _USES.get(action.do, "click"))
+        return tuple(each for each in locators_of(node, seen) if _is_node(each, node.id, seen, action)) or (target,)
+
+    async def _replay(
+        self, known: list[CachedAction], session: BrowserSession, findings: Findings
+    ) -> tuple[list[CachedAction], bool]:
+        """Do what was done before; return what of it could be done, with the locator that worked first."""
+        done: list[CachedAction] = []
+        for cached in known:
+            locators = cached.locators or (
+                (None,) if getattr(cached.action, "target", None) is None else (cached.action.target,)
+            )  # pyright: ignore
+            for index, locator in enumerate(locators):
+                action = cached.action if locator is None else cached.action.model_copy(update={"target": locator})
+                try:
+                    if locator is not None:
+                        use = _USES.get(action.do, "click")
+                        await session.elements.find(locator, use, timeout_s=_REPLAY_S if index == 0 else 0)
+                    await performing.perform(action, session, findings, self._wishes)
+                except ElementNotFoundError:
+                    continue
+                if index == 0:
+                    done.append(cached)
+                else:
+                    rest = tuple(each for each in cached.locators if each != locator)
+                    done.append(CachedAction(action=action, locators=(locator, *rest)))  # pyright: ignore
+                break
+            else:
+                return done, False
+        return done, True
+
+
+def _is_node(target: Target, number: int, seen: lookup.Snapshot, action: Action) -> bool:
+    try:
+        return lookup.find(target, seen, _USES.get(action.do, "click")).id == number
+    except (ElementNotFoundError, AmbiguousTargetError):
+        return False
+
+
+def _check(answer: _Next, here: str, urls: Sequence[str]) -> None:
+    """Refuse an address that neither the request names nor the page's own origin has. Raises: InvalidRequestError."""
+    if not answer.actions and not answer.is_done:
+        raise InvalidRequestError("Name at least one action, or say that the step is done.")
+    for action in answer.actions:
+        if isinstance(action, Navigate) and action.url not in urls:
+            mine, other = httpx.URL(here), httpx.URL(action.url)
+            if (mine.scheme, mine.netloc) != (other.scheme, other.netloc):
+                raise InvalidRequestError(
+                    f"{action.url[:200]!r} is not an address of the request; it names {list(urls)}."
+                )
