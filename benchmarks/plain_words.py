@@ -22,17 +22,17 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from starlette.applications import Starlette
+from starlette.staticfiles import StaticFiles
+
 from browser_service import instructions, performing
 from browser_service.browser import open_browser
 from browser_service.browser_session import BrowserSession
-from browser_service.errors import NotUnderstoodError
 from browser_service.findings import Findings
 from browser_service.session_events import Owner
 from browser_service.settings import Settings
 from browser_service.wishes import Wishes
 from shared.errors import FederationError
-from starlette.applications import Starlette
-from starlette.staticfiles import StaticFiles
 from tests.support.serving import serve
 
 PAGES = (

@@ -178,7 +178,7 @@ def _column(name: str, columns: list[str]) -> str | None:
     exact = [column for column in columns if _key(column) == wanted]
     return next(
         iter(
-            exact or [column for column in columns if wanted in _key(column) or _key(column) in wanted and _key(column)]
+            exact or [column for column in columns if wanted in _key(column) or (_key(column) in wanted and _key(column))]
         ),
         None,
     )
@@ -196,7 +196,7 @@ def _scalar(text: str | None, kind: str) -> JsonValue:
         if match is None:
             return None
         number = float(re.sub(r"[,' ]", "", match[0]))
-        return int(number) if kind == "integer" or number.is_integer() and "." not in match[0] else number
+        return int(number) if kind == "integer" or (number.is_integer() and "." not in match[0]) else number
     if kind == "boolean":
         lowered = text.strip().casefold()
         return lowered in {"yes", "true", "on", "✓", "✔", "1", "available", "in stock"}

@@ -244,9 +244,9 @@ def _turner(seen: Snapshot, title: Node, *, forward: bool) -> Node | None:
     words = ("next", ">", "›", "»", "forward") if forward else ("prev", "<", "‹", "«", "back")
     found = [
         node for node in seen.nodes
-        if (node.is_clickable or len(node.text) <= 12) and node.box.width > 0 and not node.is_disabled
-        and not node.get("hidden") and node.role not in {"", "heading"} or node.own and not node.get("hidden")
-        and any(word in f"{node.name} {node.get('title')} {node.get('hints')}".casefold() for word in words)
+        if ((node.is_clickable or len(node.text) <= 12) and node.box.width > 0 and not node.is_disabled
+        and not node.get("hidden") and node.role not in {"", "heading"}) or (node.own and not node.get("hidden")
+        and any(word in f"{node.name} {node.get('title')} {node.get('hints')}".casefold() for word in words))
     ]  # fmt: skip
     return max(found, key=lambda node: seen.common(node, title), default=None)
 

@@ -158,7 +158,7 @@ async def _note_word(wish: _Wish, match: re.Match[str]) -> None:
     words = [word.strip(".,;:!?\"'()") for word in text.split()]
     number = number_of(match["count"]) or 1
     index = number - 1 if number > 0 else len(words) + number
-    if node.get("value") and len(node.get("value")) >= 390 or len(node.text) >= 390:
+    if (node.get("value") and len(node.get("value")) >= 390) or len(node.text) >= 390:
         element = await wish.session.elements.handle(node)
         whole = await wish.session.deadlines.act(
             element.evaluate("(e) => e.value ?? e.innerText"), "The text cannot be read"

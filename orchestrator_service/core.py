@@ -12,9 +12,12 @@ from orchestrator_service.engine.engine import Engine
 from orchestrator_service.engine.workers import sole_owner
 from orchestrator_service.events import EventLog
 from orchestrator_service.keys import Keys, open_keys
+from orchestrator_service.registrar import Registrar
 from orchestrator_service.settings import Settings
 from orchestrator_service.signals import Signals, open_signals
+from orchestrator_service.spawning import Spawner
 from shared import http, llm
+from shared.background import background
 from shared.db import Database, database_url, migrate, open_database
 
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
@@ -31,11 +34,18 @@ class Core:
     client: http.Client
     engine: Engine
     deliveries: Deliveries
+    registrar: Registrar
+    spawner: Spawner
 
     @asynccontextmanager
     async def working(self) -> AsyncGenerator[None]:
         """Run tasks and deliver webhooks."""
-        async with self.deliveries.open(), self.engine.open():
+        await self.spawner.look()
+        async with (
+            self.deliveries.open(),
+            self.engine.open(),
+            background("agents from templates", self.spawner.follow()),
+        ):
             yield
 
 
@@ -44,7 +54,7 @@ async def open_core(settings: Settings) -> AsyncGenerator[Core]:
     """Open the database, brought up to date, and what stands on it. Raises: AlreadyRunningError (SQLite)."""
     url = database_url(settings, "orchestrator")
     async with open_database(url) as database, sole_owner(settings, database):
-        await asyncio.to_thread(migrate, database, _MIGRATIONS, "federation_version", "0006")
+        await asyncio.to_thread(migrate, database, _MIGRATIONS, "federation_version", "0007")
         keys = open_keys(settings)
         async with (
             open_signals(database) as signals,
@@ -53,5 +63,7 @@ async def open_core(settings: Settings) -> AsyncGenerator[Core]:
         ):
             log = EventLog(database, signals)
             deliveries = Deliveries(database, client, keys.webhook_secret())
-            engine = Engine(settings, log, signals, keys, client, models, deliveries.wake)
-            yield Core(database, signals, log, keys, client, engine, deliveries)
+            registrar = Registrar(settings, database, client, keys, lambda agent_id: signals.tell("suspend", agent_id))
+            spawner = Spawner(settings, client, database, registrar)
+            engine = Engine(settings, log, signals, keys, client, models, deliveries.wake, spawner)
+            yield Core(database, signals, log, keys, client, engine, deliveries, registrar, spawner)

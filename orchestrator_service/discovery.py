@@ -32,6 +32,9 @@ _MOST_PAIRED: Final = 10
 _WEIGHTS: Final = {"id": 3.0, "name": 3.0, "tags": 3.0, "agent": 2.0, "examples": 1.5, "description": 1.0}
 _MOST_FOR_TIME: Final = 0.1
 _MOST_FOR_MONEY: Final = 0.1
+_MOST_FOR_SCORE: Final = 0.3
+_USUAL_SCORE: Final = 0.8
+_FEW_SCORES: Final = 3
 _SLOW_S: Final = 30.0
 _DEAR_USD: Final = 0.1
 _ENDINGS: Final = ("izations", "ization", "ations", "ation", "ings", "ing", "ies", "ed", "es", "s", "e", "y")
@@ -97,6 +100,21 @@ def rank(connection: Connection, caller: Caller, need: str, limit: int, *, with_
         if (match := _weigh(offer, words, fields[id(offer)], spread, len(found))) is not None
     ]
     return sorted(matches, key=lambda match: (-match.score, match.offer.agent_id, match.offer.skill_id))[:limit]
+
+
+def with_others(found: Sequence[Match], others: Sequence[Offer], need: str) -> list[Match]:
+    """Return the matches, and those of `others` (which are not registered) that fit the need better, best first."""
+    words = _words_by_stem(need)
+    if not words or not others:
+        return [*found]
+    every = [*(match.offer for match in found), *others]
+    fields = {id(offer): _fields(offer) for offer in every}
+    spread = Counter(word for offer in every for word in frozenset[str]().union(*fields[id(offer)].values()))
+    weighed = [_weigh(offer, words, fields[id(offer)], spread, len(every)) for offer in every]
+    known = {id(offer) for offer in others}
+    best = max((match.score for match in weighed if match is not None and id(match.offer) not in known), default=0.0)
+    better = [match for match in weighed if match is not None and id(match.offer) in known and match.score > best]
+    return [*sorted(better, key=lambda match: -match.score), *found]
 
 
 def matching_agents(connection: Connection, need: str) -> set[str]:
@@ -184,13 +202,20 @@ def _favour(match: Match, record: Record | None) -> Match:
     """Let an agent's record count: one that fails, is slow or dear falls back; one without a record stays as it is."""
     if record is None:
         return match
+    record = record.of(match.offer.skill_id)
     duration_s = record.duration_ms / 1000
     reliable = (1 + record.success_rate) / (1 + Record(0, 0, 0, 0).success_rate)
     quick = 1 - _MOST_FOR_TIME * min(duration_s / _SLOW_S, 1)
     cheap = 1 - _MOST_FOR_MONEY * min(record.cost_usd / _DEAR_USD, 1)
+    score = _USUAL_SCORE if record.score is None else record.score
+    trust = record.scored / (record.scored + _FEW_SCORES)
+    judged = 1 + _MOST_FOR_SCORE * (score - _USUAL_SCORE) * trust
     told = f"{record.calls - record.failures} of its last {record.calls} calls succeeded, in {duration_s:.1f} s"
     cost = f" for ${record.cost_usd:.4f}" if record.cost_usd else ""
-    return Match(match.offer, round(match.score * reliable * quick * cheap, 3), f"{match.why}; {told}{cost}")
+    worth = "" if record.score is None else f"; {record.scored} answers were judged, at {record.score:.2f}"
+    return Match(
+        match.offer, round(match.score * reliable * quick * cheap * judged, 3), f"{match.why}; {told}{cost}{worth}"
+    )
 
 
 @lru_cache(maxsize=8_192)

@@ -12,6 +12,7 @@ from orchestrator_service.api import (
     agents,
     browser,
     catalog,
+    learned_plans,
     live,
     page_tests,
     push,
@@ -24,7 +25,6 @@ from orchestrator_service.api import (
 from orchestrator_service.api.parts import Parts
 from orchestrator_service.core import open_core
 from orchestrator_service.intake import Intake
-from orchestrator_service.registrar import Registrar
 from orchestrator_service.schedules import Schedules
 from orchestrator_service.settings import Settings
 from shared import service
@@ -53,7 +53,9 @@ def create(settings: Settings | None = None) -> FastAPI:
 
     origins = () if settings.frontend_url is None else (settings.frontend_url.rstrip("/"),)
     app = service.create_app(settings, "orchestrator", _TITLE, agent_card.description, lifespan, origins=origins)
-    for noun in (status, tasks, live, sessions, agents, page_tests, browser, wire, push, catalog, usage):
+    for noun in (
+        status, tasks, live, sessions, agents, learned_plans, page_tests, browser, wire, push, catalog, usage,
+    ):  # fmt: skip
         app.include_router(noun.router)
     app.include_router(tasks.more_router)
     server.install(app)
@@ -78,9 +80,7 @@ def _drain(app: FastAPI) -> None:
 @asynccontextmanager
 async def _open_parts(settings: Settings) -> AsyncGenerator[Parts]:
     async with open_core(settings) as core:
-        registrar = Registrar(
-            settings, core.database, core.client, core.keys, lambda agent_id: core.signals.tell("suspend", agent_id)
-        )
+        registrar = core.registrar
         intake = Intake(settings, core.log, core.engine, core.keys, core.deliveries.wake)
         async with AsyncExitStack() as stack:
             if settings.agents_file is not None:

@@ -43,7 +43,7 @@ class NewAgent:
     config: JsonObject | None = None
     metadata: JsonObject | None = None
     headers: dict[str, str] | None = None
-    source: Literal["file"] | None = None
+    source: Literal["file", "template"] | None = None
 
 
 class Registrar:
@@ -62,6 +62,7 @@ class Registrar:
         self._stop = stop
         self._verifier = Verifier(settings, client)
         self._own = {settings.url_of(service) for service in get_args(ServiceName)}
+        self._made_from_templates = f"{settings.url_of('host')}/agents/"
         self._seen: dict[str, bytes] = {}
 
     @asynccontextmanager
@@ -127,7 +128,7 @@ class Registrar:
             health=_health("healthy", found.took_ms or verified.latency_ms, None),
             verification=verified.verification,
             pinned_key=verified.key,
-            is_own=endpoint in self._own,
+            is_own=endpoint in self._own or endpoint.startswith(self._made_from_templates),
             name=new.name,
             description=new.description,
             agent_type=new.agent_type,

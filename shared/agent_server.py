@@ -121,6 +121,10 @@ class AgentServer:
         """Tell whether the agent takes messages."""
         return self._runs is not None
 
+    def is_busy(self) -> bool:
+        """Tell whether the agent works on a task in this process."""
+        return self._runs is not None and bool(self._runs.live)
+
     async def _extend_card(self) -> AgentCard:
         card = self._card if self._extension is None else await self._extension(deepcopy(self._card))
         return card_routes.sign(card, self._key)

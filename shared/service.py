@@ -35,6 +35,7 @@ PORT_SETTINGS: Final[dict[ServiceName, str]] = {
     "api": "API_AGENT_PORT",
     "browser": "BROWSER_PORT",
     "code": "CODE_AGENT_PORT",
+    "host": "AGENT_HOST_PORT",
 }
 
 INSTANCE: Final = secrets.token_hex(8)

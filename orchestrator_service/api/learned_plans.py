@@ -1,0 +1,33 @@
+"""Routes of learned plans: what was learned, and how to forget it."""
+
+from fastapi import APIRouter
+
+from orchestrator_service import learning
+from orchestrator_service.api.parts import Cursor, Limit, OpenParts, WhoAsks, page
+from shared.agent import JsonObject
+
+router = APIRouter(prefix="/api/learned-plans", tags=["learned plans"])
+
+
+@router.get("", summary="Plans that succeeded and are used again, newest first")
+async def search(parts: OpenParts, who: WhoAsks, limit: Limit = 50, cursor: Cursor = None) -> JsonObject:
+    """Answer the caller's learned plans: the request, the steps, how often they succeeded."""
+    return page(await parts.database.read(learning.show, who, cursor, limit), limit)
+
+
+@router.get("/{plan_id}", summary="A learned plan")
+async def find(plan_id: str, parts: OpenParts, who: WhoAsks) -> JsonObject:
+    """Answer the learned plan."""
+    return await parts.database.read(learning.find, who, plan_id)
+
+
+@router.delete("", status_code=204, summary="Forget all learned plans")
+async def clear(parts: OpenParts, who: WhoAsks) -> None:
+    """Forget them; tasks stay as they are, and the next ones are planned anew."""
+    await parts.database.write(learning.forget, who)
+
+
+@router.delete("/{plan_id}", status_code=204, summary="Forget a learned plan")
+async def forget(plan_id: str, parts: OpenParts, who: WhoAsks) -> None:
+    """Forget it; the next request like it is planned anew."""
+    await parts.database.write(learning.forget, who, plan_id)
