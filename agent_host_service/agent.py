@@ -17,7 +17,7 @@ from agent_host_service.settings import Settings
 from agent_host_service.templates import Template
 from shared.agent import AgentRequest, Answer, JsonObject, OpenAgent, Progress, Update, Usage
 from shared.errors import FederationError, ModelRefusedError
-from shared.llm import Model, fence
+from shared.llm import Models, fence
 from shared.mcp_tools import Tool, Tools
 
 _MAX_TEXT_CHARS: Final = 200_000
@@ -63,7 +63,7 @@ class Resources:
     """What all agents of the host share."""
 
     settings: Settings
-    model: Model | None
+    models: Models
     tools: Tools
     skills: FederationSkills
 
@@ -73,19 +73,20 @@ async def open_agent(template: Template, resources: Resources) -> AsyncGenerator
     """Open the agent that the template makes."""
 
     def problems() -> list[str]:
-        return [] if resources.model is not None else [_lacks_model(template)]
+        return [] if resources.models.of(template.role) is not None else [_lacks_model(template)]
 
     yield OpenAgent(lambda request: answer(template, resources, request), problems)
 
 
 async def answer(template: Template, resources: Resources, request: AgentRequest) -> AsyncGenerator[Update]:
     """Answer one message. Raises: NeedsModelError, ModelRefusedError (too many turns), one of MODEL_ERRORS."""
-    if resources.model is None:
+    model = resources.models.of(template.role, request, wanted=template.model)
+    if model is None:
         raise NeedsModelError(_lacks_model(template))
     prompt = _prompt(request)
     system = template.prompt + _RULES
     if not template.tools.mcp and not template.tools.skills:
-        completion = await resources.model.complete(prompt, system=system, max_tokens=template.max_tokens)
+        completion = await model.complete(prompt, system=system, max_tokens=template.max_tokens)
         yield completion.usage
         yield Answer("answer", completion.text)
         return
@@ -96,10 +97,10 @@ async def answer(template: Template, resources: Resources, request: AgentRequest
     material = [prompt, f"The tools:\n{fence('tools', _listed(offered))}"]
     spent = Usage()
     for _ in range(resources.settings.template_max_turns):
-        turn, usage = await resources.model.structured(
+        turn, usage = await model.structured(
             "\n\n".join(material), _Turn, system=system, max_tokens=template.max_tokens
         )
-        spent = _sum(spent, usage)
+        spent = spent + usage
         yield usage
         if turn.tool is None:
             yield Answer("answer", turn.answer or "")
@@ -110,8 +111,8 @@ async def answer(template: Template, resources: Resources, request: AgentRequest
             result, cost = await _call(turn, offered, resources, request, spent)
         except FederationError as error:
             result, cost = f"It failed: {error.detail}", Usage()
-        if cost != Usage():
-            spent = _sum(spent, cost)
+        if cost:
+            spent = spent + cost
             yield cost
         material.append(
             f"You called {turn.tool} with {fence('arguments', asked)}\n"
@@ -178,13 +179,4 @@ def _lacks_model(template: Template) -> str:
     return (
         f"The agent {template.name!r} needs a language model, and none is configured. "
         "Set LLM_PROVIDER, or LLM_BASE_URL and LLM_MODEL."
-    )
-
-
-def _sum(one: Usage, other: Usage) -> Usage:
-    return Usage(
-        one.input_tokens + other.input_tokens,
-        one.output_tokens + other.output_tokens,
-        one.cost_usd + other.cost_usd,
-        one.llm_calls + other.llm_calls,
     )

@@ -17,7 +17,7 @@ from shared import http, mcp_tools, service
 from shared.agent import JsonObject
 from shared.background import background
 from shared.errors import UnavailableError
-from shared.llm import open_model
+from shared.llm import open_models
 
 _TITLE = "Agent host"
 _DESCRIPTION = "Runs agents that are written as templates, while they are needed."
@@ -33,11 +33,11 @@ def create(settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         async with (
             http.open_client(settings) as client,
-            open_model(settings) as model,
+            open_models(settings) as models,
             mcp_tools.open_tools(settings, servers) as tools,
             asyncio.TaskGroup() as group,
         ):
-            resources = Resources(settings, model, tools, FederationSkills(settings, client))
+            resources = Resources(settings, models, tools, FederationSkills(settings, client))
             host = app.state.host = Host(settings, templates, resources, group)
             async with background("templates", host.keep_up()):
                 try:

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from shared import yaml_models
 from shared.agent import JsonObject
+from shared.llm import Role
 from shared.yaml_models import Fault
 
 logger = logging.getLogger(__name__)
@@ -63,13 +64,14 @@ class Tools(_Strict):
 
 
 class Template(_Strict):
-    """An agent: what it can do, what it is told, which model it asks (`model` by name), what it may use."""
+    """An agent: what it can do, what it is told, which model it asks (of a `role`, or by its name), what it may use."""
 
     name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,26}$")]
     title: Words | None = None
     description: Words
     skills: Annotated[list[TemplateSkill], Field(min_length=1, max_length=20)]
     prompt: Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
+    role: Role = "summarize"
     model: Words | None = None
     tools: Tools = Tools()
     max_tokens: Annotated[int, Field(ge=64, le=32_000)] = 4_096

@@ -1,7 +1,7 @@
 """The browser agent: reads the request as actions, performs them one after another, tells what they brought."""
 
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from itertools import zip_longest
 
 from pydantic import JsonValue, ValidationError
@@ -11,18 +11,20 @@ from browser_service.actions import ACTIONS, Action, InWords, Navigate
 from browser_service.browser import Browser, open_browser
 from browser_service.browser_session import BrowserSession
 from browser_service.checks import CheckResult
-from browser_service.credentials import Credentials
 from browser_service.driving import Allowance, Driver
 from browser_service.errors import BrowserGoneError, ElementNotFoundError, NotUnderstoodError
 from browser_service.findings import Findings, Reading
+from browser_service.held_sessions import HeldSessions
 from browser_service.instructions import Instructions
 from browser_service.page_testing import PageTester
+from browser_service.rooms import Rooms
 from browser_service.session_events import Owner, SessionWatcher
 from browser_service.settings import Settings
 from browser_service.tinyfish import TinyFish
 from browser_service.wishes import Wishes
 from shared import http
 from shared.agent import METADATA_KEY, AgentRequest, OpenAgent, Progress, Update
+from shared.background import background
 from shared.errors import InvalidRequestError
 from shared.llm import MODEL_ERRORS, Model, open_model
 
@@ -33,14 +35,19 @@ class BrowserAgent:
     """Answers requests with a browser, and a model for the steps that the grammar leaves unread."""
 
     def __init__(
-        self, settings: Settings, browser: Browser, model: Model | None, elsewhere: TinyFish | None = None
+        self,
+        settings: Settings,
+        browser: Browser,
+        rooms: Rooms,
+        model: Model | None,
+        elsewhere: TinyFish | None = None,
     ) -> None:
         self._settings = settings
         self._browser = browser
         self._model = model
+        self._rooms = rooms
         self._wishes = Wishes()
-        self._driver = Driver(settings, model, self._wishes)
-        self._credentials = Credentials(settings)
+        self._driver = Driver(settings, self._wishes)
         self._tester = PageTester(settings, browser, model, elsewhere)
 
     async def answer(self, request: AgentRequest) -> AsyncGenerator[Update]:
@@ -73,14 +80,6 @@ class BrowserAgent:
                     raise
                 yield Progress("The browser died and is started again; beginning anew")
 
-    @asynccontextmanager
-    async def _open_session(self, request: AgentRequest) -> AsyncGenerator[BrowserSession]:
-        """Open a session for the request, on the terms that it names. Raises: as `Browser.open_session`."""
-        given = terms.read(request.data)
-        async with self._browser.open_session(Owner(request.task_id, request.context_id), given.rules) as session:
-            session.credentials = lambda name, url: self._credentials.give(name, url, given.credentials)
-            yield session
-
     async def _work(
         self,
         request: AgentRequest,
@@ -92,6 +91,7 @@ class BrowserAgent:
     ) -> AsyncGenerator[Update]:
         """Do the actions one after the other, and tell what they brought. `done` gets each action as it begins."""
         allowance = _allowance(self._settings, request)
+        model = self._model.serving(request) if self._model is not None else None
         for file in request.files:
             await session.files.add(file)
         for action, following in zip_longest(read.actions, read.actions[1:]):
@@ -112,7 +112,7 @@ class BrowserAgent:
                     raise
                 step = action.words if isinstance(action, InWords) else actions.describe(action)
             if step:
-                async with aclosing(self._drive(step, session, findings, allowance, read.urls)) as updates:
+                async with aclosing(self._drive(step, session, findings, allowance, read.urls, model)) as updates:
                     async for update in updates:
                         yield update
             if session.status is not None and session.status >= 400 and not is_verification:
@@ -124,27 +124,45 @@ class BrowserAgent:
         for update in answers.compose(findings, told, is_verification=is_verification):
             yield update
 
+    def _open_session(self, request: AgentRequest) -> AbstractAsyncContextManager[BrowserSession]:
+        """Open a session for the request, on the terms that it names. Raises: as `Rooms.open`."""
+        return self._rooms.open(Owner(request.task_id, request.context_id), terms.read(request.data))
+
     async def _drive(
-        self, step: str, session: BrowserSession, findings: Findings, allowance: Allowance, urls: tuple[str, ...]
+        self,
+        step: str,
+        session: BrowserSession,
+        findings: Findings,
+        allowance: Allowance,
+        urls: tuple[str, ...],
+        model: Model | None,
     ) -> AsyncGenerator[Update]:
         """Do a step that the grammar could not; what nobody can do is told as not understood."""
         try:
-            async for update in self._driver.do(step, session, findings, allowance, urls):
+            async for update in self._driver.do(step, session, findings, allowance, urls, model):
                 yield update
         except (NotUnderstoodError, *MODEL_ERRORS):
             findings.unread.append(step)
 
 
 @asynccontextmanager
-async def open_agent(settings: Settings, watchers: Sequence[SessionWatcher] = ()) -> AsyncGenerator[OpenAgent]:
-    """Open the browser, which starts in the background, and the model if one is configured."""
+async def open_agent(
+    settings: Settings, watchers: Sequence[SessionWatcher] = (), held: HeldSessions | None = None
+) -> AsyncGenerator[OpenAgent]:
+    """Open the browser, which starts in the background, and the model if one is configured; `held` gets sessions too."""
     async with (
         open_browser(settings, watchers) as browser,
         open_model(settings, "planner") as model,
         http.open_client(settings) as client,
     ):
         elsewhere = tinyfish.create(settings, client)
-        yield OpenAgent(BrowserAgent(settings, browser, model, elsewhere).answer, browser.problems)
+        rooms, held = Rooms(settings, browser), held or HeldSessions(settings)
+        held.begin(browser, rooms)
+        async with background("idle browser sessions", held.close_idle()):
+            try:
+                yield OpenAgent(BrowserAgent(settings, browser, rooms, model, elsewhere).answer, browser.problems)
+            finally:
+                await held.end()
 
 
 def _read(request: AgentRequest) -> Instructions:

@@ -47,6 +47,17 @@ class _Running:
 
 
 @dataclass(frozen=True, slots=True)
+class _Room:
+    """A context for one session with a page that is still blank, and what stands between it and the network."""
+
+    running: _Running
+    context: playwright.BrowserContext
+    page: playwright.Page
+    boundary: Boundary
+    resources: AsyncExitStack
+
+
+@dataclass(frozen=True, slots=True)
 class Pressure:
     """How much is going on: pages in use and how many may be, tasks that wait and how many may, contexts kept warm."""
 
@@ -56,17 +67,6 @@ class Pressure:
     max_waiting: int
     warm: int
     is_running: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Room:
-    """A context with a blank page for one session, and what stands between it and the network."""
-
-    running: _Running
-    context: playwright.BrowserContext
-    page: playwright.Page
-    boundary: Boundary
-    resources: AsyncExitStack
 
 
 class Browser:
@@ -115,9 +115,9 @@ class Browser:
     ) -> AsyncGenerator[BrowserSession]:
         """Open a page of its own for `owner`, with nothing kept from any other, and close it whatever happens.
 
-        `rules` say which hosts it may reach, `storage_state` the cookies and stored values that it begins with.
-        Raises: BusyError when too many wait already, NotInstalledError, UnavailableError, InvalidRequestError when the
-        browser is on another machine, where rules cannot be kept.
+        `rules` say which hosts it may reach; `storage_state` with which cookies and stored values it begins. Raises:
+        BusyError when too many wait already, NotInstalledError, UnavailableError, InvalidRequestError when the browser is
+        on another machine, where rules cannot be kept.
         """
         async with self._slot():
             opening = asyncio.ensure_future(self._open_room(storage_state))
@@ -181,21 +181,26 @@ class Browser:
 
     async def _open_room(self, storage_state: playwright.StorageState | None) -> _Room:
         running = await self._ensure_running()
-        for attempt in range(2):
-            try:
-                while storage_state is None and self._warm:
-                    warm = self._warm.pop()
-                    if warm.running is running:
-                        self._lacks.set()
-                        return warm
-                    await warm.resources.aclose()
-                return await self._new_room(running, storage_state)
-            except (playwright.Error, TimeoutError) as error:
-                if attempt:
-                    raise UnavailableError("Chromium starts, but opens no page. Try again later.") from error
-                logger.warning("browser started again", extra={"why": str(error)})  # it died between two tasks
-                running = await self._ensure_running(instead_of=running)
-        raise AssertionError
+        if storage_state is None and (room := self._take_warm(running)) is not None:
+            self._lacks.set()
+            return room
+        try:
+            return await self._new_room(running, storage_state)
+        except (playwright.Error, TimeoutError) as error:  # it died between two tasks
+            logger.warning("browser started again", extra={"why": str(error)})
+        running = await self._ensure_running(instead_of=running)
+        try:
+            return await self._new_room(running, storage_state)
+        except (playwright.Error, TimeoutError) as error:
+            raise UnavailableError("Chromium starts, but opens no page. Try again later.") from error
+
+    def _take_warm(self, running: _Running) -> _Room | None:
+        """Return a room that is ready, if there is one in the Chromium that runs now."""
+        while self._warm:
+            room = self._warm.pop()
+            if room.running is running and running.browser.is_connected() and not room.page.is_closed():
+                return room
+        return None
 
     async def _new_room(self, running: _Running, storage_state: playwright.StorageState | None = None) -> _Room:
         async with AsyncExitStack() as resources, asyncio.timeout(_LAUNCH_TIMEOUT_S):
@@ -205,26 +210,24 @@ class Browser:
                 permissions=[],
                 service_workers="block",
                 viewport=VIEWPORT,
-                storage_state=storage_state,
                 proxy=None if door is None else door.settings,
+                storage_state=storage_state,
             )
             if door is None:
                 await context.route_web_socket("**/*", self._filter.route_web_socket)
-            page = await context.new_page()
-            return _Room(running, context, page, door or self._filter, resources.pop_all())
+            return _Room(running, context, await context.new_page(), door or self._filter, resources.pop_all())
 
     async def _warm_up(self) -> None:
-        """Make the contexts that are kept ready for the next tasks."""
+        """Make the rooms that are kept ready for the next tasks."""
         running = self._running
         while running is not None and running is self._running and not self._is_stopping:
             if len(self._warm) >= self._settings.browser_warm_contexts:
                 return
             try:
-                room = await self._new_room(running)
-            except (playwright.Error, TimeoutError) as error:
+                self._warm.append(await self._new_room(running))
+            except (playwright.Error, TimeoutError, OSError) as error:
                 logger.info("no context could be kept warm", extra={"why": str(error)})
                 return
-            self._warm.append(room)
 
     def _revive(self, _browser: playwright.Browser) -> None:
         """Start Chromium again: it went away."""
@@ -269,8 +272,9 @@ class Browser:
 
     async def _discard(self) -> None:
         running, self._running = self._running, None
-        while self._warm:
-            await self._warm.pop().resources.aclose()
+        warm, self._warm = self._warm, []
+        for room in warm:
+            await room.resources.aclose()
         if running is None:
             return
         running.browser.remove_listener("disconnected", self._revive)
@@ -302,7 +306,7 @@ async def _launch(found: chromium.Found, request_filter: RequestFilter, proxy: E
             nowhere = await resources.enter_async_context(proxy.open_door(Rules(allow=("nowhere.invalid",))))
             browser = await driver.chromium.launch(
                 executable_path=found.path,
-                args=[*_ARGUMENTS, f"--proxy-server={nowhere.address}"],  # for what is no page's
+                args=[*_ARGUMENTS, f"--proxy-server={nowhere.settings['server']}"],  # what is no page's
                 ignore_default_args=list(_NOT_WANTED),
                 chromium_sandbox=not _is_root(),  # Chromium's sandbox does not work as root, and only then is it off
             )

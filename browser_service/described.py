@@ -95,6 +95,7 @@ class Described:
 
     name: str = ""
     kind: Kind | None = None
+    noun: str = ""
     nth: int | None = None
     is_any: bool = False
     is_quoted: bool = False
@@ -166,7 +167,7 @@ def _read(text: str) -> Described:
             break
         text = text[match.end() :]
     if match := _KIND_LAST.search(text):
-        found = replace(found, kind=kind_of(match["kind"]))
+        found = replace(found, kind=kind_of(match["kind"]), noun=match["kind"])
         text = text[: match.start()]
     elif (match := _ORDINAL_LAST.search(text)) and (kind := kind_of(text[: match.start()])):
         return replace(found, kind=kind, nth=int(match["digits"]), name="")

@@ -69,15 +69,20 @@ class Allowance:
 
 
 class Driver:
-    """Does steps with a model. `model` None: only what the cache knows."""
+    """Does steps with a model; without one, only what the cache knows."""
 
-    def __init__(self, settings: Settings, model: Model | None, wishes: Wishes) -> None:
-        self._model = model
+    def __init__(self, settings: Settings, wishes: Wishes) -> None:
         self._wishes = wishes
         self._cache = ActionCache(settings.data_dir / "browser" / "actions.json")
 
     async def do(
-        self, step: str, session: BrowserSession, findings: Findings, allowance: Allowance, urls: Sequence[str]
+        self,
+        step: str,
+        session: BrowserSession,
+        findings: Findings,
+        allowance: Allowance,
+        urls: Sequence[str],
+        model: Model | None,
     ) -> AsyncGenerator[Update]:
         """Do `step`, by what was done before or by the model; `urls` are those that may be opened beside its own origin.
 
@@ -96,9 +101,9 @@ class Driver:
                     await self._remember(session, url, step, done)
                 findings.cached.append((step, outcome))
                 return
-        if self._model is None:
+        if model is None:
             raise NotUnderstoodError(f"{step[:200]!r} was not understood.")
-        async for update in self._ask(self._model, step, session, findings, allowance, urls, done):
+        async for update in self._ask(model, step, session, findings, allowance, urls, done):
             yield update
         await self._remember(session, url, step, done)
         findings.cached.append((step, outcome))

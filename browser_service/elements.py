@@ -36,7 +36,7 @@ class Elements:
         self._looked: list[Frame] = []
         self._next_id = 1
 
-    async def look(self, scope: Scope = "all", css: str = "") -> Snapshot:
+    async def look(self, scope: Scope = "all", css: tuple[str, ...] = ()) -> Snapshot:
         """Return what is on the page now. Raises: PageNotLoadedError, TimedOutError."""
         main = self._watch.page.main_frame
         frames = [frame for frame in self._watch.page.frames if frame is not main][: MAX_FRAMES - 1]
@@ -58,7 +58,7 @@ class Elements:
         return await self.wait_for(lambda seen: lookup.find(target, seen, use), _css_of(target), timeout_s)
 
     async def wait_for(
-        self, found: Callable[[Snapshot], Node], css: str = "", timeout_s: float | None = None
+        self, found: Callable[[Snapshot], Node], css: tuple[str, ...] = (), timeout_s: float | None = None
     ) -> tuple[Node, Snapshot]:
         """Look again and again until `found` raises no ElementNotFoundError, at most BROWSER_ACTION_TIMEOUT_S."""
         loop = asyncio.get_running_loop()
@@ -87,7 +87,7 @@ class Elements:
                     return element
         raise ElementNotFoundError(f"{node.name or node.ref!r} went away from the page in this moment.")
 
-    async def _look_at(self, frame: Frame, number: int, scope: Scope, css: str) -> Snapshot:
+    async def _look_at(self, frame: Frame, number: int, scope: Scope, css: tuple[str, ...]) -> Snapshot:
         for _ in range(_TRIES):
             try:
                 memory = self._memories.get(frame)
@@ -95,7 +95,7 @@ class Elements:
                     memory = await self._deadlines.bound(frame.evaluate_handle(REMEMBER))
                     self._memories[frame] = memory
                 raw = await self._deadlines.bound(
-                    memory.evaluate(SNAPSHOT, [self._next_id, scope, css]), self._deadlines.action_timeout_s * 3
+                    memory.evaluate(SNAPSHOT, [self._next_id, scope, list(css)]), self._deadlines.action_timeout_s * 3
                 )
                 seen = snapshot.parse(raw, number)
                 self._next_id = max(self._next_id, seen.next_id)
@@ -105,7 +105,7 @@ class Elements:
                 raise PageNotLoadedError(tampered) from error
             except Error as error:
                 if "not a valid selector" in error.message:
-                    raise ElementNotFoundError(f"{css!r} is not a CSS selector.") from error
+                    raise ElementNotFoundError(f"{' or '.join(map(repr, css))} is not a CSS selector.") from error
                 self._memories.pop(frame, None)  # another document came
                 await asyncio.sleep(_POLL_S)
         raise PageNotLoadedError(f"{frame.url} goes on to another address again and again, so it cannot be read.")
@@ -121,9 +121,8 @@ class Elements:
         return seen.by_id.get(number) if isinstance(number, int) else None
 
 
-def _css_of(target: Target) -> str:
-    """Return the one selector in `target`, or the things it stands near or in."""
-    for each in (target, target.near, target.within):
-        if each is not None and each.css:
-            return each.css
-    return ""
+def _css_of(target: Target) -> tuple[str, ...]:
+    """Return the selectors in `target` and the things it stands near or in."""
+    inner = [each for each in (target.near, target.within) if each is not None]
+    own = (target.css,) if target.css else ()
+    return tuple(dict.fromkeys((*own, *(css for each in inner for css in _css_of(each)))))

@@ -178,7 +178,8 @@ def _column(name: str, columns: list[str]) -> str | None:
     exact = [column for column in columns if _key(column) == wanted]
     return next(
         iter(
-            exact or [column for column in columns if wanted in _key(column) or (_key(column) in wanted and _key(column))]
+            exact
+            or [column for column in columns if wanted in _key(column) or (_key(column) in wanted and _key(column))]
         ),
         None,
     )

@@ -174,7 +174,7 @@ def _text_after(node: Node, snapshot: Snapshot) -> str:
 def _fitting(target: Target, snapshot: Snapshot, use: Use) -> list[_Scored]:
     nodes = [node for node in snapshot.nodes if _is_shown(node)]
     if target.css is not None:
-        nodes = [node for node in nodes if node.matches_css]
+        nodes = [node for node in nodes if target.css in node.selectors]
     if target.role is not None:
         nodes = [node for node in nodes if node.role == target.role or (target.role == "textbox" and node.is_editable)]
     if target.test_id is not None:
@@ -230,6 +230,8 @@ def _meaning(meaning: Described, snapshot: Snapshot, use: Use) -> list[_Scored]:
     elif meaning.kind is not None:
         kind = _KINDS[meaning.kind]
         scored = [_Scored(node, 80.0) for node in nodes if kind(node)]
+        if meaning.nth is None:  # a field may be called "Time" or "Date"
+            scored += [_Scored(node, 99.0) for node in nodes if _USES[use](node) and _is_called(meaning.noun, node)]
         scored = scored or [_Scored(node, 70.0) for node in nodes if _is_like(meaning.kind, node)]
         usable = [each for each in scored if _USES[use](each.node)]
         scored = usable or scored
@@ -246,6 +248,10 @@ def _meaning(meaning: Described, snapshot: Snapshot, use: Use) -> list[_Scored]:
         place = meaning.nth - 1 if meaning.nth > 0 else len(top) + meaning.nth
         scored = [top[place]] if 0 <= place < len(top) else []
     return _best(scored)[:1] if meaning.is_any else scored
+
+
+def _is_called(name: str, node: Node) -> bool:
+    return bool(name) and likeness.folded(node.name) == likeness.folded(name)
 
 
 def _is_like(kind: Kind, node: Node) -> bool:

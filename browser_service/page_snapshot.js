@@ -1,7 +1,7 @@
-// Runs in a page, with what REMEMBER made (page_scripts.py) and [the next free number, scope, a CSS selector or ""].
+// Runs in a page, with what REMEMBER made (page_scripts.py) and [the next free number, scope, CSS selectors].
 // One walk over all elements, open shadow roots included. Returns JSON, for it is read faster than objects: what
 // snapshot.parse takes. Scope "viewport" tells only what is in view, "hidden" also what is not displayed, "all" the rest.
-(memory, [firstId, scope, css]) => {
+(memory, [firstId, scope, selectors]) => {
   const MAX_NODES = 12000, MAX_TEXT = 400, MAX_OPTIONS = 300;
   const SKIPPED = new Set(['script', 'style', 'template', 'noscript', 'head', 'meta', 'link', 'title', 'base', 'br', 'wbr']);
   const ROLES = { button: 'button', summary: 'button', textarea: 'textbox', option: 'option', nav: 'navigation',
@@ -18,7 +18,7 @@
     'date', 'time']);
   const nodes = [], frames = [];
   let next = firstId, isCut = false;
-  const chosen = new Set();
+  const chosen = new Map();
   const fold = (text) => String(text || '').replace(/\s+/g, ' ').trim();
   const short = (text, length = MAX_TEXT) => text.length > length ? text.slice(0, length) : text;
   const idOf = (e) => {
@@ -151,6 +151,7 @@
     if (role === 'link') put('href', short(String(e.href?.baseVal ?? e.href ?? ''), 500));
     if (role === 'heading') extra.level = Number(e.getAttribute('aria-level')) || Number(tag[1]) || 2;
     if (tag === 'label' && e.control) extra.for = idOf(e.control);
+    put('css', chosen.get(e));
     put('hidden', hidden);
     const expanded = e.getAttribute('aria-expanded') ?? (tag === 'summary' ? String(e.parentElement?.open === true) : null);
     if (expanded !== null) extra.expanded = expanded === 'true';
@@ -169,7 +170,6 @@
     on(64, e.required === true || e.getAttribute('aria-required') === 'true');
     on(128, inView && rect.width > 0 && rect.height > 0);
     on(256, e.getRootNode().activeElement === e);
-    on(512, chosen.has(e));
     on(1024, Boolean(ownText));
     on(2048, e.draggable === true && tag !== 'a' && tag !== 'img' || /\bui-(draggable|sortable-handle)\b/.test(e.className?.baseVal ?? e.className));
     row.push(idOf(e), parent, tag, role, short(name), matters ? short(told) : '', flags,
@@ -177,9 +177,9 @@
     if (role === 'iframe') frames.push(row[0]);
     return hidden ? '' : text;
   };
-  if (css) {
+  for (const css of selectors) {
     const find = (root) => {
-      for (const e of root.querySelectorAll(css)) chosen.add(e);
+      for (const e of root.querySelectorAll(css)) chosen.set(e, [...(chosen.get(e) || []), css]);
       for (const e of root.querySelectorAll('*')) if (e.shadowRoot) find(e.shadowRoot);
     };
     find(document);

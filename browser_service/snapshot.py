@@ -121,9 +121,9 @@ class Node:
         return bool(self.flags & _FOCUSED)
 
     @property
-    def matches_css(self) -> bool:
-        """Whether the selector that the snapshot was taken with matches it."""
-        return bool(self.flags & _CHOSEN)
+    def selectors(self) -> Sequence[str]:
+        """Those of the CSS selectors that the snapshot was taken with that match it."""
+        return cast("list[str]", self.extra.get("css", []))
 
     @property
     def is_draggable(self) -> bool:

@@ -25,13 +25,17 @@ _Host = Annotated[str, Field(max_length=300), AfterValidator(_check_host)]
 
 
 class Terms(BaseModel):
-    """The terms of one session. Empty `allow`: every host that the service itself may reach."""
+    """The terms of one session. Empty `allow`: every host that the service itself may reach.
+
+    `profile`: the name under which cookies and stored values are kept from one session to the next.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     allow: Annotated[tuple[_Host, ...], Field(max_length=200)] = ()
     deny: Annotated[tuple[_Host, ...], Field(max_length=200)] = ()
     credentials: Annotated[tuple[str, ...], Field(max_length=50)] = ()
+    profile: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")] | None = None
 
     @property
     def rules(self) -> Rules:

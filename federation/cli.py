@@ -1,4 +1,4 @@
-"""The command line: `federation up`, `run`, `verify`, `retry`, `fork`, `answer`, `tasks`, `agents`, `learned`, …"""
+"""The command line: `federation up`, `run`, `verify`, `retry`, `fork`, `answer`, `cancel`, `tasks`, `agents`, …"""
 
 import json
 import os

@@ -241,9 +241,15 @@ class Client:
         """Return one agent."""
         return await self._connection.call("GET", f"/api/agents/{segment(agent_id)}", Agent)
 
-    async def add_agent(self, endpoint: str) -> Agent:
-        """Register the A2A agent at a base URL or card URL; the same one again is updated."""
-        return await self._connection.call("POST", "/api/agents", Agent, {"endpoint": endpoint})
+    async def add_agent(self, endpoint: str, *, credentials: JsonObject | None = None) -> Agent:
+        """Register the A2A agent at a base URL or card URL; the same one again is updated.
+
+        `credentials`: one credential (`{"type": "bearer", "token": …}`), or several by the names of the card's schemes.
+        """
+        body: JsonObject = {"endpoint": endpoint}
+        if credentials is not None:
+            body["credentials"] = credentials
+        return await self._connection.call("POST", "/api/agents", Agent, body)
 
     async def steer_agent(self, agent_id: str, way: str) -> Agent:
         """Accept a new agent or its changed card, suspend it or resume it: `way` is "accept", "suspend" or "resume"."""

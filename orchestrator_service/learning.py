@@ -8,8 +8,11 @@ and code have to be the same to the letter, and so have the inputs and the names
 import hashlib
 import math
 import re
+from array import array
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
+from operator import mul
 from typing import Final
 
 import orjson
@@ -26,8 +29,9 @@ from shared.errors import NotFoundError
 
 MOST_EXAMPLES: Final = 3
 _MOST_PLANS: Final = 1_000
-_MOST_COMPARED: Final = 500
+_MOST_COMPARED: Final = 300
 _LEAST_ALIKE: Final = 0.25
+_LEAST_NEAR: Final = 0.75
 _MOST_FAILURES: Final = 2
 _MOST_GOAL_CHARS: Final = 4_000
 _MOST_WORDS: Final = 200
@@ -53,27 +57,43 @@ def find_same(connection: Connection, tenant_id: str, same: str) -> list[PlanSte
     return [] if row is None else [PlanStep.model_validate(step) for step in row.steps]
 
 
-def find_similar(connection: Connection, tenant_id: str, goal: str) -> list[Example]:
-    """Return plans that succeeded for requests that share telling words with the goal, most alike first."""
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a text means to an embedding model: a vector of length 1."""
+
+    model: str
+    vector: list[float]
+
+
+def find_similar(connection: Connection, tenant_id: str, goal: str, meaning: Meaning | None = None) -> list[Example]:
+    """Return plans that succeeded for requests that share telling words with the goal, or mean about the same.
+
+    The most alike comes first.
+    """
     wanted = stems(goal)
     rows = connection.execute(_NEWEST, {"tenant": tenant_id, "at_most": _MOST_COMPARED}).all()
     spread = Counter(word for row in rows for word in set(row.words))
     rarity = {word: math.log(1 + len(rows) / spread.get(word, 1)) for word in {*wanted, *spread}}
-    alike = [(_likeness(wanted, set(row.words), rarity), row) for row in rows]
+    alike = [
+        (max(_likeness(wanted, set(row.words), rarity), _nearness(meaning, row.vector, row.vector_model)), row)
+        for row in rows
+    ]
     best = sorted((each for each in alike if each[0] >= _LEAST_ALIKE), key=lambda each: -each[0])
     return [
         Example(row.goal, tuple(PlanStep.model_validate(step) for step in row.steps)) for _, row in best[:MOST_EXAMPLES]
     ]
 
 
-def note(connection: Connection, tenant_id: str, task_id: str, goal: Goal, plan: Plan) -> None:
+def note(
+    connection: Connection, tenant_id: str, task_id: str, goal: Goal, plan: Plan, meaning: Meaning | None = None
+) -> None:
     """Learn from a task that is over: keep the plan if it completed; forget a learned one that keeps failing."""
     if (same := key(goal)) is None:
         return
     status = connection.execute(_STATUS, {"of_task": task_id}).scalar_one_or_none()
     named = {"tenant": tenant_id, "of_key": same}
     if status == "completed":
-        _keep(connection, named, task_id, goal, plan)
+        _keep(connection, named, task_id, goal, plan, meaning)
     elif status == "failed" and plan.strategy == "learned":
         connection.execute(_FAILED, named)
         connection.execute(_FORGET_FAILING, {**named, "most": _MOST_FAILURES})
@@ -105,7 +125,9 @@ def forget(connection: Connection, caller: Caller, plan_id: str | None = None) -
         raise NotFoundError(f"There is no learned plan {plan_id!r}.")
 
 
-def _keep(connection: Connection, named: dict[str, str], task_id: str, goal: Goal, plan: Plan) -> None:
+def _keep(
+    connection: Connection, named: dict[str, str], task_id: str, goal: Goal, plan: Plan, meaning: Meaning | None
+) -> None:
     at = now()
     steps: list[JsonValue] = [step.model_dump(mode="json", exclude_defaults=True) for step in plan.steps]
     if connection.execute(_SUCCEEDED, {**named, "these": steps, "by_task": task_id, "at": at}).rowcount:
@@ -117,6 +139,8 @@ def _keep(connection: Connection, named: dict[str, str], task_id: str, goal: Goa
             key=named["of_key"],
             goal=goal.text,
             words=sorted(stems(goal.text))[:_MOST_WORDS],
+            vector=None if meaning is None else array("f", meaning.vector).tobytes(),
+            vector_model=None if meaning is None else meaning.model,
             steps=steps,
             task_id=task_id,
             successes=1,
@@ -150,6 +174,15 @@ def _likeness(wanted: set[str], words: set[str], rarity: Mapping[str, float]) ->
     return sum(rarity[word] for word in wanted & words) / either if either else 0.0
 
 
+def _nearness(meaning: Meaning | None, vector: bytes | None, model: str | None) -> float:
+    """Return how near a request is to what is meant, 0 if that is not much, or cannot be told."""
+    if meaning is None or vector is None or model != meaning.model:
+        return 0.0
+    known = array("f", vector)
+    near = sum(map(mul, known, meaning.vector)) if len(known) == len(meaning.vector) else 0.0
+    return near if near >= _LEAST_NEAR else 0.0
+
+
 def _to_json(row: RowMapping) -> JsonObject:
     return {
         "id": row["id"],
@@ -168,7 +201,7 @@ _of_tenant = LearnedPlan.tenant_id == bindparam("tenant")
 _ALL: Final = select(*LearnedPlan.__table__.c)
 _SAME: Final = select(LearnedPlan.steps).where(*_of_key)
 _NEWEST: Final = (
-    select(LearnedPlan.goal, LearnedPlan.words, LearnedPlan.steps)
+    select(LearnedPlan.goal, LearnedPlan.words, LearnedPlan.steps, LearnedPlan.vector, LearnedPlan.vector_model)
     .where(_of_tenant)
     .order_by(LearnedPlan.used_at.desc())
     .limit(bindparam("at_most"))

@@ -33,6 +33,10 @@ from shared.agent_server import AgentServer
 from shared.background import background
 
 _TITLE: Final = "Agent Federation"
+_NOUNS: Final = (
+    *(status, tasks, live, sessions, agents, learned_plans, page_tests, browser),
+    *(wire, push, catalog, usage),
+)
 
 
 def create(settings: Settings | None = None) -> FastAPI:
@@ -53,9 +57,7 @@ def create(settings: Settings | None = None) -> FastAPI:
 
     origins = () if settings.frontend_url is None else (settings.frontend_url.rstrip("/"),)
     app = service.create_app(settings, "orchestrator", _TITLE, agent_card.description, lifespan, origins=origins)
-    for noun in (
-        status, tasks, live, sessions, agents, learned_plans, page_tests, browser, wire, push, catalog, usage,
-    ):  # fmt: skip
+    for noun in _NOUNS:
         app.include_router(noun.router)
     app.include_router(tasks.more_router)
     server.install(app)
@@ -88,6 +90,8 @@ async def _open_parts(settings: Settings) -> AsyncGenerator[Parts]:
 
                 listed = AgentsFile(settings.agents_file, registrar, core.database, settings.agent_check_interval_s)
                 await stack.enter_async_context(background("agents of AGENTS_FILE", listed.follow()))
+            if core.meaning is not None:
+                await stack.enter_async_context(core.meaning.open())
             await stack.enter_async_context(registrar.open())
             await stack.enter_async_context(core.working())
             schedules = Schedules(core.database, intake.submit)
@@ -100,8 +104,10 @@ async def _open_parts(settings: Settings) -> AsyncGenerator[Parts]:
                 registrar,
                 core.keys,
                 core.client,
+                core.credentials,
                 nudge=core.engine.nudge,
                 drain=core.engine.drain,
+                meaning=core.meaning,
                 schedules=schedules,
             )
 

@@ -140,6 +140,19 @@ class AgentSkill(Base):
     tags: Mapped[str] = mapped_column(Text)
     examples: Mapped[str] = mapped_column(Text)
     agent_name: Mapped[str] = mapped_column(Text, server_default="")
+    digest: Mapped[str] = mapped_column(default="", server_default="", index=True)
+
+
+class SkillVector(Base):
+    """What a skill's text means, by an embedding model: `vector` has 32-bit floats, the lowest byte first."""
+
+    __tablename__ = "skill_vectors"
+    __table_args__ = (Index("uq_skill_vectors_digest_model", "digest", "model", unique=True),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    model: Mapped[str]
+    digest: Mapped[str]
+    vector: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class Task(Base):
@@ -348,7 +361,10 @@ class Worker(Base):
 
 
 class LearnedPlan(Base):
-    """A plan that succeeded. `key` is the same for the same request; `words` find it for similar ones."""
+    """A plan that succeeded. `key` is the same for the same request; `words` and `vector` find it for similar ones.
+
+    `vector` is what the request means to the embedding model `vector_model` (float32, length 1), if there was one.
+    """
 
     __tablename__ = "learned_plans"
     __table_args__ = (
@@ -361,6 +377,8 @@ class LearnedPlan(Base):
     key: Mapped[str]
     goal: Mapped[str] = mapped_column(Text)
     words: Mapped[list[str]] = mapped_column(JSON_COLUMN)
+    vector: Mapped[bytes | None] = mapped_column(LargeBinary)
+    vector_model: Mapped[str | None]
     steps: Mapped[list[JsonObject]] = mapped_column(JSON_COLUMN)
     task_id: Mapped[str]
     successes: Mapped[int]

@@ -27,15 +27,13 @@ from typing import TYPE_CHECKING, Annotated, Final, TextIO, cast
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-from shared import http, yaml_models
+from shared import http, mcp_http, yaml_models
 from shared.agent import JsonObject
 from shared.errors import FederationError, InvalidSettingError, NotFoundError, TimedOutError, UnavailableError
 from shared.settings import FederationSettings
 
 if TYPE_CHECKING:
-    import httpx2
     from mcp import Client
-    from mcp.client import Transport
     from mcp.types import CallToolResult
 
 logger = logging.getLogger(__name__)
@@ -49,7 +47,6 @@ _MOST_TOOLS: Final = 200
 _MOST_PAGES: Final = 20
 _MAX_DESCRIPTION_CHARS: Final = 1_000
 _MAX_SCHEMA_CHARS: Final = 8_000
-_MAX_MESSAGE_BYTES: Final = 4_000_000
 _VARIABLE: Final = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 
 Text = Annotated[str, Field(min_length=1, max_length=4_000)]
@@ -172,7 +169,7 @@ class _Connection:
         self._group = group
         self._opening = asyncio.Lock()
         self._owner: asyncio.Task[None] | None = None
-        self._opened: Client | None = None
+        self._ready: asyncio.Future[Client] | None = None
         self._let_go = asyncio.Event()
         self._in_use = 0
         self._used = asyncio.Event()
@@ -244,16 +241,17 @@ class _Connection:
             raise TimedOutError(f"The MCP server {self._name!r} did not {doing} within {seconds:g} s.") from error
 
     async def _client_of(self) -> "Client":
+        """Return the connection; whoever stops waiting for it does not stop its opening."""
         async with self._opening:
-            if self._opened is not None and self._owner is not None and not self._owner.done():
-                if not self._let_go.is_set():
-                    return self._opened
+            if self._owner is not None and self._let_go.is_set():
                 await asyncio.gather(self._owner, return_exceptions=True)
-            self._opened, self._let_go = None, asyncio.Event()
-            ready = asyncio.get_running_loop().create_future()
-            self._owner = self._group.create_task(self._own(ready), name=f"MCP server {self._name}")
-            client = self._opened = await ready
-            return client
+            if self._ready is None or self._owner is None or self._owner.done():
+                self._let_go = asyncio.Event()
+                self._ready = asyncio.get_running_loop().create_future()
+                self._ready.add_done_callback(lambda ready: ready.cancelled() or ready.exception())
+                self._owner = self._group.create_task(self._own(self._ready), name=f"MCP server {self._name}")
+            ready = self._ready
+        return await asyncio.shield(ready)
 
     async def _own(self, ready: "asyncio.Future[Client]") -> None:
         """Open the connection, keep it while it is used, and close it. Never fails: `ready` says why it could not."""
@@ -300,63 +298,11 @@ class _Connection:
             )
             transport = stdio_client(parameters, errlog=stack.enter_context(_nowhere()))
         else:
-            transport = await _over_http(stack, self._client, server)
-        return await stack.enter_async_context(Client(transport))
-
-
-async def _over_http(stack: AsyncExitStack, client: http.Client, server: Server) -> "Transport":
-    import httpx2  # noqa: PLC0415
-    from mcp.client.streamable_http import streamable_http_client  # noqa: PLC0415
-
-    outgoing = httpx2.AsyncClient(
-        transport=_bridge(client),
-        headers={name: _filled(value) for name, value in server.headers.items()},
-        timeout=server.timeout_s,
-        trust_env=False,
-    )
-    await stack.enter_async_context(outgoing)
-    return streamable_http_client(str(server.url), http_client=outgoing, max_sse_event_size=_MAX_MESSAGE_BYTES)
-
-
-def _bridge(client: http.Client) -> "httpx2.AsyncBaseTransport":
-    """Return a transport for the library's client that sends everything by ours."""
-    import httpx2  # noqa: PLC0415
-
-    class Body(httpx2.AsyncByteStream):
-        def __init__(self, response: httpx.Response) -> None:
-            self._response = response
-
-        async def __aiter__(self) -> AsyncGenerator[bytes]:
-            try:
-                async for chunk in self._response.aiter_raw():
-                    yield chunk
-            except httpx.HTTPError as error:
-                raise httpx2.ReadError(str(error)) from error
-
-        async def aclose(self) -> None:
-            await self._response.aclose()
-
-    class Bridge(httpx2.AsyncBaseTransport):
-        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-            content = await request.aread()
-            headers = [(name, value) for name, value in request.headers.raw if name.lower() != b"accept-encoding"]
-            outgoing = client.build_request(
-                request.method,
-                str(request.url),
-                headers=headers,
-                content=content,
-                timeout=httpx.Timeout(**request.extensions.get("timeout", {})),
-                extensions={http.MAX_BYTES: _MAX_MESSAGE_BYTES},
+            headers = {name: _filled(value) for name, value in server.headers.items()}
+            transport = await mcp_http.open_transport(
+                stack, self._client, str(server.url), headers, timeout_s=server.timeout_s
             )
-            try:
-                response = await client.send(outgoing, stream=True)
-            except FederationError as error:
-                raise httpx2.ConnectError(error.detail) from error
-            except httpx.HTTPError as error:
-                raise httpx2.ConnectError(str(error)) from error
-            return httpx2.Response(response.status_code, headers=response.headers.raw, stream=Body(response))
-
-    return Bridge()
+        return await stack.enter_async_context(Client(transport))
 
 
 def _text_of(result: "CallToolResult") -> str:

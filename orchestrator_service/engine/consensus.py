@@ -22,6 +22,8 @@ _NUMBER: Final = re.compile(
 _FENCED: Final = re.compile(r"\A\s*```(?:json)?\s*\n(.*)\n\s*```\s*\Z", re.DOTALL)
 _AROUND: Final = " \t\r\n.!;:,`'\"*_“”‘’«»"
 _MOST_JSON_CHARS: Final = 1_000_000
+_PHRASE: Final = 4
+_NEGATIONS: Final = frozenset({"no", "not", "never", "none", "nobody", "nothing", "neither", "nor", "without", "false"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,17 @@ def is_equal(one: Given, other: Given) -> bool:
     return normal(one.text) == normal(other.text)
 
 
+def may_mean_the_same(one: Given, other: Given) -> bool:
+    """Tell whether two answers can be compared by meaning: whole phrases with the same numbers, both negated or none.
+
+    Vectors of texts that differ only in those are too near each other to tell.
+    """
+    words = [normal(answer.text).split() for answer in (one, other)]
+    if min(map(len, words)) < _PHRASE or sorted(_numbers(one)) != sorted(_numbers(other)):
+        return False
+    return _is_negated(words[0]) == _is_negated(words[1])
+
+
 def normal(text: str) -> str:
     """Return what a text says without its form: equal for texts that `is_equal` holds for the same."""
     stripped = found[1] if (found := _FENCED.match(text)) else text
@@ -75,6 +88,14 @@ def union(answers: Sequence[Given]) -> str:
         for group in agreeing(answers, is_equal)
     ]
     return "\n\n".join(parts)
+
+
+def _numbers(answer: Given) -> list[str]:
+    return re.findall(r"\d+(?:\.\d+)?", normal(answer.text))
+
+
+def _is_negated(words: Sequence[str]) -> bool:
+    return any(word in _NEGATIONS or word.endswith(("n't", "n’t")) for word in words)
 
 
 def _plain_json(value: JsonValue) -> str:

@@ -12,6 +12,7 @@ from typing import Final
 
 from orchestrator_service import choosing, inputs
 from orchestrator_service.budgets import Amount
+from orchestrator_service.credentials import Credentials
 from orchestrator_service.engine import queue
 from orchestrator_service.engine.execute import Runner
 from orchestrator_service.engine.gates import Gates
@@ -27,9 +28,9 @@ from orchestrator_service.keys import Keys
 from orchestrator_service.settings import Settings
 from orchestrator_service.signals import Signals
 from orchestrator_service.spawning import Spawner
-from shared import http
 from shared.background import background
 from shared.db import DatabaseUnavailableError, now, patience
+from shared.embeddings import Embeddings
 from shared.llm import Models
 
 logger = logging.getLogger(__name__)
@@ -49,10 +50,11 @@ class Engine:
         log: EventLog,
         signals: Signals,
         keys: Keys,
-        client: http.Client,
+        credentials: Credentials,
         models: Models,
         told: Callable[[], None],
         spawner: Spawner,
+        embeddings: Embeddings | None,
     ) -> None:
         self._settings = settings
         self._daily = Amount(cost_usd=settings.tenant_daily_cost_usd, tokens=settings.tenant_daily_tokens)
@@ -61,15 +63,15 @@ class Engine:
         self._waits = Waits()
         self._gates = Gates(places=settings.agent_max_concurrency)
         self._spawner = spawner
-        self._strategist = Strategist(settings, log, models, spawner)
+        self._strategist = Strategist(settings, log, models, spawner, embeddings)
         self._me: Membership | None = None
         self._is_draining = False
-        settler = Settler(settings, log, models, self._waits, self._rules)
+        settler = Settler(settings, log, models, embeddings, self._waits, self._rules)
         performer = Performer(
             settings,
             log,
             keys,
-            client,
+            credentials,
             self._gates,
             self._waits,
             settler,

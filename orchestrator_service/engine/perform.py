@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from orchestrator_service import ancestry, choosing
 from orchestrator_service.choosing import NoAgentError
+from orchestrator_service.credentials import Credentials
 from orchestrator_service.engine import deadlines, questions, retrying, step_records, task_records
 from orchestrator_service.engine.conversations import Conversations
 from orchestrator_service.engine.gates import Gates
@@ -31,7 +32,7 @@ from orchestrator_service.events import EventLog, draft
 from orchestrator_service.keys import Keys
 from orchestrator_service.settings import Settings
 from orchestrator_service.spawning import Spawner
-from shared import failpoints, http
+from shared import failpoints
 from shared.agent import JsonObject, Usage
 from shared.agent_client import AgentConnection, Deadlines, Ended, Started
 from shared.db import DatabaseUnavailableError
@@ -58,7 +59,7 @@ class Performer:
         settings: Settings,
         log: EventLog,
         keys: Keys,
-        client: http.Client,
+        credentials: Credentials,
         gates: Gates,
         waits: Waits,
         settler: Settler,
@@ -69,7 +70,7 @@ class Performer:
     ) -> None:
         self._settings = settings
         self._log = log
-        self._conversations = Conversations(settings, log.database, keys, client)
+        self._conversations = Conversations(settings, log.database, keys, credentials)
         self.leftovers = Leftovers(log.database, self._conversations)
         self._gates = gates
         self._waits = waits

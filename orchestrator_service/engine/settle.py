@@ -19,12 +19,14 @@ from orchestrator_service.planning.team import Evaluation
 from orchestrator_service.settings import Settings
 from shared import failpoints
 from shared.agent import JsonObject, Usage
-from shared.errors import FederationError, TimedOutError
+from shared.embeddings import EMBEDDING_ERRORS, Embeddings
+from shared.errors import AddressRefusedError, FederationError, TimedOutError
 from shared.llm import MODEL_ERRORS, Model, Models, charge, spent, wanted_models
 
 logger = logging.getLogger(__name__)
 
 _SHOWN: Final = 2_000
+_ALIKE: Final = 0.9
 
 
 class NoConsensusError(FederationError):
@@ -50,11 +52,18 @@ class Settler:
     """Decides. `rules` gives the rules of now."""
 
     def __init__(
-        self, settings: Settings, log: EventLog, models: Models, waits: Waits, rules: Callable[[], Rules]
+        self,
+        settings: Settings,
+        log: EventLog,
+        models: Models,
+        embeddings: Embeddings | None,
+        waits: Waits,
+        rules: Callable[[], Rules],
     ) -> None:
         self._settings = settings
         self._log = log
         self._models = models
+        self._embeddings = embeddings
         self._waits = waits
         self._rules = rules
 
@@ -130,7 +139,7 @@ class Settler:
                 )
             except FederationError as error:
                 raise charge(error, choice.usage) from error
-            choice.usage = _sum(choice.usage, usage)
+            choice.usage = choice.usage + usage
             evaluation = critique.report(wish, scores, asked.round)
             told.append(critique.says(evaluation))
         decided: JsonObject = {
@@ -148,7 +157,7 @@ class Settler:
         if wanted == 1:
             [answer] = asked.answers
             return _Choice(answer.text, [answer], f"{answer.agent_name} answered")
-        groups = consensus.agreeing(asked.answers, consensus.is_equal)
+        groups = await self._agreeing(asked.answers)
         way = asked.step.consensus or "vote"
         is_clear = 2 * len(groups[0]) > wanted and (way == "vote" or len(groups) == 1)  # nothing to judge or merge
         choice = _majority(groups, wanted) if is_clear else None
@@ -173,6 +182,26 @@ class Settler:
             raise NoConsensusError(_difference(groups, asked))
         choice.told = {"method": way, **(choice.told or {}), **_counted(groups, asked)}
         return choice
+
+    async def _agreeing(self, answers: Sequence[Given]) -> list[list[Given]]:
+        """Return the answers in groups that say the same: by equality, and by meaning where that can be told."""
+        groups = consensus.agreeing(answers, consensus.is_equal)
+        if self._embeddings is None or len(groups) == 1:
+            return groups
+        try:
+            vectors = await self._embeddings.embed([group[0].text for group in groups])
+        except (*EMBEDDING_ERRORS, AddressRefusedError) as error:
+            logger.info("answers are not compared by meaning", extra={"reason": error.detail})
+            return groups
+        vector_of = {answer.id: vector for group, vector in zip(groups, vectors, strict=True) for answer in group}
+
+        def is_same(one: Given, other: Given) -> bool:
+            if consensus.is_equal(one, other):
+                return True
+            alike = sum(a * b for a, b in zip(vector_of[one.id], vector_of[other.id], strict=True))
+            return alike >= _ALIKE and consensus.may_mean_the_same(one, other)
+
+        return consensus.agreeing(answers, is_same)
 
     async def _merge(self, asked: Settling, model: Model | None, tokens: int | None) -> _Choice:
         """Put the answers together; where no model can, they follow each other, each with who said it."""
@@ -226,13 +255,4 @@ def _difference(groups: Sequence[Sequence[Given]], asked: Settling) -> str:
     return (
         f"No answer has a majority of the {wanted} that were asked for, and there is no model to judge. "
         f"{'; '.join([*told, *asked.silent])}"[:4_000]
-    )
-
-
-def _sum(one: Usage, other: Usage) -> Usage:
-    return Usage(
-        one.input_tokens + other.input_tokens,
-        one.output_tokens + other.output_tokens,
-        one.cost_usd + other.cost_usd,
-        one.llm_calls + other.llm_calls,
     )

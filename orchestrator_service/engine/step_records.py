@@ -61,7 +61,9 @@ def begin(held: Held, step: PlanStep, rules: Rules) -> StepWork | None:
     except FederationError as error:
         if error.retryable or is_spawnable(error, rules):
             _mark_running(held, step)
-            held.tell("step.progress", step_id=step.id, text=error.detail)
+            is_begun = is_spawnable(error, rules)
+            text = f"No agent has the skill {step.skill}: one is begun." if is_begun else error.detail
+            held.tell("step.progress", step_id=step.id, text=text)
             return StepWork(held.run, step, None, error)
         status = "skipped" if isinstance(error, inputs.StepRejectedError) else "failed"
         end(held, step.id, status, error=error.to_metadata())

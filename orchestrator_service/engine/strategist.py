@@ -17,7 +17,8 @@ from orchestrator_service.spawning import Spawner
 from shared.agent import Usage
 from shared.auth import Caller
 from shared.db import Database
-from shared.errors import FederationError
+from shared.embeddings import EMBEDDING_ERRORS, Embeddings
+from shared.errors import AddressRefusedError, FederationError
 from shared.llm import ROLES, Model, Models, Role, charge, spent, wanted_models
 
 logger = logging.getLogger(__name__)
@@ -51,11 +52,14 @@ class Catalogue:
 class Strategist:
     """Plans tasks and sums up what came of them."""
 
-    def __init__(self, settings: Settings, log: EventLog, models: Models, spawner: Spawner) -> None:
+    def __init__(
+        self, settings: Settings, log: EventLog, models: Models, spawner: Spawner, embeddings: Embeddings | None
+    ) -> None:
         self._settings = settings
         self._log = log
         self._models = models
         self._spawner = spawner
+        self._embeddings = embeddings
         self._learns = settings.learn_plans and self.has_model
 
     @property
@@ -75,7 +79,8 @@ class Strategist:
             learned = await self._learned(run, goal)
             if learned is not None:
                 return learned, Usage()
-            similar = await self._log.database.read(learning.find_similar, run.tenant_id, goal.text)
+            meaning = await self._meaning(goal.text)
+            similar = await self._log.database.read(learning.find_similar, run.tenant_id, goal.text, meaning)
             goal = replace(goal, examples=tuple(similar))
         try:
             plan, notes, usage = await strategies.plan_goal(
@@ -134,7 +139,20 @@ class Strategist:
         if not self._learns or plan is None or plan.strategy not in {"llm", "learned"}:
             return
         if plan.revision == 1 or run.request.get("evaluate") is None:  # else its steps speak of their critique
-            await self._log.database.write(learning.note, run.tenant_id, run.task_id, await self._goal(run), plan)
+            goal = await self._goal(run)
+            meaning = await self._meaning(goal.text)
+            await self._log.database.write(learning.note, run.tenant_id, run.task_id, goal, plan, meaning)
+
+    async def _meaning(self, text: str) -> learning.Meaning | None:
+        """Return what a text means, if an embedding model is there and answers."""
+        if self._embeddings is None:
+            return None
+        try:
+            [vector] = await self._embeddings.embed([text])
+        except (*EMBEDDING_ERRORS, AddressRefusedError) as error:
+            logger.info("requests are not compared by meaning", extra={"reason": error.detail})
+            return None
+        return learning.Meaning(self._embeddings.model, vector)
 
     async def _learned(self, run: Run, goal: Goal) -> Plan | None:
         """Return the plan that succeeded for the same request, if there is one and it can be followed still."""

@@ -45,6 +45,10 @@ class PlanningFailedError(FederationError):
     status = 422
 
 
+def _is_none(value: object) -> bool:
+    return value is None  # left out where a plan is stored: workers of before read it, too
+
+
 class PlanStep(BaseModel):
     """One message to one agent."""
 
@@ -81,14 +85,20 @@ class PlanStep(BaseModel):
     )
     agents: Agents | None = Field(
         default=None,
+        exclude_if=_is_none,
         description="How many answers of different agents are asked for at once, or the agents' names.",
         examples=[3],
     )
     consensus: Consensus | None = Field(
-        default=None, description="How those answers become one; vote, if only `agents` is given.", examples=["vote"]
+        default=None,
+        exclude_if=_is_none,
+        description="How those answers become one; vote, if only `agents` is given.",
+        examples=["vote"],
     )
     evaluate: Evaluation | None = Field(
-        default=None, description="What the answer has to be like; one that is not is asked for again with a critique."
+        default=None,
+        exclude_if=_is_none,
+        description="What the answer has to be like; one that is not is asked for again with a critique.",
     )
 
     @property

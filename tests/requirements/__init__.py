@@ -3,7 +3,7 @@
 `tests/test_requirements.py` fails when one has no test, or names one that does not exist.
 """
 
-from tests.requirements import any_agent, browser, first_version, nothing_is_lost, teams
+from tests.requirements import any_agent, browser, code_agent, first_version, nothing_is_lost, teams, web_ui
 from tests.requirements.requirement import Requirement
 
 REQUIREMENTS: tuple[Requirement, ...] = (
@@ -11,5 +11,7 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     *nothing_is_lost.REQUIREMENTS,
     *any_agent.REQUIREMENTS,
     *browser.REQUIREMENTS,
+    *code_agent.REQUIREMENTS,
     *teams.REQUIREMENTS,
+    *web_ui.REQUIREMENTS,
 )

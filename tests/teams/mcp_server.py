@@ -34,6 +34,12 @@ def long_text() -> str:
 
 
 @server.tool()
+def search(query: str) -> str:
+    """Search the archive."""
+    return f"The archive says: the lighthouse of Hagsund was built in 1871 (asked for {query})."
+
+
+@server.tool()
 def fail() -> str:
     """Fail."""
     raise ValueError("It went wrong.")

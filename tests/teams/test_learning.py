@@ -12,9 +12,11 @@ from orchestrator_service import learning
 from orchestrator_service.planning.plan import Goal
 from orchestrator_service.statistics import Call, summarize
 from shared.agent import JsonObject
+from tests.orchestrator.test_people_at_the_terminal import command
 from tests.support.federation import Federation, TestAgent, federation, until
 from tests.support.model_server import ModelServer, model_server
 from tests.teams.answering import Member, part, parts, steps_of, team_step
+from tests.teams.meaning import embedding_model
 
 _PLAN: JsonObject = {"steps": [{"id": "a", "skill": "guess", "instruction": "Guess the number 7."}]}
 _REQUEST = "Please guess the number 7."
@@ -61,6 +63,28 @@ async def test_another_number_is_another_request_and_sees_the_first_plan_as_an_e
     assert model.requests[1].prompt.index("earlier plans") < model.requests[1].prompt.index("The request to plan")
 
 
+async def test_a_request_that_means_about_the_same_in_other_words_sees_the_plan_as_an_example(tmp_path: Path) -> None:
+    ann = Member("Ann", "seven")
+    async with (
+        embedding_model(("number", "digit")) as url,
+        model_server(otherwise=_PLAN) as model,
+        federation(
+            tmp_path,
+            ann.served(),
+            llm_base_url=model.base_url,
+            llm_model="scripted",
+            embedding_model="m",
+            embedding_base_url=url,
+        ) as running,
+    ):
+        await running.submit(_REQUEST)
+        await _learned(running, 1)
+        await running.submit("Which digit comes to mind?")
+        await running.submit("Cook soup")
+    assert "earlier plans" in model.requests[1].prompt
+    assert "earlier plans" not in model.requests[2].prompt
+
+
 async def test_what_was_learned_is_shown_and_can_be_forgotten(
     planning: tuple[Federation, ModelServer, Member],
 ) -> None:
@@ -78,6 +102,17 @@ async def test_what_was_learned_is_shown_and_can_be_forgotten(
     await _learned(running, 1)
     assert (await running.client.delete("/api/learned-plans")).status_code == 204
     assert await _learned(running, 0) == []
+
+
+async def test_what_was_learned_is_at_the_terminal(planning: tuple[Federation, ModelServer, Member]) -> None:
+    running, _, _ = planning
+    await running.submit(_REQUEST)
+    [learned] = await _learned(running, 1)
+    assert _REQUEST in await command(running, "learned", "list")
+    assert "Guess the number 7." in await command(running, "learned", "show", str(learned["id"]))
+    assert "forgotten" in await command(running, "learned", "forget", str(learned["id"]))
+    assert await _learned(running, 0) == []
+    assert "all learned plans" in await command(running, "learned", "forget", "--all")
 
 
 async def test_a_plan_that_keeps_failing_is_forgotten(tmp_path: Path) -> None:

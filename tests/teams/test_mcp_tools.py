@@ -11,6 +11,7 @@ from shared.agent import METADATA_KEY, JsonObject
 from shared.errors import FederationError, InvalidSettingError, NotFoundError, TimedOutError, UnavailableError
 from shared.mcp_tools import Server, ToolFailedError, open_tools, read_servers
 from shared.settings import FederationSettings
+from tests.research_agent.asking import ask, make_settings
 from tests.support.model_server import Fixed, model_server
 from tests.teams.answering import Member, part, steps_of
 from tests.teams.hosting import hosted, mcp_over_http, servers_file, stdio_server, template
@@ -93,6 +94,21 @@ async def test_it_goes_on_without_a_server_that_is_away_and_never_for_ever(tmp_p
     assert "took 3 turns without an answer" in str(part(steps_of(done)[0], "error")["detail"])
     assert "goes on without calc" in str([event.get("text") for event in told])
     assert len(model.requests) == 3
+
+
+async def test_the_research_agent_searches_by_the_tools_it_may_use(tmp_path: Path) -> None:
+    settings = make_settings(
+        tmp_path,
+        research_web=True,
+        research_web_timeout_s=30,
+        wikipedia_url="http://127.0.0.1:1",
+        egress_allow=("127.0.0.1:1",),
+        research_mcp_tools="calc.search,calc.secret",
+        mcp_servers=servers_file(tmp_path, calc=stdio_server(allow=["search"])),
+    )
+    found = await ask(settings, "When was the lighthouse of Hagsund built?")
+    assert "1871" in found.text
+    assert [place["url"] for place in found.places] == ["mcp:calc.search"]
 
 
 async def test_a_stdio_server_gets_a_minimal_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,8 @@ def upgrade() -> None:
         sa.Column("key", sa.String(), nullable=False),
         sa.Column("goal", sa.Text(), nullable=False),
         sa.Column("words", JSON_COLUMN, nullable=False),
+        sa.Column("vector", sa.LargeBinary(), nullable=True),
+        sa.Column("vector_model", sa.String(), nullable=True),
         sa.Column("steps", JSON_COLUMN, nullable=False),
         sa.Column("task_id", sa.String(), nullable=False),
         sa.Column("successes", sa.Integer(), nullable=False),

@@ -3,6 +3,7 @@ import { ActionIcon, Button, Tooltip, useComputedColorScheme, useMantineColorSch
 import { useQuery } from '@tanstack/react-query';
 import { Link, Outlet } from '@tanstack/react-router';
 import { lazy, type ReactNode, Suspense, useCallback, useEffect, useRef, useState } from 'react';
+import { queryClient } from '../api/query';
 import { questionsQuery, refreshLists } from '../api/tasks';
 import { connection, useConnection, useWatch } from '../live/task-store';
 import { Boundary } from '../ui/feedback';
@@ -30,6 +31,7 @@ export function Shell(): ReactNode {
   const [isRailOpen, setRailOpen] = useState(false);
   const main = useRef<HTMLElement>(null);
   useWatch(refreshLists);
+  useReadAgain();
   useKeys(setOverlay);
   const close = useCallback(() => setOverlay(null), []);
   return (
@@ -56,6 +58,16 @@ export function Shell(): ReactNode {
       </Suspense>
     </div>
   );
+}
+
+/** When the connection is back, what could not be read meanwhile is read again. */
+function useReadAgain(): void {
+  const state = useConnection();
+  const wasLost = useRef(false);
+  useEffect(() => {
+    if (state === 'open' && wasLost.current) void queryClient.invalidateQueries();
+    wasLost.current = state === 'lost' || (wasLost.current && state !== 'open');
+  }, [state]);
 }
 
 function Brand(): ReactNode {

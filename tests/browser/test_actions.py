@@ -1,0 +1,242 @@
+"""Typed actions, as they come in a request's JSON: every kind of them, every kind of target, and what is said if not."""
+
+from collections.abc import AsyncGenerator
+
+import pytest
+import pytest_asyncio
+
+from browser_service.errors import AmbiguousTargetError, ElementNotFoundError, PageNotLoadedError, StaleRefError
+from shared.agent import AgentRequest, File, JsonObject, OpenAgent
+from shared.errors import InvalidRequestError, NotFoundError
+from tests.browser.conftest import Answered, ask
+from tests.browser.workshop import open_workshop
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+TITLE: JsonObject = {"do": "extract", "what": "title"}
+SAID: JsonObject = {"do": "extract", "what": "text", "target": {"role": "status"}}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shop() -> AsyncGenerator[str]:
+    async with open_workshop() as url:
+        yield url
+
+
+async def act(agent: OpenAgent, url: str, *actions: JsonObject) -> Answered:
+    return await ask(agent, "", data={"actions": [{"do": "navigate", "url": url}, *actions]})
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ({"role": "button", "name": "Delete", "near": {"text": "Bread"}}, "Deleted Bread"),
+        ({"role": "button", "name": "Delete", "nth": -1}, "Deleted Cheese"),
+        ({"text": "Delete", "nth": 2}, "Deleted Bread"),
+        ({"test_id": "save-all"}, "Saved"),
+        ({"css": "button[data-testid]"}, "Saved"),
+        ({"css": "button", "within": {"css": "li", "nth": 1}, "nth": 1}, "Deleted Apples"),
+        ("the Delete button next to 'Cheese'", "Deleted Cheese"),
+        ("the second Delete button", "Deleted Bread"),
+        ({"described": "star icon", "near": "Bread"}, "Starred Bread"),
+    ],
+)
+async def test_a_thing_is_found_by_what_is_said_of_it(agent: OpenAgent, shop: str, target: str, said: str) -> None:
+    answered = await act(agent, f"{shop}/list", {"do": "click", "target": target}, SAID)
+    assert answered.text == said
+
+
+async def test_a_name_that_several_have_is_refused_with_their_places(agent: OpenAgent, shop: str) -> None:
+    with pytest.raises(AmbiguousTargetError, match=r"3 things .*Apples.*Bread.*Cheese.*Say which"):
+        await act(agent, f"{shop}/list", {"do": "click", "target": {"role": "button", "name": "Delete"}})
+
+
+async def test_a_name_that_nothing_has_is_refused_with_what_is_there(agent: OpenAgent, shop: str) -> None:
+    with pytest.raises(ElementNotFoundError, match=r"There is: 'Save'"):
+        await act(agent, f"{shop}/list", {"do": "click", "target": {"role": "button", "name": "Safe"}})
+    with pytest.raises(ElementNotFoundError, match="is not a CSS selector"):
+        await act(agent, f"{shop}/list", {"do": "click", "target": {"css": "li["}})
+    with pytest.raises(StaleRefError, match="Observe the page again"):
+        await act(agent, f"{shop}/list", {"do": "click", "target": {"ref": "e99999"}})
+
+
+async def test_a_double_click_and_pointing_are_what_a_hand_does(agent: OpenAgent, shop: str) -> None:
+    assert (await act(agent, f"{shop}/list", {"do": "double_click", "target": "Twice"}, SAID)).text == "Twice"
+    assert (await act(agent, f"{shop}/list", {"do": "hover", "target": "Point here"}, SAID)).text == "Pointed"
+
+
+async def test_fields_of_every_kind_are_filled_in(agent: OpenAgent, shop: str) -> None:
+    answered = await act(
+        agent,
+        f"{shop}/form",
+        {"do": "fill", "target": {"label": "Name"}, "value": "Ada"},
+        {"do": "fill", "target": {"placeholder": "E-mail address"}, "value": "a@b.test"},
+        {"do": "fill", "target": {"label": "Street"}, "value": "Main 1"},
+        {"do": "select", "options": ["blue"]},
+        {"do": "select", "options": ["Large"]},
+        {"do": "check", "target": "Gift wrap"},
+        {"do": "fill", "target": "Day", "value": "November 21, 2026"},
+        {"do": "fill", "target": "Time", "value": "2:05 PM"},
+        {"do": "fill", "target": "Count", "value": "7"},
+        {"do": "fill", "target": "Notes", "copy_of": {"label": "Name"}},
+        {"do": "click", "target": "Send order"},
+        {"do": "extract", "what": "text", "target": {"css": "output"}},
+    )
+    told = "name=Ada; mail=a@b.test; street=Main 1; colour=Blue; size=L; gift=yes; day=2026-11-21; time=14:05; count=7; notes=Ada"
+    assert answered.text == f"{told}; papers="
+
+
+async def test_what_was_filled_in_is_cleared_and_unticked(agent: OpenAgent, shop: str) -> None:
+    answered = await act(
+        agent,
+        f"{shop}/form",
+        {"do": "fill", "target": {"label": "Name"}, "value": "Ada"},
+        {"do": "clear", "target": {"label": "Name"}},
+        {"do": "check", "target": "Gift wrap"},
+        {"do": "uncheck", "target": "Gift wrap"},
+        {"do": "press", "key": "Enter", "target": {"label": "Name"}},
+        {"do": "extract", "what": "text", "target": {"css": "output"}},
+    )
+    assert answered.text.startswith("name=; ")
+    assert "gift" not in answered.text
+
+
+async def test_widgets_that_pages_build_themselves_are_used_too(agent: OpenAgent, shop: str) -> None:
+    answered = await act(
+        agent,
+        f"{shop}/form",
+        {"do": "fill", "target": {"role": "slider", "name": "Volume"}, "value": "8"},
+        {
+            "do": "extract",
+            "what": "attribute",
+            "attribute": "aria-valuenow",
+            "target": {"role": "slider", "name": "Volume"},
+        },
+        {"do": "select", "options": ["Turku"], "target": {"role": "combobox", "name": "Town"}},
+        {"do": "extract", "what": "text", "target": {"css": "#pick"}},
+    )
+    assert [part["value"] for part in answered.data["parts"]] == ["8", "Turku"]  # pyright: ignore
+
+
+async def test_shadow_roots_and_frames_are_used_like_the_page(agent: OpenAgent, shop: str) -> None:
+    answered = await act(
+        agent,
+        f"{shop}/parts",
+        {"do": "click", "target": {"role": "button", "name": "Shadowed"}},
+        {"do": "click", "target": {"role": "button", "name": "Framed"}},
+        {"do": "wait_for", "text": "In the frame"},
+        TITLE,
+    )
+    assert answered.data["title"] == "Shadow clicked"
+
+
+async def test_dialogs_are_answered_as_the_action_before_or_after_says(agent: OpenAgent, shop: str) -> None:
+    ask_it: JsonObject = {"do": "click", "target": {"role": "button", "name": "Ask"}}
+    who: JsonObject = {"do": "click", "target": {"role": "button", "name": "Who"}}
+    assert (await act(agent, f"{shop}/parts", ask_it, TITLE)).text == "Answered false"
+    assert (await act(agent, f"{shop}/parts", ask_it, {"do": "dialog", "accept": True}, TITLE)).text == "Answered true"
+    assert (await act(agent, f"{shop}/parts", {"do": "dialog", "text": "Ann"}, who, TITLE)).text == "Told Ann"
+
+
+async def test_windows_are_switched_by_number_and_title(agent: OpenAgent, shop: str) -> None:
+    open_it: JsonObject = {"do": "click", "target": {"role": "button", "name": "Window"}}
+    assert (await act(agent, f"{shop}/parts", open_it, TITLE)).text == "Stock"
+    assert (await act(agent, f"{shop}/parts", open_it, {"do": "switch_tab", "number": 1}, TITLE)).text == "Parts"
+    with pytest.raises(ElementNotFoundError, match=r"There is: 1: Parts; 2: Stock"):
+        await act(agent, f"{shop}/parts", open_it, {"do": "switch_tab", "titled": "Elsewhere"})
+
+
+async def test_going_back_shows_the_page_before(agent: OpenAgent, shop: str) -> None:
+    answered = await act(agent, f"{shop}/parts", {"do": "click", "target": "Guide"}, {"do": "back"}, TITLE)
+    assert answered.text == "Parts"
+
+
+async def test_a_thing_is_dragged_onto_another(agent: OpenAgent, shop: str) -> None:
+    drag: JsonObject = {"do": "drag", "target": {"text": "Alpha"}, "to": {"css": "#basket"}}
+    answered = await act(agent, f"{shop}/parts", drag, {"do": "extract", "target": {"css": "#basket"}})
+    assert answered.text == "Got Alpha"
+
+
+async def test_downloads_and_uploads_go_through_the_sessions_folder(agent: OpenAgent, shop: str) -> None:
+    answered = await act(agent, f"{shop}/parts", {"do": "download", "target": "Get the file"})
+    [produced] = answered.files
+    assert (produced.file.name, produced.file.content) == ("note.txt", b"kept")
+    actions: list[JsonObject] = [
+        {"do": "navigate", "url": f"{shop}/form"},
+        {"do": "upload", "files": ["cv.txt"], "target": {"label": "Papers"}},
+        {"do": "click", "target": "Send order"},
+        {"do": "extract", "target": {"css": "output"}},
+    ]
+    sent = AgentRequest(
+        "", task_id="t", context_id="c", message_id="m", data=({"actions": actions},),  # pyright: ignore
+        files=(File("cv.txt", "text/plain", b"me"),),
+    )  # fmt: skip
+    texts = [update.text async for update in agent.answer(sent) if hasattr(update, "data")]  # pyright: ignore
+    assert texts[0].endswith("papers=cv.txt")
+    with pytest.raises(NotFoundError, match="has no file 'other'"):
+        await act(agent, f"{shop}/form", {"do": "upload", "files": ["other"]})
+
+
+async def test_data_is_read_in_the_form_of_a_schema(agent: OpenAgent, shop: str) -> None:
+    items: JsonObject = {
+        "type": "array",
+        "items": {
+            "type": "object",
+            "properties": {"item": {"type": "string"}, "price": {"type": "number"}, "in_stock": {"type": "boolean"}},
+        },
+    }
+    form: JsonObject = {
+        "type": "object",
+        "properties": {"opening_hours": {"type": "string"}, "seats": {"type": "integer"}, "rows": items},
+    }
+    answered = await act(agent, f"{shop}/parts", {"do": "extract", "what": "data", "schema": form})
+    [part] = answered.data["parts"]  # pyright: ignore
+    assert part["value"] == {  # pyright: ignore
+        "opening_hours": "9 to 5",
+        "seats": 42,
+        "rows": [{"item": "Tea", "price": 4.5, "in_stock": True}, {"item": "Mug", "price": 7, "in_stock": False}],
+    }
+    with pytest.raises(ElementNotFoundError, match="does not show the data"):
+        await act(
+            agent, f"{shop}/parts", {"do": "extract", "what": "data", "schema": {"type": "object", "required": ["vat"]}}
+        )
+
+
+async def test_parts_of_a_page_are_read_and_pictured(agent: OpenAgent, shop: str) -> None:
+    guide: JsonObject = {"css": "#docs"}
+    answered = await act(
+        agent,
+        f"{shop}/parts",
+        {"do": "extract", "what": "attribute", "attribute": "data-kind", "target": guide},
+        {"do": "extract", "what": "markdown", "target": {"role": "table"}},
+        {"do": "screenshot", "target": {"css": "#basket"}},
+    )
+    kind, table = answered.data["parts"]  # pyright: ignore
+    assert kind["value"] == "guide"  # pyright: ignore
+    assert "| Tea | $4.50 | yes |" in table["value"]  # pyright: ignore
+    assert answered.files[0].file.content.startswith(b"\x89PNG")  # pyright: ignore
+
+
+async def test_an_alert_storm_ends_with_a_sentence_and_the_service_goes_on(agent: OpenAgent, shop: str) -> None:
+    with pytest.raises(PageNotLoadedError, match=r"/storm opens dialogs without end; the last said 'Again'"):
+        await act(agent, f"{shop}/storm", {"do": "wait_for", "seconds": 10})
+    assert (await act(agent, f"{shop}/list", TITLE)).text == "Stock"
+
+
+async def test_a_page_that_leaves_in_the_middle_of_a_click_is_followed(agent: OpenAgent, shop: str) -> None:
+    assert (await act(agent, f"{shop}/leaves", {"do": "click", "target": "Go away"}, TITLE)).text == "Stock"
+
+
+@pytest.mark.parametrize(
+    ("action", "sentence"),
+    [
+        ({"do": "run", "script": "alert(1)"}, "actions. is not a list of actions"),
+        ({"do": "click"}, "target: Field required"),
+        ({"do": "click", "target": {"nth": 1}}, "say what is meant"),
+    ],
+)
+async def test_what_is_no_action_is_refused_with_its_place(
+    agent: OpenAgent, shop: str, action: JsonObject, sentence: str
+) -> None:
+    with pytest.raises(InvalidRequestError, match=sentence):
+        await act(agent, f"{shop}/list", action)

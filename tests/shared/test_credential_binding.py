@@ -1,0 +1,78 @@
+"""Whatever a card says of its security, what it lacks is said in a sentence, and no secret goes where only it says."""
+
+from typing import cast
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from shared import http
+from shared.agent import JsonObject
+from shared.agent_card import parse_card
+from shared.credential_binding import bind, explain, missing
+from shared.credentials import AnyCredential, ApiKey, BasicLogin, BearerToken, OAuthClient, OpenIdClient, Secrets
+from shared.errors import AgentCardInvalidError, InvalidRequestError
+from tests.orchestrator.fickle import card_of
+
+ORIGIN = "https://agent.example"
+SECRET = SecretStr("s3cret")
+urls = st.sampled_from(["", "nope", f"{ORIGIN}/token", "https://elsewhere.example/token", "http://agent.example/token"])
+names = st.sampled_from(["one", "two", "three"])
+schemes = st.one_of(
+    st.builds(
+        lambda name, location: {"apiKeySecurityScheme": {"name": name, "location": location}},
+        st.text(max_size=8),
+        st.sampled_from(["header", "query", "cookie", "body", ""]),
+    ),
+    st.builds(
+        lambda kind: {"httpAuthSecurityScheme": {"scheme": kind}}, st.sampled_from(["bearer", "Basic", "digest"])
+    ),
+    st.builds(lambda url: {"oauth2SecurityScheme": {"flows": {"clientCredentials": {"tokenUrl": url}}}}, urls),
+    st.builds(lambda url: {"openIdConnectSecurityScheme": {"openIdConnectUrl": url}}, urls),
+    st.just({"mtlsSecurityScheme": {}}),
+    st.just({}),
+)
+credentials: st.SearchStrategy[AnyCredential] = st.sampled_from(
+    [
+        ApiKey(type="api_key", value=SECRET),
+        BearerToken(type="bearer", token=SECRET),
+        BasicLogin(type="basic", username="us", password=SECRET),
+        OAuthClient(type="oauth2", client_id="us", client_secret=SECRET),
+        OpenIdClient(type="openid", client_id="us", client_secret=SECRET),
+    ]
+)
+requirements = st.lists(
+    st.dictionaries(names, st.lists(st.text(max_size=5), max_size=2).map(lambda scopes: {"list": scopes}), max_size=2),
+    max_size=3,
+)
+
+
+@settings(deadline=None)
+@given(st.dictionaries(names, schemes), requirements, credentials, st.none() | names)
+def test_a_secret_is_bound_to_its_scheme_and_the_agents_own_origin_or_refused(
+    given_schemes: JsonObject, required: list[JsonObject], credential: AnyCredential, name: str | None
+) -> None:
+    raw = card_of(ORIGIN, "Any") | {
+        "securitySchemes": given_schemes,
+        "securityRequirements": [{"schemes": cast("JsonObject", each)} for each in required],
+    }
+    try:
+        card = parse_card(raw)
+    except AgentCardInvalidError:
+        return
+    assert all(scheme in explain(scheme, card) for scheme in missing(card, None))
+    try:
+        bound = bind(credential if name is None else {name: credential}, card, ORIGIN)
+    except InvalidRequestError:
+        return
+    [(where, made)] = bound.items()
+    assert where in given_schemes or not given_schemes
+    assert where not in missing(card, Secrets(origin=ORIGIN, credentials=bound)) or len(required) > 1
+    match made:
+        case OAuthClient(token_url=str(url)) | OpenIdClient(discovery_url=str(url)):
+            assert http.origin_of(url) == ORIGIN
+        case ApiKey():
+            assert made.name
+            assert made.location
+        case _:
+            pass
