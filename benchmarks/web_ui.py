@@ -20,8 +20,9 @@ from playwright.sync_api import Browser, Page, WebSocketRoute, sync_playwright
 from browser_service import chromium
 from browser_service.settings import Settings
 from orchestrator_service import web_ui
+from shared.agent import JsonObject
 from tests.support.federation import step
-from tests.web.stage import Stage, open_stage
+from tests.web.stage import Stage, objects, open_stage
 
 _AT: Final = "2026-11-21T09:00:00+00:00"
 _STEPS: Final = 200
@@ -79,7 +80,7 @@ def _print_first_view(browser: Browser, stage: Stage, task: str) -> None:
         with browser.new_context(base_url=stage.url) as context:
             page = context.new_page()
             session = context.new_cdp_session(page)
-            session.send("Network.enable")
+            session.send("Network.enable", {})  # pyright: ignore[reportUnknownMemberType] - Playwright says no more
             received: list[int] = []
             session.on("Network.loadingFinished", partial(_count, received))
             page.goto(f"/tasks/{task}")
@@ -123,7 +124,7 @@ def _print_stream(browser: Browser, stage: Stage, task: str) -> None:
         page.get_by_text("Planning").first.wait_for()
         page.evaluate(_FRAMES)
         start()
-        page.get_by_text(f"{_STEPS} of {_STEPS} steps done").wait_for(timeout=120_000)
+        page.get_by_text(f"{_STEPS} of {_STEPS} steps completed").wait_for(timeout=120_000)
         print(f"{_STEPS} steps, {_EVENTS:,} events in {_SECONDS} s: {_frames(page)} (no frame over 200 ms)")
         during = _heap(page)
         page.get_by_role("link", name="Settings").click()
@@ -164,8 +165,10 @@ def _print_markdown(browser: Browser, stage: Stage, task: str) -> None:
 
 
 def _print_rows(browser: Browser, stage: Stage) -> None:
-    first = stage.client.get("/api/tasks?limit=1").json()["items"][0]
-    items = [{**first, "id": f"{n:05d}", "description": f"Task {n}", "steps": []} for n in range(_ROWS)]
+    first = objects(stage.get("/api/tasks?limit=1")["items"])[0]
+    items: list[JsonObject] = [
+        {**first, "id": f"{n:05d}", "description": f"Task {n}", "steps": []} for n in range(_ROWS)
+    ]
     with browser.new_context(base_url=stage.url) as context:
         page = context.new_page()
         body = json.dumps({"items": items, "next_cursor": None})

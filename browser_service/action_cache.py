@@ -63,7 +63,7 @@ class ActionCache:
         self._entries = entries
         async with self._writing:
             await asyncio.to_thread(
-                self._write, _Entries(entries=entries).model_dump_json(exclude_defaults=True, by_alias=True)
+                self._write, _Entries(entries=entries).model_dump_json(exclude_none=True, by_alias=True)
             )
 
     def _read(self) -> dict[str, list[CachedAction]]:

@@ -12,6 +12,9 @@ MAX_ACTIONS = 50
 """Most actions of one request."""
 
 
+_NAMES: dict[str, str] = {**reading.LABELS}
+
+
 class _Action(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -73,7 +76,7 @@ class Clear(_Action):
 
 
 class Press(_Action):
-    """Press a key or keys at once, as Playwright names them ("Enter", "Control+A"); at `target`, else where the focus is."""
+    """Press a key or keys at once, as Playwright names them ("Enter", "Control+A"); at `target`, or else at the focus."""
 
     do: Literal["press"] = "press"
     key: Annotated[str, Field(pattern=r"^[A-Za-z0-9]+(\+[A-Za-z0-9]+){0,3}$", max_length=40)]
@@ -81,7 +84,7 @@ class Press(_Action):
 
 
 class Select(_Action):
-    """Choose by their names: in a list, among radio buttons, boxes, menu or list items; without a target wherever they are."""
+    """Choose by their names: in a list, among radio buttons, boxes, menu or list items; anywhere without a target."""
 
     do: Literal["select"] = "select"
     options: Annotated[list[Words], Field(max_length=100)]
@@ -148,7 +151,7 @@ class WaitFor(_Action):
 
 
 class SwitchTab(_Action):
-    """Go on in another window of the session: by number from 1, -1 for the newest, or by part of its title or address."""
+    """Go on in another window of the session: by number (1 is the first, -1 the newest), or part of title or address."""
 
     do: Literal["switch_tab"] = "switch_tab"
     number: Annotated[int, Field(ge=-50, le=50)] | None = None
@@ -281,7 +284,8 @@ def describe(action: Action) -> str:
         case Drag(target=target):
             words = f"Dragging {target}"
         case Scroll(to=to):
-            words = f"Scrolling {to if to in {'down', 'up'} else to.replace('_', ' ') if to == 'into_view' else f'to the {to}'}"
+            ways = {"down": "down", "up": "up", "into_view": "into view"}
+            words = f"Scrolling {ways.get(to, f'to the {to}')}"
         case WaitFor():
             words = f"Waiting for {action.text or action.target or action.url or f'{action.seconds:g} s'}"
         case SwitchTab():
@@ -291,7 +295,7 @@ def describe(action: Action) -> str:
         case SelectText(target=target):
             words = f"Marking the text of {target}"
         case Extract(what=what):
-            words = f"Reading the {reading.LABELS.get(what, what).lower()}"
+            words = f"Reading the {_NAMES.get(what, what).lower()}"
         case Screenshot(full_page=full_page, target=target):
             words = f"Taking a screenshot of {target or ('the whole page' if full_page else 'the page')}"
         case Assert(check=check):

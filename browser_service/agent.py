@@ -149,7 +149,7 @@ class BrowserAgent:
 async def open_agent(
     settings: Settings, watchers: Sequence[SessionWatcher] = (), held: HeldSessions | None = None
 ) -> AsyncGenerator[OpenAgent]:
-    """Open the browser, which starts in the background, and the model if one is configured; `held` gets sessions too."""
+    """Open the browser, which starts in the background, and the model if one is configured; `held` has sessions too."""
     async with (
         open_browser(settings, watchers) as browser,
         open_model(settings, "planner") as model,

@@ -115,9 +115,9 @@ class Browser:
     ) -> AsyncGenerator[BrowserSession]:
         """Open a page of its own for `owner`, with nothing kept from any other, and close it whatever happens.
 
-        `rules` say which hosts it may reach; `storage_state` with which cookies and stored values it begins. Raises:
-        BusyError when too many wait already, NotInstalledError, UnavailableError, InvalidRequestError when the browser is
-        on another machine, where rules cannot be kept.
+        `rules` say which hosts it may reach; `storage_state` with which cookies and stored values it begins.
+        Raises: BusyError when too many wait already, NotInstalledError, UnavailableError, InvalidRequestError when the
+        browser is on another machine, where rules cannot be kept.
         """
         async with self._slot():
             opening = asyncio.ensure_future(self._open_room(storage_state))
@@ -142,8 +142,8 @@ class Browser:
         """Wait for a free page. Raises: BusyError when as many wait as may."""
         if self._slots.locked() and self._waiting >= self._settings.browser_max_waiting:
             raise BusyError(
-                f"All {self._settings.browser_max_pages} pages are in use (BROWSER_MAX_PAGES) and {self._waiting} tasks "
-                f"wait already (BROWSER_MAX_WAITING). Try again in {_RETRY_AFTER_S} s.",
+                f"All {self._settings.browser_max_pages} pages are in use (BROWSER_MAX_PAGES) and {self._waiting} "
+                f"tasks wait already (BROWSER_MAX_WAITING). Try again in {_RETRY_AFTER_S} s.",
                 retry_after_s=_RETRY_AFTER_S,
             )
         self._waiting += 1

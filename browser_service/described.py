@@ -61,23 +61,19 @@ _NAMED = re.compile(
     r"(?:that|which)\s+(?:says|reads|is\s+called|is\s+named)|with\s+(?:the\s+)?(?:text|label|name|title|caption))\s+",
     _I,
 )
+_RELATED: tuple[tuple[str, Relation], ...] = (
+    (r"(?:to\s+the\s+|on\s+the\s+)?left\s+of|left\s+from", "left"),
+    (r"(?:to\s+the\s+|on\s+the\s+)?right\s+of", "right"),
+    (r"(?:next|close|closest|nearest|adjacent)\s+to|besides?|near(?:\s+to)?|in\s+front\s+of", "near"),
+    (r"(?:in|on|of)\s+the\s+(?:same\s+)?(?:row|line|card|item|entry)\s+(?:of|with|for|as|where|that\s+has)", "near"),
+    (r"under|below|beneath|underneath", "below"),
+    (r"above|over", "above"),
+    (r"inside(?:\s+of)?|within|in|on|at", "within"),
+    (r"for|by|from|of|with|containing|belonging\s+to|that\s+(?:has|contains)|to", "near"),
+)
 _RELATIONS: tuple[tuple[re.Pattern[str], Relation], ...] = tuple(
-    (re.compile(rf"\s+(?:{words})\s+", _I), relation)
-    for words, relation in (
-        (r"(?:to\s+the\s+|on\s+the\s+)?left\s+of|left\s+from", "left"),
-        (r"(?:to\s+the\s+|on\s+the\s+)?right\s+of", "right"),
-        (r"(?:next|close|closest|nearest|adjacent)\s+to|besides?|near(?:\s+to)?|in\s+front\s+of", "near"),
-        (
-            r"(?:in|on|of)\s+the\s+(?:same\s+)?(?:row|line|card|item|entry)\s+"
-            r"(?:of|with|for|as|where|that\s+(?:has|says))",
-            "near",
-        ),
-        (r"under|below|beneath|underneath", "below"),
-        (r"above|over", "above"),
-        (r"inside(?:\s+of)?|within|in|on|at", "within"),
-        (r"for|by|from|of|with|containing|belonging\s+to|that\s+(?:has|contains)|to", "near"),
-    )
-)  # fmt: skip
+    (re.compile(rf"\s+(?:{words})\s+", _I), relation) for words, relation in _RELATED
+)
 _ORDINAL = re.compile(rf"^(?P<count>{COUNT})\s+|^(?:number|no\.?|#)\s*(?P<digits>\d{{1,4}})\s+", _I)
 _ORDINAL_LAST = re.compile(r"\s+(?:number|no\.?|#)\s*(?P<digits>\d{1,4})$", _I)
 _ADJECTIVES = re.compile(

@@ -28,9 +28,10 @@ from shared.llm import MODEL_ERRORS, Model, fence, spent
 Cached: TypeAlias = Literal["hit", "healed", "miss"]
 
 _SYSTEM = (
-    "You do one step of a task in a browser. You see what is on the page, each thing with its ref. Answer with the next "
-    "actions; name things by their ref. Set is_done once the step is done by these actions, or was done already. Ask with "
-    "`extract` for what the step wants to know, or put it into `answer` if the page shows it. Addresses only from the request."
+    "You do one step of a task in a browser. You see what is on the page, each thing with its ref. Answer with the "
+    "next actions; name things by their ref. Set is_done once the step is done by these actions, or was done already. "
+    "Ask with `extract` for what the step wants to know, or put it into `answer` if the page shows it. Use only addresses "
+    "that the request names."
 )
 _SAME_AGAIN = 3
 _HISTORY = 8
@@ -84,7 +85,7 @@ class Driver:
         urls: Sequence[str],
         model: Model | None,
     ) -> AsyncGenerator[Update]:
-        """Do `step`, by what was done before or by the model; `urls` are those that may be opened beside its own origin.
+        """Do `step`, by what was done before or by the model; `urls` may be opened, and what is of the page's origin.
 
         Raises: NotUnderstoodError without a model, StuckError when it does not get on, one of MODEL_ERRORS.
         """
@@ -178,11 +179,32 @@ class Driver:
             await self._cache.keep(url, step, done)
 
     async def _locate(self, action: Action, session: BrowserSession) -> tuple[Target, ...]:
-        target = getattr(action, "target", None)
-        if not isinstance(target, Target):
+        target = _target_of(action)
+        if target is None:
             return ()
         node, seen = await session.elements.find(target, _USES.get(action.do, "click"))
         return tuple(each for each in locators_of(node, seen) if _is_node(each, node.id, seen, action)) or (target,)
+
+    async def _replay_one(
+        self, cached: CachedAction, session: BrowserSession, findings: Findings
+    ) -> CachedAction | None:
+        """Do one action with the first of its locators that finds something; None when none does."""
+        own = _target_of(cached.action)
+        locators = cached.locators or ((own,) if own is not None else ())
+        if not locators:
+            await performing.perform(cached.action, session, findings, self._wishes)
+            return cached
+        for index, locator in enumerate(locators):
+            action = cached.action.model_copy(update={"target": locator})
+            try:
+                limit_s = _REPLAY_S if index == 0 else 0
+                await session.elements.find(locator, _USES.get(action.do, "click"), timeout_s=limit_s)
+                await performing.perform(action, session, findings, self._wishes)
+            except ElementNotFoundError:
+                continue
+            rest = tuple(each for each in locators if each != locator)
+            return cached if index == 0 else CachedAction(action=action, locators=(locator, *rest))
+        return None
 
     async def _replay(
         self, known: list[CachedAction], session: BrowserSession, findings: Findings
@@ -190,27 +212,16 @@ class Driver:
         """Do what was done before; return what of it could be done, with the locator that worked first."""
         done: list[CachedAction] = []
         for cached in known:
-            locators = cached.locators or (
-                (None,) if getattr(cached.action, "target", None) is None else (cached.action.target,)
-            )  # pyright: ignore
-            for index, locator in enumerate(locators):
-                action = cached.action if locator is None else cached.action.model_copy(update={"target": locator})
-                try:
-                    if locator is not None:
-                        use = _USES.get(action.do, "click")
-                        await session.elements.find(locator, use, timeout_s=_REPLAY_S if index == 0 else 0)
-                    await performing.perform(action, session, findings, self._wishes)
-                except ElementNotFoundError:
-                    continue
-                if index == 0:
-                    done.append(cached)
-                else:
-                    rest = tuple(each for each in cached.locators if each != locator)
-                    done.append(CachedAction(action=action, locators=(locator, *rest)))  # pyright: ignore
-                break
-            else:
+            worked = await self._replay_one(cached, session, findings)
+            if worked is None:
                 return done, False
+            done.append(worked)
         return done, True
+
+
+def _target_of(action: Action) -> Target | None:
+    target: object = getattr(action, "target", None)
+    return target if isinstance(target, Target) else None
 
 
 def _is_node(target: Target, number: int, seen: lookup.Snapshot, action: Action) -> bool:

@@ -54,7 +54,7 @@ class Elements:
     async def find(
         self, target: Target, use: Use = "click", *, timeout_s: float | None = None
     ) -> tuple[Node, Snapshot]:
-        """Return what `target` means as soon as it is there and fits `use`. Raises: ElementNotFoundError and children."""
+        """Return what `target` means as soon as it is there. Raises: ElementNotFoundError and its children."""
         return await self.wait_for(lambda seen: lookup.find(target, seen, use), _css_of(target), timeout_s)
 
     async def wait_for(

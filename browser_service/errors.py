@@ -59,7 +59,7 @@ class NotUnderstoodError(FederationError):
 
 
 class BrowserGoneError(UnavailableError):
-    """Chromium, or the process of the page, died in the middle of a task. What was done on the page until then is done."""
+    """Chromium, or the process of the page, died in the middle of a task. What was done until then is done."""
 
     slug = "browser-gone"
     title = "The browser died"

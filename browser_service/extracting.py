@@ -18,6 +18,7 @@ from shared.agent import JsonObject
 from shared.errors import InvalidRequestError
 
 _MAX_ROWS = 1_000
+_LABELS: dict[str, str] = {**reading.LABELS}
 
 
 class Part(BaseModel):
@@ -41,7 +42,7 @@ async def extract(action: Extract, session: BrowserSession, max_chars: int) -> P
     """Return what `action` asks for of its target, or of the whole page. Raises: ElementNotFoundError and more."""
     part = await _read_part(action, session, max_chars)
     name = f" of {action.target}" if action.target is not None else ""
-    label = f"{reading.LABELS.get(action.what, action.what.capitalize())}{name}"
+    label = f"{_LABELS.get(action.what, action.what.capitalize())}{name}"
     match action.what:
         case "attribute":
             if action.attribute is None:
@@ -177,10 +178,7 @@ def _column(name: str, columns: list[str]) -> str | None:
     wanted = _key(name)
     exact = [column for column in columns if _key(column) == wanted]
     return next(
-        iter(
-            exact
-            or [column for column in columns if wanted in _key(column) or (_key(column) in wanted and _key(column))]
-        ),
+        iter(exact or [column for column in columns if (key := _key(column)) and (wanted in key or key in wanted)]),
         None,
     )
 

@@ -69,7 +69,7 @@ class SessionFiles:
     def _reserve(self, name: str, size: int) -> None:
         if sum(self._sizes.values()) + size > self._max_bytes or len(self._sizes) >= _MAX_FILES:
             raise TooLargeError(
-                f"{name!r} has {size:,} bytes; a session keeps at most {_MAX_FILES} files with {self._max_bytes:,} bytes "
+                f"{name!r} has {size:,} bytes; a session keeps at most {_MAX_FILES} files of {self._max_bytes:,} bytes "
                 "in all (BROWSER_MAX_FILE_BYTES)."
             )
         self._sizes[name] = size

@@ -168,8 +168,8 @@ def field_of(node: Node, seen: Snapshot) -> Node:
     """Return the field that is meant by a label or by what a field is in; the thing itself if it is one."""
     if node.is_field or node.role in CHECK_ROLES or node.role == "file" or _is_slider(node):
         return node
-    labelled = seen.by_id.get(node.extra["for"]) if isinstance(node.extra.get("for"), int) else None
-    if labelled is not None:
+    number = node.extra.get("for")
+    if isinstance(number, int) and (labelled := seen.by_id.get(number)) is not None:
         return labelled
     inside = [each for each in seen.below(node) if each.is_field]
     if len(inside) == 1:
@@ -275,6 +275,7 @@ def _moved_number(before: Snapshot, now: Snapshot, slider: Node) -> int:
     """Return the number of the element whose number changed when the slider moved; 0 when none did."""
     changed = [
         node for node in now.nodes
-        if _number_of(node) is not None and node.id in before.by_id and _number_of(before.by_id[node.id]) != _number_of(node)
+        if (number := _number_of(node)) is not None and node.id in before.by_id
+        and _number_of(before.by_id[node.id]) != number
     ]  # fmt: skip
     return max(changed, key=lambda node: now.common(node, slider), default=None).id if changed else 0  # pyright: ignore[reportOptionalMemberAccess]

@@ -10,7 +10,8 @@ from browser_service.snapshot import Node
 _MAX_NAMED_CHARS = 200
 # What people see on a button and what it is called.
 _SIGNS = {"x": "close", "×": "close", "✕": "close", "✖": "close", "+": "plus", "−": "minus", "-": "minus", ">": "next",
-          "›": "next", "<": "previous", "‹": "previous", "prev": "previous", "ok": "okay", "log in": "login"}  # fmt: skip
+          "›": "next", "<": "previous", "‹": "previous", "prev": "previous", "ok": "okay",
+          "log in": "login"}  # fmt: skip
 
 
 def likeness(name: str, node: Node) -> float:

@@ -120,7 +120,10 @@ def names_for(use: Use, snapshot: Snapshot) -> list[str]:
 
 def name_of(node: Node, snapshot: Snapshot) -> str:
     """Return what people would call `node`: its name, else what stands beside it."""
-    return node.name or node.get("placeholder") or beside(node, snapshot) or node.get("title") or _readable_hint(node)
+    told = node.name or node.get("placeholder")
+    if not told and (node.is_field or node.role in CHECK_ROLES):
+        told = beside(node, snapshot)
+    return told or node.get("title") or _readable_hint(node)
 
 
 def beside(node: Node, snapshot: Snapshot) -> str:
@@ -273,13 +276,15 @@ def _score(meaning: Described, node: Node, snapshot: Snapshot, use: Use) -> floa
     texts = [(node.name, 0.0), (node.get("placeholder"), 4.0), (node.get("title"), 6.0), (node.get("testid"), 8.0)]
     if node.own and node.own != node.name:
         texts.append((node.own, 1.0))
-    if node.role == "button" or node.role == "option":
+    if node.role in {"button", "option"}:
         texts.append((node.get("value"), 3.0))
     score = max((likeness.compare(wanted, text) - off for text, off in texts if text), default=0.0)
     if score < 90 and (node.is_field or node.role in CHECK_ROLES):
         score = max(score, likeness.compare(wanted, beside(node, snapshot)) - 5)
     if score < 60 and use != "read" and (hints := node.get("hints")) and (node.is_clickable or not node.text):
         score = max(score, likeness.compare_hints(wanted, hints))
+    if score < _GOOD and use == "read" and likeness.folded(node.get("hints")) == likeness.folded(wanted):
+        score = 60.0
     if score < _GOOD:
         return 0.0
     if meaning.kind is not None:

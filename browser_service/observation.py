@@ -1,6 +1,6 @@
 """Tells what is on a page in few words, for a model or a person who chooses the next action. Pure.
 
-Levels: "interactive" (what can be used in the part that is in view), "outline" (headings, landmarks, how much is where),
+Levels: "interactive" (what can be used in the part that is in view), "outline" (headings, landmarks, their sizes),
 "scoped" (all inside one thing), "full" (all). Each is cut at a number of bytes, and says how much more there is.
 What people cannot see is marked as hidden, with how. All of it is peer text.
 """

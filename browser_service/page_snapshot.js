@@ -113,7 +113,9 @@
           const piece = child.data;
           if (piece.trim()) { own += piece; if (!hidden) text += piece; } else if (text) text += ' ';
         } else if (child.nodeType === 1) {
-          const inner = walk(child, index, pointer, passed, scrolled || scrolls);
+          const isClosed = tag === 'details' && !e.open && child.localName !== 'summary';
+          if (isClosed && scope !== 'hidden') continue;
+          const inner = walk(child, index, pointer, isClosed ? 'not displayed' : passed, scrolled || scrolls);
           if (inner && text.length < 4000) {
             const block = !/^inline/.test(getComputedStyle(child).display);
             text += block ? ' ' + inner + ' ' : inner;

@@ -47,7 +47,7 @@ class PageTools:
             return []
 
     async def call(self, name: str, arguments: JsonObject) -> PartReading:
-        """Call the tool, and return what it answers. Raises: ElementNotFoundError without such a tool, or when it fails."""
+        """Call the tool, and return its answer. Raises: ElementNotFoundError without such a tool, or when it fails."""
         there = [tool.name for tool in await self.list()]
         if name not in there:
             listed = f"It offers: {', '.join(map(repr, there))}." if there else "It offers none."

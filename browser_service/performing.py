@@ -86,7 +86,7 @@ async def do(action: Action, session: BrowserSession, findings: Findings, in_wor
         await _do(action, session, findings)
 
 
-async def _do(action: Action, session: BrowserSession, findings: Findings) -> None:  # noqa: PLR0912 - one case each
+async def _do(action: Action, session: BrowserSession, findings: Findings) -> None:
     match action:
         case Navigate(url=url):
             await session.open_url(url)

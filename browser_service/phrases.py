@@ -296,7 +296,7 @@ def _special(text: str, context: Context) -> list[Action] | None:
             Drag(
                 target=context.target(match["name"]),
                 to=context.target(match["to"]),
-                side=cast("Literal['onto', 'before', 'after']", where),
+                side=where,
             )
         ]
     return None

@@ -158,7 +158,7 @@ async def _note_word(wish: _Wish, match: re.Match[str]) -> None:
     words = [word.strip(".,;:!?\"'()") for word in text.split()]
     number = number_of(match["count"]) or 1
     index = number - 1 if number > 0 else len(words) + number
-    if (node.get("value") and len(node.get("value")) >= 390) or len(node.text) >= 390:
+    if max(len(node.get("value")), len(node.text)) >= 390:
         element = await wish.session.elements.handle(node)
         whole = await wish.session.deadlines.act(
             element.evaluate("(e) => e.value ?? e.innerText"), "The text cannot be read"
@@ -321,16 +321,16 @@ async def _for_all(wish: _Wish, match: re.Match[str]) -> None:
 async def _nth_item(wish: _Wish, match: re.Match[str]) -> None:
     """Click the item of a number in a list that may go on over several pages."""
     left = number_of(match["count"]) or 1
-    for _ in range(50):
-        seen = await wish.look()
-        items = collecting.items(seen)
-        if left < 0 or left <= len(items):
-            break
+    seen = await wish.look()
+    items = collecting.items(seen)
+    while left > len(items):
         turner = pointing.next_page(seen)
-        if turner is None:
+        if turner is None or not items:
             raise ElementNotFoundError(f"There are only {len(items)} items here, and no further page.")
         left -= len(items)
         await wish.click(turner, seen)
+        seen = await wish.look()
+        items = collecting.items(seen)
     item = items[left - 1 if left > 0 else left]
     links = [node for node in seen.below(item) if node.role == "link" or node.is_clickable]
     await wish.click(links[0] if links and not item.is_clickable else item, seen)

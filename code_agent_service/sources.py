@@ -24,6 +24,7 @@ _BEFORE: Final = re.compile(
 )
 _IN_COMMENT: Final = re.compile(rf"^\s*(?:#|//)\s*(?:file(?:name)?\s*:\s*)?{_FILE_NAME}\s*$", re.IGNORECASE)
 _ENDINGS: Final = {"html": "html", "css": "css", "json": "json", "yaml": "yaml", "toml": "toml", "markdown": "md"}
+_MAX_DEPTH: Final = 120  # what ast.unparse can do without running out of stack, and more than people write
 _KNOWN: Final = PYTHON | JAVASCRIPT | set(_ENDINGS)
 _CODE_ENDINGS: Final = frozenset(
     {"py", "pyi", "js", "mjs", "cjs", "ts", "tsx", "jsx", "java", "c", "h", "cc", "cpp", "hpp", "cs", "go", "rs", "rb"}
@@ -126,6 +127,15 @@ def parse(code: str) -> ast.Module | None:
         return ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
+
+
+def read_module(code: str) -> ast.Module | None:
+    """Return the syntax tree of `code` to be walked through; None if it is not Python, or nested beyond all reason."""
+    tree = parse(code)
+    level: list[ast.AST] = [] if tree is None else [tree]
+    for _ in range(_MAX_DEPTH):
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+    return None if level else tree
 
 
 def looks_like_code(text: str) -> bool:

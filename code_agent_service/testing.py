@@ -53,11 +53,14 @@ class Results:
 
     def to_json(self) -> JsonObject:
         """Return the results as the data part has them: of very many tests, first those that did not pass."""
+        tests = sorted(self.tests, key=lambda test: test.get("outcome") == "passed")
         return {
-            **{name: self.count(name) for name in ("passed", "failed", "skipped")},
+            "passed": self.count("passed"),
+            "failed": self.count("failed"),
+            "skipped": self.count("skipped"),
             "errors": self.count("error"),
             "coverage": {"percent": self.coverage, "files": [*self.files]},
-            "tests": [*sorted(self.tests, key=lambda test: test.get("outcome") == "passed")][:_MAX_TOLD],
+            "tests": list[JsonValue](tests[:_MAX_TOLD]),
         }
 
     def to_text(self) -> str:

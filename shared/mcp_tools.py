@@ -114,8 +114,8 @@ def read_servers(path: Path | None) -> dict[str, Server]:
 @asynccontextmanager
 async def open_tools(settings: FederationSettings, servers: Mapping[str, Server]) -> AsyncGenerator["Tools"]:
     """Open the way to the servers; each is connected to at its first use, and let go of at the end."""
-    async with http.open_client(settings) as client, asyncio.TaskGroup() as group:
-        tools = Tools({name: _Connection(name, server, client, group) for name, server in servers.items()})
+    async with http.open_client(settings) as client:
+        tools = Tools({name: _Connection(name, server, client) for name, server in servers.items()})
         try:
             yield tools
         finally:
@@ -162,11 +162,10 @@ class Tools:
 class _Connection:
     """The way to one server. A task of its own opens, keeps and closes it: the library wants one task for all that."""
 
-    def __init__(self, name: str, server: Server, client: http.Client, group: asyncio.TaskGroup) -> None:
+    def __init__(self, name: str, server: Server, client: http.Client) -> None:
         self._name = name
         self._server = server
         self._client = client
-        self._group = group
         self._opening = asyncio.Lock()
         self._owner: asyncio.Task[None] | None = None
         self._ready: asyncio.Future[Client] | None = None
@@ -249,7 +248,7 @@ class _Connection:
                 self._let_go = asyncio.Event()
                 self._ready = asyncio.get_running_loop().create_future()
                 self._ready.add_done_callback(lambda ready: ready.cancelled() or ready.exception())
-                self._owner = self._group.create_task(self._own(self._ready), name=f"MCP server {self._name}")
+                self._owner = asyncio.create_task(self._own(self._ready), name=f"MCP server {self._name}")
             ready = self._ready
         return await asyncio.shield(ready)
 

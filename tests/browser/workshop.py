@@ -59,10 +59,10 @@ TABS = """<!doctype html><title>Tabs</title><h1>Tabs</h1>
 MAIL = """<!doctype html><title>Mail</title><h1>Mail</h1><main></main><script>
 const main = document.querySelector('main');
 const list = () => { main.innerHTML = ['Ann', 'Bob'].map((who) => `<div class="thread" style="cursor:pointer"
-  onclick="read('${who}')"><b>${who}</b><p>Hello from ${who}</p></div>`).join(''); };
-const read = (who) => { main.innerHTML = `<h2>${who}</h2><p>Dear all</p><div><button class="reply-icon" onclick="write('${who}', 'reply')">
-  Reply</button><button onclick="write('${who}', 'forward')">Forward</button></div>`; };
-const write = (who, kind) => { main.innerHTML = `${kind === 'forward' ? '<label>To <input id="to"></label>' : ''}
+  onclick="show('${who}')"><b>${who}</b><p>Hello from ${who}</p></div>`).join(''); };
+const show = (who) => { main.innerHTML = `<h2>${who}</h2><p>Dear all</p><div><button class="reply-icon" onclick="compose('${who}', 'reply')">
+  Reply</button><button onclick="compose('${who}', 'forward')">Forward</button></div>`; };
+const compose = (who, kind) => { main.innerHTML = `${kind === 'forward' ? '<label>To <input id="to"></label>' : ''}
   <textarea placeholder="Message"></textarea><span class="send-mail" style="display:inline-block;width:20px;height:20px;cursor:pointer;background:teal"
   onclick="sent('${who}', '${kind}')"></span>`; };
 const sent = (who, kind) => { document.title = [kind, who, document.querySelector('#to')?.value,

@@ -130,7 +130,7 @@ def test_tests_made_from_any_signatures_are_python(lines: list[str], annotation:
         ("def f(*, x): return x", "f: its keyword 'x' has no default"),
         ("def f() -> str: return input()", "f: it asks a person, or ends the program"),
         ("class A(B):\n    def m(self): ...", "A.m: how to make its object cannot be seen"),
-        ("def f(:", "it is not valid Python"),
+        ("def f(:", "it is not Python that can be read"),
     ],
 )
 def test_what_is_not_checked_is_said(code: str, why: str) -> None:

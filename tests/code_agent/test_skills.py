@@ -251,6 +251,15 @@ async def test_without_any_code_the_error_says_how_to_give_some(skill: str) -> N
     assert "```python block" in outcome.error.detail
 
 
+@pytest.mark.parametrize("skill", ["test-code", "document-code", "review-code"])
+async def test_code_nested_beyond_reason_breaks_nothing(skill: str) -> None:
+    deep = ("+".join(["1"] * 900), "list[" * 90 + "int" + "]" * 90, "-" * 900 + "1", " | ".join(["int"] * 900))
+    code = [f"def f(x: {each} = 1) -> None: ...\n\n\nraise_it = {each}\n" for each in deep]
+    outcome = await _ask(skill, *(python(f"deep{number}.py", text) for number, text in enumerate(code)))
+
+    assert outcome.error is None or outcome.error.slug in {"invalid-request", "program-failed"}, outcome.error
+
+
 _RUBBISH = (b"\x7fELF\x00\xff\xfe" * 50, b"", b"\xef\xbb\xbfx = 1\n", "é = 'ü'\n".encode("latin-1"))
 
 

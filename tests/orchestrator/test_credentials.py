@@ -171,7 +171,7 @@ async def test_a_token_that_expires_is_asked_for_anew(tmp_path: Path) -> None:
 
 async def test_a_login_that_is_refused_is_told_without_the_secret(tmp_path: Path) -> None:
     agent = guarded(WAYS["OAuth 2"])
-    given: JsonObject = {"client_id": "wrong"}
+    given: JsonObject = {"client_id": "wrong", "sent_as": "post"}  # the server says the form back to us
     async with agent.serving(), federation(tmp_path) as running:
         body: JsonObject = {"endpoint": agent.url, "credentials": {"type": "oauth2", **_CLIENT, **given}}
         registered = await running.post("/api/agents", body, 201)

@@ -108,7 +108,7 @@ async def test_an_agent_that_sends_without_end_costs_its_own_step_an_error_and_n
 ) -> None:
     async with (
         HostileAgent(attack).serving() as hostile,
-        federation(tmp_path, ECHO, step_timeout_s=3, step_attempts=1) as running,
+        federation(tmp_path, ECHO, step_timeout_s=3 if attack is endless_comments else 60, step_attempts=1) as running,
     ):
         await running.post("/api/agents", {"endpoint": hostile.url}, 201)
         attacked = await running.run(step("a", skill="any"), wait_s=None)
@@ -117,7 +117,7 @@ async def test_an_agent_that_sends_without_end_costs_its_own_step_an_error_and_n
         honest = await running.run(step("b", "hello"))
         assert honest["status"] == "completed"
         failed = await until(
-            lambda: running.get(f"/api/tasks/{attacked['id']}"), lambda found: found["status"] == "failed"
+            lambda: running.get(f"/api/tasks/{attacked['id']}"), lambda found: found["status"] == "failed", timeout_s=70
         )
         assert says in str(failed["error"])
         assert hostile.sent < most_bytes + _IN_SOCKETS

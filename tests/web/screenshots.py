@@ -110,7 +110,9 @@ def _settle(page: Page, name: str) -> None:
         page.get_by_label("Message").fill("The autumn report, please")
         page.get_by_role("button", name="Send", exact=True).click()
         page.get_by_role("region", name="Answer").wait_for()
-    page.wait_for_timeout(700)  # what is drawn in steps: the graph, code, pictures
+    if name in {"task", "task-question", "task-failed", "task-plan"}:
+        page.locator(".graph .node").first.wait_for()
+    page.wait_for_timeout(1_000)  # what is drawn in steps: the graph, code, pictures
 
 
 if __name__ == "__main__":

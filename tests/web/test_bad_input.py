@@ -146,7 +146,7 @@ def test_a_plan_of_300_steps_and_names_of_500_characters_are_shown(page: Page, s
     ]
     _tell(page, task_id, [{**each, "task_id": task_id, "seq": n, "at": _AT} for n, each in enumerate(told, start=1)])
     page.goto(f"/tasks/{task_id}")
-    expect(page.get_by_text("201 of 300 steps done")).to_be_visible()
+    expect(page.get_by_text("200 of 300 steps completed, 1 failed")).to_be_visible()
     graph = page.get_by_label("Graph of the plan")
     expect(graph.get_by_text(re.compile(r"\d+ completed steps")).first).to_be_attached()
     page.get_by_text("List", exact=True).click()

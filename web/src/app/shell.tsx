@@ -29,14 +29,13 @@ const LINKS = [
 export function Shell(): ReactNode {
   const [overlay, setOverlay] = useState<'palette' | 'keys' | null>(null);
   const [isRailOpen, setRailOpen] = useState(false);
-  const main = useRef<HTMLElement>(null);
   useWatch(refreshLists);
   useReadAgain();
   useKeys(setOverlay);
   const close = useCallback(() => setOverlay(null), []);
   return (
     <div className="shell">
-      <a className="skip" href="#main" onClick={() => main.current?.focus()}>
+      <a className="skip" href="#main">
         Skip to the content
       </a>
       <header className="topbar">
@@ -46,7 +45,7 @@ export function Shell(): ReactNode {
         <Brand />
       </header>
       <Rail isOpen={isRailOpen} close={() => setRailOpen(false)} openPalette={() => setOverlay('palette')} />
-      <main className="main" id="main" tabIndex={-1} ref={main} style={{ outline: 'none' }}>
+      <main className="main" id="main" tabIndex={-1} style={{ outline: 'none' }}>
         <ConnectionBanner />
         <Boundary what="This page">
           <Outlet />

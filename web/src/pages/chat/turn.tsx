@@ -55,7 +55,9 @@ export function TurnView({ turn, task, onOver, onEdit }: Props): ReactNode {
         <LiveAnswer taskId={turn.taskId} onOver={onOver} />
       ) : (
         <>
-          {task && <PlanCard taskId={task.id} steps={task.steps.map((step) => [step.id, step.status, step.instruction])} />}
+          {task && (
+            <PlanCard taskId={task.id} steps={task.steps.map((step) => [step.id, step.status, step.instruction])} />
+          )}
           {turn.answered && (
             <div className={classes.answer}>
               <Markdown text={turn.answered.content} />
@@ -69,7 +71,11 @@ export function TurnView({ turn, task, onOver, onEdit }: Props): ReactNode {
           )}
           {task?.error && <FailureNote failure={task.error} />}
           {task?.status === 'canceled' && !task.error && <p className="dim">It was stopped.</p>}
-          {task?.steps.flatMap((step) => step.artifacts).map((file) => <Artifact key={file.id} file={file} />)}
+          {task?.steps
+            .flatMap((step) => step.artifacts)
+            .map((file) => (
+              <Artifact key={file.id} file={file} />
+            ))}
         </>
       )}
     </article>

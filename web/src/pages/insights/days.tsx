@@ -34,7 +34,13 @@ export default function Days({ items }: { items: readonly Spending[] }): ReactNo
             itemStyle={{ color: 'var(--af-text)' }}
             formatter={(value) => [show(Number(value)), hasCost ? 'cost' : 'tokens']}
           />
-          <Bar dataKey="value" fill="var(--af-accent)" radius={[3, 3, 0, 0]} maxBarSize={42} isAnimationActive={false} />
+          <Bar
+            dataKey="value"
+            fill="var(--af-accent)"
+            radius={[3, 3, 0, 0]}
+            maxBarSize={42}
+            isAnimationActive={false}
+          />
         </BarChart>
       </ResponsiveContainer>
     </div>

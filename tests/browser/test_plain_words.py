@@ -1,0 +1,58 @@
+"""Plain words are done by what is on the page: pages that the grammar knows nothing of."""
+
+from collections.abc import AsyncGenerator
+
+import pytest
+import pytest_asyncio
+
+from browser_service.errors import AmbiguousTargetError
+from shared.agent import OpenAgent
+from tests.browser.conftest import ask
+from tests.browser.workshop import open_workshop
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shop() -> AsyncGenerator[str]:
+    async with open_workshop() as url:
+        yield url
+
+
+@pytest.mark.parametrize(
+    ("path", "words", "answer"),
+    [
+        ("form", "fill 'Ada' into the Name field, choose Blue, click Send order and tell me the message", "name=Ada; "),
+        ("form", "enter the name 'Bo' and check Gift wrap, then submit and tell me the output", "name=Bo; "),
+        ("form", "set Count to 7, select Large and hit Send order, then tell me the result", "size=L; "),
+        ("form", "enter 11/21/2026 as the day, submit, then read the message", "day=2026-11-21"),
+        ("list", "click the Delete button next to 'Bread' and tell me the message", "Deleted Bread"),
+        ("list", "find Cheese and click the star icon, then tell me the status", "Starred Cheese"),
+        ("list", "click the last Delete button and tell me the message", "Deleted Cheese"),
+        ("list", "buy the cheapest one and tell me the message", "Deleted Bread"),
+        ("tabs", 'switch between the tabs to find and click on the link "Deep link" and get the title', "Found it"),
+        ("tabs", "click on the Inner link and get the title", "Opened"),
+        (
+            "mail",
+            "find the mail by Bob and reply to them with the text 'See you'. Get the title",
+            "reply / Bob / See you",
+        ),
+        ("mail", "find the mail by Ann and forward that email to Eve, then get the title", "forward / Ann / Eve"),
+        ("parts", "click Ask and accept the alert, then get the title", "Answered true"),
+        ("parts", "drag Alpha onto the basket and read the text of the basket", "Got Alpha"),
+        ("parts", "tell me the opening hours", "9 to 5"),
+    ],
+)
+async def test_a_sentence_is_done(agent: OpenAgent, shop: str, path: str, words: str, answer: str) -> None:
+    answered = await ask(agent, f"open {shop}/{path}, {words}")
+    assert answer in answered.text
+
+
+async def test_which_of_several_is_to_be_undone_must_be_said(agent: OpenAgent, shop: str) -> None:
+    with pytest.raises(AmbiguousTargetError, match="Say which"):
+        await ask(agent, f"open {shop}/list and click Delete")
+
+
+async def test_what_no_control_is_called_is_told_as_not_understood(agent: OpenAgent, shop: str) -> None:
+    answered = await ask(agent, f"open {shop}/list, get the title and frobnicate")
+    assert answered.text == "Stock\n\nNote: This part of the request was not understood: 'frobnicate'."
