@@ -1,7 +1,7 @@
 # `make run` and `make test` prepare everything they need; `make help` lists the rest.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench chaos soak interop tck setup setup-dev doctor lock env-example ui types python
+.PHONY: help run test lint format bench chaos guards fuzz interop tck setup setup-dev doctor lock env-example ui types python soak
 
 # The text of a task reaches the shell as a variable: neither make nor the shell expands what stands in it.
 override TASK := $(value TASK)
@@ -43,6 +43,12 @@ chaos: setup-dev ## Kill everything at every moment, and check that nothing is l
 
 soak: setup-dev ## Do 500 browser tasks on one service, and see whether it grows; SOAK_ARGS="--tasks 2000"
 	@.venv/bin/python -m tests.browser.soak $(SOAK_ARGS)
+
+fuzz: setup-dev ## Ask every route of every service for what no client would, much more often than `make test`
+	@FUZZ_EXAMPLES=300 .venv/bin/python -m pytest tests/fuzz -p no:xdist --timeout 3600 $(FUZZ_ARGS)
+
+guards: setup-dev ## Turn off each guard in a copy, and see that its test fails; GUARDS_ARGS="--only webhook"
+	@.venv/bin/python -m tests.guards.removal $(GUARDS_ARGS)
 
 tck: setup-dev ## Run the official A2A conformance kit against all five services; TCK=path-of-its-checkout
 	@.venv/bin/python -m tests.conformance.run_kit "$(TCK)"

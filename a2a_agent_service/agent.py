@@ -19,7 +19,7 @@ from a2a_agent_service.research import Research
 from a2a_agent_service.settings import Settings
 from a2a_agent_service.sources.documents import Documents
 from a2a_agent_service.sources.web import Web
-from shared import http, llm
+from shared import http, llm, mcp_tools
 from shared.agent import AgentRequest, OpenAgent, Update
 from shared.errors import InvalidRequestError
 
@@ -35,9 +35,10 @@ async def open_agent(settings: Settings) -> AsyncGenerator[OpenAgent]:
         http.open_client(settings) as client,
         llm.open_models(settings, in_graph=True) as models,
         open_memory(settings) as memory,
+        mcp_tools.open_tools(settings, mcp_tools.read_servers(settings.mcp_servers)) as tools,
     ):
         documents = Documents(DocumentIndex(settings.data_dir / "research.db", folder, settings.max_file_bytes))
-        web = Web(settings, client)
+        web = Web(settings, client, tools)
 
         async def answer(request: AgentRequest) -> AsyncGenerator[Update]:
             question = understand(_whole(request))

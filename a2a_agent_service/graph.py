@@ -41,7 +41,7 @@ async def run(research: Research, checkpoints: Checkpoints, first: State) -> Asy
     config: RunnableConfig = {"configurable": {"thread_id": research.request.task_id}, "recursion_limit": limit}
     before = await graph.aget_state(config)
     kept = cast("State | dict[str, object]", before.values)
-    begun = kept.get("message_id") == first["message_id"] and bool(before.next)
+    begun = kept.get("message_id") == first["message_id"] and bool(before.tasks)
     if begun:
         yield cast("State", kept)["usage"]
     elif kept:  # this request answers a question; files that came with the first one still count

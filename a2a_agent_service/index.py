@@ -7,6 +7,7 @@ All functions block; call them in a thread.
 import hashlib
 import logging
 import os
+import posixpath
 import sqlite3
 import stat
 import threading
@@ -16,31 +17,38 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TypeAlias, cast
+from typing import cast
+from urllib.parse import unquote, urlsplit
 
+from a2a_agent_service import relevance
 from a2a_agent_service.passages import Passage, Source, split
-from a2a_agent_service.ranking import SHORT, start, stem, terms, weights
-from shared.documents import SUFFIXES, extract_text
+from a2a_agent_service.ranking import SHORT, stem, terms
+from shared.documents import SUFFIXES, Link, extract_text, links
 from shared.errors import InvalidRequestError, NotFoundError, UnavailableError
 
 logger = logging.getLogger(__name__)
 
-_FORMAT = 1
+_FORMAT = 2
 _SCHEMA = """
 CREATE TABLE folder (path TEXT NOT NULL);
 CREATE TABLE files (
     path TEXT PRIMARY KEY, stamp TEXT NOT NULL, read_at_ns INTEGER NOT NULL, digest BLOB NOT NULL,
-    title TEXT NOT NULL, problem TEXT NOT NULL
+    title TEXT NOT NULL, title_terms TEXT NOT NULL, problem TEXT NOT NULL
 );
+CREATE TABLE links (source TEXT NOT NULL, target TEXT NOT NULL, terms TEXT NOT NULL);
+CREATE INDEX links_source ON links (source);
+CREATE INDEX links_target ON links (target);
 CREATE TABLE passages (
     id INTEGER PRIMARY KEY, path TEXT NOT NULL, position INTEGER NOT NULL, heading TEXT NOT NULL,
     location TEXT NOT NULL, text TEXT NOT NULL
 );
 CREATE INDEX passages_path ON passages (path);
 CREATE VIRTUAL TABLE passage_terms USING fts5 (terms, context);
+CREATE VIRTUAL TABLE document_terms USING fts5 (terms);
+CREATE VIRTUAL TABLE anchor_terms USING fts5 (terms);
 CREATE VIRTUAL TABLE vocabulary USING fts5vocab (passage_terms, row);
 """
-_TABLES = ("folder", "files", "passages", "vocabulary", "passage_terms")
+_TABLES = ("folder", "files", "links", "passages", "vocabulary", "passage_terms", "document_terms", "anchor_terms")
 _JUST_WRITTEN_NS = 2_000_000_000
 
 
@@ -82,36 +90,30 @@ class DocumentIndex:
                 connection.execute("DELETE FROM folder")
                 connection.execute("INSERT INTO folder VALUES (?)", (str(root),))
             present: set[str] = set()
+            changed: set[str] = set()
             for name, path, stamp, changed_ns in _files(root):
                 present.add(name)
                 old_stamp, read_at_ns = known.get(name, ("", 0))
-                if stamp != old_stamp or changed_ns > read_at_ns - _JUST_WRITTEN_NS:
-                    self._read(connection, name, path, stamp)
+                is_due = stamp != old_stamp or changed_ns > read_at_ns - _JUST_WRITTEN_NS
+                if is_due and self._read(connection, name, path, stamp):
+                    changed.add(name)
                 if stop.is_set():
+                    _weave(connection, changed)
                     raise UnavailableError("Reading the documents was interrupted; ask again.")
             _forget(connection, known.keys() - present)
+            _weave(connection, changed | (known.keys() - present))
             rows = connection.execute("SELECT path, problem FROM files WHERE problem != ''").fetchall()
             problems = {cast("str", path): cast("str", problem) for path, problem in rows}
             return State(len(present) - len(problems), problems)
 
     def search(self, queries: Sequence[str], limit: int = 40) -> list[Passage]:
-        """Return the passages that match a word of a query best, for each query at most `limit`."""
-        found: dict[int, Passage] = {}
+        """Return the passages that fit a query best, for each query at most `limit`, each with its `relevance`."""
+        found: dict[int, float] = {}
         with self._open() as connection:
             for query in queries:
-                words = " OR ".join(f'"{start(term)}"' + "*" * (len(term) > SHORT) for term in weights(query))
-                if not words:
-                    continue
-                rows = connection.execute(
-                    "SELECT p.id, p.path, f.title, p.heading, p.location, p.text, p.position FROM passage_terms"
-                    " JOIN passages p ON p.id = passage_terms.rowid JOIN files f ON f.path = p.path"
-                    " WHERE passage_terms MATCH ? ORDER BY bm25(passage_terms, 1.0, 1.5) LIMIT ?",
-                    (words, limit),
-                )
-                for number, path, title, heading, location, text, position in cast("Iterable[_Row]", rows):
-                    source = Source(title, path=str(self.folder / path))
-                    found[number] = Passage(source, text, heading, location, position)
-        return list(found.values())
+                for number, score in relevance.find(connection, query, limit):
+                    found[number] = max(score, found.get(number, 0.0))
+            return [self._passage(connection, number, score) for number, score in found.items()]
 
     def respell(self, words: Iterable[str]) -> dict[str, str]:
         """Return for each word the most similar one that the documents have instead, if there is one."""
@@ -123,10 +125,21 @@ class DocumentIndex:
         }
         return {word: found[0] for word, found in similar.items() if found and found[0] != stem(word)}
 
-    def _read(self, connection: sqlite3.Connection, name: str, path: Path, stamp: str) -> None:
+    def _passage(self, connection: sqlite3.Connection, number: int, score: float) -> Passage:
+        row = connection.execute(
+            "SELECT p.path, f.title, p.heading, p.location, p.text, p.position FROM passages p"
+            " JOIN files f ON f.path = p.path WHERE p.id = ?",
+            (number,),
+        ).fetchone()
+        path, title, heading, location, text, position = cast("tuple[str, str, str, str, str, int]", row)
+        return Passage(Source(title, path=str(self.folder / path)), text, heading, location, position, score)
+
+    def _read(self, connection: sqlite3.Connection, name: str, path: Path, stamp: str) -> bool:
+        """Read a file again, unless its bytes are the same as before; returns whether it was."""
         read_at_ns = time.time_ns()
         digest, title, problem = b"", "", ""
         passages: list[Passage] = []
+        linked: list[Link] = []
         try:
             content = _content(path, self.max_file_bytes)
             digest = hashlib.blake2b(content, digest_size=16).digest()
@@ -135,16 +148,22 @@ class DocumentIndex:
                     "UPDATE files SET stamp = ?, read_at_ns = ? WHERE path = ?", (stamp, read_at_ns, name)
                 )
                 connection.commit()
-                return
+                return False
             document = extract_text(content, "", name)
             title = document.title
             passages = split(document, Source(title, path=name), name)
+            linked = links(content, name)
         except (InvalidRequestError, OSError) as error:
             problem = error.strerror or str(error) if isinstance(error, OSError) else str(error)
             logger.warning("document cannot be read", extra={"path": name, "reason": problem})
         _forget(connection, [name])
         connection.execute(
-            "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?)", (name, stamp, read_at_ns, digest, title, problem)
+            "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (name, stamp, read_at_ns, digest, title, " ".join(terms(f"{title} {name}")), problem),
+        )
+        connection.executemany(
+            "INSERT INTO links VALUES (?, ?, ?)",
+            [(name, target, around) for target, around in _targets(name, linked)],
         )
         for passage in passages:
             cursor = connection.execute(
@@ -157,6 +176,7 @@ class DocumentIndex:
                 (cursor.lastrowid, " ".join(terms(passage.text)), context),
             )
         connection.commit()
+        return True
 
     @contextmanager
     def _open(self) -> Generator[sqlite3.Connection]:
@@ -181,9 +201,6 @@ class DocumentIndex:
             ) from error
 
 
-_Row: TypeAlias = tuple[int, str, str, str, str, str, int]
-
-
 def _connect(database: Path) -> sqlite3.Connection:
     """Open the database; its tables are made anew where they do not have this format."""
     connection = sqlite3.connect(database, timeout=10.0)
@@ -199,10 +216,54 @@ def _connect(database: Path) -> sqlite3.Connection:
     return connection
 
 
+def _weave(connection: sqlite3.Connection, changed: set[str]) -> None:
+    """Bring up to date what is known of whole documents: of those that changed, and of those that they link to."""
+    if not changed:
+        return
+    targets = {
+        cast("str", target)
+        for name in changed
+        for (target,) in connection.execute("SELECT DISTINCT target FROM links WHERE source = ?", (name,))
+    }
+    for name in changed | targets:
+        row = connection.execute("SELECT rowid FROM files WHERE path = ?", (name,)).fetchone()
+        if row is None:
+            continue
+        of_links = connection.execute("SELECT terms FROM links WHERE target = ?", (name,))
+        _replace(connection, "anchor_terms", row[0], of_links)
+        if name in changed:
+            of_passages = connection.execute(
+                "SELECT t.terms FROM passages p JOIN passage_terms t ON t.rowid = p.id WHERE p.path = ?", (name,)
+            )
+            _replace(connection, "document_terms", row[0], of_passages)
+    connection.commit()
+
+
+def _replace(connection: sqlite3.Connection, table: str, rowid: int, parts: Iterable[tuple[str]]) -> None:
+    text = " ".join(part for (part,) in parts)
+    connection.execute(f"DELETE FROM {table} WHERE rowid = ?", (rowid,))  # noqa: S608 - our own names
+    connection.execute(f"INSERT INTO {table} (rowid, terms) VALUES (?, ?)", (rowid, text))  # noqa: S608
+
+
+def _targets(name: str, linked: Iterable[Link]) -> list[tuple[str, str]]:
+    """Return the documents that a document links to, each with the words around the link, once for each place."""
+    found: dict[tuple[str, str], None] = {}
+    for link in linked:
+        address = unquote(urlsplit(link.address).path)
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(name), address))
+        if address and target != name and not urlsplit(link.address).scheme:
+            found[target, " ".join(dict.fromkeys(terms(link.around)))] = None
+    return list(found)
+
+
 def _forget(connection: sqlite3.Connection, names: Iterable[str]) -> None:
     for name in names:
         connection.execute("DELETE FROM passage_terms WHERE rowid IN (SELECT id FROM passages WHERE path = ?)", (name,))
         connection.execute("DELETE FROM passages WHERE path = ?", (name,))
+        for table in ("document_terms", "anchor_terms"):
+            of_file = f"DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM files WHERE path = ?)"  # noqa: S608
+            connection.execute(of_file, (name,))
+        connection.execute("DELETE FROM links WHERE source = ?", (name,))
         connection.execute("DELETE FROM files WHERE path = ?", (name,))
     connection.commit()
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from shared.documents import Document, plain, sentences
@@ -32,13 +32,17 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A paragraph, or a few short ones under one heading. `location` says where in the source, e.g. "lines 3-5"."""
+    """A paragraph, or a few short ones under one heading. `location` says where in the source, e.g. "lines 3-5".
+
+    `relevance`, up to 1, says how well it and its document fit what the index was asked; 0: it was not asked.
+    """
 
     source: Source
     text: str
     heading: str = ""
     location: str = ""
     position: int = 0
+    relevance: float = field(default=0.0, compare=False)
 
 
 def split(document: Document, source: Source, name: str = "") -> list[Passage]:

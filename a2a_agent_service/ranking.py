@@ -27,6 +27,8 @@ _LEAST_WEIGHT = 1.8
 _LEAST_OF_BEST = 0.55
 _ALIKE = 0.6
 _MOST_CANDIDATES = 400
+_TRUST = 0.75
+_SURE = 0.7
 _K1 = 1.2
 _B = 0.6
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
@@ -73,11 +75,12 @@ def weights(query: str) -> dict[str, float]:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A passage and how well it answers `query`, above 0."""
+    """A passage and how well it answers `query`, above 0: by its own words, `own`, and by what its index says too."""
 
     passage: Passage
     query: str
     score: float
+    own: float
 
 
 def rank(passages: Iterable[Passage], query: str) -> list[Ranked]:
@@ -100,17 +103,21 @@ def rank(passages: Iterable[Passage], query: str) -> list[Ranked]:
     for passage, count, context, score in zip(candidates, counts, contexts, scores, strict=True):
         in_text = sum(weight for term, weight in weight_of.items() if count[term])
         above = sum(weight for term, weight in weight_of.items() if not count[term] and forms[term] & context)
-        if in_text + above and in_text + above >= min(_LEAST_SHARE * total, _LEAST_WEIGHT):
+        is_enough = in_text + above >= min(_LEAST_SHARE * total, _LEAST_WEIGHT)
+        if in_text + above and (is_enough or passage.relevance >= _SURE):
             spoken = (in_text + _ABOVE * above) / total
             early = 1 / (1 + passage.position)
-            ranked.append(Ranked(passage, query, 0.6 * spoken + 0.35 * score / highest + 0.05 * early))
+            own = 0.6 * spoken + 0.35 * score / highest + 0.05 * early
+            known = passage.relevance
+            ranked.append(Ranked(passage, query, (1 - _TRUST) * own + _TRUST * known if known else own, own))
     return sorted(ranked, key=lambda found: -found.score)
 
 
 def select(rankings: Sequence[Sequence[Ranked]], most: int) -> list[Ranked]:
     """Return at most `most` of the passages ranked for one query or several, in the order of the queries, best first.
 
-    Each query gets its share. None is much worse than the best for its query, and none says what another one says.
+    Each query gets its share, and each document its best passage before another one its second. None is much worse
+    than the best for its query, and none says what another one says.
     """
     chosen: dict[int, list[Ranked]] = {number: [] for number in range(len(rankings))}
     seen: list[set[str]] = []
@@ -118,9 +125,14 @@ def select(rankings: Sequence[Sequence[Ranked]], most: int) -> list[Ranked]:
         (depth, number, found)
         for number, ranking in enumerate(rankings)
         for depth, found in enumerate(ranking[: 4 * most])
-        if found.score >= _LEAST_OF_BEST * ranking[0].score
+        if found.score >= _LEAST_OF_BEST * ranking[0].score or found.own >= _LEAST_OF_BEST * ranking[0].own
     ]
-    for _, number, found in sorted(waiting, key=lambda entry: entry[:2]):
+    ordered = [(number, found) for _, number, found in sorted(waiting, key=lambda entry: entry[:2])]
+    first_of: dict[tuple[int, str], Ranked] = {}
+    for number, found in ordered:
+        first_of.setdefault((number, found.passage.source.place), found)
+    firsts = [(number, found) for number, found in ordered if first_of[number, found.passage.source.place] is found]
+    for number, found in [*firsts, *(entry for entry in ordered if entry not in firsts)]:
         words = set(terms(found.passage.text))
         if len(seen) < most and not any(alike(words, others) for others in seen):
             chosen[number].append(found)

@@ -22,6 +22,7 @@ from a2a_agent_service.sources.web import Web
 from a2a_agent_service.state import Searching, State
 from a2a_agent_service.support import Doubt
 from a2a_agent_service.writing import Draft
+from shared import failpoints
 from shared.agent import AgentRequest, InputRequired, Progress, Update, Usage
 from shared.errors import FederationError, ModelAnswerError, UnavailableError
 from shared.llm import MODEL_ERRORS, Model, Models, spent
@@ -185,6 +186,7 @@ class Research:
         A sentence that another passage says is cited from there; one with a figure that none has goes. One that says
         something else in other words is judged by a model where there is one, and marked where there is none.
         """
+        failpoints.reach("research-check")
         draft = state["draft"]
         text, cited, dropped = "", dict[int, Passage](), list[str]()
         if draft is not None and draft.is_quoted:

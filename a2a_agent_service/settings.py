@@ -1,8 +1,10 @@
 """Settings of the research agent."""
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import NoDecode
 
 from shared.settings import FederationSettings
 
@@ -38,6 +40,10 @@ class Settings(FederationSettings):
     arxiv_url: str = Field(
         default="https://export.arxiv.org", description="arXiv, which is asked where a question speaks of papers."
     )
+    research_mcp_tools: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Search tools of MCP_SERVERS that are asked beside the web: SERVER.TOOL, with commas between.",
+    )
     research_browser: bool = Field(
         default=True,
         description="Read pages that need their scripts by an agent with the skill extract-page.",
@@ -45,6 +51,11 @@ class Settings(FederationSettings):
     research_browser_timeout_s: float = Field(
         default=60.0, gt=0, description="Longest time to read one page by a browser, in seconds."
     )
+
+    @field_validator("research_mcp_tools", mode="before")
+    @classmethod
+    def _split_tools(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @property
     def max_file_bytes(self) -> int:

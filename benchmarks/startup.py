@@ -32,7 +32,14 @@ from benchmarks.harness.processes import PROJECT, folder, free_port, open_log, s
 from benchmarks.harness.rounds import Progress
 from benchmarks.harness.tables import show, verdict
 
-_PORTS: Final = ("ORCHESTRATOR_PORT", "RESEARCH_AGENT_PORT", "API_AGENT_PORT", "BROWSER_PORT", "CODE_AGENT_PORT")
+_PORTS: Final = (
+    "ORCHESTRATOR_PORT",
+    "RESEARCH_AGENT_PORT",
+    "API_AGENT_PORT",
+    "BROWSER_PORT",
+    "CODE_AGENT_PORT",
+    "AGENT_HOST_PORT",
+)
 _FEDERATION: Final = Path(sys.executable).with_name("federation")
 _CHROMIUM: Final = ("chrome", "chromium", "headless_shell", "headless-shell")
 _SETTLE_S: Final = 65  # for a minute after its start, DBOS looks for schedules every second

@@ -196,7 +196,7 @@ def _read_report(result: JsonValue) -> _Report | None:
 
 
 async def _require_success(answer: httpx.Response) -> None:
-    if answer.status_code == httpx.codes.OK:
+    if answer.status_code == 200:
         return
     said = (await answer.aread())[:500].decode(errors="replace")
     if answer.status_code in {401, 403}:

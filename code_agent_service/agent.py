@@ -20,7 +20,7 @@ from shared.agent import AgentRequest, Answer, File, JsonObject, OpenAgent, Prod
 from shared.background import background
 from shared.errors import InvalidRequestError, NotInstalledError, UnavailableError
 from shared.http import fetch, open_client
-from shared.llm import Model, open_model
+from shared.llm import Model, Models, open_models
 
 logger = logging.getLogger(__name__)
 
@@ -42,18 +42,18 @@ _BY_VERB: Final = {
 @asynccontextmanager
 async def open_agent(settings: Settings) -> AsyncGenerator[OpenAgent]:
     """Open the agent. Without a working sandbox it opens as well, says so, and refuses to run anything."""
-    async with open_model(settings) as model, open_client(settings) as client:
-        agent = _CodeAgent(settings, model, client)
+    async with open_models(settings) as models, open_client(settings) as client:
+        agent = _CodeAgent(settings, models, client)
         await agent.look_for_sandbox()
         async with background("tidying workspaces", agent.workspaces.keep_tidy()):
             yield OpenAgent(agent.answer, agent.problems)
 
 
 class _CodeAgent:
-    def __init__(self, settings: Settings, model: Model | None, client: httpx.AsyncClient) -> None:
+    def __init__(self, settings: Settings, models: Models, client: httpx.AsyncClient) -> None:
         self.workspaces = Workspaces(settings)
         self._settings = settings
-        self._model = model
+        self._models = models
         self._client = client
         self._wheels = Wheels(settings)
         self._slots = asyncio.Semaphore(settings.sandbox_max_runs)
@@ -75,8 +75,9 @@ class _CodeAgent:
 
     async def answer(self, request: AgentRequest) -> AsyncGenerator[Update]:
         """Answer one request; see `code_agent_service.card` for what can be asked."""
-        skill = self._choose_skill(request)
-        bench = Bench(self._settings, await self._find_sandbox(), self._model, self._slots)
+        model = self._models.of("code", request)
+        skill = _choose_skill(request, model)
+        bench = Bench(self._settings, await self._find_sandbox(), model, self._slots)
         if self.workspaces.is_busy(request.context_id):
             yield Progress("Waiting: another job of this session is at work")
         async with self.workspaces.turn(request.context_id):
@@ -106,23 +107,6 @@ class _CodeAgent:
                 return writing.write(given, bench, bench.model)
             case _:
                 return running.run(given, bench, self._wheels)
-
-    def _choose_skill(self, request: AgentRequest) -> str:
-        """Return the skill that is asked for, else the one that the words mean, else the one that runs code."""
-        skill = request.skill
-        if skill is None:
-            found = _ASKS.match(request.text[:200])
-            skill = _BY_VERB[found["verb"].lower()] if found else card.RUN_CODE.id
-            if skill == card.WRITE_CODE.id and self._model is None:
-                skill = card.RUN_CODE.id
-        if skill not in card.SKILLS:
-            raise InvalidRequestError(f"The code agent has no skill {skill!r}; it has {', '.join(card.SKILLS)}.")
-        if skill == card.WRITE_CODE.id and self._model is None:
-            raise NotInstalledError(
-                "Writing code needs a language model: set OPENAI_API_KEY, GROQ_API_KEY or LLM_BASE_URL. Code that is "
-                "given can be run, tested, reviewed and documented without one."
-            )
-        return skill
 
     async def _find_sandbox(self) -> Sandbox:
         """Return the sandbox; look again, where there was none, for it may have been installed since."""
@@ -157,6 +141,24 @@ class _CodeAgent:
         return fetched.content
 
 
+def _choose_skill(request: AgentRequest, model: Model | None) -> str:
+    """Return the skill that is asked for, else the one that the words mean, else the one that runs code."""
+    skill = request.skill
+    if skill is None:
+        found = _ASKS.match(request.text[:200])
+        skill = _BY_VERB[found["verb"].lower()] if found else card.RUN_CODE.id
+        if skill == card.WRITE_CODE.id and model is None:
+            skill = card.RUN_CODE.id
+    if skill not in card.SKILLS:
+        raise InvalidRequestError(f"The code agent has no skill {skill!r}; it has {', '.join(card.SKILLS)}.")
+    if skill == card.WRITE_CODE.id and model is None:
+        raise NotInstalledError(
+            "Writing code needs a language model: set OPENAI_API_KEY, GROQ_API_KEY or LLM_BASE_URL. Code that is "
+            "given can be run, tested, reviewed and documented without one."
+        )
+    return skill
+
+
 def _unpack(files: Sequence[WorkFile], packed: Sequence[WorkFile], most_bytes: int) -> list[WorkFile]:
     """Return the files with those in archives in their place; one that is also attached by itself is taken as that."""
     plain = {file.name: file for file in files if file not in packed}
@@ -188,7 +190,8 @@ def _hand_over(finished: Finished, bench: Bench, note: str) -> list[Update]:
     told = [finished.text, bench.sandbox.caution, note]
     if left_out:
         told.append(f"Not handed back, for an answer has no room for more: {', '.join(left_out)}")
-    facts: JsonObject = {"ran": [*bench.ran], "sandbox": bench.sandbox.kind}
+    made = presentation.list_files(handed)
+    facts: JsonObject = {"made": made, "ran": [*bench.ran], "sandbox": bench.sandbox.kind}
     data: JsonObject = {**finished.data, **facts}
     if bench.sandbox.caution:
         data["caution"] = bench.sandbox.caution

@@ -11,10 +11,8 @@ from code_agent_service import names
 from code_agent_service.runs import WorkFile
 from shared.errors import InvalidRequestError, TooLargeError
 
-MEDIA_TYPE: Final = "application/zip"
 _MAX_ENTRIES: Final = 500
 _MAX_LISTED: Final = 10_000
-_MIB: Final = 1024 * 1024
 _CHUNK_BYTES: Final = 64 * 1024
 _FIRST_DAY: Final = (1980, 1, 1, 0, 0, 0)
 _BROKEN: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OSError)

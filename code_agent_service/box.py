@@ -8,13 +8,10 @@ import signal
 from asyncio.subprocess import Process, create_subprocess_exec
 from collections.abc import AsyncGenerator, Callable
 from contextlib import ExitStack, asynccontextmanager, suppress
-from typing import TypeAlias, TypedDict, cast
+from typing import TypedDict, cast
 
-from code_agent_service import seccomp
 from code_agent_service.runs import Reason
-
-CommandBuilder: TypeAlias = Callable[[int, int, int | None], list[str]]
-"""Makes bubblewrap's command line from the descriptors for the report, for its own information, and of the filter."""
+from code_agent_service.walls import Entry
 
 _FLOOD_FACTOR = 64  # a program that writes this many times what is kept is stopped
 _INFO_BYTES = 4096
@@ -60,7 +57,8 @@ class Capture(asyncio.Protocol):
 class Box:
     """A running sandbox. `init` is its first process, seen from here; `stopped_by` the limit that ended it, if any."""
 
-    def __init__(self, output_bytes: int, report_bytes: int) -> None:
+    def __init__(self, entry: Entry, output_bytes: int, report_bytes: int) -> None:
+        self._entry = entry
         self.init: int | None = None
         self.stopped_by: Reason | None = None
         self.stdout = Capture(output_bytes, lambda: self.stop("output"))
@@ -81,17 +79,17 @@ class Box:
             await capture.ended.wait()
         return 0 if self._process is None else await self._process.wait()
 
-    async def start(self, build_command: CommandBuilder, job: bytes) -> None:
+    async def start(self, job: bytes) -> None:
         """Start it, and wait until its first process exists, or bubblewrap has given up."""
         with ExitStack() as ours:  # these ends belong to the sandbox alone, once it has them
-            stdin, call_filter = _open_memory_file(job, ours), seccomp.build_filter()
+            stdin, call_filter = _open_memory_file(job, ours), self._entry.call_filter
             seccomp_fd = None if call_filter is None else _open_memory_file(call_filter, ours)
             stdout, stderr, report, info = [
                 await _open_pipe(capture, ours) for capture in (self.stdout, self.stderr, self.report, self._info)
             ]
             spawning = asyncio.ensure_future(
                 create_subprocess_exec(
-                    *build_command(report, info, seccomp_fd),
+                    *self._entry.build(report, info, seccomp_fd),
                     stdin=stdin,
                     stdout=stdout,
                     stderr=stderr,
@@ -139,24 +137,22 @@ class Box:
         """Kill the sandbox's first process, and so all in it; or also bubblewrap, wherever it stands."""
         with suppress(ProcessLookupError):
             if self._init_fd is not None:
-                signal.pidfd_send_signal(self._init_fd, signal.SIGKILL)
+                signal.pidfd_send_signal(self._init_fd, self._entry.end_signal)
         with suppress(ProcessLookupError):
             if everything and self._process is not None and self._process.returncode is None:
                 os.killpg(self._process.pid, signal.SIGKILL)
 
 
 @asynccontextmanager
-async def open_box(
-    build_command: CommandBuilder, job: bytes, *, output_bytes: int, report_bytes: int
-) -> AsyncGenerator[Box]:
+async def open_box(entry: Entry, job: bytes, *, output_bytes: int, report_bytes: int) -> AsyncGenerator[Box]:
     """Start a sandbox whose launcher reads `job`, and yield it; at the end no process of it is left.
 
     Raises: TimeoutError when nothing started.
     """
-    box = Box(output_bytes, report_bytes)
+    box = Box(entry, output_bytes, report_bytes)
     try:
         async with asyncio.timeout(_START_TIMEOUT_S):
-            await box.start(build_command, job)
+            await box.start(job)
         yield box
     finally:
         await box.end()

@@ -25,7 +25,7 @@ PACKAGES, TOOLS = "/opt/packages", "/opt/tools"
 
 _SMALL_FOLDER_BYTES = 16 * 1024 * 1024
 _EMPTY_FOLDER_BYTES = 4096
-_SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/nix/store", "/etc/ld.so.cache")
+SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/nix/store", "/etc/ld.so.cache")
 _STAGE = next((folder for folder in ("/mnt", "/media") if Path(folder).is_dir()), "/tmp")  # noqa: S108
 _ENTRANCE = Path(__file__).with_name("entrance.py")
 
@@ -62,8 +62,10 @@ def build_command(
 
     Bubblewrap tells its first process's id on `info_fd`, and reads its system call filter from `seccomp_fd`.
     """
-    python_folders = _list_python_folders()
-    shown = [] if way == "as-is" else _list_closed([*python_folders, *_folders_of(mounts)], way)
+    python_folders = list_python_folders()
+    shown = [] if way == "as-is" else [*python_folders, *_folders_of(mounts)]
+    if way == "as-nobody":
+        shown = list_closed(shown)
     packages = ("--setenv", "PYTHONPATH", PACKAGES) if any(_is_package(mount) for mount in mounts) else ()
     inner = [
         bwrap,
@@ -97,7 +99,7 @@ def _small_folder(folder: str, work_bytes: int) -> tuple[str, ...]:
 def _show_system() -> list[str]:
     """Return the options for what is seen of the system, read-only: what Python's own libraries need."""
     options: list[str] = []
-    for name in _SYSTEM:
+    for name in SYSTEM:
         path = Path(name)
         if path.is_symlink():
             options += ["--symlink", str(path.readlink()), name]
@@ -106,7 +108,8 @@ def _show_system() -> list[str]:
     return options
 
 
-def _list_python_folders() -> list[Path]:
+def list_python_folders() -> list[Path]:
+    """Return the folders of this Python that are not below /usr."""
     folders = {Path(sys.base_prefix).resolve(), Path(sys.base_exec_prefix).resolve(), Path(find_python()).parent}
     return [
         folder
@@ -139,10 +142,8 @@ def _folders_of(mounts: Sequence[Mount]) -> list[Path]:
     return list(dict.fromkeys(mount.source.parent for mount in mounts))
 
 
-def _list_closed(folders: list[Path], way: Way) -> list[Path]:
-    """Return the folders that nobody cannot reach by themselves."""
-    if way == "as-nobody-shown-all":
-        return folders
+def list_closed(folders: list[Path]) -> list[Path]:
+    """Return the folders that nobody cannot reach by itself, as far as their modes say."""
     return [folder for folder in folders if not all(_is_open(each) for each in (folder, *folder.parents))]
 
 

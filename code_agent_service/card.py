@@ -30,14 +30,14 @@ WRITE_CODE: Final = Skill(
     id="write-code",
     name="Write code",
     description=(
-        "Writes Python programs and functions, with tests where asked, for a task in plain words: plans, writes files, "
+        "Writes Python programs and functions for a task in plain words: plans, writes files, checks included, "
         "runs them in the sandbox and mends them until they work. Needs a language model."
     ),
-    tags=("code", "python", "write", "program", "function", "generate", "implement", "script"),
+    tags=("code", "python", "write", "program", "generate", "implement", "script"),
     examples=(
         "write a program that counts the words of the attached text",
         "write Python code that draws a random maze as text",
-        "write a function with tests that parses durations",
+        "write a parser for durations in Python",
         "write a script that merges two CSV files",
     ),
 )

@@ -26,21 +26,34 @@ class Consumption:
     memory_bytes: int
     cpu_s: float
     files: int
+    disk_bytes: int = 0
 
 
-def measure(init: int, *, exact: bool = False) -> Consumption:
+def measure(init: int, *, exact: bool = False, folder: Path | None = None) -> Consumption:
     """Return what the sandbox with the first process `init` uses; nothing, once it has ended.
 
-    Pages that processes share count for each of them, unless `exact`, which takes longer.
+    Pages that processes share count for each of them, unless `exact`, which takes longer. `folder`: where its files
+    are, if that is a folder of this machine, which has no limit of its own.
     """
     pids = [pid for pid in _walk(init) if pid != init]
     read_memory = _proportional_bytes if exact else _resident_bytes
+    files, disk_bytes = (_count_files(pids[0]) if pids else 0, 0) if folder is None else _look_over(folder)
     return Consumption(
         processes=len(pids),
         memory_bytes=sum(map(read_memory, pids)),
         cpu_s=sum(map(_cpu_s, [init, *pids])),
-        files=_count_files(pids[0]) if pids else 0,
+        files=files,
+        disk_bytes=disk_bytes,
     )
+
+
+def count_processes(user: int) -> int:
+    """Return how many threads of this machine belong to a user."""
+    found = 0
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            found += sum(1 for _ in (path / "task").iterdir()) if path.stat().st_uid == user else 0
+    return found
 
 
 def _walk(root: int) -> Generator[int]:
@@ -88,3 +101,14 @@ def _count_files(pid: int) -> int:
             status = os.statvfs(f"/proc/{pid}/root{folder}")
             files += status.f_files - status.f_ffree
     return files
+
+
+def _look_over(folder: Path) -> tuple[int, int]:
+    """Return how many files there are below a folder, and the bytes they take."""
+    files = size_bytes = 0
+    for path, _, names in os.walk(folder):
+        files += len(names) + 1
+        for name in names:
+            with suppress(OSError):
+                size_bytes += os.lstat(os.path.join(path, name)).st_blocks * 512  # noqa: PTH118 - as long as they are
+    return files, size_bytes

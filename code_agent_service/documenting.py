@@ -44,10 +44,10 @@ async def document(given: Given, bench: Bench) -> AsyncGenerator[Update | Finish
     """Document the code that is given; nothing of it is run."""
     material = given.material()
     python = [file for file in sources.list_python(material) if not sources.is_test(file.name)]
-    trees = {file.name: tree for file in python if (tree := sources.parse(file.text)) is not None}
+    trees = {file.name: tree for file in python if (tree := sources.read_module(file.text)) is not None}
     broken: list[JsonValue] = [file.name for file in python if file.name not in trees]
     if not trees and bench.model is None:
-        why = f"{', '.join(map(str, broken))} is not valid Python" if broken else "there is no .py file"
+        why = f"{', '.join(map(str, broken))} is not Python that can be read" if broken else "there is no .py file"
         raise InvalidRequestError(f"Without a language model only Python can be documented, and {why}.")
     words: dict[str, dict[str, str]] = {name: _from_signatures(name, tree) for name, tree in trees.items()}
     readme, author, note = "", "signatures", ""
@@ -85,7 +85,7 @@ async def document(given: Given, bench: Bench) -> AsyncGenerator[Update | Finish
         "not_documented": broken,
     }
     said = f"{added} docstrings were added, and `{name}` was written, by {_BY[author]}."
-    problem = f"Not valid Python, and so left as it is: {', '.join(map(str, broken))}." if broken else ""
+    problem = f"Not Python that can be read, and so left as it is: {', '.join(map(str, broken))}." if broken else ""
     shown = presentation.show_files([*changed, page])
     made = (*changed, page)
     text = "\n\n".join(filter(None, [said, note, problem, shown]))
@@ -106,14 +106,14 @@ def _from_signatures(name: str, tree: ast.Module) -> dict[str, str]:
 
 
 def _count_docstrings(code: str) -> int:
-    tree = sources.parse(code)
+    tree = sources.read_module(code)
     return 0 if tree is None else sum(bool(place.docstring) for place in docstrings.list_places(tree))
 
 
 def _write_readme(files: Sequence[WorkFile]) -> str:
     """Return a README by what the files hold: what can be imported, run and tested, and what that needs."""
     python = sources.list_python(files)
-    trees = {file.name: tree for file in python if (tree := sources.parse(file.text)) is not None}
+    trees = {file.name: tree for file in python if (tree := sources.read_module(file.text)) is not None}
     code = {name: tree for name, tree in trees.items() if not sources.is_test(name)}
     title = next(iter(code), "code").removesuffix(".py").rpartition("/")[2].replace("_", " ").strip()
     parts = [f"# {title[:1].upper()}{title[1:]}"]

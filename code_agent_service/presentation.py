@@ -12,6 +12,7 @@ from shared.agent import File, JsonObject
 _SHORT_LINES, _SHORT_CHARS = 3, 400
 _TAIL_LINES, _TAIL_CHARS = 5, 600
 _MAX_COMMAND_CHARS = 300
+_SHOWN_CHARS = 60_000
 _MIB = 1024 * 1024
 _LANGUAGES = {"py": "python", "js": "javascript", "mjs": "javascript", "md": "markdown", "json": "json"}
 
@@ -36,10 +37,6 @@ def to_text(run: Run, limits: Limits) -> str:
 
 def to_data(run: Run, code: str) -> JsonObject:
     """Return the run as JSON."""
-    files: list[JsonValue] = [
-        {"name": file.name, "media_type": media_type_of(file.name), "size_bytes": len(file.content)}
-        for file in run.files
-    ]
     return {
         "stdout": run.stdout,
         "stderr": run.stderr,
@@ -47,10 +44,17 @@ def to_data(run: Run, code: str) -> JsonObject:
         "duration_s": round(run.duration_s, 3),
         "timed_out": run.stopped_by == "time",
         "killed_for": run.stopped_by,
-        "files": files,
+        "files": list_files(run.files),
         "left_out": list(run.left_out),
         "code": code,
     }
+
+
+def list_files(files: Sequence[WorkFile]) -> list[JsonValue]:
+    """Return the files as JSON, without what is in them."""
+    return [
+        {"name": file.name, "media_type": media_type_of(file.name), "size_bytes": len(file.content)} for file in files
+    ]
 
 
 def tell_run(program: Program, run: Run, confined_by: str, *, label: str = "") -> JsonObject:
@@ -65,8 +69,19 @@ def tell_run(program: Program, run: Run, confined_by: str, *, label: str = "") -
 
 
 def show_files(files: Sequence[WorkFile]) -> str:
-    """Return the files as Markdown, each with its name before it, so that they can be read back from the text."""
-    return "\n\n".join(f"`{file.name}`:\n\n{fence(file.text, _language(file.name))}" for file in files)
+    """Return the files as Markdown, each with its name before it, so that they can be read back from the text.
+
+    Of those that are too long for a text there is only the name.
+    """
+    shown: list[str] = []
+    left = _SHOWN_CHARS
+    for file in files:
+        if len(file.content) <= left and b"\0" not in file.content:
+            left -= len(file.content)
+            shown.append(f"`{file.name}`:\n\n{fence(file.text, _language(file.name))}")
+        else:
+            shown.append(f"`{file.name}` ({len(file.content):,} bytes)")
+    return "\n\n".join(shown)
 
 
 def to_file(file: WorkFile) -> File:

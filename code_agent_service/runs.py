@@ -110,11 +110,19 @@ class Run:
     left_out: tuple[str, ...] = ()
 
 
-def pack(program: Program, limits: Limits, *, is_alone: bool = True, python: str = "", captured: bool = False) -> bytes:
+def pack(
+    program: Program,
+    limits: Limits,
+    *,
+    is_alone: bool = True,
+    python: str = "",
+    captured: bool = False,
+    more_processes: int = 0,
+) -> bytes:
     """Return what the launcher reads: the command, its stdin, the files, and the limits of each process.
 
     `is_alone`: it may end all processes it sees. `python`: the interpreter, if it is not this one. `captured`: output
-    comes with the report. Raises: TooLargeError.
+    comes with the report. `more_processes` belong to the same user and count, too. Raises: TooLargeError.
     """
     stdin = program.stdin.encode(errors="replace")
     size = sum(len(file.content) for file in program.files)
@@ -127,7 +135,7 @@ def pack(program: Program, limits: Limits, *, is_alone: bool = True, python: str
         "command": _build_command(program, limits, python or bubblewrap.find_python()),
         "stdin": stdin,
         "files": [(file.name, file.content) for file in program.files],
-        "limits": dict(_list_limits(program, limits)),
+        "limits": dict(_list_limits(program, limits)) | {"RLIMIT_NPROC": limits.processes + more_processes},
         "max_files": limits.max_files,
         "max_files_bytes": limits.files_bytes,
         "is_alone": is_alone,
@@ -151,7 +159,6 @@ def _list_limits(program: Program, limits: Limits) -> Iterator[tuple[str, int]]:
         yield "RLIMIT_AS", limits.memory_bytes
     yield "RLIMIT_FSIZE", limits.disk_bytes
     yield "RLIMIT_NOFILE", limits.open_files
-    yield "RLIMIT_NPROC", limits.processes
     yield "RLIMIT_CORE", 0
     yield "RLIMIT_MSGQUEUE", 0
 
@@ -186,11 +193,11 @@ def unpack(report: bytes, stdout: str, stderr: str, exit_code: int, duration_s: 
             continue
         files.append(WorkFile(name, content[:size_bytes]))
         content = content[size_bytes:]
-    stopped_by = _find_limit_met(stderr) if exit_code else None
+    stopped_by = find_limit_met(stderr) if exit_code else None
     return Run(stdout, stderr, exit_code, duration_s, stopped_by, tuple(files), tuple(left_out))
 
 
-def _find_limit_met(stderr: str) -> Reason | None:
+def find_limit_met(stderr: str) -> Reason | None:
     """Return the limit that a program ran against, by the last words of its traceback, or of its children's."""
     lines = stderr.splitlines()[-_TRACEBACK_LINES:]
     signs: dict[str, Reason] = {

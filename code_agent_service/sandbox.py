@@ -13,17 +13,19 @@ import os
 import shutil
 import time
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from code_agent_service import bubblewrap, consumption, runs
 from code_agent_service.box import Box, open_box
-from code_agent_service.bubblewrap import Mount, Way
+from code_agent_service.bubblewrap_walls import BubblewrapWalls
+from code_agent_service.containers import open_containers
+from code_agent_service.landlock import LandlockWalls
 from code_agent_service.runs import Limits, Program, Reason, Run, WorkFile
 from code_agent_service.settings import Settings
+from code_agent_service.walls import Entry, Walls
 from shared.errors import NotInstalledError, UnavailableError
 
 logger = logging.getLogger(__name__)
@@ -31,7 +33,6 @@ logger = logging.getLogger(__name__)
 _MAX_FOLDER_FILES = 20_000
 _HELP_TIMEOUT_S = 5.0
 _WATCH_INTERVAL_S = 0.05
-_LAUNCHER = Path(__file__).parent / "inside" / "launcher.py"
 _PROBE = Path(__file__).parent / "inside" / "probe.py"
 _PROBE_LIMITS = Limits(
     timeout_s=10.0,
@@ -46,19 +47,15 @@ _PROBE_LIMITS = Limits(
 )
 
 
-class Sandbox:
+class Sandbox(Protocol):
     """A way to run programs that was tried and found to confine them. Any number may run at the same time.
 
     `kind` is what confines them; `caution` says in a sentence what is weaker about it than it should be, if anything.
     """
 
-    kind = "bubblewrap"
-    caution = ""
-
-    def __init__(self, bwrap: str, way: Way, limits: Limits) -> None:
-        self.limits = limits
-        self._bwrap = bwrap
-        self._way: Way = way
+    limits: Limits
+    kind: str
+    caution: str
 
     async def run(self, program: Program, *, more_files: int = 0, more_bytes: int = 0) -> Run:
         """Run `program` to its end, or until a limit stops it. Cancelled, it leaves no process.
@@ -66,26 +63,30 @@ class Sandbox:
         It may hand back so much more than the limits say. Raises: TooLargeError (its files), UnavailableError (no
         sandbox could be started just now).
         """
+        ...
+
+
+class BoxedSandbox:
+    """Runs programs as processes of this machine, behind walls, and watches them."""
+
+    def __init__(self, walls: Walls, limits: Limits) -> None:
+        self.limits = limits
+        self.kind = walls.kind
+        self.caution = walls.caution
+        self._walls = walls
+
+    async def run(self, program: Program, *, more_files: int = 0, more_bytes: int = 0) -> Run:
+        """Run `program`; see `Sandbox`."""
         limits = replace(
             self.limits,
             max_files=self.limits.max_files + more_files,
             files_bytes=self.limits.files_bytes + more_bytes,
         )
-        job = runs.pack(program, limits)
         started_s = time.monotonic()
         try:
-            async with (
-                open_box(
-                    partial(self._build_command, program.mounts),
-                    job,
-                    output_bytes=self.limits.output_bytes,
-                    report_bytes=runs.report_bytes(limits),
-                ) as box,
-                asyncio.TaskGroup() as group,
-            ):
-                watcher = group.create_task(_watch(box, self.limits))
-                exit_code = await box.wait()
-                watcher.cancel()
+            with self._walls.open(program, limits) as entry:
+                job = runs.pack(program, limits, is_alone=entry.is_alone, more_processes=entry.more_processes)
+                box, exit_code = await _run_box(entry, job, limits)
         except TimeoutError as error:
             raise UnavailableError("The sandbox did not start in time; the machine may be overloaded.") from error
         except OSError as error:
@@ -96,54 +97,69 @@ class Sandbox:
             return Run(stdout, stderr, None, duration_s, box.stopped_by)
         return runs.unpack(bytes(box.report.kept), stdout, stderr, exit_code, duration_s)
 
-    def _build_command(
-        self, mounts: Sequence[Mount], report_fd: int, info_fd: int, seccomp_fd: int | None
-    ) -> list[str]:
-        launcher = _LAUNCHER.read_text(encoding="utf-8")
-        return bubblewrap.build_command(
-            self._bwrap,
-            self._way,
-            [bubblewrap.find_python(), "-I", "-S", "-c", launcher, str(report_fd)],
-            work_bytes=self.limits.disk_bytes,
-            info_fd=info_fd,
-            seccomp_fd=seccomp_fd,
-            mounts=mounts,
-        )
-
 
 async def open_sandbox(settings: Settings) -> Sandbox:
     """Return a sandbox that a program was really run in, and that was found tight.
 
     Raises: NotInstalledError, which says what is missing and how to get it.
     """
+    if settings.sandbox_runtime == "docker":
+        return await open_containers(settings, _PROBE.read_text(encoding="utf-8"))
+    try:
+        walls = await _find_walls(settings)
+    except NotInstalledError:
+        if not settings.sandbox_allow_weak:
+            raise
+        walls = LandlockWalls()
+        if problem := await _try(BoxedSandbox(walls, _PROBE_LIMITS)):
+            raise NotInstalledError(f"Neither bubblewrap nor Landlock can confine programs here: {problem}.") from None
+        logger.warning("programs are confined by Landlock alone", extra={"caution": walls.caution})
+    return BoxedSandbox(walls, Limits.from_settings(settings))
+
+
+async def _find_walls(settings: Settings) -> Walls:
     bwrap = await _find_bwrap(settings.sandbox_bwrap)
     problems: list[str] = []
     for way in bubblewrap.list_ways():
-        problem = await _try(Sandbox(bwrap, way, _PROBE_LIMITS))
+        walls = BubblewrapWalls(bwrap, way)
+        problem = await _try(BoxedSandbox(walls, _PROBE_LIMITS))
         if not problem:
             logger.info("sandbox tried", extra={"way": way})
-            return Sandbox(bwrap, way, Limits.from_settings(settings))
+            return walls
         problems.append(problem)
     raise NotInstalledError(f"Bubblewrap cannot build a sandbox here: {'; or: '.join(problems)}. {_advise()}")
 
 
 async def find_problem(settings: Settings | None = None) -> str | None:
-    """Return what keeps programs from being run here, with what to do, or None when all is well."""
+    """Return what keeps programs from being run here as they should, with what to do, or None when all is well."""
     try:
-        await open_sandbox(settings or Settings())
+        sandbox = await open_sandbox(settings or Settings())
     except NotInstalledError as error:
         return error.detail
-    return None
+    return sandbox.caution or None
 
 
-async def _watch(box: Box, limits: Limits) -> None:
+async def _run_box(entry: Entry, job: bytes, limits: Limits) -> tuple[Box, int]:
+    """Run to the end, and return the box with what was written, and its exit code."""
+    reported = runs.report_bytes(limits)
+    async with (
+        open_box(entry, job, output_bytes=limits.output_bytes, report_bytes=reported) as box,
+        asyncio.TaskGroup() as group,
+    ):
+        watcher = group.create_task(_watch(box, entry, limits))
+        exit_code = await box.wait()
+        watcher.cancel()
+    return box, exit_code
+
+
+async def _watch(box: Box, entry: Entry, limits: Limits) -> None:
     """Stop `box` when all its processes together meet a limit, or when its time is over."""
     try:
         async with asyncio.timeout(limits.timeout_s):
             while box.init is not None:
-                used = await asyncio.to_thread(consumption.measure, box.init)
+                used = await asyncio.to_thread(entry.measure, box.init, False)
                 if used.memory_bytes > limits.memory_bytes:
-                    used = await asyncio.to_thread(consumption.measure, box.init, exact=True)
+                    used = await asyncio.to_thread(entry.measure, box.init, True)
                 reason = _find_excess(used, limits)
                 if reason is not None:
                     box.stop(reason)
@@ -157,7 +173,7 @@ def _find_excess(used: consumption.Consumption, limits: Limits) -> Reason | None
         return "memory"
     if used.cpu_s > limits.cpu_s:
         return "cpu"
-    if used.files > _MAX_FOLDER_FILES:
+    if used.files > _MAX_FOLDER_FILES or used.disk_bytes > limits.disk_bytes:
         return "files"
     return "processes" if used.processes > limits.processes else None
 
@@ -192,12 +208,12 @@ async def _read_help(path: str) -> bytes:
             process.kill()
 
 
-async def _try(sandbox: Sandbox) -> str:
+async def _try(sandbox: BoxedSandbox) -> str:
     """Return what is wrong with the sandbox, or nothing."""
     program = Program(
         "probe.py",
         (WorkFile("probe.py", _PROBE.read_bytes()),),
-        (str(sandbox.limits.processes), str(sandbox.limits.memory_bytes)),
+        (f"--{sandbox.kind}", str(sandbox.limits.processes), str(sandbox.limits.memory_bytes)),
     )
     try:
         run = await sandbox.run(program)

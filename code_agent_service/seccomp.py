@@ -9,6 +9,7 @@ Source: https://www.kernel.org/doc/html/latest/userspace-api/seccomp_filter.html
 import errno
 import platform
 import struct
+from collections.abc import Sequence
 
 _LOAD = 0x20  # BPF_LD | BPF_W | BPF_ABS: the 32-bit word at an offset of struct seccomp_data
 _IF_EQUAL = 0x15  # BPF_JMP | BPF_JEQ | BPF_K
@@ -77,8 +78,11 @@ _REFUSED = {  # a call's number on each of the architectures
 }
 
 
-def build_filter() -> bytes | None:
-    """Return the filter in the form of bubblewrap's `--seccomp`, or None for an architecture that it does not know."""
+def build_filter(families: Sequence[int] = _SOCKET_FAMILIES) -> bytes | None:
+    """Return the filter in the form of bubblewrap's `--seccomp`, or None for an architecture that it does not know.
+
+    `families`: the kinds of sockets that can be opened.
+    """
     if platform.machine() not in _ARCHITECTURES:
         return None
     column = _ARCHITECTURES.index(platform.machine())
@@ -102,7 +106,7 @@ def build_filter() -> bytes | None:
         (_RETURN, 0, 0, _ALLOW),
     ]
     code += [(_IF_EQUAL, 1, 0, _SOCKET[column]), (_RETURN, 0, 0, _ALLOW), (_LOAD, 0, 0, _FIRST_ARGUMENT)]
-    for family in _SOCKET_FAMILIES:
+    for family in families:
         code += [(_IF_EQUAL, 0, 1, family), (_RETURN, 0, 0, _ALLOW)]
     code.append((_RETURN, 0, 0, _REFUSE | errno.EAFNOSUPPORT))
     return b"".join(struct.pack("<HBBI", *instruction) for instruction in code)

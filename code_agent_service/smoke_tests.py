@@ -115,9 +115,9 @@ def write(files: Sequence[WorkFile], name: str) -> SmokeTests:
     for file in sources.list_python(files):
         if sources.is_test(file.name):
             continue
-        tree, module = sources.parse(file.text), _module_name(file.name)
+        tree, module = sources.read_module(file.text), _module_name(file.name)
         if tree is None:
-            unchecked.append(f"{file.name}: it is not valid Python")
+            unchecked.append(f"{file.name}: it is not Python that can be read")
         elif module is None:
             unchecked.append(f"{file.name}: its name cannot be imported")
         else:

@@ -24,6 +24,8 @@ _BEFORE: Final = re.compile(
 )
 _IN_COMMENT: Final = re.compile(rf"^\s*(?:#|//)\s*(?:file(?:name)?\s*:\s*)?{_FILE_NAME}\s*$", re.IGNORECASE)
 _ENDINGS: Final = {"html": "html", "css": "css", "json": "json", "yaml": "yaml", "toml": "toml", "markdown": "md"}
+_MAX_DEPTH: Final = 120  # what ast.unparse can do without running out of stack, and more than people write
+_KNOWN: Final = PYTHON | JAVASCRIPT | set(_ENDINGS)
 _CODE_ENDINGS: Final = frozenset(
     {"py", "pyi", "js", "mjs", "cjs", "ts", "tsx", "jsx", "java", "c", "h", "cc", "cpp", "hpp", "cs", "go", "rs", "rb"}
     | {"php", "pl", "r", "sql", "sh", "kt", "swift", "lua"}
@@ -69,10 +71,17 @@ def find_blocks(text: str) -> list[Block]:
 
 
 def find_files(text: str) -> list[WorkFile]:
-    """Return the code that `text` brings, as files: its named blocks, and its blocks of code that have no name."""
-    found = [(_name(block), block.content) for block in find_blocks(text) if block.name or _is_code(block)]
-    if not found and (code := _find_unfenced(text)):
-        found = [(_name(Block("python", "", code)), code)]
+    """Return the code that `text` brings, as files.
+
+    Those are its blocks with a name or a language; else blocks that look like code; else code that stands there as it
+    is. So the output of a program, in a block of its own beside named files, is not taken for one.
+    """
+    blocks = find_blocks(text)
+    chosen = [block for block in blocks if block.name or block.language in _KNOWN]
+    chosen = chosen or [block for block in blocks if not block.language and looks_like_code(block.content)]
+    if not chosen and (code := _find_unfenced(text)):
+        chosen = [Block("python", "", code)]
+    found = [(_name(block), block.content) for block in chosen]
     tidy = names.tidy([name for name, _ in found])
     return [WorkFile(name, content.encode(errors="replace")) for name, (_, content) in zip(tidy, found, strict=True)]
 
@@ -120,6 +129,15 @@ def parse(code: str) -> ast.Module | None:
         return None
 
 
+def read_module(code: str) -> ast.Module | None:
+    """Return the syntax tree of `code` to be walked through; None if it is not Python, or nested beyond all reason."""
+    tree = parse(code)
+    level: list[ast.AST] = [] if tree is None else [tree]
+    for _ in range(_MAX_DEPTH):
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+    return None if level else tree
+
+
 def looks_like_code(text: str) -> bool:
     """Tell Python from words that happen to be Python, too, such as `tests` or `a, b`."""
     tree = parse(text.strip())
@@ -158,12 +176,6 @@ def is_lone_value(tree: ast.Module | None) -> bool:
 def _named(pattern: re.Pattern[str], text: str) -> str:
     found = pattern.search(text[:300]) if text else None
     return found["name"] if found else ""
-
-
-def _is_code(block: Block) -> bool:
-    if block.language in PYTHON | JAVASCRIPT | set(_ENDINGS):
-        return True
-    return not block.language and looks_like_code(block.content)
 
 
 def _name(block: Block) -> str:

@@ -1,6 +1,7 @@
 """The skill `test-code`: runs the tests that come with code, or writes some first, and tells what passed and failed."""
 
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -18,6 +19,7 @@ Author = Literal["given", "model", "signatures"]
 
 _MAX_TOKENS: Final = 6000
 _MAX_SHOWN: Final = 20
+_MAX_TOLD: Final = 200
 _OUTPUT_CHARS: Final = 4000
 _SYSTEM: Final = """You write pytest tests in Python 3.11 for code that is given.
 Test what the code is for: usual cases, edges, and errors that it should raise. One behaviour a test, a name that says
@@ -50,12 +52,15 @@ class Results:
         return round(100 * covered / lines, 1) if lines else None
 
     def to_json(self) -> JsonObject:
-        """Return the results as the data part has them."""
+        """Return the results as the data part has them: of very many tests, first those that did not pass."""
+        tests = sorted(self.tests, key=lambda test: test.get("outcome") == "passed")
         return {
-            **{name: self.count(name) for name in ("passed", "failed", "skipped")},
+            "passed": self.count("passed"),
+            "failed": self.count("failed"),
+            "skipped": self.count("skipped"),
             "errors": self.count("error"),
             "coverage": {"percent": self.coverage, "files": [*self.files]},
-            "tests": [*self.tests],
+            "tests": list[JsonValue](tests[:_MAX_TOLD]),
         }
 
     def to_text(self) -> str:
@@ -88,13 +93,14 @@ async def test(given: Given, bench: Bench) -> AsyncGenerator[Update | Finished]:
         if bench.model is not None:
             yield Progress("Writing tests")
             try:
-                async for update in _write_by_model(bench, bench.model, given.text, folder):
-                    if not isinstance(update, _Written):
-                        yield update
-                    elif update.results.tests or update.run.stopped_by:
-                        author, written, results, run = "model", update.files, update.results, update.run
-                    else:
-                        note = "The model wrote no tests that run, so they were made from signatures."
+                async with aclosing(_write_by_model(bench, bench.model, given.text, folder)) as updates:
+                    async for update in updates:
+                        if not isinstance(update, _Written):
+                            yield update
+                        elif update.results.tests or update.run.stopped_by:
+                            author, written, results, run = "model", update.files, update.results, update.run
+                        else:
+                            note = "The model wrote no tests that run, so they were made from signatures."
             except MODEL_ERRORS as error:
                 note = f"The model could not write tests ({error.detail}), so they were made from signatures."
         if author != "model":
@@ -207,8 +213,8 @@ def _say_author(author: Author, written: Sequence[WorkFile]) -> str:
             return f"The tests were written by the model: {named}."
         case "signatures":
             return (
-                f"There were no tests, and no model to write some: {named} was made from signatures and type hints. It "
-                "checks that the code can be imported and keeps its types, not that its results are right."
+                f"There were no tests; {named} was made from signatures and type hints. It checks that the code can be "
+                "imported and keeps its types, not that its results are right."
             )
 
 

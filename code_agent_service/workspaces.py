@@ -62,13 +62,13 @@ class Workspaces:
 
     async def load(self, session: str) -> list[WorkFile]:
         """Return the session's files; none, when it has none, or has them no longer."""
-        return await asyncio.to_thread(self._load, self._path(session))
+        return await asyncio.to_thread(self._load, self.path_of(session))
 
     async def save(self, session: str, files: Sequence[WorkFile]) -> str:
         """Keep the session's files for its next job; return a sentence when they are too many to be kept, else ""."""
         if not files:
             return ""
-        return await asyncio.to_thread(self._save, self._path(session), files)
+        return await asyncio.to_thread(self._save, self.path_of(session), files)
 
     async def keep_tidy(self) -> None:
         """Delete what is too old or too much, now and every ten minutes, until cancelled."""
@@ -91,7 +91,8 @@ class Workspaces:
             path.unlink(missing_ok=True)
             in_all -= size
 
-    def _path(self, session: str) -> Path:
+    def path_of(self, session: str) -> Path:
+        """Return where the session's files are kept."""
         return self._folder / f"{hashlib.sha256(session.encode()).hexdigest()}.zip"
 
     def _load(self, path: Path) -> list[WorkFile]:

@@ -64,8 +64,8 @@ async def write(given: Given, bench: Bench, model: Model) -> AsyncGenerator[Upda
             yield completion.usage
             written = _read(completion.text)
         except MODEL_ERRORS as error:
-            if not isinstance(error, ModelAnswerError) or error.facts.get("usage"):
-                yield spent(error)
+            if (usage := spent(error)).llm_calls:
+                yield usage
             if attempt is None:
                 raise
             break  # what there is fails, and is told as it is

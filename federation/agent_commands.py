@@ -1,14 +1,15 @@
 """`federation agents`: which agents are registered, how far they are to be trusted, and who may be called."""
 
 import json
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, cast
 
 import typer
 
 from federation.calling import AsJson, call, print_json
 from federation.client import Client
 from federation.display import Display
-from federation.models import Agent
+from federation.models import Agent, JsonObject
 from federation.progress import first_line
 from shared.errors import ConflictError, NotFoundError
 
@@ -47,10 +48,19 @@ def _show(context: typer.Context, name: Name, as_json: AsJson = False) -> None:
 
 @agents.command("add")
 def _add(
-    context: typer.Context, endpoint: Annotated[str, typer.Argument(help="The agent's base URL or card URL.")]
+    context: typer.Context,
+    endpoint: Annotated[str, typer.Argument(help="The agent's base URL or card URL.")],
+    credential: Annotated[
+        str | None,
+        typer.Option(
+            help="What the agent asks for: bearer:TOKEN, api-key:KEY, basic:USER:PASSWORD, or @FILE with JSON, which "
+            "no other user of the machine can read in the list of processes."
+        ),
+    ] = None,
 ) -> None:
     """Register an A2A agent by its address."""
-    agent = call(context, lambda client: client.add_agent(endpoint))
+    credentials = None if credential is None else _read_credential(credential)
+    agent = call(context, lambda client: client.add_agent(endpoint, credentials=credentials))
     display = Display()
     grade = agent.grade or ""
     display.facts({"registered": agent.name, "id": agent.id, "grade": grade, "skills": _skills(agent)})
@@ -58,6 +68,9 @@ def _add(
         display.note(
             f"It is {agent.status}; look at it with `federation agents show`, then `federation agents accept`."
         )
+    for found in agent.verification.findings if agent.verification is not None else ():
+        if found.where == "/securityRequirements":
+            display.note(f"It {found.text}.")
 
 
 @agents.command("accept")
@@ -88,6 +101,28 @@ def _remove(context: typer.Context, name: Name) -> None:
         return agent
 
     Display().facts({"removed": call(context, remove).name})
+
+
+def _read_credential(given: str) -> JsonObject:
+    """Return the credential, or those of the file. Raises: typer.BadParameter, which does not repeat it."""
+    kind, _, value = given.partition(":")
+    user, has_password, password = value.partition(":")
+    if given.startswith("@"):
+        try:
+            read: object = json.loads(Path(given[1:]).expanduser().read_bytes())
+        except (OSError, ValueError) as error:
+            raise typer.BadParameter(f"{given[1:]} cannot be read as JSON.", param_hint="--credential") from error
+        if isinstance(read, dict):
+            return cast("JsonObject", read)
+    elif kind == "bearer" and value:
+        return {"type": "bearer", "token": value}
+    elif kind == "api-key" and value:
+        return {"type": "api_key", "value": value}
+    elif kind == "basic" and has_password:
+        return {"type": "basic", "username": user, "password": password}
+    raise typer.BadParameter(
+        "Write bearer:TOKEN, api-key:KEY, basic:USER:PASSWORD, or @FILE with a JSON object.", param_hint="--credential"
+    )
 
 
 def _steer(context: typer.Context, name: str, way: str) -> None:

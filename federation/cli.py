@@ -18,6 +18,7 @@ from federation.agent_commands import agents
 from federation.calling import FAILED, INTERRUPTED, USAGE, AsJson, call, orchestrator_url, print_json, wait
 from federation.client import Client
 from federation.display import Display
+from federation.learned_commands import learned
 from federation.models import PendingInput, Task
 from federation.progress import first_line
 from federation.task_run import Watch, run_task
@@ -32,6 +33,7 @@ app = typer.Typer(
 tasks = typer.Typer(help="See and steer tasks.", no_args_is_help=True)
 app.add_typer(tasks, name="tasks")
 app.add_typer(agents, name="agents")
+app.add_typer(learned, name="learned")
 
 AsTask = Annotated[bool, typer.Option("--json", help="Print the task as JSON, and nothing else.")]
 TaskId = Annotated[str, typer.Argument(help="Id of the task.")]

@@ -16,6 +16,7 @@ from pydantic import JsonValue
 
 from federation.configuration import read
 from federation.connection import Connection, segment
+from federation.learned_plans import LearnedPlan
 from federation.models import TERMINAL, Agent, Event, InputRequired, JsonObject, Plan, Task, TaskStatusChanged
 from shared.errors import TimedOutError, UnavailableError
 from shared.settings import FederationSettings
@@ -240,9 +241,15 @@ class Client:
         """Return one agent."""
         return await self._connection.call("GET", f"/api/agents/{segment(agent_id)}", Agent)
 
-    async def add_agent(self, endpoint: str) -> Agent:
-        """Register the A2A agent at a base URL or card URL; the same one again is updated."""
-        return await self._connection.call("POST", "/api/agents", Agent, {"endpoint": endpoint})
+    async def add_agent(self, endpoint: str, *, credentials: JsonObject | None = None) -> Agent:
+        """Register the A2A agent at a base URL or card URL; the same one again is updated.
+
+        `credentials`: one credential (`{"type": "bearer", "token": …}`), or several by the names of the card's schemes.
+        """
+        body: JsonObject = {"endpoint": endpoint}
+        if credentials is not None:
+            body["credentials"] = credentials
+        return await self._connection.call("POST", "/api/agents", Agent, body)
 
     async def steer_agent(self, agent_id: str, way: str) -> Agent:
         """Accept a new agent or its changed card, suspend it or resume it: `way` is "accept", "suspend" or "resume"."""
@@ -251,6 +258,18 @@ class Client:
     async def remove_agent(self, agent_id: str) -> None:
         """Take an agent out of the registry."""
         await self._connection.ask("DELETE", f"/api/agents/{segment(agent_id)}")
+
+    async def learned_plans(self, *, limit: int = 200) -> list[LearnedPlan]:
+        """Return the plans that succeeded and are used again, newest first."""
+        return await self._connection.list("/api/learned-plans", LearnedPlan, limit)
+
+    async def learned_plan(self, plan_id: str) -> LearnedPlan:
+        """Return one learned plan."""
+        return await self._connection.call("GET", f"/api/learned-plans/{segment(plan_id)}", LearnedPlan)
+
+    async def forget_plans(self, plan_id: str | None = None) -> None:
+        """Forget a learned plan; without an id all of them."""
+        await self._connection.ask("DELETE", f"/api/learned-plans{'' if plan_id is None else '/' + segment(plan_id)}")
 
     async def _hand_in(self, path: str, body: JsonObject | None, key: str | None) -> Task:
         """Hand in what makes a task. When the answer is lost, the same key asks for it again."""

@@ -117,7 +117,7 @@ def _examine_sandbox(settings: CodeSettings) -> Finding:
     problem = asyncio.run(sandbox.find_problem(settings))
     if problem:
         return Finding("sandbox", "degraded", problem)
-    return Finding("sandbox", "ok", "bubblewrap runs a program, and it is tight")
+    return Finding("sandbox", "ok", "a program was run in it, and did not get out")
 
 
 def _examine_services(settings: FederationSettings) -> Iterator[Finding]:

@@ -1,8 +1,9 @@
-"""The five services: their settings, their programs, and the settings that choose their ports."""
+"""The services: their settings, their programs, and the settings that choose their ports."""
 
 from typing import Final
 
 from a2a_agent_service.settings import Settings as ResearchSettings
+from agent_host_service.settings import Settings as HostSettings
 from api_agent_service.settings import Settings as ApiSettings
 from browser_service.settings import Settings as BrowserSettings
 from code_agent_service.settings import Settings as CodeSettings
@@ -17,6 +18,7 @@ SETTINGS: Final[dict[ServiceName, type[FederationSettings]]] = {
     "api": ApiSettings,
     "browser": BrowserSettings,
     "code": CodeSettings,
+    "host": HostSettings,
 }
 MODULES: Final[dict[ServiceName, str]] = {
     "orchestrator": "orchestrator_service.main",
@@ -24,6 +26,7 @@ MODULES: Final[dict[ServiceName, str]] = {
     "api": "api_agent_service.main",
     "browser": "browser_service.main",
     "code": "code_agent_service.main",
+    "host": "agent_host_service.main",
 }
 PORT_SETTINGS: Final[dict[ServiceName, str]] = {
     "orchestrator": "ORCHESTRATOR_PORT",
@@ -31,6 +34,7 @@ PORT_SETTINGS: Final[dict[ServiceName, str]] = {
     "api": "API_AGENT_PORT",
     "browser": "BROWSER_PORT",
     "code": "CODE_AGENT_PORT",
+    "host": "AGENT_HOST_PORT",
 }
 
 

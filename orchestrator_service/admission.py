@@ -52,7 +52,7 @@ class Registration:
     config: JsonObject | None = None
     metadata: JsonObject | None = None
     credentials: bytes | None = None
-    source: Literal["file"] | None = None
+    source: Literal["file", "template"] | None = None
 
 
 def save(

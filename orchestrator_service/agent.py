@@ -156,10 +156,10 @@ def _to_update(event: Recorded) -> Update | None:
 
 def _usage(task: JsonObject) -> Usage:
     used = task["usage"] if isinstance(task["usage"], dict) else {}
-    spent = {name: used.get(name) for name in ("input_tokens", "output_tokens", "llm_calls")}
-    whole = {name: amount for name, amount in spent.items() if isinstance(amount, int)}
+    counted = [used.get(name) for name in ("input_tokens", "output_tokens", "llm_calls")]
+    read, written, calls = (count if isinstance(count, int) else 0 for count in counted)
     cost_usd = used.get("cost_usd")
-    return Usage(**whole, cost_usd=float(cost_usd) if isinstance(cost_usd, int | float) else 0.0)
+    return Usage(read, written, float(cost_usd) if isinstance(cost_usd, int | float) else 0.0, calls)
 
 
 def _inputs(request: AgentRequest) -> JsonObject:

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, m
 from sqlalchemy import Connection, select
 
 from orchestrator_service import registry
+from orchestrator_service.credentials import SecretFields
 from orchestrator_service.models import Agent
 from orchestrator_service.registrar import NewAgent, Registrar, endpoint_of
 from orchestrator_service.registry import AgentType
@@ -30,7 +31,7 @@ logger = logging.getLogger(__name__)
 _SUFFIXES: Final = frozenset({".yaml", ".yml"})
 
 
-class Listed(BaseModel):
+class Listed(SecretFields):
     """One agent of a file: the same fields as `POST /api/agents`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -43,7 +44,6 @@ class Listed(BaseModel):
     capabilities: Annotated[tuple[str, ...] | None, Field(max_length=200)] = None
     config: dict[str, JsonValue] | None = None
     metadata: dict[str, JsonValue] | None = None
-    headers: dict[str, str] | None = None
 
     @model_validator(mode="after")
     def _has_a_way(self) -> "Listed":
@@ -62,7 +62,7 @@ class Listed(BaseModel):
             capabilities=self.capabilities,
             config=self.config,
             metadata=self.metadata,
-            headers=self.headers,
+            secrets=self.to_secrets(),
             source="file",
         )
 

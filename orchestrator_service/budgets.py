@@ -27,6 +27,7 @@ from shared.agent import JsonObject, Usage
 from shared.db import now
 
 __all__ = [
+    "EVALUATION",
     "NO_LIMIT",
     "PLANNING",
     "SUMMARY",
@@ -53,6 +54,9 @@ PLANNING: Final = ":plan"
 
 SUMMARY: Final = ":summary"
 """The orchestrator's own call for a summary."""
+
+EVALUATION: Final = ":evaluation"
+"""The orchestrator's own call to judge the result."""
 
 _TENANT_PARTS: Final = 8
 _SUB_TASK_PARTS: Final = 2

@@ -1,12 +1,13 @@
 """Chooses the agent for a step: the one it names, else the best of those that have the skill and can be reached."""
 
+import zlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import Connection, RowMapping, bindparam, select
 
-from orchestrator_service import discovery, registry
+from orchestrator_service import discovery, registry, statistics
 from orchestrator_service.models import Agent, AgentSkill
 from shared.agent import JsonObject
 from shared.auth import Caller
@@ -72,11 +73,16 @@ def choose(
     need: str,
     avoid: Collection[str] = (),
     resting: Collection[str] = (),
+    taken: Collection[str] = (),
+    lot: str = "",
+    exploration: float = 0.0,
 ) -> Choice:
     """Choose the agent for a step: the one it names, else the best of those that have the skill and are reachable.
 
     `avoid` holds ids of agents that failed the step already; they are taken only if there is no other. `resting` those
-    that have failed much lately, at whoever's calls: they are taken only when they are named.
+    that have failed much lately, at whoever's calls: they are taken only when they are named. `taken` are asked the
+    same already, for another opinion: they are asked again only if there is no other. Of all lots, the share
+    `exploration` gives the step to an agent of which little is known.
     Raises: NoAgentError, AgentsAwayError, AgentUnavailableError, NotFoundError (a named agent that is not registered).
     """
     caller = Caller(tenant_id)
@@ -87,9 +93,13 @@ def choose(
     ready = [row for row in active if row["id"] not in resting]
     if not ready:
         raise _why_none(skill, rows)
-    fresh = [row for row in ready if row["id"] not in avoid] or ready
+    untaken = [row for row in ready if row["id"] not in taken]
+    fresh = [row for row in untaken or ready if row["id"] not in avoid] or untaken or ready
+    again = "" if untaken else f"asked again, for {len(ready)} reachable agents are fewer than the answers wanted; "
     if len(fresh) == 1:
-        return _chosen(fresh[0], _why_only(skill, active, avoid, resting))
+        return _chosen(fresh[0], again + _why_only(skill, active, avoid, resting, taken))
+    if _is_drawn(lot, exploration) and (little_known := _little_known(connection, skill, fresh)) is not None:
+        return little_known
     scores = {
         match.offer.agent_id: match
         for match in discovery.rank(connection, caller, need, 50)
@@ -97,8 +107,12 @@ def choose(
     }
     best = max(fresh, key=lambda row: (scores[row["id"]].score if row["id"] in scores else 0.0, -_latency_ms(row)))
     reason = scores[best["id"]].why if best["id"] in scores else "answers fastest"
-    return _chosen(best, f"best of {len(fresh)} reachable agents with the skill {skill}: {reason}")
+    return _chosen(best, f"{again}best of {len(fresh)} reachable agents with the skill {skill}: {reason}")
 
+
+_LOTS: Final = 10_000
+_WELL_KNOWN: Final = 20
+_WORTH_TRYING: Final = 0.5
 
 _COLUMNS: Final = (
     Agent.id,
@@ -122,6 +136,24 @@ _WITH_SKILL: Final = prepared(
     .where(Agent.tenant_id == bindparam("tenant"), AgentSkill.skill_id == bindparam("skill"))
     .order_by(Agent.id)
 )
+
+
+def _is_drawn(lot: str, share: float) -> bool:
+    """Tell whether the lot is one of the share: the same lot always, evenly over many."""
+    return bool(lot) and zlib.crc32(lot.encode()) % _LOTS < share * _LOTS
+
+
+def _little_known(connection: Connection, skill: str | None, rows: Sequence[RowMapping]) -> Choice | None:
+    """Return the agent that has done least at the skill, if others have done much; not one that mostly fails."""
+    records = statistics.read(connection, [row["id"] for row in rows])
+    calls = {agent_id: record.of(skill or "").calls for agent_id, record in records.items()}
+    row = min(rows, key=lambda row: calls.get(row["id"], 0))
+    known = calls.get(row["id"], 0)
+    record = records.get(row["id"])
+    is_bad = record is not None and record.of(skill or "").success_rate < _WORTH_TRYING
+    if known >= _WELL_KNOWN or is_bad or max(calls.values(), default=0) < _WELL_KNOWN:
+        return None
+    return _chosen(row, f"to get to know it: it has done {skill} only {known} times lately, others more often")
 
 
 def _named(connection: Connection, caller: Caller, agent: str) -> Choice:
@@ -155,13 +187,21 @@ def _chosen(row: RowMapping, why: str) -> Choice:
     )
 
 
-def _why_only(skill: str | None, active: Sequence[RowMapping], avoid: Collection[str], resting: Collection[str]) -> str:
+def _why_only(
+    skill: str | None,
+    active: Sequence[RowMapping],
+    avoid: Collection[str],
+    resting: Collection[str],
+    taken: Collection[str],
+) -> str:
     if len(active) == 1:
         return f"the only reachable agent with the skill {skill}"
     tired = [row["name"] for row in active if row["id"] in resting]
     failed = [row["name"] for row in active if row["id"] in avoid and row["id"] not in resting]
+    asked = [row["name"] for row in active if row["id"] in taken]
     reasons = [
         *([f"{', '.join(failed)} failed it"] if failed else []),
+        *([f"{', '.join(asked)} is asked the same"] if asked else []),
         *([f"{', '.join(tired)} failed too often lately"] if tired else []),
     ]
     return f"the other agent with {skill}" + (f": {'; '.join(reasons)}" if reasons else "")
@@ -170,7 +210,8 @@ def _why_only(skill: str | None, active: Sequence[RowMapping], avoid: Collection
 def _why_none(skill: str | None, rows: Sequence[RowMapping]) -> FederationError:
     if not rows:
         return NoAgentError(
-            f"No registered agent has the skill {skill!r}. Register one that has it, or choose another skill."
+            f"No registered agent has the skill {skill!r}. Register one that has it, or choose another skill.",
+            missing_skill=skill,
         )
     reasons = "; ".join(f"{row['name']} {_why_not(row)}" for row in rows)
     text = f"No agent with the skill {skill!r} is reachable. {reasons}"

@@ -7,15 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from orchestrator_service.credentials import Credentials
 from orchestrator_service.deliveries import Deliveries
 from orchestrator_service.engine.engine import Engine
 from orchestrator_service.engine.workers import sole_owner
 from orchestrator_service.events import EventLog
 from orchestrator_service.keys import Keys, open_keys
+from orchestrator_service.meaning import Meaning
+from orchestrator_service.registrar import Registrar
 from orchestrator_service.settings import Settings
 from orchestrator_service.signals import Signals, open_signals
+from orchestrator_service.spawning import Spawner
 from shared import http, llm
+from shared.background import background
 from shared.db import Database, database_url, migrate, open_database
+from shared.embeddings import open_embeddings
 
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
@@ -29,13 +35,22 @@ class Core:
     log: EventLog
     keys: Keys
     client: http.Client
+    credentials: Credentials
     engine: Engine
     deliveries: Deliveries
+    registrar: Registrar
+    spawner: Spawner
+    meaning: Meaning | None
 
     @asynccontextmanager
     async def working(self) -> AsyncGenerator[None]:
         """Run tasks and deliver webhooks."""
-        async with self.deliveries.open(), self.engine.open():
+        await self.spawner.look()
+        async with (
+            self.deliveries.open(),
+            self.engine.open(),
+            background("agents from templates", self.spawner.follow()),
+        ):
             yield
 
 
@@ -44,7 +59,7 @@ async def open_core(settings: Settings) -> AsyncGenerator[Core]:
     """Open the database, brought up to date, and what stands on it. Raises: AlreadyRunningError (SQLite)."""
     url = database_url(settings, "orchestrator")
     async with open_database(url) as database, sole_owner(settings, database):
-        await asyncio.to_thread(migrate, database, _MIGRATIONS, "federation_version", "0006")
+        await asyncio.to_thread(migrate, database, _MIGRATIONS, "federation_version", "0008")
         keys = open_keys(settings)
         async with (
             open_signals(database) as signals,
@@ -52,6 +67,30 @@ async def open_core(settings: Settings) -> AsyncGenerator[Core]:
             llm.open_models(settings) as models,
         ):
             log = EventLog(database, signals)
+            credentials = Credentials(keys, client)
             deliveries = Deliveries(database, client, keys.webhook_secret())
-            engine = Engine(settings, log, signals, keys, client, models, deliveries.wake)
-            yield Core(database, signals, log, keys, client, engine, deliveries)
+            embeddings = open_embeddings(settings, client)
+            meaning = None if embeddings is None else Meaning(database, embeddings)
+            registrar = Registrar(
+                settings,
+                database,
+                client,
+                credentials,
+                stop=lambda agent_id: signals.tell("suspend", agent_id),
+                changed=lambda: None if meaning is None else meaning.wake(),
+            )
+            spawner = Spawner(settings, client, database, registrar)
+            engine = Engine(settings, log, signals, keys, credentials, models, deliveries.wake, spawner, embeddings)
+            yield Core(
+                database,
+                signals,
+                log,
+                keys,
+                client,
+                credentials,
+                engine,
+                deliveries,
+                registrar,
+                spawner,
+                meaning,
+            )

@@ -1,8 +1,8 @@
-"""Finds skills for a need in plain words, without a model: full-text search recalls, a small weighing ranks.
+"""Finds skills for a need in plain words: full-text search recalls, a small weighing ranks; a model is not needed.
 
 Recall is the database's (FTS5 on SQLite, tsvector on PostgreSQL); the weighing is the same on both, so that a plan does
 not depend on the database: each word of the need counts by where it was found and by how few skills have it. How an
-agent's calls went counts too, where that is known.
+agent's calls went counts too, where that is known, and what the words mean (`meaning`), where there is a model for it.
 """
 
 import math
@@ -17,6 +17,7 @@ from a2a.types import AgentCard
 from sqlalchemy import Connection, bindparam, delete, insert, select, text
 
 from orchestrator_service import statistics
+from orchestrator_service.meaning import Near, digest_of, text_of
 from orchestrator_service.models import Agent, AgentSkill
 from orchestrator_service.planning.plan import Match, Offer
 from orchestrator_service.statistics import Record
@@ -30,10 +31,15 @@ _LIMITS: Final = {"looked_at": _LOOKED_AT, "limit": _RECALL}
 _MOST_WORDS: Final = 40
 _MOST_PAIRED: Final = 10
 _WEIGHTS: Final = {"id": 3.0, "name": 3.0, "tags": 3.0, "agent": 2.0, "examples": 1.5, "description": 1.0}
+_FOR_MEANING: Final = 12.0
 _MOST_FOR_TIME: Final = 0.1
 _MOST_FOR_MONEY: Final = 0.1
+_MOST_FOR_SCORE: Final = 0.3
+_USUAL_SCORE: Final = 0.8
+_FEW_SCORES: Final = 3
 _SLOW_S: Final = 30.0
 _DEAR_USD: Final = 0.1
+_NOTHING: Final[Mapping[str, Near]] = {}
 _ENDINGS: Final = ("izations", "ization", "ations", "ation", "ings", "ing", "ies", "ed", "es", "s", "e", "y")
 
 
@@ -52,6 +58,8 @@ def index(connection: Connection, agent_id: str, agent_name: str, card: AgentCar
         }
         for skill in {skill.id: skill for skill in card.skills}.values()
     ]
+    for row in rows:
+        row["digest"] = digest_of(text_of(row["name"], row["description"], row["tags"], row["examples"]))
     if not rows:
         return
     connection.execute(insert(AgentSkill), rows)
@@ -81,12 +89,24 @@ def offers(connection: Connection, caller: Caller, *, with_away: bool = False) -
     return _offers(connection, caller, None, with_away=with_away)
 
 
-def rank(connection: Connection, caller: Caller, need: str, limit: int, *, with_away: bool = False) -> list[Match]:
-    """Return the skills that fit the need, best first; of agents that may be chosen now, or as in `offers`."""
+def rank(
+    connection: Connection,
+    caller: Caller,
+    need: str,
+    limit: int,
+    near: Mapping[str, Near] = _NOTHING,
+    *,
+    with_away: bool = False,
+) -> list[Match]:
+    """Return the skills that fit the need, best first; of agents that may be chosen now, or as in `offers`.
+
+    `near`: what is near to the need by its meaning.
+    """
     words = _words_by_stem(need)
-    if not words:
+    if not words and not near:
         return []
-    recalled = _recall(connection, need)
+    alike = _alike(connection, near)
+    recalled = [*dict.fromkeys([*_recall(connection, need), *(row for row, _ in alike.values())])]
     found = _offers(connection, caller, recalled, with_away=with_away)
     records = statistics.read(connection, {offer.agent_id for offer in found})
     fields = {id(offer): _fields(offer) for offer in found}
@@ -94,15 +114,42 @@ def rank(connection: Connection, caller: Caller, need: str, limit: int, *, with_
     matches = [
         _favour(match, records.get(offer.agent_id))
         for offer in found
-        if (match := _weigh(offer, words, fields[id(offer)], spread, len(found))) is not None
+        if (
+            match := _add_meaning(
+                _weigh(offer, words, fields[id(offer)], spread, len(found)), alike.get((offer.agent_id, offer.skill_id))
+            )
+        )
     ]
     return sorted(matches, key=lambda match: (-match.score, match.offer.agent_id, match.offer.skill_id))[:limit]
 
 
-def matching_agents(connection: Connection, need: str) -> set[str]:
-    """Return the ids of agents with a skill that shares a word with the need."""
+def with_others(found: Sequence[Match], others: Sequence[Offer], need: str) -> list[Match]:
+    """Return the matches, and those of `others` (which are not registered) that fit the need better, best first."""
+    words = _words_by_stem(need)
+    if not words or not others:
+        return [*found]
+    every = [*(match.offer for match in found), *others]
+    fields = {id(offer): _fields(offer) for offer in every}
+    spread = Counter(word for offer in every for word in frozenset[str]().union(*fields[id(offer)].values()))
+    weighed = [_weigh(offer, words, fields[id(offer)], spread, len(every)) for offer in every]
+    known = {id(offer) for offer in others}
+    best = max((match.score for match in weighed if id(match.offer) not in known), default=0.0)
+    better = [match for match in weighed if id(match.offer) in known and match.score > best]
+    return [*sorted(better, key=lambda match: -match.score), *found]
+
+
+def matching_agents(connection: Connection, need: str, near: Mapping[str, Near] = _NOTHING) -> set[str]:
+    """Return the ids of agents with a skill that shares a word with the need, or is `near` to it."""
     query = select(AgentSkill.agent_id).where(AgentSkill.id.in_(_recall(connection, need)))
-    return set(connection.execute(query).scalars())
+    return {*connection.execute(query).scalars(), *(agent_id for agent_id, _ in _alike(connection, near))}
+
+
+def _alike(connection: Connection, near: Mapping[str, Near]) -> dict[tuple[str, str], tuple[int, Near]]:
+    """Return the rows of the skills that are near, by agent and skill."""
+    if not near:
+        return {}
+    rows = connection.execute(_NEAR, {"of_digests": list(near), "at_most": _RECALL})
+    return {(row.agent_id, row.skill_id): (row.id, near[row.digest]) for row in rows}
 
 
 def _recall(connection: Connection, need: str) -> list[int]:
@@ -164,7 +211,8 @@ def _fields(offer: Offer) -> dict[str, frozenset[str]]:
 
 def _weigh(
     offer: Offer, words: Mapping[str, str], fields: Mapping[str, frozenset[str]], spread: Mapping[str, int], total: int
-) -> Match | None:
+) -> Match:
+    """Return the match by words; its score is 0 if there are none."""
     score = 0.0
     where: dict[str, list[str]] = {}
     for word, said in sorted(words.items()):
@@ -174,23 +222,38 @@ def _weigh(
         rarity = math.log(1 + total / spread[word])
         score += _WEIGHTS[field] * rarity
         where.setdefault(field, []).append(said)
-    if not score:
-        return None
     why = "; ".join(f"{', '.join(found)} in its {field}" for field, found in where.items())
     return Match(offer, round(score, 3), why)
+
+
+def _add_meaning(match: Match, found: tuple[int, Near] | None) -> Match | None:
+    """Return the match with its meaning counted; None if neither words nor meaning fit."""
+    if found is None:
+        return match if match.score else None
+    _, near = found
+    why = f"{match.why}; " if match.why else ""
+    score = round(match.score + _FOR_MEANING * near.closeness, 3)
+    return Match(match.offer, score, f"{why}meaning {near.similarity:.2f}")
 
 
 def _favour(match: Match, record: Record | None) -> Match:
     """Let an agent's record count: one that fails, is slow or dear falls back; one without a record stays as it is."""
     if record is None:
         return match
+    record = record.of(match.offer.skill_id)
     duration_s = record.duration_ms / 1000
     reliable = (1 + record.success_rate) / (1 + Record(0, 0, 0, 0).success_rate)
     quick = 1 - _MOST_FOR_TIME * min(duration_s / _SLOW_S, 1)
     cheap = 1 - _MOST_FOR_MONEY * min(record.cost_usd / _DEAR_USD, 1)
+    score = _USUAL_SCORE if record.score is None else record.score
+    trust = record.scored / (record.scored + _FEW_SCORES)
+    judged = 1 + _MOST_FOR_SCORE * (score - _USUAL_SCORE) * trust
     told = f"{record.calls - record.failures} of its last {record.calls} calls succeeded, in {duration_s:.1f} s"
     cost = f" for ${record.cost_usd:.4f}" if record.cost_usd else ""
-    return Match(match.offer, round(match.score * reliable * quick * cheap, 3), f"{match.why}; {told}{cost}")
+    worth = "" if record.score is None else f"; {record.scored} answers were judged, at {record.score:.2f}"
+    return Match(
+        match.offer, round(match.score * reliable * quick * cheap * judged, 3), f"{match.why}; {told}{cost}{worth}"
+    )
 
 
 @lru_cache(maxsize=8_192)
@@ -239,6 +302,12 @@ _OFFERS: Final = (
     )
     .join(AgentSkill, AgentSkill.agent_id == Agent.id)
     .order_by(AgentSkill.id)
+)
+_NEAR: Final = (
+    select(AgentSkill.id, AgentSkill.agent_id, AgentSkill.skill_id, AgentSkill.digest)
+    .where(AgentSkill.digest.in_(bindparam("of_digests", expanding=True)))
+    .order_by(AgentSkill.id)
+    .limit(bindparam("at_most"))
 )
 _ALL: Final = _OFFERS.where(Agent.tenant_id == bindparam("of_tenant"))
 # No word of the tenant here: the database would begin with all of its agents instead of with the few rows.

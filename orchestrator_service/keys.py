@@ -8,7 +8,6 @@ import base64
 import hashlib
 import hmac
 
-import orjson
 from cryptography.fernet import Fernet, InvalidToken
 
 from orchestrator_service.settings import Settings
@@ -49,19 +48,18 @@ class Keys:
         """Say whether `token` is the one of this attempt, in a time that tells nothing of how near it is."""
         return hmac.compare_digest(token.encode(), self.push_token(task_id, step_id, number).encode())
 
-    def seal(self, headers: dict[str, str]) -> bytes:
-        """Return the headers encrypted."""
-        return self._box.encrypt(orjson.dumps(headers))
+    def seal(self, content: bytes) -> bytes:
+        """Return an agent's credentials encrypted."""
+        return self._box.encrypt(content)
 
-    def unseal(self, sealed: bytes) -> dict[str, str]:
+    def unseal(self, sealed: bytes) -> bytes:
         """Return what `seal` was given. Raises: CredentialsUnreadableError."""
         try:
-            headers: dict[str, str] = orjson.loads(self._box.decrypt(sealed))
+            return self._box.decrypt(sealed)
         except InvalidToken as error:
             raise CredentialsUnreadableError(
                 "The agent's credentials were stored with another FEDERATION_SECRET_KEY; register the agent again."
             ) from error
-        return headers
 
 
 def open_keys(settings: Settings) -> Keys:

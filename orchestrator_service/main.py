@@ -12,6 +12,7 @@ from orchestrator_service.api import (
     agents,
     browser,
     catalog,
+    learned_plans,
     live,
     page_tests,
     push,
@@ -24,7 +25,6 @@ from orchestrator_service.api import (
 from orchestrator_service.api.parts import Parts
 from orchestrator_service.core import open_core
 from orchestrator_service.intake import Intake
-from orchestrator_service.registrar import Registrar
 from orchestrator_service.schedules import Schedules
 from orchestrator_service.settings import Settings
 from shared import service
@@ -33,6 +33,10 @@ from shared.agent_server import AgentServer
 from shared.background import background
 
 _TITLE: Final = "Agent Federation"
+_NOUNS: Final = (
+    *(status, tasks, live, sessions, agents, learned_plans, page_tests, browser),
+    *(wire, push, catalog, usage),
+)
 
 
 def create(settings: Settings | None = None) -> FastAPI:
@@ -53,7 +57,7 @@ def create(settings: Settings | None = None) -> FastAPI:
 
     origins = () if settings.frontend_url is None else (settings.frontend_url.rstrip("/"),)
     app = service.create_app(settings, "orchestrator", _TITLE, agent_card.description, lifespan, origins=origins)
-    for noun in (status, tasks, live, sessions, agents, page_tests, browser, wire, push, catalog, usage):
+    for noun in _NOUNS:
         app.include_router(noun.router)
     app.include_router(tasks.more_router)
     server.install(app)
@@ -78,9 +82,7 @@ def _drain(app: FastAPI) -> None:
 @asynccontextmanager
 async def _open_parts(settings: Settings) -> AsyncGenerator[Parts]:
     async with open_core(settings) as core:
-        registrar = Registrar(
-            settings, core.database, core.client, core.keys, lambda agent_id: core.signals.tell("suspend", agent_id)
-        )
+        registrar = core.registrar
         intake = Intake(settings, core.log, core.engine, core.keys, core.deliveries.wake)
         async with AsyncExitStack() as stack:
             if settings.agents_file is not None:
@@ -88,6 +90,8 @@ async def _open_parts(settings: Settings) -> AsyncGenerator[Parts]:
 
                 listed = AgentsFile(settings.agents_file, registrar, core.database, settings.agent_check_interval_s)
                 await stack.enter_async_context(background("agents of AGENTS_FILE", listed.follow()))
+            if core.meaning is not None:
+                await stack.enter_async_context(core.meaning.open())
             await stack.enter_async_context(registrar.open())
             await stack.enter_async_context(core.working())
             schedules = Schedules(core.database, intake.submit)
@@ -100,8 +104,10 @@ async def _open_parts(settings: Settings) -> AsyncGenerator[Parts]:
                 registrar,
                 core.keys,
                 core.client,
+                core.credentials,
                 nudge=core.engine.nudge,
                 drain=core.engine.drain,
+                meaning=core.meaning,
                 schedules=schedules,
             )
 

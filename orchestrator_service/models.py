@@ -60,7 +60,7 @@ class Agent(Base):
 
     `skeleton` is what its name looks like, `verification` what was found when it was looked at last, `pinned_key` the
     key of its first signed card, `pending` a changed card that waits to be accepted; `source` is "file" if it comes
-    from AGENTS_FILE.
+    from AGENTS_FILE, "template" if it was begun for a plan.
     """
 
     __tablename__ = "agents"
@@ -108,7 +108,10 @@ class AgentCapability(Base):
 
 
 class AgentStats(Base):
-    """How an agent's latest calls went: how many, how many failed, the usual duration and cost of one."""
+    """How an agent's latest calls went: how many, how many failed, the usual duration and cost of one.
+
+    `score` is the mean of what `scored` answers were judged to be worth; `skills` holds the same by skill.
+    """
 
     __tablename__ = "agent_stats"
 
@@ -117,6 +120,9 @@ class AgentStats(Base):
     failures: Mapped[int]
     duration_ms: Mapped[float]
     cost_usd: Mapped[float]
+    score: Mapped[float | None]
+    scored: Mapped[int] = mapped_column(default=0, server_default="0")
+    skills: Mapped[JsonObject | None]
     updated_at: Mapped[datetime]
 
 
@@ -134,6 +140,19 @@ class AgentSkill(Base):
     tags: Mapped[str] = mapped_column(Text)
     examples: Mapped[str] = mapped_column(Text)
     agent_name: Mapped[str] = mapped_column(Text, server_default="")
+    digest: Mapped[str] = mapped_column(default="", server_default="", index=True)
+
+
+class SkillVector(Base):
+    """What a skill's text means, by an embedding model: `vector` has 32-bit floats, the lowest byte first."""
+
+    __tablename__ = "skill_vectors"
+    __table_args__ = (Index("uq_skill_vectors_digest_model", "digest", "model", unique=True),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    model: Mapped[str]
+    digest: Mapped[str]
+    vector: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class Task(Base):
@@ -242,6 +261,7 @@ class Attempt(Base):
     agent_id: Mapped[str]
     agent_name: Mapped[str | None]
     why: Mapped[str | None] = mapped_column(Text)
+    skill: Mapped[str | None]
     message_id: Mapped[str]
     remote_task_id: Mapped[str | None]
     remote_context_id: Mapped[str | None]
@@ -338,6 +358,33 @@ class Worker(Base):
     beat: Mapped[int] = mapped_column(BigInteger)
     started_at: Mapped[datetime]
     seen_at: Mapped[datetime]
+
+
+class LearnedPlan(Base):
+    """A plan that succeeded. `key` is the same for the same request; `words` and `vector` find it for similar ones.
+
+    `vector` is what the request means to the embedding model `vector_model` (float32, length 1), if there was one.
+    """
+
+    __tablename__ = "learned_plans"
+    __table_args__ = (
+        Index("uq_learned_plans_tenant_key", "tenant_id", "key", unique=True),
+        Index("ix_learned_plans_tenant_used_at", "tenant_id", "used_at"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    tenant_id: Mapped[str]
+    key: Mapped[str]
+    goal: Mapped[str] = mapped_column(Text)
+    words: Mapped[list[str]] = mapped_column(JSON_COLUMN)
+    vector: Mapped[bytes | None] = mapped_column(LargeBinary)
+    vector_model: Mapped[str | None]
+    steps: Mapped[list[JsonObject]] = mapped_column(JSON_COLUMN)
+    task_id: Mapped[str]
+    successes: Mapped[int]
+    failures: Mapped[int]
+    created_at: Mapped[datetime]
+    used_at: Mapped[datetime]
 
 
 class TenantSpending(Base):

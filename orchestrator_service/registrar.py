@@ -3,25 +3,29 @@
 import asyncio
 import hashlib
 import logging
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from time import monotonic
-from typing import Final, Literal, get_args
+from typing import Final, Literal, cast, get_args
+
+from a2a.types import AgentCard
 
 from orchestrator_service import admission, registry, statistics
 from orchestrator_service.admission import Registration
-from orchestrator_service.keys import Keys
+from orchestrator_service.credentials import Credentials, NewSecrets
 from orchestrator_service.registry import AgentType
 from orchestrator_service.settings import Settings
 from orchestrator_service.verifier import Read, Verified, Verifier, read, read_given
-from shared import agent_client, http
+from shared import agent_client, credential_binding, http
 from shared.agent import JsonObject
+from shared.agent_auth import load_certificate, show
 from shared.agent_card import read_object
 from shared.auth import Caller
 from shared.background import background
+from shared.credentials import ClientCertificate, Secrets
 from shared.db import Database, DatabaseUnavailableError, now
-from shared.errors import AgentCardInvalidError, FederationError
+from shared.errors import AgentCardInvalidError, FederationError, InvalidRequestError
 from shared.settings import ServiceName
 
 logger = logging.getLogger(__name__)
@@ -32,7 +36,10 @@ _WELL_KNOWN: Final = "/.well-known/"
 
 @dataclass(frozen=True, slots=True)
 class NewAgent:
-    """What a client gives to register an agent: an address or a card, and what it wants to say otherwise."""
+    """What a client gives to register an agent: an address or a card, and what it wants to say otherwise.
+
+    `secrets` None leaves those as they are that are stored.
+    """
 
     endpoint: str | None = None
     card: JsonObject | None = None
@@ -42,26 +49,35 @@ class NewAgent:
     capabilities: tuple[str, ...] | None = None
     config: JsonObject | None = None
     metadata: JsonObject | None = None
-    headers: dict[str, str] | None = None
-    source: Literal["file"] | None = None
+    secrets: NewSecrets | None = None
+    source: Literal["file", "template"] | None = None
 
 
 class Registrar:
     """Registers agents and keeps what is known of them fresh, in the background while it is open.
 
-    `stop` makes the steps that run at an agent end at once, wherever they run.
+    `stop` makes the steps that run at an agent end at once, wherever they run; `changed` is told of every new card.
     """
 
     def __init__(
-        self, settings: Settings, database: Database, client: http.Client, keys: Keys, stop: Callable[[str], None]
+        self,
+        settings: Settings,
+        database: Database,
+        client: http.Client,
+        credentials: Credentials,
+        *,
+        stop: Callable[[str], None],
+        changed: Callable[[], None],
     ) -> None:
         self._settings = settings
         self._database = database
         self._client = client
-        self._keys = keys
+        self._credentials = credentials
         self._stop = stop
+        self._changed = changed
         self._verifier = Verifier(settings, client)
         self._own = {settings.url_of(service) for service in get_args(ServiceName)}
+        self._made_from_templates = f"{settings.url_of('host')}/agents/"
         self._seen: dict[str, bytes] = {}
 
     @asynccontextmanager
@@ -76,16 +92,12 @@ class Registrar:
         Raises: AgentCardInvalidError, AgentUnreachableError, AgentSpeaksNoA2aError, AddressRefusedError; nothing is
         stored then.
         """
-        found = await self._verifier.fetch(new.endpoint or "") if new.card is None else read_given(new.card)
-        return await self._store(caller, found, endpoint_of(new), new)
+        return await self._store(caller, await self._fetch(caller, new), endpoint_of(new), new)
 
     async def preview(self, caller: Caller, new: NewAgent) -> JsonObject:
         """Look at the agent as `register` does, and answer what was found; nothing is stored. Raises: as `register`."""
-        found = await self._verifier.fetch(new.endpoint or "") if new.card is None else read_given(new.card)
-        endpoint = endpoint_of(new)
-        pinned, sealed = await self._database.read(admission.known_at, caller, endpoint)
-        headers = new.headers if new.headers is not None else self._unseal(sealed)
-        verified = await self._look(caller, found, endpoint, new.name, headers, pinned)
+        found, endpoint = await self._fetch(caller, new), endpoint_of(new)
+        verified, _ = await self._verify(caller, found, endpoint, new)
         return {
             "endpoint": endpoint,
             "name": new.name or found.card.name,
@@ -100,7 +112,18 @@ class Registrar:
         (address,) = await self._database.read(registry.addresses, agent_id)
         if address.card_url is None:
             raise AgentCardInvalidError("The agent was registered by its card alone; register the new card.")
-        await self._store(caller, await self._verifier.fetch(address.card_url), address.endpoint, NewAgent())
+        found = await self._verifier.fetch(address.card_url, self._unseal(address.credentials))
+        await self._store(caller, found, address.endpoint, NewAgent())
+
+    async def give(self, caller: Caller, agent_id: str, secrets: NewSecrets) -> None:
+        """Replace what the agent is shown, and look at it again with that. Raises: as `register`, and NotFoundError."""
+        known = await self._database.read(registry.find, caller, agent_id)
+        (address,) = await self._database.read(registry.addresses, agent_id)
+        if address.card_url is not None:
+            found = await self._verifier.fetch(address.card_url, await self._bind(secrets, None, address.endpoint))
+        else:
+            found = read(cast("JsonObject", known["card"]), None)
+        await self._store(caller, found, address.endpoint, NewAgent(secrets=secrets))
 
     async def suspend(self, caller: Caller, agent_id: str) -> None:
         """Stop the agent at once: it is not called any more, and its running steps end.
@@ -116,9 +139,7 @@ class Registrar:
         return await self._check(address)
 
     async def _store(self, caller: Caller, found: Read, endpoint: str, new: NewAgent) -> tuple[str, bool]:
-        pinned, sealed = await self._database.read(admission.known_at, caller, endpoint)
-        headers = new.headers if new.headers is not None else self._unseal(sealed)
-        verified = await self._look(caller, found, endpoint, new.name, headers, pinned)
+        verified, given = await self._verify(caller, found, endpoint, new)
         registration = Registration(
             endpoint=endpoint,
             card=found.card,
@@ -127,33 +148,60 @@ class Registrar:
             health=_health("healthy", found.took_ms or verified.latency_ms, None),
             verification=verified.verification,
             pinned_key=verified.key,
-            is_own=endpoint in self._own,
+            is_own=endpoint in self._own or endpoint.startswith(self._made_from_templates),
             name=new.name,
             description=new.description,
             agent_type=new.agent_type,
             capabilities=new.capabilities,
             config=new.config,
             metadata=new.metadata,
-            credentials=None if new.headers is None else self._keys.seal(new.headers),
+            credentials=None if given is None else self._credentials.seal(given),
             source=new.source,
         )
         needs_approval = self._settings.agent_admission == "approval"
-        return await self._database.write(admission.save, caller, registration, needs_approval=needs_approval)
+        saved = await self._database.write(admission.save, caller, registration, needs_approval=needs_approval)
+        self._changed()
+        return saved
 
-    async def _look(
-        self,
-        caller: Caller,
-        found: Read,
-        endpoint: str,
-        name: str | None,
-        headers: Mapping[str, str],
-        pinned: JsonObject | None,
-    ) -> Verified:
-        alike = await self._database.read(admission.named_alike, caller, name or found.card.name, endpoint)
-        return await self._verifier.verify(found, headers=headers, pinned=pinned, alike=alike)
+    async def _fetch(self, caller: Caller, new: NewAgent) -> Read:
+        if new.card is not None:
+            return read_given(new.card)
+        endpoint = endpoint_of(new)
+        if new.secrets is not None:
+            return await self._verifier.fetch(new.endpoint or "", await self._bind(new.secrets, None, endpoint))
+        _, sealed = await self._database.read(admission.known_at, caller, endpoint)
+        return await self._verifier.fetch(new.endpoint or "", self._unseal(sealed))
 
-    def _unseal(self, sealed: bytes | None) -> dict[str, str]:
-        return {} if sealed is None else self._keys.unseal(sealed)
+    async def _verify(
+        self, caller: Caller, found: Read, endpoint: str, new: NewAgent
+    ) -> tuple[Verified, Secrets | None]:
+        """Return what was found about the agent, and what is to be stored of what was given to be shown to it."""
+        pinned, sealed = await self._database.read(admission.known_at, caller, endpoint)
+        given = None if new.secrets is None else await self._bind(new.secrets, found.card, endpoint)
+        secrets = given or self._unseal(sealed)
+        alike = await self._database.read(admission.named_alike, caller, new.name or found.card.name, endpoint)
+        auth = self._credentials.auth(secrets, found.card)
+        verified = await self._verifier.verify(found, auth=auth, secrets=secrets, pinned=pinned, alike=alike)
+        return verified, given
+
+    def _unseal(self, sealed: bytes | None) -> Secrets | None:
+        return None if sealed is None else self._credentials.unseal(sealed)
+
+    async def _bind(self, new: NewSecrets, card: AgentCard | None, endpoint: str) -> Secrets:
+        """Return what is to be stored; without a card, what is shown to get it. Raises: InvalidRequestError."""
+        origin = http.origin_of(new.origin or endpoint)
+        if origin is None:
+            raise InvalidRequestError(
+                f"{(new.origin or endpoint)[:200]!r} is not an origin such as https://example.com."
+            )
+        given = new.credentials if isinstance(new.credentials, dict) else {"": new.credentials}
+        certificates = {name: each for name, each in given.items() if isinstance(each, ClientCertificate)}
+        for certificate in certificates.values():
+            await asyncio.to_thread(load_certificate, certificate)
+        if card is None:
+            return Secrets(origin=origin, headers=new.headers, credentials={**certificates})
+        bound = {} if new.credentials is None else credential_binding.bind(new.credentials, card, origin)
+        return Secrets(origin=origin, headers=new.headers, credentials=bound)
 
     async def _check_for_ever(self) -> None:
         places = asyncio.Semaphore(_CHECKS_AT_ONCE)
@@ -175,7 +223,7 @@ class Registrar:
                 logger.warning("health checks are late: the database is away")
 
     async def _check(self, address: registry.Address) -> JsonObject:
-        health, content = await self._ask(address.card_url or address.endpoint)
+        health, content = await self._ask(address)
         was = await self._database.write(registry.record_health, address.agent_id, health)
         if was != health["state"]:
             logger.info(
@@ -186,15 +234,20 @@ class Registrar:
             await self._compare(address, content, address.card_url)
         return health
 
-    async def _ask(self, url: str) -> tuple[JsonObject, bytes | None]:
+    async def _ask(self, address: registry.Address) -> tuple[JsonObject, bytes | None]:
         """GET the card, or whatever is at the agent's address: all but a server's failure is a sign of life.
 
         Returns the agent's health, and what came if it was a success.
         """
         began = monotonic()
         try:
+            secrets = self._unseal(address.credentials)
             fetched = await http.fetch(
-                self._client, url, timeout_s=self._settings.card_timeout_s, max_bytes=agent_client.MAX_CARD_BYTES
+                self._client,
+                address.card_url or address.endpoint,
+                timeout_s=self._settings.card_timeout_s,
+                max_bytes=agent_client.MAX_CARD_BYTES,
+                shown=None if secrets is None else await show(secrets),
             )
         except FederationError as error:
             return _health("unreachable", None, error.detail), None

@@ -4,12 +4,14 @@ An agent is its registry id and endpoint, never its name. What its card says is 
 holds changed cards back, and suspends.)
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, delete, select, update
 
 from orchestrator_service import discovery
+from orchestrator_service.meaning import Near
 from orchestrator_service.models import Agent, AgentCapability
 from shared.agent import JsonObject
 from shared.agent_card import parse_card
@@ -74,11 +76,12 @@ def identify(connection: Connection, caller: Caller, name_or_id: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which agents to list; None means any. `capability` is a skill id or tag, `q` plain words."""
+    """Which agents to list; None means any. `capability` is a skill id or tag, `q` words and `near` what they mean."""
 
     capability: str | None = None
     status: str | None = None
     q: str | None = None
+    near: Mapping[str, Near] = field(default_factory=dict[str, Near])
 
 
 def list_agents(
@@ -91,7 +94,7 @@ def list_agents(
     if filters.status is not None:
         query = query.where(Agent.status == filters.status)
     if filters.q is not None:
-        query = query.where(Agent.id.in_(discovery.matching_agents(connection, filters.q)))
+        query = query.where(Agent.id.in_(discovery.matching_agents(connection, filters.q, filters.near)))
     if filters.capability is not None:
         having = select(AgentCapability.agent_id).where(AgentCapability.capability == filters.capability)
         query = query.where(Agent.id.in_(having))
@@ -107,7 +110,6 @@ class Changes:
     status: Literal["active", "inactive"] | None = None
     config: JsonObject | None = None
     metadata: JsonObject | None = None
-    credentials: bytes | None = None
 
 
 def change(connection: Connection, caller: Caller, agent_id: str, changes: Changes) -> None:
@@ -129,7 +131,6 @@ def change(connection: Connection, caller: Caller, agent_id: str, changes: Chang
         "status": changes.status,
         "config": changes.config,
         "meta": changes.metadata,
-        "credentials": changes.credentials,
     }
     values = {column: value for column, value in values.items() if value is not None}
     given: JsonObject = row.given | {key: value for key, value in named.items() if value is not None}

@@ -53,6 +53,16 @@ class Settings(FederationSettings):
     max_revisions: int = Field(
         default=2, ge=0, description="How often a plan is changed after one of its steps failed."
     )
+    learn_plans: bool = Field(
+        default=True,
+        description="Whether plans of the model that succeeded are kept: reused for the same request, and as examples.",
+    )
+    exploration_share: float = Field(
+        default=0.1,
+        ge=0,
+        le=0.5,
+        description="Share of steps that go to a little-known agent instead of the best one, to get to know it.",
+    )
     max_hops: int = Field(
         default=8, ge=1, description="How many messages in a row may lead to a task, from agent to agent."
     )

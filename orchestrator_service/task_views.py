@@ -1,18 +1,19 @@
 """What clients see of tasks: one JSON form, read with a fixed number of statements however many tasks are listed."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from pydantic import JsonValue
-from sqlalchemy import Connection, bindparam, exists, select
+from sqlalchemy import Connection, RowMapping, bindparam, exists, select
 from sqlalchemy.orm import aliased
 
 from orchestrator_service import artifacts
 from orchestrator_service.events import TERMINAL
 from orchestrator_service.models import Attempt, PendingInput, PlanRow, StepRow, Task
+from orchestrator_service.planning import team
 from orchestrator_service.tasks import visible_to
 from shared.agent import JsonObject
 from shared.auth import Caller
@@ -184,7 +185,7 @@ _VISIBLE: Final = prepared(
 _TASKS: Final = OneOrMany(lambda among: select(*Task.__table__.c).where(among(Task.id)))
 _STEPS: Final = OneOrMany(lambda among: select(*StepRow.__table__.c).where(among(StepRow.task_id)))
 _TRIES: Final = OneOrMany(
-    lambda among: select(*Attempt.__table__.c).where(among(Attempt.task_id)).order_by(Attempt.number)
+    lambda among: select(*Attempt.__table__.c).where(among(Attempt.task_id)).order_by(Attempt.step_id, Attempt.number)
 )
 _QUESTIONS: Final = OneOrMany(
     lambda among: (
@@ -211,9 +212,13 @@ def _steps(
     connection: Connection, task_ids: Sequence[str], plan_of: dict[str, JsonObject]
 ) -> defaultdict[str, list[JsonObject]]:
     attempts: defaultdict[tuple[str, str], list[JsonValue]] = defaultdict(list)
+    rows = _STEPS.execute(connection, task_ids).mappings()
+    row_of = {(row["task_id"], row["step_id"]): row for row in rows}
     for row in _TRIES.execute(connection, task_ids).mappings():
-        attempts[row["task_id"], row["step_id"]].append(
+        part = row_of[row["task_id"], row["step_id"]] if team.is_member(row["step_id"]) else None
+        attempts[row["task_id"], team.owner(row["step_id"])].append(
             {
+                **({} if part is None else {"part": row["step_id"], "answer": _answer(row, part)}),
                 "agent_id": row["agent_id"],
                 "agent_name": row["agent_name"],
                 "why": row["why"],
@@ -227,8 +232,7 @@ def _steps(
     for task_id, artifact in artifacts.of_tasks(connection, task_ids):
         step_id = artifact["step_id"]
         files[task_id, step_id if isinstance(step_id, str) else None].append(artifact)
-    rows = _STEPS.execute(connection, task_ids).mappings()
-    row_of = {(row["task_id"], row["step_id"]): row for row in rows}
+    spent = _spent_by_teams(row_of)
     found: defaultdict[str, list[JsonObject]] = defaultdict(list)
     for task_id, plan in plan_of.items():
         planned = plan["steps"]
@@ -248,13 +252,30 @@ def _steps(
                     "output_data": {"text": row["output_text"], "data": row["output_data"]},
                     "artifacts": files[key],
                     "error": row["error"],
-                    "usage": row["usage"],
+                    "usage": spent.get(key, row["usage"]),
                     "kept_from": row["kept_from"],
                     "started_at": _iso(row["started_at"]),
                     "completed_at": _iso(row["completed_at"]),
                 }
             )
     return found
+
+
+def _answer(row: RowMapping, part: RowMapping) -> JsonValue:
+    """Return what came of a try for one of several answers: the newest one stands for the answer."""
+    is_answer = row["ended_at"] is not None and row["error"] is None
+    return {"text": part["output_text"], "data": part["output_data"]} if is_answer else None
+
+
+def _spent_by_teams(row_of: Mapping[tuple[str, str], RowMapping]) -> dict[tuple[str, str], JsonObject]:
+    """Return what the answers and verdicts of each step that has such have spent together."""
+    spent: dict[tuple[str, str], JsonObject] = {}
+    for (task_id, step_id), row in row_of.items():
+        if team.is_member(step_id) and (usage := row["usage"]):
+            total = spent.setdefault((task_id, team.owner(step_id)), dict.fromkeys(usage, 0))
+            for name, amount in usage.items():
+                total[name] = total[name] + amount
+    return spent
 
 
 def _count_tries(steps: Sequence[JsonObject]) -> int:

@@ -69,8 +69,9 @@ class NewTask:
     """A goal to submit. `id` is given by doors that have one already (A2A); `user_id` is already hashed.
 
     `budget` may hold cost_usd, tokens, steps, seconds and depth; `deadlines` connect_s, first_byte_s, gap_s, step_s and
-    task_s. `agent` skips planning, `plan` is run as it is. `ancestry` is what came with an agent's call, `origin` the
-    task that this one retries or forks, `test_run` the page test that this one runs.
+    task_s. `agent` skips planning, `plan` is run as it is, `evaluate` says what the result has to be like. `ancestry`
+    is what came with an agent's call, `origin` the task that this one retries or forks, `test_run` the page test that
+    this one runs.
     """
 
     description: str
@@ -90,6 +91,7 @@ class NewTask:
     callback_url: str | None = None
     replan: bool | None = None
     deadlines: JsonObject = field(default_factory=dict)
+    evaluate: JsonObject | None = None
     ancestry: JsonObject | None = None
     root_task_id: str | None = None
     parent_task_id: str | None = None
@@ -164,6 +166,7 @@ def submit(
                 "callback_url": task.callback_url,
                 "replan": task.replan,
                 "deadlines": task.deadlines,
+                "evaluate": task.evaluate,
             },
             "status": "pending",
             "run": 0,

@@ -1,7 +1,6 @@
 """Looks at agents before they are registered: fetches the card, checks it, asks what they speak, and grades them."""
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from time import monotonic
 from typing import Final
@@ -15,9 +14,11 @@ from orchestrator_service.settings import Settings
 from orchestrator_service.verification import card_checker, grading, probing, signatures
 from orchestrator_service.verification.findings import Finding, errors
 from orchestrator_service.verification.signatures import Signature
-from shared import http
+from shared import credential_binding, http
 from shared.agent import JsonObject
+from shared.agent_auth import AgentAuth, show
 from shared.agent_card import MAX_CARD_BYTES, fetch_raw_card, parse_card, read_object
+from shared.credentials import Secrets
 from shared.db import now
 from shared.errors import AgentCardInvalidError, AgentUnavailableError, FederationError
 from shared.strict_json import JsonError
@@ -26,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 _MAX_KEYS_BYTES: Final = 64 * 1024
 _NAMES: Final = "docs/registry.md, names"
+_CREDENTIALS: Final = "docs/agents.md, credentials"
+_SECURITY: Final = "A2A 1.0, 4.5"
 
 
 class AgentUnreachableError(AgentUnavailableError):
@@ -72,23 +75,31 @@ class Verifier:
         self._client = client
         self._trusted = signatures.load_trusted(settings.agent_trusted_keys)
 
-    async def fetch(self, endpoint: str) -> Read:
+    async def fetch(self, endpoint: str, secrets: Secrets | None) -> Read:
         """Fetch the card of the agent at `endpoint`. Raises: AgentCardInvalidError, AgentUnreachableError."""
+        shown = None if secrets is None else await show(secrets)
         began = monotonic()
         try:
-            raw, url = await fetch_raw_card(self._client, endpoint, timeout_s=self._timeout_s)
+            raw, url = await fetch_raw_card(self._client, endpoint, timeout_s=self._timeout_s, shown=shown)
         except AgentUnavailableError as error:
             raise AgentUnreachableError(error.detail, **error.facts) from error
         return read(raw, url, round((monotonic() - began) * 1000, 1))
 
     async def verify(
-        self, found: Read, *, headers: Mapping[str, str], pinned: JsonObject | None, alike: list[Alike]
+        self,
+        found: Read,
+        *,
+        auth: AgentAuth | None,
+        secrets: Secrets | None,
+        pinned: JsonObject | None,
+        alike: list[Alike],
     ) -> Verified:
-        """Ask the agent what it speaks and who signed its card; `alike` are agents with a name that looks the same.
+        """Ask the agent what it speaks and who signed its card.
 
+        `auth` shows it who we are, by `secrets`; `alike` are agents with a name that looks the same.
         Raises: AgentUnreachableError (it answers nowhere), AgentSpeaksNoA2aError.
         """
-        probes = await probing.probe(self._client, found.card, headers=headers, timeout_s=self._timeout_s)
+        probes = await probing.probe(self._client, found.card, auth=auth, timeout_s=self._timeout_s)
         signature = await self._signature(found, pinned)
         of_signature = signature.finding()
         findings = [
@@ -106,7 +117,9 @@ class Verifier:
         taken = [probe.latency_ms for probe in probes if probe.latency_ms is not None]
         verification: JsonObject = {
             "grade": grading.grade(findings, probes, claims).to_json(),
-            "findings": [finding.to_json() for finding in (*findings, *of_probes)],
+            "findings": [
+                finding.to_json() for finding in (*findings, *_of_credentials(found.card, secrets), *of_probes)
+            ],
             "probes": [probe.to_json() for probe in probes],
             "signature": signature.to_json(),
             "checked_at": now().isoformat(),
@@ -153,6 +166,27 @@ def _of_name(other: Alike) -> Finding:
     if other.is_imitated:
         return Finding("warning", "/name", f"looks like that of {other.name!r} at {other.endpoint}", _NAMES)
     return Finding("note", "/name", f"is also that of the agent at {other.endpoint}", _NAMES)
+
+
+def _of_credentials(card: AgentCard, secrets: Secrets | None) -> list[Finding]:
+    """Return what is to be said of what the agent asks for and gets. No grade counts it: others have to see to it."""
+    findings = [
+        Finding("warning", "/securityRequirements", credential_binding.explain(name, card), _SECURITY)
+        for name in credential_binding.missing(card, secrets)
+    ]
+    if secrets is not None and secrets.origin is not None:
+        findings += [
+            Finding(
+                "warning",
+                f"/supportedInterfaces/{index}/url",
+                f"is not at {secrets.origin}, where the credentials belong: they are not sent there. If it is right, "
+                "give `credentials_origin` with them",
+                _CREDENTIALS,
+            )
+            for index, interface in enumerate(card.supported_interfaces)
+            if http.origin_of(interface.url) != secrets.origin
+        ]
+    return findings
 
 
 def _speaks_nothing(card: AgentCard, findings: list[Finding]) -> AgentSpeaksNoA2aError:

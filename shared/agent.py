@@ -159,7 +159,7 @@ class Usage:
             self.output_tokens + other.output_tokens,
             self.cost_usd + other.cost_usd,
             self.llm_calls + other.llm_calls,
-            self.calls + other.calls,
+            (*self.calls, *other.calls),
         )
 
     def __bool__(self) -> bool:

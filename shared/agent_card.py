@@ -49,16 +49,21 @@ async def fetch_card(
 
 
 async def fetch_raw_card(
-    client: httpx.AsyncClient, url: str, *, timeout_s: float, max_bytes: int = MAX_CARD_BYTES
+    client: httpx.AsyncClient,
+    url: str,
+    *,
+    timeout_s: float,
+    max_bytes: int = MAX_CARD_BYTES,
+    shown: http.Shown | None = None,
 ) -> tuple[JsonObject, str]:
     """Fetch what should be the card, and say where it was found; it is a JSON object, and not looked at further.
 
-    Raises: as `fetch_card`.
+    `shown` goes to its own origin only. Raises: as `fetch_card`.
     """
     status = 0
     for candidate in _candidates(url):
         try:
-            fetched = await http.fetch(client, candidate, timeout_s=timeout_s, max_bytes=max_bytes)
+            fetched = await http.fetch(client, candidate, timeout_s=timeout_s, max_bytes=max_bytes, shown=shown)
         except (UnavailableError, TimedOutError) as error:
             raise AgentUnavailableError(f"The agent card cannot be fetched. {error.detail}", url=candidate) from error
         except TooLargeError as error:
@@ -143,6 +148,10 @@ def _scheme_to_1_0(scheme: JsonValue) -> JsonValue:
     if not isinstance(scheme, dict) or not isinstance(scheme.get("type"), str):
         return scheme
     inner = {("location" if key == "in" else key): value for key, value in scheme.items() if key != "type"}
+    flows = inner.get("flows")
+    if isinstance(flows, dict) and len(flows) > 1:  # 1.0 has one: the one that needs no person
+        name = "clientCredentials" if "clientCredentials" in flows else next(iter(flows))
+        inner["flows"] = {name: flows[name]}
     kind = _SCHEMES_0_3.get(str(scheme["type"]))
     return {kind: inner} if kind else scheme
 

@@ -10,16 +10,16 @@ its fact `reached` is False when the agent cannot have begun, None when that is 
 """
 
 import asyncio
-import itertools
 import random
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
-from typing import Final, Literal, cast
+from typing import Final, cast
 
 from a2a.types import AgentCard, AgentInterface
 
-from shared import agent_refusals, http
+from shared import agent_refusals, agent_sequence, http
 from shared.agent import JsonObject
+from shared.agent_auth import AgentAuth
 from shared.agent_card import MAX_CARD_BYTES, FetchedCard, fetch_card, parse_card
 from shared.agent_events import (
     Artifact,
@@ -35,6 +35,7 @@ from shared.agent_events import (
     StatusChanged,
     TextPart,
 )
+from shared.agent_reading import MOST_LOST_CALLS, ask, get, listen
 from shared.agent_wire import AgentWire, Binding, Clock, Deadlines, Endpoint, Tap
 from shared.errors import (
     AgentFailedError,
@@ -73,12 +74,9 @@ __all__ = [
     "parse_card",
 ]
 
-_HISTORY_LENGTH: Final = 20
 _FIRST_PAUSE_S: Final = 0.05
 _LONGEST_PAUSE_S: Final = 5.0
 _LONGEST_PAUSE_WITH_PUSH_S: Final = 60.0
-_MOST_LOST_CALLS: Final = 5
-_LOST_CALL_PAUSE_S: Final = 0.2
 _STALE_STATUS_S: Final = 2.0
 
 
@@ -86,15 +84,15 @@ def connect(
     client: http.Client,
     card: AgentCard,
     *,
-    headers: Mapping[str, str] | None = None,
+    auth: AgentAuth | None = None,
     deadlines: Deadlines | None = None,
     limits: Limits | None = None,
     tap: Tap | None = None,
 ) -> "AgentConnection":
     """Choose how to call the agent: JSON-RPC 1.0, else HTTP+JSON 1.0, else JSON-RPC 0.3. Opens nothing yet.
 
-    `headers` (credentials) go with every call; `deadlines` are those of calls that are given none; `tap` is told of
-    every message.
+    `auth` shows the agent who we are with every call; `deadlines` are those of calls that are given none; `tap` is told
+    of every message.
     Raises: AgentProtocolError when the card offers none of them, InvalidRequestError when its URL is not one.
     """
     offered = {
@@ -106,7 +104,13 @@ def connect(
             http.parse_url(offered[binding].url)
             return AgentConnection(
                 client,
-                Endpoint(offered[binding].url, binding, offered[binding].tenant, headers or {}),
+                Endpoint(
+                    offered[binding].url,
+                    binding,
+                    offered[binding].tenant,
+                    auth,
+                    numbers_events=any(each.uri == agent_sequence.URI for each in card.capabilities.extensions),
+                ),
                 streaming=card.capabilities.streaming,
                 pushing=card.capabilities.push_notifications,
                 deadlines=deadlines,
@@ -152,7 +156,7 @@ class AgentConnection:
         clock = Clock(deadlines or self._deadlines)
         task = RemoteTask(message.task_id, self._limits)
         if message.task_id is not None:
-            task.expect_answer_after(await self._get(message.task_id, clock))
+            task.expect_answer_after(await ask(self._wire, message.task_id, clock))
         try:
             async with aclosing(self._complete(self._deliver(message, task, clock), task, clock)) as events:
                 async for event in events:
@@ -193,7 +197,7 @@ class AgentConnection:
     async def get_task(self, remote_task_id: str) -> Ended:
         """Return how the task stands; its state may be one in which it still works. Raises: NotFoundError."""
         task = RemoteTask(remote_task_id, self._limits)
-        task.read_task(await self._get(remote_task_id, Clock(self._deadlines)))
+        task.read_task(await get(self._wire, remote_task_id, Clock(self._deadlines)))
         return task.outcome()
 
     async def cancel(self, remote_task_id: str) -> Ended:
@@ -207,7 +211,7 @@ class AgentConnection:
                 case agent_refusals.TASK_NOT_FOUND:
                     raise NotFoundError(f"The agent has no task {remote_task_id}.") from error
                 case agent_refusals.TASK_NOT_CANCELABLE:
-                    found = await self._get(remote_task_id, clock)
+                    found = await get(self._wire, remote_task_id, clock)
                 case _:
                     raise
         task.read_task(found)
@@ -227,7 +231,7 @@ class AgentConnection:
                     for event in task.read(await self._wire.call("send", params, clock)):
                         yield event
                     return
-                async with aclosing(self._listen("stream", params, task, clock)) as events:
+                async with aclosing(listen(self._wire, "stream", params, task, clock)) as events:
                     async for event in events:
                         yield event
                 return
@@ -242,33 +246,6 @@ class AgentConnection:
                 else:
                     raise
 
-    async def _listen(
-        self, operation: Literal["stream", "subscribe"], params: JsonObject, task: RemoteTask, clock: Clock
-    ) -> AsyncGenerator[RemoteEvent]:
-        """Yield what a stream brings. One that breaks after its first event just ends, as if it had been closed."""
-        received = False
-        stream = await self._wire.stream(operation, params, clock)
-        try:
-            while task.ended is None:
-                try:
-                    answer = await stream.next_event()
-                except (AgentUnavailableError, TimedOutError, TooLargeError):
-                    if not received:
-                        raise
-                    return
-                if answer is None:
-                    break
-                received = True
-                for event in task.read(answer):
-                    yield event
-        finally:
-            if task.ended is None:
-                stream.close()
-            else:
-                stream.let_go()
-        if not received:
-            raise AgentUnavailableError("The agent closed the stream without an answer.", reached=None)
-
     async def _complete(
         self, events: AsyncGenerator[RemoteEvent], task: RemoteTask, clock: Clock
     ) -> AsyncGenerator[RemoteEvent]:
@@ -277,7 +254,7 @@ class AgentConnection:
             async for event in events:
                 if isinstance(event, Ended) and task.says_nothing:
                     with suppress(FederationError):  # the end itself stands
-                        for more in task.fill_in(await self._get(cast("str", task.id), clock)):
+                        for more in task.fill_in(await get(self._wire, cast("str", task.id), clock)):
                             yield more
                         return
                 yield event
@@ -303,72 +280,63 @@ class AgentConnection:
         subscribing, pause_s, stale_at = self._streaming, _FIRST_PAUSE_S, now() + _STALE_STATUS_S
         pushed = pushed and self._pushing and not self._streaming
         longest_s = _LONGEST_PAUSE_WITH_PUSH_S if pushed else _LONGEST_PAUSE_S
+        resuming, lost = True, 0
         while True:
             nudged.clear()
             has_news = False
-            for event in task.read_task(await self._ask(task_id, clock)):
-                has_news = True
-                yield event
-            if task.repeats_itself and now() > stale_at:
-                yield task.settle()
+            if not (resuming and subscribing and task.seq is not None):
+                for event in task.read_task(await self._ask(task_id, clock)):
+                    has_news = True
+                    yield event
+                if task.repeats_itself and now() > stale_at:
+                    yield task.settle()
             if task.ended is None and subscribing:
                 began = now()
-                subscribing = False
-                async with aclosing(self._subscribe(task_id, task, clock)) as news:
-                    async for event in news:
-                        subscribing = has_news = True
-                        yield event
+                subscribing = resuming = False
+                try:
+                    async with aclosing(self._subscribe(task_id, task, clock)) as news:
+                        async for event in news:
+                            subscribing = resuming = has_news = True
+                            lost = 0
+                            yield event
+                except AgentUnavailableError:
+                    lost += 1
+                    subscribing = resuming = lost < MOST_LOST_CALLS
                 # One that stayed open, though silent, costs no more than asking now and then.
                 subscribing = subscribing or now() - began >= min(_LONGEST_PAUSE_S, clock.deadlines.gap_s)
             if task.ended is not None:
                 return
             if not clock.left_s:
                 raise clock.overdue()
-            pause_s = _FIRST_PAUSE_S if subscribing or (has_news and not pushed) else min(pause_s * 1.6, longest_s)
+            at_once = (subscribing and not lost) or (has_news and not pushed)
+            pause_s = _FIRST_PAUSE_S if at_once else min(pause_s * 1.6, longest_s)
             with suppress(TimeoutError):
                 async with asyncio.timeout(min(pause_s * random.uniform(0.8, 1.2), clock.left_s)):
                     await nudged.wait()
 
     async def _subscribe(self, task_id: str, task: RemoteTask, clock: Clock) -> AsyncGenerator[RemoteEvent]:
-        """Yield what a subscription brings; an agent that does not give one can still be asked."""
+        """Yield what a subscription brings; an agent that does not give one can still be asked.
+
+        Raises: AgentUnavailableError when nothing came.
+        """
         try:
-            async with aclosing(self._listen("subscribe", {"id": task_id}, task, clock)) as events:
+            heard = listen(self._wire, "subscribe", {"id": task_id}, task, clock, resumes=task.seq is not None)
+            async with aclosing(heard) as events:
                 async for event in events:
                     yield event
-        except (AgentUnavailableError, AgentFailedError, TimedOutError, TooLargeError):
+        except (AgentFailedError, TimedOutError, TooLargeError):
             return
         except AgentProtocolError as error:
             if not error.facts:  # what it sent was wrong, not that it cannot be subscribed to
                 raise
 
     async def _ask(self, task_id: str, clock: Clock) -> JsonObject:
-        """Get a task that the agent is known to have begun; calls that are lost are repeated a few times."""
-        pause_s = _LOST_CALL_PAUSE_S
-        for attempt in itertools.count(1):
-            try:
-                return await self._get(task_id, clock)
-            except NotFoundError as error:
-                detail = "The agent no longer knows the task that it had begun."
-                raise AgentUnavailableError(detail, reached=True, task_lost=True) from error
-            except (AgentUnavailableError, TimedOutError) as error:
-                if not clock.left_s:
-                    raise clock.overdue() from error
-                if attempt == _MOST_LOST_CALLS:
-                    raise
-                asked_s = error.facts.get("retry_after_s")
-                wait_s = max(pause_s, asked_s) if isinstance(asked_s, float) else pause_s
-                await asyncio.sleep(min(wait_s, clock.left_s))
-                pause_s *= 2
-        raise AssertionError("unreachable: the loop has no end")
-
-    async def _get(self, task_id: str, clock: Clock) -> JsonObject:
-        params: JsonObject = {"id": task_id, "historyLength": _HISTORY_LENGTH}
+        """Get a task that the agent is known to have begun."""
         try:
-            return await self._wire.call("get", params, clock)
-        except FederationError as error:
-            if error.facts.get("rpc_code") != agent_refusals.TASK_NOT_FOUND:
-                raise
-            raise NotFoundError(f"The agent has no task {task_id}.") from error
+            return await ask(self._wire, task_id, clock)
+        except NotFoundError as error:
+            detail = "The agent no longer knows the task that it had begun."
+            raise AgentUnavailableError(detail, reached=True, task_lost=True) from error
 
 
 def _binding(interface: AgentInterface) -> Binding | None:

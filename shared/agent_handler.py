@@ -99,15 +99,18 @@ class AgentHandler(RequestHandler):
     async def subscribe(
         self, params: SubscribeToTaskRequest, context: ServerCallContext
     ) -> AsyncGenerator[Sequence[Told]]:
-        """Do as `on_subscribe_to_task`, with all at once that is there; nothing at all now and then, when idle."""
+        """Do as `on_subscribe_to_task`, with all at once that is there; nothing at all now and then, when idle.
+
+        Who says which event it has seen last gets those after it, also of a task that has ended since.
+        """
         with _translated(params):
             scope = self._scope(context)
             stored = await self._runs().find(scope, params.id)
-            state = stored.task.status.state
-            if state in ENDED:
-                raise UnsupportedOperationError(f"Task {params.id} has ended: {TaskState.Name(state)}. Use GetTask.")
             seen = agent_sequence.last_seen(context)
             after = stored.seq if seen is None else min(seen, stored.seq)
+            state = stored.task.status.state
+            if state in ENDED and after == stored.seq:
+                raise UnsupportedOperationError(f"Task {params.id} has ended: {TaskState.Name(state)}. Use GetTask.")
             async with aclosing(self._tell(scope, stored, after, ENDED, stored.task)) as batches:
                 async for batch in batches:
                     yield batch
@@ -117,7 +120,7 @@ class AgentHandler(RequestHandler):
     ) -> AsyncGenerator[Sequence[Told]]:
         events = self._runs().follow(scope, stored.task.id, after, until)  # before anything else can happen to its run
         yield [(stored.seq, shown)]
-        if stored.task.status.state in until:
+        if stored.task.status.state in until and after == stored.seq:
             return
         async with aclosing(events):
             async for batch in events:

@@ -20,6 +20,7 @@ from shared.remote_parts import clean_note
 TASK_NOT_FOUND: Final = -32001
 TASK_NOT_CANCELABLE: Final = -32002
 PUSH_NOT_SUPPORTED: Final = -32003
+INTERNAL: Final = -32603
 UNSUPPORTED: Final = frozenset({-32601, -32004})
 
 _CODES: Final = {
@@ -32,6 +33,7 @@ _CODES: Final = {
     "INVALID_PARAMS": -32602,
     "METHOD_NOT_FOUND": -32601,
 }
+_DEFINITE: Final = frozenset(_CODES.values())
 _NOT_OFFERED: Final = UNSUPPORTED | {PUSH_NOT_SUPPORTED, -32009}
 _OVERLOADED: Final = frozenset({429, 503})
 _MAX_RETRY_AFTER_S: Final = 60.0
@@ -66,10 +68,13 @@ def refused(status: int, retry_after: str | None, content: bytes, *, asks_for_ta
         answer = strict_json.parse(content)
     except strict_json.JsonError:
         answer = None
-    if isinstance(answer, dict) and isinstance(answer.get("error"), dict):
-        return told(answer["error"])
+    error = answer.get("error") if isinstance(answer, dict) else None
+    refusal = told(error) if isinstance(error, dict) else None
+    if refusal is not None and (status < 500 or refusal.facts.get("rpc_code") in _DEFINITE):
+        return refusal
     if status >= 500:
-        return AgentUnavailableError(f"The agent failed with HTTP {status}.", reached=None)
+        why = "" if refusal is None else f" {refusal.detail}"
+        return AgentUnavailableError(f"The agent failed with HTTP {status}.{why}", reached=None)
     if status in {401, 403}:
         return AgentFailedError(f"The agent refused the call: HTTP {status}; it asks for credentials.", reached=False)
     if status == 404 and asks_for_task:

@@ -11,6 +11,8 @@ from typing import Final, TypeAlias, cast
 from a2a.server.context import ServerCallContext
 from a2a.types import AgentExtension, Message, Task, TaskArtifactUpdateEvent, TaskStatusUpdateEvent
 
+from shared.agent import JsonObject
+
 URI: Final = "urn:agent-federation:sequence:1"
 
 Told: TypeAlias = tuple[int, Task | Message | TaskStatusUpdateEvent | TaskArtifactUpdateEvent]
@@ -42,6 +44,17 @@ def last_seen(context: ServerCallContext) -> int | None:
         return None
     given = cast("dict[str, str]", context.state["headers"]).get(_LAST_SEEN, "")
     return int(given) if given.isascii() and given.isdigit() and len(given) <= _MAX_DIGITS else None
+
+
+def number_of(event: JsonObject) -> int | None:
+    """Return the number that a stream response carries; None if it has none."""
+    for content in event.values():
+        metadata = content.get("metadata") if isinstance(content, dict) else None
+        told = metadata.get(URI) if isinstance(metadata, dict) else None
+        seq = told.get("seq") if isinstance(told, dict) else None
+        if isinstance(seq, int | float) and not isinstance(seq, bool) and 0 <= seq < 10**_MAX_DIGITS:
+            return int(seq)
+    return None
 
 
 def number(told: Told) -> Task | Message | TaskStatusUpdateEvent | TaskArtifactUpdateEvent:

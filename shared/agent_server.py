@@ -25,9 +25,9 @@ from fastapi import FastAPI
 from pydantic import JsonValue
 from starlette.requests import Request
 from starlette.responses import JSONResponse
-from starlette.routing import Mount, Route
+from starlette.routing import Route
 
-from shared import agent_conformance, agent_mixed_dialect, card_routes
+from shared import agent_conformance, agent_mixed_dialect, agent_rest, card_routes
 from shared.agent import OpenAgent
 from shared.agent_conformance import ConformingHandler
 from shared.agent_handler import AgentHandler
@@ -88,8 +88,10 @@ class AgentServer:
             agent_card_routes=card_routes.build(self._card, self._key, only_1_0=self._settings.a2a_conformance),
             jsonrpc_routes=[Route("/", Rpc(handler, contexts, the_sdks_way).answer, methods=["POST"])],
             # The mount for tenants in paths would swallow everything below it, and our cards name no tenants.
-            rest_routes=[route for route in rest if not isinstance(route, Mount)],
+            rest_routes=[agent_rest.mended(route) for route in rest if isinstance(route, Route)],
         )
+
+        card_routes.add_keys(app, self._key)
 
     @asynccontextmanager
     async def working(self) -> AsyncGenerator[None]:
@@ -120,6 +122,10 @@ class AgentServer:
     def is_open(self) -> bool:
         """Tell whether the agent takes messages."""
         return self._runs is not None
+
+    def is_busy(self) -> bool:
+        """Tell whether the agent works on a task in this process."""
+        return self._runs is not None and bool(self._runs.live)
 
     async def _extend_card(self) -> AgentCard:
         card = self._card if self._extension is None else await self._extension(deepcopy(self._card))

@@ -6,22 +6,24 @@ Every answer is bounded in size and time and read as strict JSON, and its failur
 
 import asyncio
 import itertools
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from typing import Literal, TypeAlias
 from urllib.parse import quote
 
 import httpx
 import orjson
 
-from shared import agent_compat, agent_refusals, strict_json, telemetry
+from shared import agent_compat, agent_refusals, agent_sequence, strict_json, telemetry
 from shared.agent import JsonObject
+from shared.agent_auth import AgentAuth
 from shared.agent_events import Limits
 from shared.errors import AgentProtocolError, AgentUnavailableError, InvalidRequestError, TimedOutError
 from shared.event_stream import EventReader
 from shared.http import Answer, Client
 
-Operation: TypeAlias = Literal["send", "stream", "get", "cancel", "subscribe"]
+Operation: TypeAlias = Literal["send", "stream", "get", "cancel", "subscribe", "pushes"]
 Binding: TypeAlias = Literal["JSONRPC 1.0", "HTTP+JSON 1.0", "JSONRPC 0.3"]
 
 Tap: TypeAlias = Callable[[Literal["sent", "received"], str, bytes], None]
@@ -33,6 +35,7 @@ _METHODS: dict[Operation, str] = {
     "get": "GetTask",
     "cancel": "CancelTask",
     "subscribe": "SubscribeToTask",
+    "pushes": "ListTaskPushNotificationConfigs",
 }
 _METHODS_0_3: dict[Operation, str] = {
     "send": "message/send",
@@ -40,18 +43,24 @@ _METHODS_0_3: dict[Operation, str] = {
     "get": "tasks/get",
     "cancel": "tasks/cancel",
     "subscribe": "tasks/resubscribe",
+    "pushes": "tasks/pushNotificationConfig/list",
 }
 _STREAM_BYTES = 64 * 1024 * 1024
+_UNAUTHORIZED = 401
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where and how an agent is called. `headers` are the credentials that it asks for."""
+    """Where and how an agent is called. `auth` shows it who we are, as it asks.
+
+    `numbers_events`: its card declares the extension of `shared.agent_sequence`.
+    """
 
     url: str
     binding: Binding
     tenant: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    auth: AgentAuth | None = None
+    numbers_events: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +192,9 @@ class AgentWire:
         self._endpoint = endpoint
         self._limits = limits
         version = "0.3" if endpoint.binding == "JSONRPC 0.3" else "1.0"
-        self._headers = {**endpoint.headers, "A2A-Version": version}
+        self._headers = {"A2A-Version": version}
+        asks = endpoint.numbers_events and version != "0.3"
+        self._stream_headers = {**self._headers, "A2A-Extensions": agent_sequence.URI} if asks else self._headers
         self._ids = itertools.count(1)
 
     async def call(self, operation: Operation, params: JsonObject, clock: Clock) -> JsonObject:
@@ -191,7 +202,8 @@ class AgentWire:
         call = self._prepare(operation, params)
         deadlines = clock.deadlines
         until = clock.within(deadlines.total_s if operation == "send" else deadlines.first_byte_s)
-        answer = await self._begin(call, "application/json", clock, until, self._limits.rpc_bytes)
+        headers = {**self._headers, "Accept": "application/json"}
+        answer = await self._begin(call, headers, clock, until, self._limits.rpc_bytes)
         try:
             content = await _read(answer, clock, until)
         finally:
@@ -200,11 +212,19 @@ class AgentWire:
             self._tap("received", operation, content)
         return call.unwrap(content)
 
-    async def stream(self, operation: Operation, params: JsonObject, clock: Clock) -> EventStream:
-        """Begin a stream of events. An agent that does not stream gives its one answer. Raises: as `call`."""
+    async def stream(
+        self, operation: Operation, params: JsonObject, clock: Clock, *, after: int | None = None
+    ) -> EventStream:
+        """Begin a stream of events. An agent that does not stream gives its one answer. Raises: as `call`.
+
+        `after`: the number of the last event that was seen, for an agent that numbers them.
+        """
         call = self._prepare(operation, params)
         until = clock.within(clock.deadlines.first_byte_s)
-        answer = await self._begin(call, "text/event-stream, application/json", clock, until, _STREAM_BYTES)
+        headers = {**self._stream_headers, "Accept": "text/event-stream, application/json"}
+        if after is not None:
+            headers["Last-Event-ID"] = str(after)
+        answer = await self._begin(call, headers, clock, until, _STREAM_BYTES)
         return EventStream(call, answer, clock, self._limits.event_bytes, self._tap)
 
     def _prepare(self, operation: Operation, params: JsonObject) -> _Call:
@@ -213,6 +233,8 @@ class AgentWire:
             return _Call(operation, binding, *_rest_call(self._endpoint.url, tenant, operation, params), rpc_id=None)
         rpc_id = str(next(self._ids))
         older = binding == "JSONRPC 0.3"
+        if operation == "pushes" and not older:
+            params = {"taskId": params["id"]}
         payload: JsonObject = {
             "jsonrpc": "2.0",
             "id": rpc_id,
@@ -221,8 +243,7 @@ class AgentWire:
         }
         return _Call(operation, binding, "POST", self._endpoint.url, _to_json(payload), rpc_id)
 
-    async def _begin(self, call: _Call, accept: str, clock: Clock, until: float, max_bytes: int) -> Answer:
-        headers = {**self._headers, "Accept": accept}
+    async def _begin(self, call: _Call, headers: dict[str, str], clock: Clock, until: float, max_bytes: int) -> Answer:
         if call.content is not None:
             headers["Content-Type"] = "application/json"
         if trace := telemetry.traceparent():
@@ -232,14 +253,7 @@ class AgentWire:
         deadlines = clock.deadlines
         try:
             async with asyncio.timeout_at(until):
-                answer = await self._calls.begin(
-                    call.verb,
-                    call.url,
-                    headers=headers,
-                    content=call.content,
-                    connect_s=deadlines.connect_s,
-                    max_bytes=max_bytes,
-                )
+                answer = await self._call(call, headers, deadlines, max_bytes)
         except httpx.ConnectTimeout as error:
             detail = f"The agent did not accept a connection within {deadlines.connect_s:g} s."
             raise AgentUnavailableError(detail, reached=False) from error
@@ -259,8 +273,24 @@ class AgentWire:
             answer.status,
             answer.headers.get("retry-after"),
             content,
-            asks_for_task=call.rpc_id is None and call.operation in {"get", "cancel", "subscribe"},
+            asks_for_task=call.rpc_id is None and call.operation in {"get", "cancel", "subscribe", "pushes"},
         )
+
+    async def _call(self, call: _Call, headers: dict[str, str], deadlines: Deadlines, max_bytes: int) -> Answer:
+        """Make the call as who we are; once more, if what shows it can be had anew and the agent does not take it."""
+        auth = self._endpoint.auth
+        begin = partial(
+            self._calls.begin, call.verb, content=call.content, connect_s=deadlines.connect_s, max_bytes=max_bytes
+        )
+        if auth is None:
+            return await begin(call.url, headers=headers)
+        proof = await auth.prove(call.url)
+        answer = await begin(proof.url, headers={**proof.headers, **headers}, certificate=proof.certificate)
+        if answer.status != _UNAUTHORIZED or not auth.can_renew(proof):
+            return answer
+        answer.close()
+        proof = await auth.prove(call.url)
+        return await begin(proof.url, headers={**proof.headers, **headers}, certificate=proof.certificate)
 
 
 def _rest_call(base: str, tenant: str, operation: Operation, params: JsonObject) -> tuple[str, str, bytes | None]:
@@ -270,6 +300,8 @@ def _rest_call(base: str, tenant: str, operation: Operation, params: JsonObject)
     task = f"{root}/tasks/{quote(str(params['id']), safe='')}"
     if operation == "get":
         return "GET", f"{task}?historyLength={params.get('historyLength', 0)}", None
+    if operation == "pushes":
+        return "GET", f"{task}/pushNotificationConfigs", None
     return "POST", f"{task}:{operation}", _to_json({})
 
 

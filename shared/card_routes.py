@@ -13,6 +13,7 @@ import orjson
 from a2a.server.request_handlers.response_helpers import agent_card_to_dict
 from a2a.types import AgentCard
 from a2a.utils.constants import AGENT_CARD_WELL_KNOWN_PATH, PROTOCOL_VERSION_1_0, VERSION_HEADER
+from fastapi import FastAPI
 from google.protobuf.json_format import MessageToDict, ParseDict
 from pydantic import JsonValue
 from starlette.requests import Request
@@ -47,7 +48,7 @@ def sign(card: AgentCard, key: "CardKey | None") -> AgentCard:
 
 
 def build(card: AgentCard, key: "CardKey | None", *, only_1_0: bool) -> list[Route]:
-    """Return the routes of a card, signed if there is a key. `only_1_0`: whoever asks gets the card of 1.0."""
+    """Return the route of a card, signed if there is a key. `only_1_0`: whoever asks gets the card of 1.0."""
     signed = sign(card, key)
     kid = None if key is None else key.jwk["kid"]
     newer = _Page(cast("JsonObject", MessageToDict(signed)), kid)
@@ -58,14 +59,19 @@ def build(card: AgentCard, key: "CardKey | None", *, only_1_0: bool) -> list[Rou
         version = request.headers.get(VERSION_HEADER) or request.query_params.get(VERSION_HEADER)
         return (newer if version == PROTOCOL_VERSION_1_0 else older).answer(request)
 
-    async def get_keys(_: Request) -> Response:
-        """Return the key that signs the card."""
-        keys = [] if key is None else [key.jwk]
-        return JSONResponse(
-            {"keys": keys}, headers={"Cache-Control": _CACHE_CONTROL}, media_type="application/jwk-set+json"
-        )
+    return [Route(AGENT_CARD_WELL_KNOWN_PATH, get_agent_card)]
 
-    return [Route(AGENT_CARD_WELL_KNOWN_PATH, get_agent_card), Route(_KEYS_PATH, get_keys)]
+
+def add_keys(app: FastAPI, key: "CardKey | None") -> None:
+    """Serve the public half of the key that signs the card; an empty list without one."""
+
+    @app.get(_KEYS_PATH, tags=["a2a"], summary="The key that signs the card", response_class=_KeySet)
+    async def get_keys() -> Response:  # pyright: ignore[reportUnusedFunction] - the decorator keeps it
+        return _KeySet({"keys": [] if key is None else [key.jwk]}, headers={"Cache-Control": _CACHE_CONTROL})
+
+
+class _KeySet(JSONResponse):
+    media_type = "application/jwk-set+json"
 
 
 class _Page:

@@ -94,9 +94,11 @@ class Calls:
         content: bytes | None,
         connect_s: float,
         max_bytes: int,
+        certificate: SSLContext | None = None,
     ) -> Answer:
         """Send a request and return the answer as soon as its headers have come.
 
+        `certificate` has the client certificate that an https server is shown; connections with it are for it alone.
         Raises: AddressRefusedError, InvalidRequestError (not a URL), TooLargeError, and errors of httpx: after
         ConnectError and ConnectTimeout nothing was sent.
         """
@@ -108,6 +110,7 @@ class Calls:
                 data=content,
                 allow_redirects=False,
                 timeout=_timeout(connect_s),
+                ssl=True if certificate is None else certificate,
             )
         except (aiohttp.ClientError, OSError) as error:
             raise named(error) from error

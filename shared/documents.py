@@ -69,6 +69,29 @@ def extract_text(content: bytes, media_type: str, name: str = "") -> Document:
     raise InvalidRequestError(f"{label} is {kind or 'of unknown type'}; send HTML, Markdown, PDF or plain text.")
 
 
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link in a document: where it leads, and what the paragraph around it says."""
+
+    address: str
+    around: str
+
+
+def links(content: bytes, name: str) -> list[Link]:
+    """Return the links of a document in HTML, in order; of other documents none. Blocking."""
+    if _kind(content, "", name) not in _HTML:
+        return []
+    root = _parse_html(content, "")
+    return [] if root is None else [Link(link.get("href") or "", _around(link)) for link in _main_part(root).iter("a")]
+
+
+def _around(link: "_Element") -> str:
+    block: _Element | None = link
+    while block is not None and block.tag not in _PARAGRAPHS:
+        block = block.getparent()
+    return "" if block is None else " ".join(block.text_content().split())[:_AROUND_CHARS]
+
+
 _SENTENCE_END = re.compile(r"""[.!?…]+["'”’»)\]]*(?=\s+["'“‘«(\[]*[^\W_a-zß-öø-ÿ])|[。！？]["”』」]?""")
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(\[\"'“])(?:[A-Za-z]|(?:[A-Za-z]\.)+[A-Za-z]|Mr|Mrs|Ms|Dr|Prof|Sr|Jr|St|No|Nr|Fig|Figs|Eq|Sec|Ch|Vol|pp?|vs|cf|al|etc"
@@ -200,6 +223,7 @@ class _Element(Protocol):
     tail: str | None
 
     def get(self, key: str) -> str | None: ...
+    def getparent(self) -> "_Element | None": ...
     def text_content(self) -> str: ...
     def iter(self, *tags: str) -> "Iterator[_Element]": ...
     def __iter__(self) -> "Iterator[_Element]": ...
@@ -217,16 +241,24 @@ _BLOCKS = frozenset(_BLOCK_TAGS.split())
 _PREFIXES = {"li": "- ", **{f"h{level}": "#" * level + " " for level in range(1, 7)}}
 _SEPARATORS = {"td": " | ", "th": " | ", "br": " "}
 _BLOCK_END = "\0"
+_PARAGRAPHS = frozenset({"p", "li", "dd", "dt", "td", "th", "div", "section", "article", "main", "body"})
+_AROUND_CHARS = 400
 
 
-def _read_html(content: bytes, media_type: str, name: str) -> Document:
+def _parse_html(content: bytes, media_type: str) -> _Element | None:
     from lxml import html  # noqa: PLC0415 - needed for HTML only
     from lxml.etree import ParserError  # noqa: PLC0415 # pyright: ignore[reportAttributeAccessIssue, reportUnknownVariableType]
 
     try:
         parser = html.HTMLParser(encoding=_encoding_of(content, media_type), remove_comments=True, remove_pis=True)
-        root = cast("_Element", html.document_fromstring(content, parser=parser))  # pyright: ignore[reportUnknownMemberType]
+        return cast("_Element", html.document_fromstring(content, parser=parser))  # pyright: ignore[reportUnknownMemberType]
     except (ParserError, LookupError, ValueError, AssertionError):
+        return None
+
+
+def _read_html(content: bytes, media_type: str, name: str) -> Document:
+    root = _parse_html(content, media_type)
+    if root is None:
         return Document(PurePath(name).stem, "")
     title = next((" ".join(found.text_content().split()) for found in root.iter("title")), "")
     text = _html_text(_main_part(root))

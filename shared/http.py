@@ -7,10 +7,11 @@ No proxies from the environment, no cookies, no redirects, no compressed answers
 import asyncio
 import socket
 import zlib
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from ssl import SSLContext
 from typing import cast
 
 import aiohttp
@@ -42,9 +43,11 @@ __all__ = [
     "Client",
     "Fetched",
     "LookUp",
+    "Shown",
     "check_url",
     "fetch",
     "open_client",
+    "origin_of",
     "parse_url",
     "translate",
 ]
@@ -67,6 +70,15 @@ class Fetched:
     status: int
     media_type: str
     content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What is shown to one origin, and to no other: headers, and a client certificate."""
+
+    origin: str
+    headers: Mapping[str, str]
+    certificate: SSLContext | None
 
 
 class Client(httpx.AsyncClient):
@@ -102,18 +114,27 @@ async def open_client(
 
 
 async def fetch(
-    client: httpx.AsyncClient, url: str, *, timeout_s: float, max_bytes: int, max_redirects: int = 5
+    client: httpx.AsyncClient,
+    url: str,
+    *,
+    timeout_s: float,
+    max_bytes: int,
+    max_redirects: int = 5,
+    shown: Shown | None = None,
 ) -> Fetched:
     """GET `url`, following redirects, each hop checked. A status of 400 or more is returned, not raised.
 
-    `timeout_s` is for everything together; `max_bytes` counts the decoded body.
+    `timeout_s` is for everything together; `max_bytes` counts the decoded body; `shown` is seen by its own origin only.
     Raises: AddressRefusedError, InvalidRequestError (not a URL), TooLargeError, TimedOutError, UnavailableError.
     """
     target = parse_url(url)
     try:
         async with asyncio.timeout(timeout_s):
             for _ in range(max_redirects + 1):
-                fetched, location = await _get(client, target, max_bytes)
+                if shown is not None and isinstance(client, Client) and origin_of(str(target)) == shown.origin:
+                    fetched, location = await _get_as(client, target, max_bytes, timeout_s, shown)
+                else:
+                    fetched, location = await _get(client, target, max_bytes)
                 if location is None:
                     return fetched
                 target = parse_url(location, target)
@@ -148,6 +169,17 @@ def parse_url(url: str, relative_to: httpx.URL | None = None) -> httpx.URL:
         raise InvalidRequestError(f"{url[:200]!r} is not a URL.") from error
 
 
+def origin_of(url: str) -> str | None:
+    """Return scheme, host and port of a URL, the port only if it is not the scheme's own; None for what is not one."""
+    try:
+        parsed = httpx.URL(url.strip())
+    except httpx.InvalidURL:
+        return None
+    if parsed.scheme not in {"http", "https"} or not parsed.host:
+        return None
+    return f"{parsed.scheme}://{parsed.netloc.decode('ascii').rpartition('@')[2]}"
+
+
 def translate(error: httpx.HTTPError, url: httpx.URL) -> FederationError:
     """Return what a failed call means to the caller."""
     where = f"{url.host}:{url.port}" if url.port else url.host
@@ -167,12 +199,44 @@ def translate(error: httpx.HTTPError, url: httpx.URL) -> FederationError:
 async def _get(client: httpx.AsyncClient, url: httpx.URL, max_bytes: int) -> tuple[Fetched, str | None]:
     try:
         async with client.stream("GET", url, extensions={MAX_BYTES: max_bytes, ALLOW_ENCODED: True}) as response:
-            location = response.headers.get("location") if response.status_code in _REDIRECTS else None
+            location = _location(response.status_code, response.headers)
             content = b"" if location else await _read_decoded(response, max_bytes)
-            media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-            return Fetched(str(response.url), response.status_code, media_type, content), location
+            return Fetched(str(response.url), response.status_code, _media_type(response.headers), content), location
     except httpx.HTTPError as error:
         raise translate(error, url) from error
+
+
+async def _get_as(
+    client: Client, url: httpx.URL, max_bytes: int, timeout_s: float, shown: Shown
+) -> tuple[Fetched, str | None]:
+    until = asyncio.get_running_loop().time() + timeout_s
+    try:
+        answer = await client.calls.begin(
+            "GET",
+            str(url),
+            headers=shown.headers,
+            content=None,
+            connect_s=timeout_s,
+            max_bytes=max_bytes,
+            certificate=shown.certificate,
+        )
+        try:
+            location, content = _location(answer.status, answer.headers), b""
+            while location is None and (piece := await answer.read_some(until)):
+                content += piece
+        finally:
+            answer.close()
+    except httpx.HTTPError as error:
+        raise translate(error, url) from error
+    return Fetched(str(url), answer.status, _media_type(answer.headers), content), location
+
+
+def _location(status: int, headers: Mapping[str, str]) -> str | None:
+    return headers.get("location") if status in _REDIRECTS else None
+
+
+def _media_type(headers: Mapping[str, str]) -> str:
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 async def _read_decoded(response: httpx.Response, max_bytes: int) -> bytes:

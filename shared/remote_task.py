@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
-from shared import model_usage, remote_parts
+from shared import agent_sequence, model_usage, remote_parts
 from shared.agent import METADATA_KEY, File, JsonObject
 from shared.agent_events import (
     Artifact,
@@ -58,13 +58,17 @@ class _Growing:
 
 
 class RemoteTask:
-    """One remote task, as its events tell it. `ended` is set once, by the first terminal or interrupted state."""
+    """One remote task, as its events tell it. `ended` is set once, by the first terminal or interrupted state.
+
+    `seq` is the number of the last event that is known, None unless the agent numbers them (`shared.agent_sequence`).
+    """
 
     def __init__(self, remote_task_id: str | None = None, limits: Limits | None = None) -> None:
         self.id = remote_task_id
         self.context_id = ""
         self.state: State = "submitted"
         self.ended: Ended | None = None
+        self.seq: int | None = None
         self._limits = limits or Limits()
         self._artifacts: dict[str, _Growing] = {}
         self._status: JsonObject = {}
@@ -98,8 +102,23 @@ class RemoteTask:
         if _state(status) in _INTERRUPTED:
             self._status_before = status
 
-    def read(self, event: JsonObject) -> list[RemoteEvent]:
-        """Take in one stream response, or the result of a sent message. Raises: AgentProtocolError, TooLargeError."""
+    def has_missed_one_before(self, event: JsonObject) -> bool:
+        """Whether the number of `event` is not the next one."""
+        seq = agent_sequence.number_of(event)
+        return "task" not in event and seq is not None and self.seq is not None and seq > self.seq + 1
+
+    def read(self, event: JsonObject, *, resumed: bool = False) -> list[RemoteEvent]:
+        """Take in one stream response, or the result of a sent message.
+
+        What is known by its number is no news; `resumed`: the stream brings every event after the last known one, so
+        the task that it begins with, which has them in it already, is left out.
+        Raises: AgentProtocolError, TooLargeError.
+        """
+        seq = agent_sequence.number_of(event)
+        if self._knows(seq, is_task="task" in event, resumed=resumed):
+            self._count()
+            return []
+        self.seq = seq
         match event:
             case {"statusUpdate": dict(update)}:
                 self._count()
@@ -124,6 +143,7 @@ class RemoteTask:
         events = self._compare(task)
         if events:
             self._count()
+            self.seq = None  # nobody says which events these were
         return events
 
     def fill_in(self, task: JsonObject) -> list[RemoteEvent]:
@@ -162,6 +182,11 @@ class RemoteTask:
             usage=model_usage.from_json(self._facts.get("usage")),
             facts=self._facts,
         )
+
+    def _knows(self, seq: int | None, *, is_task: bool, resumed: bool) -> bool:
+        if seq is None or self.seq is None:
+            return False
+        return resumed and seq >= self.seq if is_task else seq <= self.seq
 
     def _compare(self, task: JsonObject) -> list[RemoteEvent]:
         return self._take_in(task) + self._read_status({"status": task.get("status")})

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from importlib.metadata import version
 from math import ceil
 from types import FrameType
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import uvicorn
 from fastapi import FastAPI, Request
@@ -35,6 +35,7 @@ PORT_SETTINGS: Final[dict[ServiceName, str]] = {
     "api": "API_AGENT_PORT",
     "browser": "BROWSER_PORT",
     "code": "CODE_AGENT_PORT",
+    "host": "AGENT_HOST_PORT",
 }
 
 INSTANCE: Final = secrets.token_hex(8)
@@ -65,7 +66,12 @@ def create_app(
         logger.info("service is down")
 
     app = FastAPI(
-        title=title, description=description, version=version("agent-federation"), lifespan=living, redoc_url=None
+        title=title,
+        description=description,
+        version=version("agent-federation"),
+        lifespan=living,
+        redoc_url=None,
+        responses={"4XX": _PROBLEM, "5XX": _PROBLEM},
     )
 
     app.state.on_stop = []
@@ -94,6 +100,27 @@ def create_app(
     )
     app.add_middleware(front_door.Traced)
     return app
+
+
+# FastAPI takes such objects of OpenAPI as they are.
+_PROBLEM: Final[dict[str, Any]] = {
+    "description": "What is wrong, as problem details (RFC 9457)",
+    "content": {
+        "application/problem+json": {
+            "schema": {
+                "type": "object",
+                "required": ["type", "title", "status", "detail"],
+                "properties": {
+                    "type": {"type": "string"},
+                    "title": {"type": "string"},
+                    "status": {"type": "integer"},
+                    "detail": {"type": "string"},
+                    "errors": {"type": "array", "items": {"type": "object"}},
+                },
+            }
+        }
+    },
+}
 
 
 def on_stop(app: FastAPI, callback: Callable[[], None]) -> None:

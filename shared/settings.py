@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-ServiceName = Literal["orchestrator", "research", "api", "browser", "code"]
+ServiceName = Literal["orchestrator", "research", "api", "browser", "code", "host"]
 
 
 class FederationSettings(BaseSettings):
@@ -25,6 +25,7 @@ class FederationSettings(BaseSettings):
     api_agent_port: int = Field(default=8002, ge=1, le=65535, description="Port of the API agent.")
     browser_port: int = Field(default=8003, ge=1, le=65535, description="Port of the browser service.")
     code_agent_port: int = Field(default=8004, ge=1, le=65535, description="Port of the code agent.")
+    agent_host_port: int = Field(default=8005, ge=1, le=65535, description="Port of the host of template agents.")
 
     orchestrator_url: str | None = Field(
         default=None,
@@ -34,6 +35,7 @@ class FederationSettings(BaseSettings):
     api_agent_url: str | None = Field(default=None, description="Where others reach the API agent.")
     browser_url: str | None = Field(default=None, description="Where others reach the browser service.")
     code_agent_url: str | None = Field(default=None, description="Where others reach the code agent.")
+    agent_host_url: str | None = Field(default=None, description="Where others reach the host of template agents.")
 
     data_dir: Path = Field(default=Path("./data"), description="Databases, artifacts and recordings.")
     database_url: SecretStr | None = Field(
@@ -164,6 +166,10 @@ class FederationSettings(BaseSettings):
         default=168.0, gt=0, description="How long finished A2A tasks are kept by the service that did them, in hours."
     )
 
+    mcp_servers: Path | None = Field(
+        default=None, description="YAML file with the MCP servers whose tools agents may use."
+    )
+
     card_signing_key: SecretStr | None = Field(
         default=None,
         description="Private key that signs the agent cards (P-256): a PEM file's path, or the PEM itself; "
@@ -199,6 +205,7 @@ class FederationSettings(BaseSettings):
             "api": self.api_agent_port,
             "browser": self.browser_port,
             "code": self.code_agent_port,
+            "host": self.agent_host_port,
         }
         return ports[service]
 
@@ -210,5 +217,6 @@ class FederationSettings(BaseSettings):
             "api": self.api_agent_url,
             "browser": self.browser_url,
             "code": self.code_agent_url,
+            "host": self.agent_host_url,
         }
         return (configured[service] or f"http://{self.federation_host}:{self.port_of(service)}").rstrip("/")

@@ -53,7 +53,7 @@ class Whole:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def whole(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Whole]:
-    """Start the five services as they are, in this process, and wait until they have found each other."""
+    """Start the services as they are, in this process, and wait until they have found each other."""
     ports: dict[ServiceName, int] = {name: free_port() for name in MODULES}
     settings = {
         **_NONE,
@@ -65,6 +65,7 @@ async def whole(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Whol
         "api_agent_port": ports["api"],
         "browser_port": ports["browser"],
         "code_agent_port": ports["code"],
+        "agent_host_port": ports["host"],
         "research_documents": _ROOT / "docs",
         "research_web": False,
         "register_interval_s": 0.2,

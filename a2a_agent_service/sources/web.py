@@ -19,12 +19,14 @@ from a2a_agent_service.sources.arxiv import Arxiv
 from a2a_agent_service.sources.brave import Brave
 from a2a_agent_service.sources.ddgs import Ddgs
 from a2a_agent_service.sources.engine import Engine, Hit
+from a2a_agent_service.sources.mcp import McpSearch
 from a2a_agent_service.sources.searxng import SearXNG
 from a2a_agent_service.sources.source import Found
 from a2a_agent_service.sources.tavily import Tavily
 from a2a_agent_service.sources.wikipedia import Wikipedia
 from shared.documents import Document
 from shared.errors import FederationError
+from shared.mcp_tools import Tools
 
 logger = logging.getLogger(__name__)
 
@@ -37,9 +39,12 @@ _PAPERS = re.compile(r"\b(?:arxiv|papers?|preprints?|publications?|literature|st
 class Web:
     """The search engines that the settings allow. One that fails is left alone for five minutes."""
 
-    def __init__(self, settings: Settings, client: httpx.AsyncClient) -> None:
+    def __init__(self, settings: Settings, client: httpx.AsyncClient, tools: Tools) -> None:
         self._timeout_s = settings.research_web_timeout_s
-        self._engines = _engines(settings, client)
+        self._engines = [
+            *_engines(settings, client),
+            *(McpSearch(tools, name) for name in settings.research_mcp_tools),
+        ]
         self._papers = Arxiv(client, settings.arxiv_url)
         self._quiet_until: dict[str, float] = {}
 
@@ -62,7 +67,7 @@ class Web:
             return Found(problems=[Problem("", detail, retryable=True)])
         hits = {hit.url: hit for hits in answers for hit in hits}
         passages = [passage for hit in hits.values() for passage in _passages(hit)]
-        return Found(passages, list(hits), ["the web"])
+        return Found(passages, [url for url in hits if url.startswith("http")], ["the web"])
 
     async def _ask(self, engine: Engine, query: str) -> list[Hit] | None:
         """Return what one engine finds, or None if it cannot be asked."""

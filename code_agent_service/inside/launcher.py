@@ -85,7 +85,7 @@ def _close_all_but(fd: int) -> None:
     """Close what the service handed down without meaning to: a program could reach it through this process."""
     os.set_inheritable(fd, False)
     os.closerange(3, fd)
-    os.closerange(fd + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    os.closerange(max(3, fd + 1), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
 
 def _write(fd: int, content: bytes) -> None:

@@ -54,7 +54,7 @@ def main() -> None:
     problem = ""
     try:
         options = ["-q", "-c", os.devnull, "--rootdir", folder, "-p", "no:cacheprovider", "--color=no", "--tb=short"]
-        options.append("--continue-on-collection-errors")
+        options += ["--confcutdir", folder, "--continue-on-collection-errors"]
         doctests = ["--doctest-modules"] if task["doctests"] else []
         code = pytest.main([*options, *doctests, *task["paths"], *task["doctests"]], plugins=[watcher])
         if code == pytest.ExitCode.INTERNAL_ERROR:

@@ -11,6 +11,7 @@ from orchestrator_service import admission, choosing, discovery, registry
 from orchestrator_service.api.agent_shapes import AgentAnswer, AgentsAnswer, HealthAnswer, MatchesAnswer, PreviewAnswer
 from orchestrator_service.api.body import Body
 from orchestrator_service.api.parts import Cursor, Limit, OpenParts, WhoAsks, page
+from orchestrator_service.credentials import SecretFields
 from orchestrator_service.registrar import NewAgent
 from shared import agent_client
 from shared.agent import JsonObject
@@ -21,7 +22,7 @@ from shared.errors import AgentProtocolError
 router = APIRouter(prefix="/api/agents", tags=["agents"])
 
 
-class AgentRegistration(Body):
+class AgentRegistration(SecretFields, Body):
     """An agent to register: its address, or its card."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"endpoint": "http://127.0.0.1:9900"}]})
@@ -34,9 +35,6 @@ class AgentRegistration(Body):
     capabilities: list[str] | None = Field(default=None, max_length=200)
     config: dict[str, JsonValue] | None = None
     metadata: dict[str, JsonValue] | None = None
-    headers: dict[str, str] | None = Field(
-        default=None, description="Credentials to send to the agent; stored encrypted, never shown."
-    )
 
     @model_validator(mode="after")
     def _has_a_way(self) -> "AgentRegistration":
@@ -55,11 +53,11 @@ class AgentRegistration(Body):
             capabilities=None if self.capabilities is None else tuple(self.capabilities),
             config=self.config,
             metadata=self.metadata,
-            headers=self.headers,
+            secrets=self.to_secrets(),
         )
 
 
-class AgentChange(Body):
+class AgentChange(SecretFields, Body):
     """What to change of an agent; what is left out stays."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"status": "inactive"}]})
@@ -69,7 +67,6 @@ class AgentChange(Body):
     status: Literal["active", "inactive"] | None = None
     config: dict[str, JsonValue] | None = None
     metadata: dict[str, JsonValue] | None = None
-    headers: dict[str, str] | None = None
 
 
 class DirectMessage(Body):
@@ -107,7 +104,7 @@ async def search(
     cursor: Cursor = None,
 ) -> AgentsAnswer:
     """Answer the agents that fit every filter given."""
-    filters = registry.Filters(capability, status, q)
+    filters = registry.Filters(capability, status, q, await parts.near(q))
     return page(await parts.database.read(registry.list_agents, who, filters, cursor, limit), limit)
 
 
@@ -119,7 +116,7 @@ async def discover(
     limit: Annotated[int, Query(ge=1, le=50)] = 5,
 ) -> MatchesAnswer:
     """Answer skills ranked for a need in plain words, with the reason; agents that are not reachable are left out."""
-    matches = await parts.database.read(discovery.rank, who, q, limit)
+    matches = await parts.database.read(discovery.rank, who, q, limit, await parts.near(q))
     items: list[JsonValue] = [
         {
             "agent": {"id": match.offer.agent_id, "name": match.offer.agent_name},
@@ -140,9 +137,10 @@ async def find(agent_id: str, parts: OpenParts, who: WhoAsks) -> AgentAnswer:
 
 @router.patch("/{agent_id}", summary="Change an agent")
 async def change(agent_id: str, body: AgentChange, parts: OpenParts, who: WhoAsks) -> AgentAnswer:
-    """Change what is given; `inactive` keeps the agent from being chosen."""
-    credentials = None if body.headers is None else parts.keys.seal(body.headers)
-    changes = registry.Changes(body.name, body.description, body.status, body.config, body.metadata, credentials)
+    """Change what is given: `inactive` keeps it from being chosen; with new credentials it is looked at again."""
+    if (secrets := body.to_secrets()) is not None:
+        await parts.registrar.give(who, agent_id, secrets)
+    changes = registry.Changes(body.name, body.description, body.status, body.config, body.metadata)
     await parts.database.write(registry.change, who, agent_id, changes)
     return await parts.database.read(registry.find, who, agent_id)
 
@@ -194,10 +192,9 @@ async def send(agent_id: str, body: DirectMessage, parts: OpenParts, who: WhoAsk
     await parts.database.read(registry.find, who, agent_id)
     agent = await parts.database.read(choosing.choose, who.tenant_id, None, agent_id, body.text)
     card = await parts.database.read(choosing.card, agent.agent_id)
-    connection = agent_client.connect(
-        parts.client,
+    connection = parts.credentials.connect(
         agent_client.parse_card(card),
-        headers={} if agent.credentials is None else parts.keys.unseal(agent.credentials),
+        agent.credentials,
         deadlines=Deadlines(gap_s=parts.settings.stream_gap_timeout_s, total_s=parts.settings.step_timeout_s),
     )
     remote: Started | None = None

@@ -48,7 +48,7 @@ async def search(
     found = await _ask(parts, "/v1/sessions")
     items = found["items"] if isinstance(found, dict) and isinstance(found["items"], list) else []
     mine = await _with_tasks(parts, who, [item for item in items if isinstance(item, dict)])
-    return {"items": [item for item in mine if task_id in {None, item["task_id"]}], "next_cursor": None}
+    return {"items": [item for item in mine if task_id is None or item["task_id"] == task_id], "next_cursor": None}
 
 
 @router.get("/sessions/{session_id}", summary="A browser session with its steps")
@@ -122,7 +122,7 @@ async def live(socket: WebSocket, session_id: SessionId) -> None:
     try:
         if parts is None:
             raise UnavailableError("The orchestrator is starting or stopping; try again in a moment.")
-        await _require(parts, caller(), session_id)
+        await _require(parts, await caller(), session_id)
         address = f"{parts.settings.url_of('browser')}/v1/sessions/{session_id}/live"
         async with sockets.open_socket(parts.client, address) as inner:
             await _join(socket, inner)
@@ -186,9 +186,9 @@ async def _ask(parts: Parts, path: str, session_id: str = "") -> JsonValue:
     url = f"{parts.settings.url_of('browser')}{path}"
     timeout_s = parts.settings.first_byte_timeout_s
     fetched = await http.fetch(parts.client, url, timeout_s=timeout_s, max_bytes=_MAX_LIST_BYTES, max_redirects=0)
-    if fetched.status == httpx.codes.NOT_FOUND:
+    if fetched.status == 404:
         raise NotFoundError(f"There is no browser session {session_id!r}.")
-    if fetched.status != httpx.codes.OK:
+    if fetched.status != 200:
         raise UnavailableError(f"The browser service answered {fetched.status}; try again in a moment.")
     return orjson.loads(fetched.content)
 
@@ -203,7 +203,7 @@ async def _forward(parts: Parts, method: str, path: str, headers: dict[str, str]
         except httpx.HTTPError as error:
             raise http.translate(error, httpx.URL(url)) from error
         passed_on = {name: answer.headers[name] for name in _PASSED_ON if name in answer.headers}
-        if answer.status_code >= httpx.codes.BAD_REQUEST or answer.status_code == httpx.codes.NO_CONTENT:
+        if answer.status_code >= 400 or answer.status_code == 204:
             content = await answer.aread()
             passed_on.pop("content-length", None)
             return Response(content or None, answer.status_code, passed_on)

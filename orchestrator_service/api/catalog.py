@@ -4,6 +4,7 @@ Source: https://github.com/ards-project/ard-spec (spec/ard.md, sections 4.1, 4.2
 """
 
 import ipaddress
+from collections.abc import Mapping
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ from sqlalchemy import Connection, RowMapping, bindparam, select
 from orchestrator_service import discovery
 from orchestrator_service.api.body import Body
 from orchestrator_service.api.parts import OpenParts, WhoAsks
+from orchestrator_service.meaning import Near
 from orchestrator_service.models import Agent
 from orchestrator_service.settings import Settings
 from shared.agent import JsonObject
@@ -70,7 +72,7 @@ async def catalog(parts: OpenParts, who: WhoAsks) -> JsonObject:
 async def search(body: CatalogSearch, parts: OpenParts, who: WhoAsks) -> JsonObject:
     """Answer the agents that fit best, with a score from 0 to 100 that says nothing about trust."""
     settings = parts.settings
-    found = await parts.database.read(_search, who, body.query.text)
+    found = await parts.database.read(_search, who, body.query.text, await parts.near(body.query.text))
     best = max((score for _, score in found), default=1.0)
     entries = [
         {**_entry(row, settings), "score": round(100 * score / best), "source": f"{settings.url_of('orchestrator')}/"}
@@ -88,10 +90,12 @@ def _active(connection: Connection, caller: Caller) -> list[RowMapping]:
     return [*connection.execute(_ACTIVE, {"of_tenant": caller.tenant_id, "at_most": _MOST_ENTRIES}).mappings()]
 
 
-def _search(connection: Connection, caller: Caller, text: str) -> list[tuple[RowMapping, float]]:
+def _search(
+    connection: Connection, caller: Caller, text: str, near: Mapping[str, Near]
+) -> list[tuple[RowMapping, float]]:
     """Return the agents with a skill that fits, best first, each with the score of its best skill."""
     scores: dict[str, float] = {}
-    for match in discovery.rank(connection, caller, text, _MOST_SKILLS):
+    for match in discovery.rank(connection, caller, text, _MOST_SKILLS, near):
         scores.setdefault(match.offer.agent_id, match.score)
     rows = {row["id"]: row for row in connection.execute(_NAMED, {"of_agents": list(scores)}).mappings()}
     return [(rows[agent_id], score) for agent_id, score in scores.items() if agent_id in rows]

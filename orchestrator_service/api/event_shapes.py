@@ -5,7 +5,15 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field
 
 from orchestrator_service.api.shapes import Answer, Failure, Page
-from orchestrator_service.api.task_shapes import FileOfTask, InputKind, Spent, StepStatus, TaskPlan, TaskResult
+from orchestrator_service.api.task_shapes import (
+    EvaluationReport,
+    FileOfTask,
+    InputKind,
+    Spent,
+    StepStatus,
+    TaskPlan,
+    TaskResult,
+)
 from orchestrator_service.tasks import TaskStatus
 from shared.agent import JsonObject
 
@@ -112,6 +120,13 @@ class ResultDeltaEvent(_EventData):
     text: str
 
 
+class TaskEvaluatedEvent(_EventData):
+    """The task's result was judged."""
+
+    type: Literal["task.evaluated"]
+    evaluation: EvaluationReport
+
+
 class TaskResultEvent(_EventData):
     """The task's result."""
 
@@ -131,6 +146,7 @@ Event: TypeAlias = Annotated[
     | InputAnsweredEvent
     | UsageEvent
     | ResultDeltaEvent
+    | TaskEvaluatedEvent
     | TaskResultEvent,
     Field(discriminator="type"),
 ]

@@ -3,6 +3,7 @@
 Both sides send JSON objects as text. A client sends `{"type": "subscribe", "task_id", "after"}`, `{"type":
 "unsubscribe", "task_id"}`, `{"type": "watch", "topic": "tasks"}` and `{"type": "unwatch", ...}`. It hears
 
+- `{"type": "hello"}` when the connection stands,
 - `{"type": "events", "task_id", "events": [...]}`: what `GET /api/tasks/{id}/events` says, several at a time,
 - `{"type": "end", "task_id"}`: the log ends there,
 - `{"type": "refused", "task_id", "problem"}`: there is no such task,
@@ -70,6 +71,7 @@ async def live(socket: WebSocket, parts: OpenParts, who: WhoAsks) -> None:
     """Serve one tab until it is closed."""
     await socket.accept()
     try:
+        await socket.send_text('{"type":"hello"}')
         async with asyncio.TaskGroup() as group:
             tab = _Tab(socket, parts, who, group)
             group.create_task(tab.write())

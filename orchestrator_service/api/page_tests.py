@@ -111,10 +111,14 @@ async def find(test_id: str, parts: OpenParts, who: WhoAsks) -> JsonObject:
 async def change(test_id: str, body: TestChange, parts: OpenParts, who: WhoAsks) -> JsonObject:
     """Change what is given; `"cron": null` ends its schedule."""
     known = await parts.database.read(page_tests.require, who, test_id)
-    given = body.model_dump(exclude_unset=True)
-    changed = {key: value for key, value in given.items() if value is not None or key == "cron"}
-    before = {"name": known.name, "url": known.url, "goal": known.goal, "cron": known.cron, "timezone": known.timezone}
-    await parts.database.write(page_tests.change, who, test_id, NewPageTest(**{**before, **changed}))
+    changed = NewPageTest(
+        name=body.name or known.name,
+        url=body.url or known.url,
+        goal=body.goal or known.goal,
+        cron=body.cron if "cron" in body.model_fields_set else known.cron,
+        timezone=body.timezone or known.timezone,
+    )
+    await parts.database.write(page_tests.change, who, test_id, changed)
     parts.schedules.wake()
     return await parts.database.read(page_tests.find, who, test_id)
 

@@ -1,6 +1,6 @@
 """What routes work with: the open parts of the orchestrator, who asks, and one page of a list."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, cast
 
@@ -8,9 +8,11 @@ from fastapi import Depends, Query
 from pydantic import JsonValue
 from starlette.requests import HTTPConnection
 
+from orchestrator_service.credentials import Credentials
 from orchestrator_service.events import EventLog
 from orchestrator_service.intake import Intake
 from orchestrator_service.keys import Keys
+from orchestrator_service.meaning import Meaning, Near
 from orchestrator_service.registrar import Registrar
 from orchestrator_service.schedules import Schedules
 from orchestrator_service.settings import Settings
@@ -35,9 +37,15 @@ class Parts:
     registrar: Registrar
     keys: Keys
     client: http.Client
+    credentials: Credentials
     nudge: Callable[[str, str], None]
     drain: Callable[[], None]
+    meaning: Meaning | None
     schedules: Schedules
+
+    async def near(self, need: str | None) -> Mapping[str, Near]:
+        """Return the skills that are near to a need by its meaning; none without an embedding model."""
+        return {} if self.meaning is None or not need else await self.meaning.of(need)
 
 
 async def parts(connection: HTTPConnection) -> Parts:

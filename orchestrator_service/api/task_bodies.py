@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, JsonVal
 from orchestrator_service import tasks
 from orchestrator_service.api.body import Body
 from orchestrator_service.planning.plan import MAX_DURATION_S, MAX_INSTRUCTION_CHARS, Plan
+from orchestrator_service.planning.team import Evaluation
 from shared.agent import File
 from shared.llm_choice import ROLES
 
@@ -134,6 +135,10 @@ class NewTask(Body):
         description="Told by a signed webhook when the task ends or needs input (http or https).",
         examples=["https://example.org/hooks/federation"],
     )
+    evaluate: Evaluation | None = Field(
+        default=None,
+        description="What the result has to be like: the last steps are done again with the critique until it is.",
+    )
     priority: int = Field(default=5, ge=0, le=9, description="9 is most urgent.")
     metadata: Annotated[dict[str, JsonValue], AfterValidator(_check_models)] = Field(
         default_factory=dict[str, JsonValue],
@@ -158,6 +163,7 @@ class NewTask(Body):
             budget=self.budget.model_dump(exclude_none=True),
             deadlines=self.deadlines.model_dump(exclude_none=True),
             callback_url=self.callback_url,
+            evaluate=None if self.evaluate is None else self.evaluate.model_dump(mode="json"),
             priority=self.priority,
             metadata=self.metadata,
         )

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field, JsonValue
 
 from orchestrator_service.api.shapes import Answer, Failure, Page, Shape
+from orchestrator_service.planning.team import Consensus, Evaluation
 from orchestrator_service.tasks import TaskStatus
 from shared.agent import JsonObject
 
@@ -41,6 +42,9 @@ class PlannedStep(Answer):
     timeout_s: float | None = None
     idempotent: bool | None = None
     approve: bool = False
+    agents: int | list[str] | None = None
+    consensus: Consensus | None = None
+    evaluate: Evaluation | None = None
 
 
 class TaskPlan(Answer):
@@ -48,7 +52,7 @@ class TaskPlan(Answer):
 
     id: str
     revision: int
-    strategy: Literal["rules", "llm", "workflow", "direct", "given"]
+    strategy: Literal["rules", "llm", "workflow", "direct", "given", "learned"]
     steps: list[PlannedStep]
 
 
@@ -64,8 +68,15 @@ class FileOfTask(Answer):
     url: str
 
 
+class PartialAnswer(Answer):
+    """What one of several answers of a step says."""
+
+    text: str | None
+    data: list[JsonValue] | None
+
+
 class AttemptOfStep(Answer):
-    """One try of a step with one agent."""
+    """One try of a step with one agent. Where a step has several answers: `part` says for which, `answer` what came."""
 
     agent_id: str
     agent_name: str | None
@@ -74,6 +85,8 @@ class AttemptOfStep(Answer):
     started_at: str
     ended_at: str | None
     error: Failure | None
+    part: str | None = None
+    answer: PartialAnswer | None = None
 
 
 class StepOutput(Answer):
@@ -113,12 +126,33 @@ class Question(Answer):
     expires_at: str | None
 
 
+class CriterionScore(Answer):
+    """How well an answer meets a criterion, from 0 to 1, and why."""
+
+    criterion: str
+    score: float
+    reason: str
+    by: Literal["check", "model"]
+
+
+class EvaluationReport(Answer):
+    """How an answer, or a task's result, was judged in a round."""
+
+    round: int
+    score: float
+    passed: bool
+    threshold: float | None
+    criteria: list[CriterionScore]
+
+
 class TaskResult(Answer):
-    """What came of a task."""
+    """What came of a task. `evaluation` and `rounds`: how it was judged, if that was asked for."""
 
     summary: str
     outputs: list[JsonObject]
     artifacts: list[JsonObject]
+    evaluation: EvaluationReport | None = None
+    rounds: list[EvaluationReport] | None = None
 
 
 class Origin(Answer):

@@ -173,7 +173,7 @@ async def answer(task_id: str, body: NewAnswer, parts: OpenParts, who: WhoAsks) 
     return await parts.database.read(task_views.find, who, task_id)
 
 
-@router.get("/{task_id}/artifacts/{artifact_id}", summary="The bytes of an artifact")
+@router.get("/{task_id}/artifacts/{artifact_id}", summary="The bytes of an artifact", response_class=Response)
 async def read_artifact(task_id: str, artifact_id: str, parts: OpenParts, who: WhoAsks) -> Response:
     """Answer the bytes with their media type; what a browser could run comes as a download."""
     file = await parts.database.read(artifacts.read, who, task_id, artifact_id)

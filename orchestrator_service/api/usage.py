@@ -1,12 +1,13 @@
 """Routes that say what models cost."""
 
 from datetime import datetime
-from typing import Annotated, Final, cast, get_args
+from typing import Annotated, Final, TypeAlias, cast, get_args
 
 from fastapi import APIRouter, Query
 
 from orchestrator_service import usage
 from orchestrator_service.api.parts import OpenParts, WhoAsks
+from orchestrator_service.api.shapes import Answer, Page, Shape
 from orchestrator_service.usage import Group, Question
 from shared.agent import JsonObject
 from shared.errors import InvalidRequestError
@@ -20,6 +21,36 @@ _GroupBy = Annotated[
 ]
 _Since = Annotated[datetime | None, Query(description="Only calls from then on (RFC 3339).")]
 _Until = Annotated[datetime | None, Query(description="Only calls before then (RFC 3339).")]
+
+
+class Spending(Answer):
+    """What calls of models cost together; the fields of the groups that were asked for say which."""
+
+    day: str | None = None
+    user: str | None = None
+    agent: str | None = None
+    model: str | None = None
+    tenant: str | None = None
+    workflow: str | None = None
+    role: str | None = None
+    task: str | None = None
+    llm_calls: int
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int
+    cost_usd: float
+    saved_calls: int
+    saved_usd: float
+    latency_ms: float | None
+
+
+class UsagePage(Page[Spending]):
+    """Groups, and all of them together."""
+
+    total: Spending
+
+
+UsageAnswer: TypeAlias = Annotated[JsonObject, Shape(UsagePage)]
 _Most = Annotated[int, Query(ge=1, le=200, description="Most items to answer.")]
 _First = Annotated[str | None, Query(pattern=r"^\d{1,9}$", description="`next_cursor` of the page before.")]
 
@@ -33,7 +64,7 @@ async def read(
     until: _Until = None,
     limit: _Most = 50,
     cursor: _First = None,
-) -> JsonObject:
+) -> UsageAnswer:
     """Answer tokens, calls and cost by group, and in all: the same numbers that the tasks themselves show."""
     names = list(dict.fromkeys(name.strip() for name in group_by.split(",") if name.strip()))
     if unknown := [name for name in names if name not in _GROUPS]:

@@ -160,10 +160,9 @@ async def _ask(
 async def _connect(parts: Parts, agent: choosing.Choice, tap: Tap) -> agent_client.AgentConnection:
     card = await parts.database.read(choosing.card, agent.agent_id)
     settings = parts.settings
-    return agent_client.connect(
-        parts.client,
+    return parts.credentials.connect(
         agent_client.parse_card(card),
-        headers={} if agent.credentials is None else parts.keys.unseal(agent.credentials),
+        agent.credentials,
         deadlines=Deadlines(gap_s=settings.stream_gap_timeout_s, total_s=settings.step_timeout_s),
         tap=tap,
     )

@@ -5,11 +5,12 @@ from typing import Final, cast
 from uuid import UUID, uuid5
 
 from orchestrator_service import choosing
+from orchestrator_service.credentials import Credentials
 from orchestrator_service.engine.work import OpenAttempt, StepWork
 from orchestrator_service.keys import Keys
 from orchestrator_service.planning.plan import fill
 from orchestrator_service.settings import Settings
-from shared import agent_client, http
+from shared import agent_client
 from shared.agent_client import AgentConnection, Deadlines, OutgoingMessage, PushConfig, RemoteEvent
 from shared.db import Database
 
@@ -20,11 +21,11 @@ _MAX_CONNECTIONS: Final = 1_000
 class Conversations:
     """The conversations with the agents of steps, and the connections they are held over."""
 
-    def __init__(self, settings: Settings, database: Database, keys: Keys, client: http.Client) -> None:
+    def __init__(self, settings: Settings, database: Database, keys: Keys, credentials: Credentials) -> None:
         self._settings = settings
         self._database = database
         self._keys = keys
-        self._client = client
+        self._credentials = credentials
         self._connections: dict[str, tuple[tuple[str, bytes | None], AgentConnection]] = {}
 
     async def connect(self, attempt: OpenAttempt) -> AgentConnection:
@@ -32,11 +33,8 @@ class Conversations:
         known = self._connections.get(attempt.agent_id)
         if known is not None and known[0] == (attempt.card_hash, attempt.credentials):
             return known[1]
-        connection = agent_client.connect(
-            self._client,
-            agent_client.parse_card(await self._database.read(choosing.card, attempt.agent_id)),
-            headers={} if attempt.credentials is None else self._keys.unseal(attempt.credentials),
-        )
+        card = agent_client.parse_card(await self._database.read(choosing.card, attempt.agent_id))
+        connection = self._credentials.connect(card, attempt.credentials)
         if len(self._connections) >= _MAX_CONNECTIONS:
             self._connections.clear()
         self._connections[attempt.agent_id] = ((attempt.card_hash, attempt.credentials), connection)

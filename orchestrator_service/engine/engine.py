@@ -12,10 +12,12 @@ from typing import Final
 
 from orchestrator_service import choosing, inputs
 from orchestrator_service.budgets import Amount
+from orchestrator_service.credentials import Credentials
 from orchestrator_service.engine import queue
 from orchestrator_service.engine.execute import Runner
 from orchestrator_service.engine.gates import Gates
 from orchestrator_service.engine.perform import Performer
+from orchestrator_service.engine.settle import Settler
 from orchestrator_service.engine.step_records import Rules
 from orchestrator_service.engine.strategist import Strategist
 from orchestrator_service.engine.waits import Waits
@@ -25,9 +27,10 @@ from orchestrator_service.events import EventLog
 from orchestrator_service.keys import Keys
 from orchestrator_service.settings import Settings
 from orchestrator_service.signals import Signals
-from shared import http
+from orchestrator_service.spawning import Spawner
 from shared.background import background
 from shared.db import DatabaseUnavailableError, now, patience
+from shared.embeddings import Embeddings
 from shared.llm import Models
 
 logger = logging.getLogger(__name__)
@@ -47,9 +50,11 @@ class Engine:
         log: EventLog,
         signals: Signals,
         keys: Keys,
-        client: http.Client,
+        credentials: Credentials,
         models: Models,
         told: Callable[[], None],
+        spawner: Spawner,
+        embeddings: Embeddings | None,
     ) -> None:
         self._settings = settings
         self._daily = Amount(cost_usd=settings.tenant_daily_cost_usd, tokens=settings.tenant_daily_tokens)
@@ -57,14 +62,25 @@ class Engine:
         self._signals = signals
         self._waits = Waits()
         self._gates = Gates(places=settings.agent_max_concurrency)
-        self._strategist = Strategist(settings, log, models)
+        self._spawner = spawner
+        self._strategist = Strategist(settings, log, models, spawner, embeddings)
         self._me: Membership | None = None
         self._is_draining = False
+        settler = Settler(settings, log, models, embeddings, self._waits, self._rules)
         performer = Performer(
-            settings, log, keys, client, self._gates, self._waits, rules=self._rules, confirm=self._confirm
+            settings,
+            log,
+            keys,
+            credentials,
+            self._gates,
+            self._waits,
+            settler,
+            spawner,
+            rules=self._rules,
+            confirm=self._confirm,
         )
         self._performer = performer
-        self._runner = Runner(settings, log, self._strategist, performer, self._waits, self._rules, told)
+        self._runner = Runner(settings, log, self._strategist, performer, settler, self._waits, self._rules, told)
         self._runs: dict[str, tuple[Run, asyncio.Task[None]]] = {}
         self._to_stop: set[str] = set()
         self._woken = asyncio.Event()
@@ -229,6 +245,8 @@ class Engine:
             daily=self._daily,
             resting=frozenset(self._gates.open_agents()),
             may_begin=not self._is_draining,
+            exploration=self._settings.exploration_share,
+            spawnable=self._spawner.skills,
         )
 
     async def _confirm(self) -> None:

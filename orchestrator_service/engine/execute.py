@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from functools import partial
 
 from orchestrator_service import budgets
-from orchestrator_service.engine import deadlines, task_records
+from orchestrator_service.engine import criteria, deadlines, review, task_records
 from orchestrator_service.engine.perform import Performer
+from orchestrator_service.engine.settle import Settler
 from orchestrator_service.engine.step_records import Rules
 from orchestrator_service.engine.strategist import Strategist
 from orchestrator_service.engine.waits import Waits
 from orchestrator_service.engine.work import Move, Run, StaleRunError, StepWork
 from orchestrator_service.events import EventLog
 from orchestrator_service.planning.plan import Plan
+from orchestrator_service.planning.team import Evaluation
 from orchestrator_service.settings import Settings
 from shared import failpoints, telemetry
 from shared.agent import Usage
@@ -46,6 +48,7 @@ class Runner:
         log: EventLog,
         strategist: Strategist,
         performer: Performer,
+        settler: Settler,
         waits: Waits,
         rules: Callable[[], Rules],
         told: Callable[[], None],
@@ -54,6 +57,7 @@ class Runner:
         self._log = log
         self._strategist = strategist
         self._performer = performer
+        self._settler = settler
         self._waits = waits
         self._rules = rules
         self._told = told
@@ -104,9 +108,12 @@ class Runner:
                     think = partial(self._revise, run, run.plan)
                 case "summarize" if run.plan is not None:
                     think = partial(self._summarize, run, run.plan)
+                case "evaluate" if run.plan is not None and (asked := review.wish(run)) is not None:
+                    think = partial(self._evaluate, run, run.plan, asked)
                 case "ended":
                     failpoints.reach("task-ended")
                     self._told()
+                    await self._strategist.learn(run)
                     return
                 case "park":
                     self._told()
@@ -155,6 +162,22 @@ class Runner:
         except budgets.BudgetExhaustedError:
             summary, usage = "", None  # the outputs are put together instead
         return await self._log.write(run.task_id, task_records.conclude, run, summary, usage)
+
+    async def _evaluate(self, run: Run, plan: Plan, asked: Evaluation) -> Move:
+        try:
+            async with self._waits.until(run.task_id, run.deadline_at):
+                tokens = (
+                    await self._reserve(run, budgets.EVALUATION, "judge")
+                    if criteria.for_a_model(asked.criteria)
+                    else None
+                )
+                evaluation, usage = await review.judge(self._log, self._settler, run, plan, asked, tokens)
+        except TimeoutError:
+            return await self._stop(run)
+        failpoints.reach("result-judged")
+        return await self._log.write(
+            run.task_id, task_records.keep_evaluation, run, plan, asked, evaluation, usage, self._rules()
+        )
 
     async def _reserve(self, run: Run, call: str, role: Role) -> int | None:
         """Reserve what a call of the model may use; returns how many tokens, None: no limit."""

@@ -14,12 +14,15 @@ from typing import cast
 from sqlalchemy import Connection
 
 from orchestrator_service import ancestry, choosing
+from orchestrator_service.choosing import NoAgentError
+from orchestrator_service.credentials import Credentials
 from orchestrator_service.engine import deadlines, questions, retrying, step_records, task_records
 from orchestrator_service.engine.conversations import Conversations
 from orchestrator_service.engine.gates import Gates
 from orchestrator_service.engine.leftovers import Leftovers
 from orchestrator_service.engine.listen import listening
 from orchestrator_service.engine.retrying import Next, RemoteFailureError
+from orchestrator_service.engine.settle import Settler
 from orchestrator_service.engine.step_records import Rules
 from orchestrator_service.engine.suspensions import Suspensions
 from orchestrator_service.engine.trying import Answered, Ending, Failed, Trying, output, told
@@ -28,7 +31,8 @@ from orchestrator_service.engine.work import Move, OpenAttempt, StaleRunError, S
 from orchestrator_service.events import EventLog, draft
 from orchestrator_service.keys import Keys
 from orchestrator_service.settings import Settings
-from shared import failpoints, http
+from orchestrator_service.spawning import Spawner
+from shared import failpoints
 from shared.agent import JsonObject, Usage
 from shared.agent_client import AgentConnection, Deadlines, Ended, Started
 from shared.db import DatabaseUnavailableError
@@ -55,19 +59,23 @@ class Performer:
         settings: Settings,
         log: EventLog,
         keys: Keys,
-        client: http.Client,
+        credentials: Credentials,
         gates: Gates,
         waits: Waits,
+        settler: Settler,
+        spawner: Spawner,
         *,
         rules: Callable[[], Rules],
         confirm: Callable[[], Awaitable[None]],
     ) -> None:
         self._settings = settings
         self._log = log
-        self._conversations = Conversations(settings, log.database, keys, client)
+        self._conversations = Conversations(settings, log.database, keys, credentials)
         self.leftovers = Leftovers(log.database, self._conversations)
         self._gates = gates
         self._waits = waits
+        self._settler = settler
+        self._spawner = spawner
         self._rules = rules
         self._confirm = confirm
         self._places = asyncio.Semaphore(settings.max_steps_at_once)
@@ -79,6 +87,8 @@ class Performer:
 
         Raises: StaleRunError, DatabaseUnavailableError; another worker goes on with the step then.
         """
+        if work.settling is not None:
+            return await self._settler.settle(work, work.settling)
         run = work.run
         calls = deadlines.of_calls(self._settings, run)
         limit = deadlines.of_step(self._settings, run, work.step)
@@ -186,6 +196,9 @@ class Performer:
             except (StaleRunError, DatabaseUnavailableError):
                 raise
             except FederationError as error:
+                if not trying.has_spawned and step_records.is_spawnable(error, self._rules()):
+                    await self._spawn(trying, str(trying.work.step.skill))
+                    continue
                 failures = trying.fail(error)
                 following = retrying.following(
                     trying.work,
@@ -237,6 +250,23 @@ class Performer:
         )
         trying.failures_of_try = 0
         trying.remote = None
+
+    async def _spawn(self, trying: Trying, skill: str) -> None:
+        """Begin an agent that has the skill, and give the step to it; where that cannot be, the refusal says why."""
+        trying.has_spawned = True
+        work = trying.work
+        try:
+            await self._spawner.spawn(work.run.tenant_id, skill)
+        except DatabaseUnavailableError:
+            raise
+        except FederationError as error:
+            detail = f"No registered agent has the skill {skill!r}, and none can be begun: {error.detail}"
+            trying.work = replace(work, refusal=NoAgentError(detail))
+        else:
+            again = task_records.try_again
+            trying.work = await self._log.write(
+                work.run.task_id, again, work, self._rules(), None, Usage(), None, is_left=False
+            )
 
     def _go_on(self, trying: Trying) -> None:
         """Go on with the same try: by the remote task if it is known, else by the same message."""

@@ -15,7 +15,8 @@ from orchestrator_service.engine.held import Held, StepState, usage_json
 from orchestrator_service.engine.suspensions import AgentSuspendedError
 from orchestrator_service.engine.work import OpenAttempt, Output, StepWork
 from orchestrator_service.models import Attempt, StepRow
-from orchestrator_service.planning.plan import Plan, PlanStep, fill
+from orchestrator_service.planning import team
+from orchestrator_service.planning.plan import PlanStep, fill
 from shared.agent import JsonObject, Usage
 from shared.db import UtcTime, now
 from shared.errors import AgentProtocolError, FederationError
@@ -33,7 +34,8 @@ class Rules:
     """What a transition needs to know of settings and of the state of this process.
 
     `daily` is what a tenant may spend on a day; `resting` are agents that are left alone for a moment; `may_begin` is
-    False while the worker drains.
+    False while the worker drains. `exploration` is the share of steps that go to little-known agents; for
+    the skills in `spawnable` an agent can be begun.
     """
 
     input_timeout_s: float
@@ -43,6 +45,8 @@ class Rules:
     daily: Amount
     resting: frozenset[str] = frozenset()
     may_begin: bool = True
+    exploration: float = 0.0
+    spawnable: frozenset[str] = frozenset()
 
 
 def begin(held: Held, step: PlanStep, rules: Rules) -> StepWork | None:
@@ -55,13 +59,20 @@ def begin(held: Held, step: PlanStep, rules: Rules) -> StepWork | None:
             return resume(held, step, tries[-1], rules)
         return begin_attempt(held, step, rules, tries)
     except FederationError as error:
-        if error.retryable:
+        if error.retryable or is_spawnable(error, rules):
             _mark_running(held, step)
-            held.tell("step.progress", step_id=step.id, text=error.detail)
+            is_begun = is_spawnable(error, rules)
+            text = f"No agent has the skill {step.skill}: one is begun." if is_begun else error.detail
+            held.tell("step.progress", step_id=step.id, text=text)
             return StepWork(held.run, step, None, error)
         status = "skipped" if isinstance(error, inputs.StepRejectedError) else "failed"
         end(held, step.id, status, error=error.to_metadata())
         return None
+
+
+def is_spawnable(error: FederationError, rules: Rules) -> bool:
+    """Tell whether a step has no agent, and one can be begun for it."""
+    return error.facts.get("missing_skill") in rules.spawnable
 
 
 def begin_attempt(held: Held, step: PlanStep, rules: Rules, tries: Sequence[RowMapping]) -> StepWork:
@@ -72,7 +83,19 @@ def begin_attempt(held: Held, step: PlanStep, rules: Rules, tries: Sequence[RowM
     """
     run, connection = held.run, held.connection
     tried = [row["agent_id"] for row in tries]
-    choice = choosing.choose(connection, run.tenant_id, step.skill, step.agent, step.instruction, tried, rules.resting)
+    others = _asked_too(held, step.id)
+    choice = choosing.choose(
+        connection,
+        run.tenant_id,
+        step.skill,
+        step.agent,
+        step.instruction,
+        tried,
+        rules.resting,
+        others,
+        lot="" if tried or others else f"{run.task_id}/{step.id}",
+        exploration=rules.exploration,
+    )
     number = len(tries) + 1
     granted = held.reserve(step.id, rules.daily, lambda: _parts(held, step.id))
     attempt = OpenAttempt(
@@ -97,6 +120,7 @@ def begin_attempt(held: Held, step: PlanStep, rules: Rules, tries: Sequence[RowM
             "agent_id": choice.agent_id,
             "agent_name": choice.name,
             "why": choice.why,
+            "skill": step.skill,
             "message_id": attempt.message_id,
             "reserved": None if granted is None else granted.model_dump(mode="json", exclude_none=True),
             "started_at": at,
@@ -119,12 +143,29 @@ def begin_attempt(held: Held, step: PlanStep, rules: Rules, tries: Sequence[RowM
 
 
 def _parts(held: Held, step_id: str) -> int:
-    """Return by how much the budget is divided; a step that waits for an agent runs, and holds nothing yet."""
+    """Return by how much what is left is divided for a step; for an answer of a round, by the others to come too.
+
+    A step that waits for an agent runs, and holds nothing yet.
+    """
     if held.run.plan is None:
         return 1
     holding = budgets.holding(held.reserved)
-    begun = [step_id, *(name for name, state in held.steps.items() if name in holding or state.outcome is not None)]
-    return budgets.parts(held.run.plan, step_id, begun)
+    owner = team.owner(step_id)
+    begun = [owner, *(name for name, state in held.steps.items() if name in holding or state.outcome is not None)]
+    parts = budgets.parts(held.run.plan, owner, begun)
+    if owner == step_id:
+        return parts
+    return parts + len({name for name in held.steps if team.owner(name) == owner} - {step_id, *begun})
+
+
+def _asked_too(held: Held, step_id: str) -> set[str]:
+    """Return the agents of the round's other answers."""
+    if not team.is_member(step_id):
+        return set()
+    round_ = step_id.rpartition(".")[0]
+    others = [name for name in held.steps if name.rpartition(".")[0] == round_ and name != step_id]
+    found = held.connection.execute(_AGENTS, {"of_task": held.run.task_id, "of_steps": others}).scalars()
+    return {agent_id for agent_id in found if agent_id is not None}
 
 
 def resume(held: Held, step: PlanStep, last: RowMapping, rules: Rules) -> StepWork:
@@ -179,10 +220,10 @@ def end_attempt(held: Held, step_id: str, error: JsonObject | None, remote: Remo
     held.connection.execute(_END_ATTEMPT, named | {"at": now(), "with_error": error})
 
 
-def stop(held: Held, plan: Plan, rules: Rules) -> list[StepWork]:
-    """Return the steps that have a try under way, to be stopped because the task is canceled."""
+def stop(held: Held, steps: Sequence[PlanStep], rules: Rules) -> list[StepWork]:
+    """Return those of the steps that have a try under way, to be stopped because the task is canceled."""
     stopping: list[StepWork] = []
-    for step in plan.steps:
+    for step in steps:
         if held.steps[step.id].begun and held.steps[step.id].outcome in {None, Outcome("input_required")}:
             tries = tries_of(held.connection, held.run.task_id, step.id)
             if tries and tries[-1]["ended_at"] is None:
@@ -298,6 +339,10 @@ _END: Final = prepared(
         output_data=bindparam("data"),
         usage=bindparam("spent"),
     )
+)
+_AGENTS: Final = select(StepRow.agent_id).where(
+    StepRow.task_id == bindparam("of_task"),
+    StepRow.step_id.in_(bindparam("of_steps", expanding=True)),
 )
 _SET_STATUS: Final = prepared(update(StepRow).where(*_of_step).values(status=bindparam("to_status")))
 _TRIES: Final = prepared(

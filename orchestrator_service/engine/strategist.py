@@ -2,20 +2,23 @@
 
 import logging
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Final
 
-from orchestrator_service import budgets, discovery, events
+from orchestrator_service import budgets, discovery, events, learning
 from orchestrator_service.budgets import Amount
 from orchestrator_service.engine import task_reads, task_records
 from orchestrator_service.engine.work import Run
 from orchestrator_service.events import EventLog
 from orchestrator_service.planning import revision, strategies, synthesis
-from orchestrator_service.planning.plan import Goal, Match, Offer, Plan, PlanInvalidError, PlanningFailedError
+from orchestrator_service.planning.plan import Goal, Match, Offer, Plan, PlanInvalidError, PlanningFailedError, check
 from orchestrator_service.settings import Settings
+from orchestrator_service.spawning import Spawner
 from shared.agent import Usage
 from shared.auth import Caller
 from shared.db import Database
-from shared.errors import FederationError
+from shared.embeddings import EMBEDDING_ERRORS, Embeddings
+from shared.errors import AddressRefusedError, FederationError
 from shared.llm import ROLES, Model, Models, Role, charge, spent, wanted_models
 
 logger = logging.getLogger(__name__)
@@ -28,27 +31,36 @@ _SUMMARY_TOKENS: Final = 2_500
 class Catalogue:
     """The registry as planners see it, in the name of a task's tenant. `with_away`: with agents not reachable now."""
 
-    def __init__(self, database: Database, tenant_id: str, *, with_away: bool = False) -> None:
+    def __init__(self, database: Database, tenant_id: str, spawner: Spawner, *, with_away: bool = False) -> None:
         self._database = database
+        self._spawner = spawner
         self._caller = Caller(tenant_id)
         self._with_away = with_away
 
     async def offers(self) -> list[Offer]:
-        """Return every skill of every agent that may be chosen."""
-        return await self._database.read(discovery.offers, self._caller, with_away=self._with_away)
+        """Return every skill of every agent that may be chosen, and those for which one can be begun."""
+        offers = await self._database.read(discovery.offers, self._caller, with_away=self._with_away)
+        return offers + self._spawner.offers({offer.skill_id for offer in offers})
 
     async def rank(self, need: str, limit: int = 5) -> list[Match]:
         """Return the offers that fit a need in plain words, best first."""
-        return await self._database.read(discovery.rank, self._caller, need, limit, with_away=self._with_away)
+        found = await self._database.read(discovery.rank, self._caller, need, limit, with_away=self._with_away)
+        known = {match.offer.skill_id for match in found}
+        return discovery.with_others(found, self._spawner.offers(known), need)[:limit]
 
 
 class Strategist:
     """Plans tasks and sums up what came of them."""
 
-    def __init__(self, settings: Settings, log: EventLog, models: Models) -> None:
+    def __init__(
+        self, settings: Settings, log: EventLog, models: Models, spawner: Spawner, embeddings: Embeddings | None
+    ) -> None:
         self._settings = settings
         self._log = log
         self._models = models
+        self._spawner = spawner
+        self._embeddings = embeddings
+        self._learns = settings.learn_plans and self.has_model
 
     @property
     def has_model(self) -> bool:
@@ -63,6 +75,13 @@ class Strategist:
     async def plan(self, run: Run, tokens: int | None) -> tuple[Plan, Usage]:
         """Return a plan for the task's goal. Raises: PlanningFailedError, ModelUnavailableError."""
         goal = await self._goal(run)
+        if self._learns:
+            learned = await self._learned(run, goal)
+            if learned is not None:
+                return learned, Usage()
+            meaning = await self._meaning(goal.text)
+            similar = await self._log.database.read(learning.find_similar, run.tenant_id, goal.text, meaning)
+            goal = replace(goal, examples=tuple(similar))
         try:
             plan, notes, usage = await strategies.plan_goal(
                 goal, self._catalogue(run), self._model(run, "planner"), tokens
@@ -71,7 +90,7 @@ class Strategist:
             plan, notes, usage = await self._plan_with_away(run, goal, spent(error))
         for note in notes:
             logger.warning("planning went another way", extra={"note": note})
-        return plan, usage
+        return _without_templates(plan), usage
 
     async def revise(self, run: Run, plan: Plan, tokens: int | None) -> tuple[Plan | None, str, Usage]:
         """Return another plan for what is not done, or None; why; and what asking cost."""
@@ -114,6 +133,40 @@ class Strategist:
         wanted = wanted_models(given).get(role) if isinstance(given, dict) else None
         return self._models.of(role, wanted=wanted)
 
+    async def learn(self, run: Run) -> None:
+        """Learn from the task that is over, if a model planned it. A crash before that does no harm."""
+        plan = run.plan
+        if not self._learns or plan is None or plan.strategy not in {"llm", "learned"}:
+            return
+        if plan.revision == 1 or run.request.get("evaluate") is None:  # else its steps speak of their critique
+            goal = await self._goal(run)
+            meaning = await self._meaning(goal.text)
+            await self._log.database.write(learning.note, run.tenant_id, run.task_id, goal, plan, meaning)
+
+    async def _meaning(self, text: str) -> learning.Meaning | None:
+        """Return what a text means, if an embedding model is there and answers."""
+        if self._embeddings is None:
+            return None
+        try:
+            [vector] = await self._embeddings.embed([text])
+        except (*EMBEDDING_ERRORS, AddressRefusedError) as error:
+            logger.info("requests are not compared by meaning", extra={"reason": error.detail})
+            return None
+        return learning.Meaning(self._embeddings.model, vector)
+
+    async def _learned(self, run: Run, goal: Goal) -> Plan | None:
+        """Return the plan that succeeded for the same request, if there is one and it can be followed still."""
+        same = learning.key(goal)
+        steps = [] if same is None else await self._log.database.read(learning.find_same, run.tenant_id, same)
+        if not steps:
+            return None
+        skills = {offer.skill_id for offer in await self._catalogue(run).offers()}
+        try:
+            return check(Plan(strategy="learned", steps=steps), skills=skills, inputs=goal.inputs)
+        except PlanInvalidError as error:
+            logger.info("a learned plan cannot be followed any more", extra={"reason": error.detail})
+            return None
+
     async def _goal(self, run: Run) -> Goal:
         files = run.request.get("files")
         turns = await self._log.database.read(task_reads.history, run, self._settings.history_turns)
@@ -125,7 +178,7 @@ class Strategist:
         )
 
     async def _plan_with_away(self, run: Run, goal: Goal, usage: Usage) -> tuple[Plan, list[str], Usage]:
-        catalogue = Catalogue(self._log.database, run.tenant_id, with_away=True)
+        catalogue = Catalogue(self._log.database, run.tenant_id, self._spawner, with_away=True)
         try:
             plan, notes, _ = await strategies.plan_goal(goal, catalogue, None)
         except FederationError as error:
@@ -133,4 +186,10 @@ class Strategist:
         return plan, notes, usage
 
     def _catalogue(self, run: Run) -> Catalogue:
-        return Catalogue(self._log.database, run.tenant_id)
+        return Catalogue(self._log.database, run.tenant_id, self._spawner)
+
+
+def _without_templates(plan: Plan) -> Plan:
+    """Return the plan with steps for agents that are not begun yet given to whoever has the skill."""
+    steps = [step.model_copy(update={"agent": None}) if Spawner.is_offer(step.agent) else step for step in plan.steps]
+    return plan.model_copy(update={"steps": steps})

@@ -12,6 +12,7 @@ from orchestrator_service.models import PlanRow, StepRow
 from orchestrator_service.planning.plan import Plan, PlanStep
 from orchestrator_service.planning.revision import Failure
 from orchestrator_service.planning.synthesis import StepOutput
+from orchestrator_service.planning.team import owner
 from shared.agent import JsonObject
 from shared.prepared import prepared
 
@@ -55,7 +56,7 @@ def past(connection: Connection, run: Run, plan: Plan) -> Past:
         outcomes={step_id: row.status for step_id, row in ended.items()},
         outputs={step_id: row.output_text or "" for step_id, row in ended.items() if row.status == "completed"},
         failures=[
-            _failure(connection, run.task_id, step_id, row.error)
+            _failure(connection, run.task_id, [each for each in rows if owner(each) == step_id], row.error)
             for step_id, row in ended.items()
             if row.status == "failed"
         ],
@@ -84,11 +85,12 @@ def plan_json(plan: Plan) -> JsonObject:
     return {"id": plan.id, "revision": plan.revision, "strategy": plan.strategy, "steps": steps}
 
 
-def _failure(connection: Connection, task_id: str, step_id: str, error: JsonObject | None) -> Failure:
-    tries = step_records.tries_of(connection, task_id, step_id)
+def _failure(connection: Connection, task_id: str, parts: list[str], error: JsonObject | None) -> Failure:
+    """Return how a step failed. `parts`: its id, and those of its answers, if it asked for several."""
+    tries = [row for part in parts for row in step_records.tries_of(connection, task_id, part)]
     error = error or {}
     return Failure(
-        step_id,
+        owner(parts[0]),
         error,
         tried=tuple(dict.fromkeys(row["agent_id"] for row in tries)),
         may_have_acted=bool(tries) and error.get("type") in _UNSURE and error.get("reached") is not False,

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from sqlalchemy import Connection, bindparam, insert, select
 
 from orchestrator_service import artifacts, budgets, events, inputs, registry, tasks
-from orchestrator_service.engine import leftovers, questions, step_records, task_reads
+from orchestrator_service.engine import critique, leftovers, questions, review, step_records, task_reads, teams
 from orchestrator_service.engine.decide import Finish, Park, Revise, StartSteps, Wait, decide
 from orchestrator_service.engine.held import Held, StepState, hold
 from orchestrator_service.engine.step_records import Remote, Rules
@@ -19,6 +19,7 @@ from orchestrator_service.models import PendingInput, PlanRow, StepRow
 from orchestrator_service.planning.plan import Plan, PlanStep, check, literal
 from orchestrator_service.planning.revision import allows
 from orchestrator_service.planning.synthesis import compose
+from orchestrator_service.planning.team import Evaluation, is_member
 from shared.agent import JsonObject, Usage
 from shared.auth import Caller
 from shared.db import new_id, now
@@ -36,8 +37,11 @@ def take_up(connection: Connection, run: Run, rules: Rules) -> Move:
         held.changes["started_at"] = now()
     plan = task_reads.current_plan(connection, run.task_id)
     held.run = replace(run, plan=plan)
+    for step in held.steps.values():
+        if step.status == "running":
+            step.status = "pending"  # nobody performs it now: it goes on where it was
     if held.cancel_requested:
-        stopping = [] if plan is None else step_records.stop(held, plan, rules)
+        stopping = [] if plan is None else step_records.stop(held, [*plan.steps, *teams.members(held, plan)], rules)
         if not stopping:
             return _end(held, "canceled")
         held.write()
@@ -54,9 +58,6 @@ def take_up(connection: Connection, run: Run, rules: Rules) -> Move:
         return Move(run, then="plan")
     if _waits_for_approval(connection, run.task_id):
         return _park(held)
-    for step in held.steps.values():
-        if step.status == "running":
-            step.status = "pending"  # nobody performs it now: it goes on where it was
     _show_executing(held)
     return _advance(held, rules)
 
@@ -192,6 +193,32 @@ def conclude(connection: Connection, run: Run, summary: str, usage: Usage | None
     return _end(held, "completed", summary=summary)
 
 
+def keep_evaluation(
+    connection: Connection, run: Run, plan: Plan, asked: Evaluation, evaluation: JsonObject, usage: Usage, rules: Rules
+) -> Move:
+    """End the task if its result is good enough; else do its last steps again, as often as that is wished.
+
+    Raises: StaleRunError, BudgetExhaustedError.
+    """
+    held = hold(connection, run)
+    held.settle(budgets.EVALUATION, usage)
+    held.tell(review.EVALUATED, evaluation=evaluation)
+    found = review.evaluations(connection, run.task_id)
+    number = len(found) + 1
+    found[number] = evaluation
+    has_passed = critique.has_passed(evaluation)
+    if not has_passed and number < asked.max_rounds:
+        reason = f"Round {number}: {critique.says(evaluation)}"
+        stored = _store_plan(held, review.redo(connection, run, plan, evaluation, held.steps), reason)
+        held.tell("plan.revised", plan=task_reads.plan_json(stored), reason=reason)
+        return _advance(held, rules)
+    best = number if has_passed else critique.best(found)
+    summary = review.answer(connection, run.task_id, review.steps_of(found[best]))
+    error = None if has_passed or asked.unmet == "keep" else critique.not_met(found)
+    more: JsonObject = {"evaluation": found[best], "rounds": [*found.values()]}
+    return _end(held, "completed" if error is None else "failed", error, summary=summary, more=more)
+
+
 def cancel(connection: Connection, run: Run) -> Move:
     """End the task as canceled, when no step is under way."""
     return _end(hold(connection, run), "canceled")
@@ -221,13 +248,14 @@ def _advance(held: Held, rules: Rules) -> Move:
     wish = held.run.request.get("replan")
     may_revise = allows(plan, wish if isinstance(wish, bool) else None, rules.max_revisions)
     while True:
+        begun += teams.advance(held, plan, rules)
         outcomes = {step.id: ended for step in plan.steps if (ended := held.steps[step.id].outcome) is not None}
         running = {step.id for step in plan.steps if held.steps[step.id].status == "running"}
         match decide(plan, outcomes, running, canceling=held.cancel_requested, may_revise=may_revise):
             case StartSteps(steps):
                 if not rules.may_begin:
                     break
-                works = [step_records.begin(held, step, rules) for step in steps]
+                works = [teams.begin(held, step, rules) for step in steps]
                 begun += [work for work in works if work is not None]
             case Wait():
                 break
@@ -236,6 +264,9 @@ def _advance(held: Held, rules: Rules) -> Move:
             case Revise():
                 held.write()
                 return Move(held.run, then="revise")
+            case Finish("completed") if review.wish(held.run) is not None:
+                held.write()
+                return Move(held.run, then="evaluate")
             case Finish("completed") if rules.has_model and len(plan.steps) > 1:  # one answer needs no summary
                 held.write()
                 return Move(held.run, then="summarize")
@@ -246,6 +277,7 @@ def _advance(held: Held, rules: Rules) -> Move:
 
 
 def _begin_plan(held: Held, plan: Plan, rules: Rules) -> Move:
+    critique.check_judge(review.wish(held.run), has_model=rules.has_model)
     stored = _store_plan(held, plan, None)
     held.tell("plan.created", plan=task_reads.plan_json(stored))
     if held.run.request.get("approve_plan") is True:
@@ -300,8 +332,18 @@ def _park(held: Held) -> Move:
     return Move(held.run, then="park")
 
 
-def _end(held: Held, status: events.TerminalStatus, error: JsonObject | None = None, *, summary: str = "") -> Move:
-    """Write the result and the terminal state; without a summary, the outputs are put together to one."""
+def _end(
+    held: Held,
+    status: events.TerminalStatus,
+    error: JsonObject | None = None,
+    *,
+    summary: str = "",
+    more: JsonObject | None = None,
+) -> Move:
+    """Write the result and the terminal state; without a summary, the outputs are put together to one.
+
+    `more` goes into the result, too.
+    """
     run = held.run
     result: JsonObject | None = None
     if run.plan is not None:
@@ -309,12 +351,13 @@ def _end(held: Held, status: events.TerminalStatus, error: JsonObject | None = N
         files = [
             artifact
             for _, artifact in artifacts.of_tasks(held.connection, [run.task_id])
-            if artifact["step_id"] is not None
+            if isinstance(step_id := artifact["step_id"], str) and not is_member(step_id)
         ]
         result = {
             "summary": summary or compose(run.description, said),
             "outputs": [{"step": output.instruction, "output": output.text} for output in said],
             "artifacts": list[JsonValue](files),
+            **(more or {}),
         }
     tasks.finish(
         held.connection, run.task_id, status, result=result, error=error, before=held.drafts, changes=held.changes

@@ -40,7 +40,7 @@ class Trying:
 
     `waited` counts failures since the agent was last heard of, which is no later than `away_since` (monotonic);
     `failed` those that are not waited out. `is_calling`:
-    the agent is being called now, so that it may have got the message.
+    the agent is being called now, so that it may have got the message. `has_spawned`: an agent was begun for it.
     """
 
     work: StepWork
@@ -50,6 +50,7 @@ class Trying:
     failures_of_try: int = 0
     remote: Remote | None = None
     is_calling: bool = False
+    has_spawned: bool = False
 
     @property
     def remote_id(self) -> str | None:

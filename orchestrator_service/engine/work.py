@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import JsonValue
 
 from orchestrator_service.budgets import Amount
+from orchestrator_service.engine.consensus import Given
 from orchestrator_service.planning.plan import Plan, PlanStep, Reference
 from shared.agent import File, JsonObject, Usage
 from shared.errors import FederationError
@@ -68,12 +69,28 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
+class Settling:
+    """What is to be decided on the answers of a round. `task` is what was asked, `silent` tells who did not answer.
+
+    `may_ask`: a model may be asked, with what was granted for it.
+    """
+
+    step: PlanStep
+    round: int
+    task: str
+    answers: tuple[Given, ...]
+    silent: tuple[str, ...]
+    may_ask: bool
+    granted: Amount | None
+
+
+@dataclass(frozen=True, slots=True)
 class StepWork:
     """A step to perform. `attempt` is None when no agent could take it now; `refusal` says why.
 
     `values` fill its references; `metadata` is what the message says of where it comes from and what may be spent.
 
-    `canceling`: it is only to be stopped, wherever it was.
+    `canceling`: it is only to be stopped, wherever it was. `settling`: no agent is asked, something is decided.
     """
 
     run: Run
@@ -85,6 +102,7 @@ class StepWork:
     files: tuple[File, ...] = ()
     metadata: JsonObject = field(default_factory=dict[str, JsonValue])
     canceling: bool = False
+    settling: Settling | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +119,10 @@ class Output:
 class Move:
     """What a transition leads to: steps to perform now, and what a model is to be asked for, if anything.
 
-    "plan" and "revise": a plan is wanted; "summarize": all is done but the summary; "park": it waits for a
-    person; "ended": the task is over; None: the steps go on by themselves.
+    "plan" and "revise": a plan is wanted; "summarize": all is done but the summary; "evaluate": all is done, if it is
+    good enough; "park": it waits for a person; "ended": the task is over; None: the steps go on by themselves.
     """
 
     run: Run
     begun: tuple[StepWork, ...] = ()
-    then: Literal["plan", "revise", "summarize", "park", "ended"] | None = None
+    then: Literal["plan", "revise", "summarize", "evaluate", "park", "ended"] | None = None

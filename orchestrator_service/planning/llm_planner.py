@@ -18,6 +18,7 @@ from orchestrator_service.planning.parts import MENTION, URL
 from orchestrator_service.planning.plan import (
     MAX_STEPS,
     Catalogue,
+    Example,
     Goal,
     Offer,
     Plan,
@@ -34,6 +35,7 @@ MAX_OFFERS: Final = 80
 _MAX_TURNS: Final = 10
 _MAX_TURN_CHARS: Final = 2_000
 _MAX_OUTPUT_CHARS: Final = 1_000
+_MAX_EXAMPLE_CHARS: Final = 600
 _MAX_ANSWER_TOKENS: Final = 4_096
 _MIN_ANSWER_TOKENS: Final = 256
 _CHARS_PER_TOKEN: Final = 3
@@ -265,8 +267,24 @@ def _prompt(goal: Goal, offers: Sequence[Offer]) -> str:
         sections.append(f"Attached files:\n{fence('file names', chr(10).join(goal.files))}")
     if goal.inputs:
         sections.append("Inputs, to be used as {{ inputs.NAME }}:\n" + fence("input names", "\n".join(goal.inputs)))
+    if goal.examples:
+        shown = "\n\n".join(_shown_example(example) for example in goal.examples)
+        sections.append(f"Plans that fulfilled similar requests, as examples:\n{fence('earlier plans', shown)}")
     sections.append(f"The request to plan:\n{goal.text}")
     return "\n\n".join(sections)
+
+
+def _shown_example(example: Example) -> str:
+    steps = [
+        {
+            "id": step.id,
+            "skill": step.skill,
+            "instruction": step.instruction[:_MAX_EXAMPLE_CHARS],
+            "depends_on": step.depends_on,
+        }
+        for step in example.steps
+    ]
+    return f"Request: {example.goal[:_MAX_EXAMPLE_CHARS]}\nPlan: {json.dumps(steps, ensure_ascii=False)}"
 
 
 def _story(done: Sequence[Done], failed: Sequence[Failed], open_steps: Sequence[PlanStep]) -> str:

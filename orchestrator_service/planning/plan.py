@@ -12,11 +12,12 @@ from graphlib import CycleError, TopologicalSorter
 from heapq import heappop, heappush
 from typing import Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
+from orchestrator_service.planning.team import Agents, Consensus, Evaluation
 from shared.errors import FederationError
 
-Strategy = Literal["rules", "llm", "workflow", "direct", "given"]
+Strategy = Literal["rules", "llm", "workflow", "direct", "given", "learned"]
 
 MAX_STEPS = 50
 MAX_DEPTH = 20
@@ -42,6 +43,10 @@ class PlanningFailedError(FederationError):
     slug = "planning-failed"
     title = "The goal could not be planned"
     status = 422
+
+
+def _is_none(value: object) -> bool:
+    return value is None  # left out where a plan is stored: workers of before read it, too
 
 
 class PlanStep(BaseModel):
@@ -78,6 +83,34 @@ class PlanStep(BaseModel):
         description="How long a question of the step may wait for a person, in seconds; null: INPUT_TIMEOUT_S.",
         examples=[86_400],
     )
+    agents: Agents | None = Field(
+        default=None,
+        exclude_if=_is_none,
+        description="How many answers of different agents are asked for at once, or the agents' names.",
+        examples=[3],
+    )
+    consensus: Consensus | None = Field(
+        default=None,
+        exclude_if=_is_none,
+        description="How those answers become one; vote, if only `agents` is given.",
+        examples=["vote"],
+    )
+    evaluate: Evaluation | None = Field(
+        default=None,
+        exclude_if=_is_none,
+        description="What the answer has to be like; one that is not is asked for again with a critique.",
+    )
+
+    @property
+    def is_team(self) -> bool:
+        """Whether the step is more than one question to one agent."""
+        return self.agents is not None or self.consensus is not None or self.evaluate is not None
+
+    @model_validator(mode="after")
+    def _names_agents_once(self) -> "PlanStep":
+        if self.agent is not None and isinstance(self.agents, list):
+            raise ValueError("name the agents in `agents`, or one in `agent`, not both")
+        return self
 
 
 class Plan(BaseModel):
@@ -117,16 +150,26 @@ class Plan(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
+class Example:
+    """A request and the steps that fulfilled it."""
+
+    goal: str
+    steps: tuple[PlanStep, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Goal:
     """What a person asked for, with what is known of the conversation before it.
 
-    `history` holds the session's earlier turns, oldest first, as (role, text); `files` the names of attached files.
+    `history` holds the session's earlier turns, oldest first, as (role, text); `files` the names of attached files;
+    `examples` plans that fulfilled similar requests.
     """
 
     text: str
     history: tuple[tuple[str, str], ...] = ()
     inputs: Mapping[str, JsonValue] | None = None
     files: tuple[str, ...] = ()
+    examples: tuple[Example, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

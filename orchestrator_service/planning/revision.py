@@ -33,7 +33,17 @@ from shared.llm import MODEL_ERRORS, Model, spent
 MAX_REVISIONS: Final = 2
 """How often a plan is revised, unless MAX_REVISIONS says otherwise."""
 
-_HOPELESS: Final = frozenset({"budget-exhausted", "loop-detected", "step-rejected", "input-expired"})
+_HOPELESS: Final = frozenset(
+    {
+        "budget-exhausted",
+        "loop-detected",
+        "step-rejected",
+        "input-expired",
+        "no-consensus",
+        "criteria-not-met",
+        "needs-model",
+    }
+)
 _RANKS_WELL: Final = 1 / 3
 _MIN_SHARED_WORDS: Final = 2
 _REFERENCE: Final = re.compile(r"\{\{[^{}]*\}\}")
@@ -56,7 +66,7 @@ class Failure:
 
 def allows(plan: Plan, wish: bool | None, max_revisions: int = MAX_REVISIONS) -> bool:
     """Tell whether the plan may be revised (again): one that was planned here may, another only if that is wished."""
-    wished = plan.strategy in {"rules", "llm"} if wish is None else wish
+    wished = plan.strategy in {"rules", "llm", "learned"} if wish is None else wish
     return wished and plan.revision <= max_revisions
 
 
@@ -196,7 +206,8 @@ async def _others(
         offer = await _other_offer(step, failure, offers, catalogue)
         if offer is None:
             raise PlanInvalidError("No other agent on offer fits.")
-        others[step.id] = step.model_copy(update={"skill": offer.skill_id, "agent": offer.agent_id})
+        several = len(step.agents) if isinstance(step.agents, list) else step.agents
+        others[step.id] = step.model_copy(update={"skill": offer.skill_id, "agent": offer.agent_id, "agents": several})
         names.append(f"{offer.agent_name} ({offer.skill_id})")
     return others, names
 

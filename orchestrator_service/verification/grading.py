@@ -60,7 +60,7 @@ def grade(findings: Sequence[Finding], probes: Sequence[Probe], claims: Claims) 
         _dialects(probes),
         _streaming(probes, claims),
         Reason("cancel", 0, "not looked at: there are servers that the cancel of an unknown task ends"),
-        _push(claims),
+        _push(probes, claims),
         _latency(probes),
     )
     total = sum(reason.points for reason in reasons)
@@ -109,8 +109,14 @@ def _streaming(probes: Sequence[Probe], claims: Claims) -> Reason:
     return Reason("streaming", 0, "as claimed")
 
 
-def _push(claims: Claims) -> Reason:
-    return Reason("push", 0, "claimed; not looked at" if claims.push else "not offered; it is not needed")
+def _push(probes: Sequence[Probe], claims: Claims) -> Reason:
+    if not claims.push:
+        return Reason("push", 0, "not offered; it is not needed")
+    asked = [probe.pushes for probe in probes if probe.pushes != "not asked"]
+    wrong = [outcome for outcome in asked if outcome not in {"ok", "odd", "locked"}]
+    if wrong:
+        return Reason("push", 2, f"claimed, but ListTaskPushNotificationConfigs: {', '.join(wrong)}")
+    return Reason("push", 0, "as claimed; that it comes is seen with the first task" if asked else "claimed; not asked")
 
 
 def _latency(probes: Sequence[Probe]) -> Reason:

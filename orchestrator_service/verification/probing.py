@@ -1,11 +1,12 @@
 """Asks an agent harmlessly what it really speaks: about a task that nobody began, at each interface of its card.
 
-A sound agent answers GetTask and SubscribeToTask of an unknown task with TaskNotFoundError (A2A 1.0, 3.3.2) and does
-nothing. CancelTask is not asked: a server in use (fasta2a 2.1) does not survive the cancel of a task it does not know.
+A sound agent answers GetTask, SubscribeToTask and ListTaskPushNotificationConfigs of an unknown task with
+TaskNotFoundError (A2A 1.0, 3.3.2) and does nothing. CancelTask is not asked: a server in use (fasta2a 2.1) does not
+survive the cancel of a task it does not know.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Final, Literal, TypeAlias
@@ -16,6 +17,7 @@ from a2a.types import AgentCard, AgentInterface
 from orchestrator_service.verification.findings import Finding
 from shared import agent_client, agent_refusals, http
 from shared.agent import JsonObject
+from shared.agent_auth import AgentAuth
 from shared.agent_client import AgentConnection, Deadlines, Limits
 from shared.agent_wire import AgentWire, Clock
 from shared.errors import (
@@ -30,8 +32,13 @@ Outcome: TypeAlias = Literal["ok", "odd", "locked", "refused", "foreign", "faile
 """ok: as the specification says; odd: in the dialect, but not as it says; locked: it asks for credentials; refused: it
 does not offer it; foreign: what came is not A2A; failed: an error of the server; away: no answer at all."""
 
-_METHODS: Final = ("GetTask", "SubscribeToTask")
-_CLAUSES: Final = {"GetTask": "A2A 1.0, 3.1.3", "SubscribeToTask": "A2A 1.0, 3.1.6"}
+_Method: TypeAlias = Literal["GetTask", "SubscribeToTask", "ListTaskPushNotificationConfigs"]
+
+_CLAUSES: Final[dict[_Method, str]] = {
+    "GetTask": "A2A 1.0, 3.1.3",
+    "SubscribeToTask": "A2A 1.0, 3.1.6",
+    "ListTaskPushNotificationConfigs": "A2A 1.0, 3.1.9",
+}
 _MOST_INTERFACES: Final = 8
 _SPEAKS: Final = frozenset[Outcome]({"ok", "odd", "locked"})
 
@@ -43,6 +50,7 @@ class Probe:
     interface: str
     get: Outcome
     subscribe: Outcome
+    pushes: Outcome
     latency_ms: float | None
     findings: tuple[Finding, ...]
 
@@ -57,17 +65,16 @@ class Probe:
             "interface": self.interface,
             "get": self.get,
             "subscribe": self.subscribe,
+            "push": self.pushes,
             "latency_ms": self.latency_ms,
         }
 
 
-async def probe(
-    client: http.Client, card: AgentCard, *, headers: Mapping[str, str], timeout_s: float
-) -> Sequence[Probe]:
+async def probe(client: http.Client, card: AgentCard, *, auth: AgentAuth | None, timeout_s: float) -> Sequence[Probe]:
     """Ask every interface whose dialect is spoken here, all at once; an agent's failures are what is found."""
     async with asyncio.TaskGroup() as group:
         asked = [
-            group.create_task(_probe(client, card, interface, headers, timeout_s))
+            group.create_task(_probe(client, card, interface, auth, timeout_s))
             for interface in card.supported_interfaces[:_MOST_INTERFACES]
         ]
     return [task.result() for task in asked]
@@ -77,39 +84,41 @@ async def _probe(
     client: http.Client,
     card: AgentCard,
     interface: AgentInterface,
-    headers: Mapping[str, str],
+    auth: AgentAuth | None,
     timeout_s: float,
 ) -> Probe:
     name = f"{interface.protocol_binding} {interface.protocol_version} {interface.url}"
     deadlines = Deadlines(connect_s=min(5.0, timeout_s), first_byte_s=timeout_s, gap_s=timeout_s, total_s=timeout_s)
-    connection = _connect(client, card, interface, headers)
+    connection = _connect(client, card, interface, auth)
     if connection is None:
-        return Probe(name, "not asked", "not asked", None, ())
+        return Probe(name, "not asked", "not asked", "not asked", None, ())
     wire = AgentWire(client, connection.endpoint, Limits())
     began = monotonic()
     get, findings = await _ask(wire, "GetTask", name, deadlines)
     latency_ms = None if get == "away" else round((monotonic() - began) * 1000, 1)
     subscribe: Outcome = "not asked"
+    pushes: Outcome = "not asked"
     if get in _SPEAKS and card.capabilities.streaming:
         subscribe, of_subscribe = await _ask(wire, "SubscribeToTask", name, deadlines)
         findings += of_subscribe
-    return Probe(name, get, subscribe, latency_ms, tuple(findings))
+    if get in _SPEAKS and card.capabilities.push_notifications and connection.endpoint.binding != "JSONRPC 0.3":
+        pushes, of_pushes = await _ask(wire, "ListTaskPushNotificationConfigs", name, deadlines)
+        findings += of_pushes
+    return Probe(name, get, subscribe, pushes, latency_ms, tuple(findings))
 
 
 def _connect(
-    client: http.Client, card: AgentCard, interface: AgentInterface, headers: Mapping[str, str]
+    client: http.Client, card: AgentCard, interface: AgentInterface, auth: AgentAuth | None
 ) -> AgentConnection | None:
     """Return the connection to just this interface; None if its dialect is not spoken here."""
     single = AgentCard(name=card.name, capabilities=card.capabilities, supported_interfaces=[interface])
     try:
-        return agent_client.connect(client, single, headers=headers)
+        return agent_client.connect(client, single, auth=auth)
     except FederationError:
         return None
 
 
-async def _ask(
-    wire: AgentWire, method: Literal["GetTask", "SubscribeToTask"], where: str, deadlines: Deadlines
-) -> tuple[Outcome, list[Finding]]:
+async def _ask(wire: AgentWire, method: _Method, where: str, deadlines: Deadlines) -> tuple[Outcome, list[Finding]]:
     """Ask about a task that nobody began, and judge the answer."""
     params: JsonObject = {"id": str(uuid4())}
     clock = Clock(deadlines)
@@ -117,6 +126,8 @@ async def _ask(
         match method:
             case "GetTask":
                 await wire.call("get", params, clock)
+            case "ListTaskPushNotificationConfigs":
+                await wire.call("pushes", params, clock)
             case "SubscribeToTask":
                 stream = await wire.stream("subscribe", params, clock)
                 try:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 from pydantic import JsonValue
 
@@ -61,6 +62,10 @@ class Outcome:
         assert self.answer is not None, self.error
         assert self.answer.data is not None
         return self.answer.data
+
+    def rows(self, name: str) -> list[JsonObject]:
+        """Return a list of objects of the answer's data."""
+        return cast("list[JsonObject]", self.data[name])
 
 
 async def ask(

@@ -71,17 +71,14 @@ async def test_a_zip_bomb_is_refused_with_the_limit() -> None:
     assert "SANDBOX_DISK_MB" in outcome.error.detail
 
 
-@pytest.mark.parametrize(
-    "name", ["../../x.py", "/etc/x.py", "a\0b.py", "x" * 3000 + ".py", "-rf.py", "--help.py", "$(id).py"]
-)
 @pytest.mark.parametrize("skill", ["test-code", "review-code", "document-code"])
-async def test_odd_names_are_only_names(name: str, skill: str) -> None:
+async def test_odd_names_are_only_names(skill: str) -> None:
+    names = ["../../x.py", "/etc/x.py", "a\0b.py", "x" * 3000 + ".py", "-rf.py", "--help.py", "$(id).py", "~/y.py"]
+    files = [python(name, "def f() -> int:\n    return 1\n") for name in names]
     settings = make_settings(sandbox_memory_mb=512, sandbox_processes=64, sandbox_output_kb=128)
-    outcome = await ask(
-        "do it", skill=skill, files=[python(name, "def f() -> int:\n    return 1\n")], settings=settings
-    )
+    outcome = await ask("do it", skill=skill, files=files, settings=settings)
 
-    assert outcome.error is None or outcome.error.slug == "program-failed", outcome.error
+    assert outcome.error is None
     assert all(not each.startswith("/") and ".." not in each for each in outcome.files)
 
 
@@ -115,4 +112,4 @@ async def test_many_files_and_deep_folders_come_back_within_bounds(tmp_path: Pat
 
     assert outcome.error is None
     assert len(outcome.files) == 20
-    assert len(outcome.data["left_out"]) == 31  # type: ignore[arg-type]
+    assert len(outcome.rows("left_out")) == 31

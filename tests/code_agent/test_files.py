@@ -127,6 +127,8 @@ def test_an_encrypted_archive_is_refused_with_what_to_do() -> None:
         ("```python\ndef test_x(): pass\n```", ["test_main.py"]),
         ("```javascript\nlet x = 1\n```", ["main.js"]),
         ("Use it like this:\n```\nsome words\n```", []),
+        ("```\nx = 1\n```\n\nThe files:\n\n`a.py`:\n\n```python\ny = 2\n```", ["a.py"]),
+        ("```\nx = open('y')\n```", ["main.py"]),
         ("Review this: def f(x): return x + 1", ["main.py"]),
         ("Please review\ndef f(x):\n    return x", ["main.py"]),
         ("1. File: `a.py` (the module)\n```python\nx = 1\n```", ["a.py"]),

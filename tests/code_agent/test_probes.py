@@ -13,17 +13,20 @@ import pytest
 
 from code_agent_service import runs
 from code_agent_service.runs import Program, Run, WorkFile
-from code_agent_service.sandbox import open_sandbox
+from code_agent_service.sandbox import Sandbox, open_sandbox
 from shared.agent import JsonObject
 from shared.errors import UnavailableError
 from tests.code_agent.asking import make_settings
 from tests.code_agent.probes import PRELUDE, PROBES
 
+_OPENED: list[Sandbox] = []
+
 
 async def _probe(code: str, facts: JsonObject) -> Run:
-    sandbox = await open_sandbox(make_settings())
+    if not _OPENED:
+        _OPENED.append(await open_sandbox(make_settings()))
     text = PRELUDE + textwrap.dedent(code)
-    return await sandbox.run(Program("main.py", (WorkFile("main.py", text.encode()),), (json.dumps(facts),)))
+    return await _OPENED[0].run(Program("main.py", (WorkFile("main.py", text.encode()),), (json.dumps(facts),)))
 
 
 def _open_pipe() -> tuple[tuple[int, int], str]:

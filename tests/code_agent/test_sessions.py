@@ -5,6 +5,7 @@ import os
 import uuid
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -92,7 +93,7 @@ async def test_old_workspaces_go_and_the_oldest_first_where_there_are_too_many(t
     spaces = Workspaces(make_settings(data_dir=tmp_path, code_workspaces_mb=1, code_workspace_h=1))
     for number, session in enumerate(["old", "first", "second", "third"]):
         await spaces.save(session, [WorkFile("noise.bin", os.urandom(400_000))])
-        path = spaces._path(session)
+        path = spaces.path_of(session)
         changed = path.stat().st_mtime - (7200 if session == "old" else 100 - number)
         os.utime(path, (changed, changed))
     spaces.sweep()
@@ -103,7 +104,7 @@ async def test_old_workspaces_go_and_the_oldest_first_where_there_are_too_many(t
 async def test_a_broken_workspace_is_dropped(tmp_path: Path) -> None:
     spaces = Workspaces(make_settings(data_dir=tmp_path))
     await spaces.save("one", [WorkFile("a.txt", b"a")])
-    spaces._path("one").write_bytes(b"PK rubbish")
+    spaces.path_of("one").write_bytes(b"PK rubbish")
 
     assert await spaces.load("one") == []
     assert await spaces.save("one", [WorkFile("b.txt", b"b")]) == ""
@@ -132,7 +133,12 @@ async def test_any_session_id_is_only_a_name(session: str, tmp_path: Path) -> No
 async def test_the_archive_of_one_job_is_taken_by_the_next() -> None:
     first = await ask("do it", skill="document-code", files=[python("a.py", "def f() -> int:\n    return 1\n")])
     assert first.archive is not None
+    assert [(each["name"], each["media_type"]) for each in first.rows("made")] == [
+        ("a.py", "text/x-python"),
+        ("README.md", "text/markdown"),
+        ("files.zip", "application/zip"),
+    ]
     second = await ask("do it", skill="review-code", files=[first.archive, File("a.py", "t", b"import os\n")])
 
-    assert [each["rule"] for each in second.data["findings"]] == ["F401"]  # type: ignore[index,union-attr,call-overload]
-    assert sorted(map(str, second.data["files"])) == ["README.md", "a.py"]  # type: ignore[arg-type]
+    assert [each["rule"] for each in second.rows("findings")] == ["F401"]
+    assert sorted(cast("list[str]", second.data["files"])) == ["README.md", "a.py"]

@@ -2,13 +2,14 @@
 
 import io
 import zipfile
+from typing import cast
 
 import pytest
 
 from code_agent_service import archives
 from code_agent_service.runs import WorkFile
 from code_agent_service.settings import Settings
-from shared.agent import File
+from shared.agent import File, JsonObject
 from tests.code_agent.asking import Outcome, ask, make_settings, python
 from tests.support.model_server import Failure, Fixed, ModelServer, model_server
 
@@ -72,19 +73,19 @@ async def test_tests_that_come_along_are_run_and_counted_with_the_lines_they_cov
     assert (data["passed"], data["failed"], data["skipped"], data["errors"]) == (1, 1, 1, 0)
     assert data["written_by"] == "given"
     assert "it is not one" in outcome.text
-    [file] = data["coverage"]["files"]  # type: ignore[index,call-overload]
+    [file] = cast("list[JsonObject]", cast("JsonObject", data["coverage"])["files"])
     assert (file["file"], file["missing"]) == ("stats.py", [7, 16])
     assert outcome.error is None
-    assert data["ran"][0]["sandbox"] == "bubblewrap"  # type: ignore[index,call-overload]
+    assert outcome.rows("ran")[0]["sandbox"] == "bubblewrap"
 
 
 async def test_without_a_model_tests_are_made_from_signatures_and_say_what_they_do_not_check() -> None:
     outcome = await _ask("test-code", python("stats.py", _STATS))
 
-    failed = {str(test["name"]) for test in outcome.data["tests"] if test["outcome"] == "failed"}  # type: ignore[index,union-attr,call-overload]
+    failed = {str(test["name"]) for test in outcome.rows("tests") if test["outcome"] == "failed"}
     assert any("mean" in name for name in failed)  # the mean of nothing
     assert any("label" in name for name in failed)  # no str comes back
-    assert any("doctest" in str(test) or "stats.pick" in str(test) for test in outcome.data["tests"])  # type: ignore[union-attr]
+    assert any("doctest" in str(test) or "stats.pick" in str(test) for test in outcome.rows("tests"))
     assert outcome.data["not_checked"] == ["stats.py: pick: no values are known for 'path', which is 'Path'"]
     assert "not that its results are right" in outcome.text
     assert outcome.files["test_smoke.py"].media_type == "text/x-python"
@@ -166,8 +167,8 @@ async def test_a_review_names_file_line_severity_and_rule() -> None:
 
     found = {
         (each["file"], each["line"], each["rule"], each["severity"], each["source"])
-        for each in outcome.data["findings"]
-    }  # type: ignore[index,union-attr,call-overload]
+        for each in outcome.rows("findings")
+    }
     assert ("pkg/a.py", 5, "B602", "high", "bandit") in found
     assert ("pkg/a.py", 8, "F821", "high", "ruff") in found
     assert ("pkg/a.py", 1, "F401", "medium", "ruff") in found
@@ -180,7 +181,7 @@ async def test_code_with_nothing_to_mend_has_no_findings() -> None:
         "review-code", python("a.py", '"""A."""\n\n\ndef one() -> int:\n    """Return one."""\n    return 1\n')
     )
 
-    assert outcome.data["findings"] == []
+    assert outcome.rows("findings") == []
     assert "Nothing was found." in outcome.text
 
 
@@ -196,7 +197,7 @@ async def test_configuration_in_the_code_does_not_silence_the_review() -> None:
     config = File("pyproject.toml", "text/plain", b"[tool.ruff.lint]\nignore = ['ALL']\n")
     outcome = await _ask("review-code", python("a.py", "import os\n"), config)
 
-    assert [each["rule"] for each in outcome.data["findings"]] == ["F401"]  # type: ignore[index,union-attr,call-overload]
+    assert [each["rule"] for each in outcome.rows("findings")] == ["F401"]
 
 
 async def test_other_languages_are_reviewed_by_the_model_alone() -> None:
@@ -222,7 +223,7 @@ async def test_documenting_adds_docstrings_and_a_readme_and_changes_nothing_else
 
 
 async def test_the_model_cannot_change_the_code_that_it_documents() -> None:
-    evil = {"file": "stats.py", "name": "mean", "docstring": 'It is """ + evil() + """ fine.\\'}
+    evil: JsonObject = {"file": "stats.py", "name": "mean", "docstring": 'It is """ + evil() + """ fine.\\'}
     async with model_server({"docstrings": [evil], "readme": "# Stats"}) as model:
         outcome = await _ask("document-code", python("stats.py", "def mean(x):\n    return x\n"), model=model)
 
@@ -250,16 +251,32 @@ async def test_without_any_code_the_error_says_how_to_give_some(skill: str) -> N
     assert "```python block" in outcome.error.detail
 
 
-@pytest.mark.parametrize("skill", ["test-code", "review-code", "document-code", "run-code"])
-@pytest.mark.parametrize(
-    "content", [b"\x7fELF\x00\xff\xfe" * 50, b"", b"\xef\xbb\xbfx = 1\n", "é = 'ü'\n".encode("latin-1")]
-)
-async def test_binary_rubbish_as_code_is_an_answer_or_a_clear_error(skill: str, content: bytes) -> None:
-    outcome = await _ask(skill, File("odd.py", "text/x-python", content))
+@pytest.mark.parametrize("skill", ["test-code", "document-code", "review-code"])
+async def test_code_nested_beyond_reason_breaks_nothing(skill: str) -> None:
+    deep = ("+".join(["1"] * 900), "list[" * 90 + "int" + "]" * 90, "-" * 900 + "1", " | ".join(["int"] * 900))
+    code = [f"def f(x: {each} = 1) -> None: ...\n\n\nraise_it = {each}\n" for each in deep]
+    outcome = await _ask(skill, *(python(f"deep{number}.py", text) for number, text in enumerate(code)))
 
     assert outcome.error is None or outcome.error.slug in {"invalid-request", "program-failed"}, outcome.error
-    if outcome.error is not None:
-        assert len(outcome.error.detail) > 20
+
+
+_RUBBISH = (b"\x7fELF\x00\xff\xfe" * 50, b"", b"\xef\xbb\xbfx = 1\n", "é = 'ü'\n".encode("latin-1"))
+
+
+@pytest.mark.parametrize("skill", ["test-code", "review-code", "document-code"])
+async def test_binary_rubbish_as_code_is_an_answer_or_a_clear_error(skill: str) -> None:
+    files = [File(f"odd{number}.py", "text/x-python", content) for number, content in enumerate(_RUBBISH)]
+    outcome = await _ask(skill, *files)
+
+    assert outcome.error is None or outcome.error.slug in {"invalid-request", "program-failed"}, outcome.error
+    assert outcome.error is None or len(outcome.error.detail) > 20
+
+
+@pytest.mark.parametrize("content", _RUBBISH)
+async def test_binary_rubbish_as_a_program_is_run_or_fails_clearly(content: bytes) -> None:
+    outcome = await _ask("run-code", File("odd.py", "text/x-python", content))
+
+    assert outcome.error is None or outcome.error.slug == "program-failed", outcome.error
 
 
 async def test_a_direct_message_is_done_by_the_skill_that_its_words_mean() -> None:

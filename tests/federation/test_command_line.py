@@ -21,7 +21,14 @@ from tests.support.serving import serve
 
 _PROGRAM = (sys.executable, "-c", "from federation.cli import main; main()")
 _PATIENCE_S = 60.0
-_PORTS = ("ORCHESTRATOR_PORT", "RESEARCH_AGENT_PORT", "API_AGENT_PORT", "BROWSER_PORT", "CODE_AGENT_PORT")
+_PORTS = (
+    "ORCHESTRATOR_PORT",
+    "RESEARCH_AGENT_PORT",
+    "API_AGENT_PORT",
+    "BROWSER_PORT",
+    "CODE_AGENT_PORT",
+    "AGENT_HOST_PORT",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,14 @@ from tests.federation.processes import ROOT, Printing, free_ports, lives, poll, 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 _START_TIMEOUT_S = 180.0
-_PORTS = ("ORCHESTRATOR_PORT", "RESEARCH_AGENT_PORT", "API_AGENT_PORT", "BROWSER_PORT", "CODE_AGENT_PORT")
+_PORTS = (
+    "ORCHESTRATOR_PORT",
+    "RESEARCH_AGENT_PORT",
+    "API_AGENT_PORT",
+    "BROWSER_PORT",
+    "CODE_AGENT_PORT",
+    "AGENT_HOST_PORT",
+)
 _PROGRAM = (sys.executable, "-c", "from federation.cli import main; main()")
 _UNSET = ("OPENAI_API_KEY", "GROQ_API_KEY", "LLM_BASE_URL", "DATABASE_URL")
 

@@ -13,7 +13,7 @@ from shared.agent import JsonObject
 from tests.support.federation import free_port
 from tests.support.serving import serve
 
-Manner: TypeAlias = Literal["sound", "odd", "html", "failing", "unknown methods", "locked"]
+Manner: TypeAlias = Literal["sound", "odd", "html", "failing", "unknown methods", "locked", "no push"]
 
 
 class Fickle:
@@ -59,9 +59,12 @@ class Fickle:
                 task: JsonObject = {"id": "t-1", "contextId": "c-1", "status": {"state": "TASK_STATE_WORKING"}}
                 return JSONResponse({**head, "result": task})
             case "unknown methods":
-                return JSONResponse({**head, "error": {"code": -32601, "message": "Method not found"}})
-            case "sound":
-                return JSONResponse({**head, "error": {"code": -32001, "message": "Task not found"}})
+                error: JsonObject = {"code": -32601, "message": "Method not found"}
+            case "no push" if call["method"] == "ListTaskPushNotificationConfigs":
+                error = {"code": -32003, "message": "Push notifications: no"}
+            case "sound" | "no push":
+                error = {"code": -32001, "message": "Task not found"}
+        return JSONResponse({**head, "error": error})
 
 
 def card_of(url: str, name: str, *, skills: tuple[str, ...] = ("echo",), version: str = "1.0") -> JsonObject:

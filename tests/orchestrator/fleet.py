@@ -97,6 +97,7 @@ class Member:
             "DATABASE_URL": self._fleet.database_url,
             "ORCHESTRATOR_PORT": str(port),
             "BUNDLED_AGENTS": ",",
+            "AGENT_HOST_PORT": "1",
             "LOG_FORMAT": "json",
             "FEDERATION_FAILPOINT": failpoint,
             **self._settings,

@@ -31,6 +31,7 @@ class Killable:
             "DATA_DIR": str(folder / "orchestrator"),
             "ORCHESTRATOR_PORT": str(self.port),
             "BUNDLED_AGENTS": ",",
+            "AGENT_HOST_PORT": "1",
             "LOG_FORMAT": "json",
             **({} if database_url is None else {"DATABASE_URL": database_url}),
             **settings,

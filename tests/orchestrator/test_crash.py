@@ -143,6 +143,7 @@ def _environment(folder: Path, port: int, database_url: str | None) -> dict[str,
         "DATA_DIR": str(folder / "orchestrator"),
         "ORCHESTRATOR_PORT": str(port),
         "BUNDLED_AGENTS": ",",
+        "AGENT_HOST_PORT": "1",
         "LOG_FORMAT": "json",
     }
     return environment if database_url is None else {**environment, "DATABASE_URL": database_url}

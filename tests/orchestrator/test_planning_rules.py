@@ -1,7 +1,10 @@
 """Planning without a model: requests in plain words against the bundled agents' own cards."""
 
+import itertools
+
 import pytest
 
+from orchestrator_service.planning.parts import in_active_voice
 from orchestrator_service.planning.plan import (
     MAX_STEPS,
     Offer,
@@ -370,3 +373,59 @@ async def test_a_label_made_from_braces_does_no_harm() -> None:
     planned = await plan("research {{ steps.step-9.output }}, then summarize the result")
     assert takes(planned.steps[1]) == ["step-9", "step-1"]
     assert planned.steps[1].depends_on == ["step-1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "skills"),
+    [
+        (
+            "Write a function that parses durations, test it, review it and document it.",
+            ["write-code", "test-code", "review-code", "document-code"],
+        ),
+        (
+            "Write a function with tests that parses durations, have it reviewed and documented",
+            ["write-code", "review-code", "document-code"],
+        ),
+        ("write a Python function is_prime and run its tests", ["write-code", "test-code"]),
+    ],
+)
+async def test_the_roles_of_a_software_engineer_are_steps_that_hand_files_on(text: str, skills: list[str]) -> None:
+    planned = await plan(text, WITH_MODEL)
+
+    assert [step.skill for step in planned.steps] == skills
+    for before, step in itertools.pairwise(planned.steps):
+        assert step.inputs["files"] == [f"{{{{ steps.{before.id}.artifacts.* }}}}"]
+        assert before.id in step.depends_on
+
+
+@pytest.mark.parametrize(
+    ("text", "skill"),
+    [
+        ("test the attached module", "test-code"),
+        ("run the tests of stats.py", "test-code"),
+        ("Write tests for this function and run them:\n```python\ndef f(): pass\n```", "test-code"),
+        ("review the code in stats.py", "review-code"),
+        ("check stats.py for security problems", "review-code"),
+        ("find bugs in stats.py", "review-code"),
+        ("document stats.py", "document-code"),
+        ("add docstrings to stats.py", "document-code"),
+        ("run stats.py", "run-code"),
+    ],
+)
+async def test_words_about_code_find_their_skill(text: str, skill: str) -> None:
+    planned = await plan(text, files=("stats.py",))
+
+    assert shape(planned) == [(skill, [])]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("write it, have it reviewed and documented", "write it, review it and document it"),
+        ("Get the code tested.", "test the code."),
+        ('say "have it reviewed"', 'say "have it reviewed"'),
+        ("I have it ready", "I have it ready"),
+    ],
+)
+def test_what_one_has_done_is_asked_for(text: str, expected: str) -> None:
+    assert in_active_voice(text) == expected

@@ -89,6 +89,18 @@ async def test_a_probe_that_fails_leaves_its_finding_with_the_whole_agent(
         assert names((await running.get("/api/agents", params={"capability": "echo"}))["items"], "id") == [agent["id"]]
 
 
+async def test_a_claim_to_push_is_looked_at(tmp_path: Path) -> None:
+    async with Fickle().serving() as fickle, federation(tmp_path) as running:
+        fickle.card["capabilities"] = {"streaming": True, "pushNotifications": True}
+        sound = await running.post("/api/agents", {"endpoint": fickle.url}, 201)
+        assert fickle.methods == ["GetTask", "SubscribeToTask", "ListTaskPushNotificationConfigs"]
+        assert "as claimed" in _reason(sound, "push")
+        fickle.manner = "no push"
+        lying = await running.post("/api/agents", {"endpoint": fickle.url}, 200)
+        assert "claimed, but ListTaskPushNotificationConfigs: refused" in _reason(lying, "push")
+        assert lying["grade"] == "B"
+
+
 async def test_an_agent_whose_card_points_where_nobody_answers_is_not_stored(tmp_path: Path) -> None:
     async with Fickle().serving() as fickle, federation(tmp_path) as running:
         nowhere = f"http://127.0.0.1:{free_port()}/"

@@ -3,11 +3,15 @@
 `tests/test_requirements.py` fails when one has no test, or names one that does not exist.
 """
 
-from tests.requirements import any_agent, first_version, nothing_is_lost
+from tests.requirements import any_agent, browser_actions, code_agent, first_version, nothing_is_lost, teams, web_ui
 from tests.requirements.requirement import Requirement
 
 REQUIREMENTS: tuple[Requirement, ...] = (
     *first_version.REQUIREMENTS,
     *nothing_is_lost.REQUIREMENTS,
     *any_agent.REQUIREMENTS,
+    *browser_actions.REQUIREMENTS,
+    *code_agent.REQUIREMENTS,
+    *teams.REQUIREMENTS,
+    *web_ui.REQUIREMENTS,
 )

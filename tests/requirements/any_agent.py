@@ -122,4 +122,60 @@ REQUIREMENTS = (
             "orchestrator/test_catalog.py::test_a_search_ranks_filters_and_pages",
         ),
     ),
+    Requirement(
+        "calling-resumes",
+        "A stream that breaks loses and repeats nothing where events are numbered, else the difference is told.",
+        (
+            "shared/test_agent_client_resuming.py::test_a_stream_that_is_cut_again_and_again_loses_nothing_and_repeats_nothing",
+            "shared/test_agent_client_resuming.py::test_what_was_told_after_the_cut_is_heard_though_the_task_has_ended_since",
+            "shared/test_agent_client_resuming.py::test_an_agent_without_numbers_is_asked_and_only_what_is_new_is_told",
+            "shared/test_agent_client_resuming.py::test_an_agent_that_declares_numbers_and_leaves_some_out_is_asked",
+        ),
+    ),
+    Requirement(
+        "calling-asks-again",
+        "An agent that fails at telling how a task stands is asked again; its step does not end by that.",
+        (
+            "shared/test_agent_client_resuming.py::test_an_agent_that_fails_at_telling_how_a_task_stands_is_asked_again",
+            "shared/test_agent_client_resuming.py::test_a_message_that_an_agent_fails_at_is_not_sent_again",
+        ),
+    ),
+    Requirement(
+        "calling-credentials",
+        "Credentials are sent as the card's schemes ask, from the encrypted store, to the agent's origin only.",
+        (
+            "orchestrator/test_credentials.py::test_a_card_gets_what_its_scheme_asks_for_and_nobody_sees_it_again",
+            "orchestrator/test_credentials.py::test_a_client_certificate_opens_the_agent_that_asks_for_one_and_no_other",
+            "orchestrator/test_credentials.py::test_a_token_is_asked_for_once_and_anew_when_it_is_refused",
+            "orchestrator/test_credentials.py::test_an_agent_that_asks_for_something_that_is_not_stored_says_what_to_give_and_how",
+            "orchestrator/test_credentials.py::test_nothing_is_shown_to_another_origin_than_the_agents",
+            "orchestrator/test_credentials.py::test_a_redirect_takes_nothing_along",
+        ),
+    ),
+    Requirement(
+        "guards",
+        "Each guard against bad agents has a test that fails without it; a hostile agent costs only its own step.",
+        (
+            "guards/test_guards.py::test_without_a_guard_its_test_fails",
+            "guards/test_guards.py::test_every_guard_is_where_it_is_said_to_be_and_has_a_test",
+            "orchestrator/test_hostile_agents.py::test_an_agent_that_sends_without_end_costs_its_own_step_an_error_and_nobody_else_anything",
+        ),
+    ),
+    Requirement(
+        "discovery-by-meaning",
+        "Skills are found by meaning where an embedding model is configured, and the reason says so.",
+        (
+            "orchestrator/test_meaning.py::test_a_need_is_found_by_its_meaning_and_the_reason_says_so",
+            "orchestrator/test_meaning.py::test_while_the_embedding_model_is_away_words_are_searched",
+            "shared/test_embeddings.py::test_each_text_gets_its_vector_however_many_there_are",
+        ),
+    ),
+    Requirement(
+        "routes-hold",
+        "No route of any service answers with a failure that nobody foresaw, whatever it is asked.",
+        (
+            "fuzz/test_routes.py::test_no_route_of_the_orchestrator_fails_whatever_it_is_asked",
+            "fuzz/test_routes.py::test_no_route_of_an_agent_fails_whatever_it_is_asked",
+        ),
+    ),
 )

@@ -5,10 +5,12 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
 import pytest
-from a2a.types import AgentInterface
+from a2a.types import AgentCard, AgentInterface
+from pydantic import SecretStr
 
 from shared import agent_client, telemetry
 from shared.agent import METADATA_KEY, File, Usage
+from shared.agent_auth import AgentAuth
 from shared.agent_client import (
     ArtifactChunk,
     Deadlines,
@@ -19,8 +21,10 @@ from shared.agent_client import (
     StatusChanged,
     TextPart,
 )
+from shared.credentials import Secrets
 from shared.errors import AgentProtocolError, InvalidRequestError
 from shared.http import Client, open_client
+from shared.oauth import Tokens
 from shared.settings import FederationSettings
 from tests.support.misbehaving import ScriptedAgent, artifact, card_for, error, result, status, stream, task
 
@@ -57,7 +61,9 @@ async def test_what_the_caller_is_doing_is_traced_at_the_agent(client: Client) -
 async def test_credentials_go_with_every_call(client: Client) -> None:
     agent = ScriptedAgent(SendMessage=result({"task": task("WORKING")}), GetTask=result(task("COMPLETED")))
     async with agent.serving():
-        connection = agent_client.connect(client, agent.card(streaming=False), headers={"Authorization": "Bearer x"})
+        secrets = Secrets(headers={"Authorization": SecretStr("Bearer x")})
+        auth = AgentAuth(secrets, AgentCard(), Tokens(client))
+        connection = agent_client.connect(client, agent.card(streaming=False), auth=auth)
         await end_of(connection.send(OutgoingMessage("m-1", "hi")))
     assert [headers["authorization"] for headers in agent.headers] == ["Bearer x"] * 2
     assert "Bearer" not in repr(connection.endpoint)

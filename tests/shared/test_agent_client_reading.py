@@ -127,3 +127,15 @@ def test_a_note_of_a_peer_cannot_control_a_terminal(text: str) -> None:
     note = clean_note(text)
     assert len(note) <= 2_000
     assert not any(ord(character) < 32 and character not in "\n\t" for character in note.replace("\r", ""))
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=300), st.lists(st.integers(0, 300), max_size=8))
+def test_any_bytes_give_the_same_events_wherever_they_are_cut(content: bytes, places: list[int]) -> None:
+    whole = list(EventReader(10_000).feed(content))
+    cuts = sorted(place for place in places if place <= len(content))
+    reader = EventReader(10_000)
+    found: list[bytes] = []
+    for low, high in zip([0, *cuts], [*cuts, len(content)], strict=True):
+        found.extend(reader.feed(content[low:high]))
+    assert found == whole

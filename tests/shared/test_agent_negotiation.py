@@ -130,3 +130,20 @@ async def _needing(folder: Path) -> AsyncGenerator[Caller]:
     app = agent_server.create(settings, "api", card, ScriptedAgent().open)
     async with serve(app, port=settings.port_of("api")) as url, httpx.AsyncClient(base_url=url) as client:
         yield Caller(client)
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/v1/tasks/none:subscribe"), ("POST", "/v1/message:stream")])
+async def test_a_stream_of_0_3_that_cannot_be_given_is_refused_as_a_whole(
+    caller: Caller, method: str, path: str
+) -> None:
+    response = await caller.http.request(method, path, json={} if method == "POST" else None)
+    assert 400 <= response.status_code < 500
+    assert response.json()["error"]
+
+
+@pytest.mark.parametrize("path", ["/message:send", "/message:stream", "/v1/message:send", "/v1/message:stream", "/"])
+async def test_a_body_that_is_not_utf_8_is_the_callers_fault(caller: Caller, path: str) -> None:
+    headers = {"Content-Type": "application/json"}
+    response = await caller.http.post(path, content=b'{"message": "\xff"}', headers=headers)
+    assert response.status_code < 500
+    assert response.json()["error"]

@@ -10,13 +10,18 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from shared.errors import AddressRefusedError, InvalidRequestError, TooLargeError
 from shared.http import AddressInfo, Answer, Client, open_client
 from shared.settings import FederationSettings
 from tests.support.serving import serve
+
+
+async def _endless() -> AsyncIterator[bytes]:
+    for _ in range(100_000):
+        yield b"x" * 100
 
 
 class Web:
@@ -42,6 +47,8 @@ class Web:
                 return Response(gzip.compress(b"hello"), headers={"content-encoding": "gzip"})
             case "large":
                 return PlainTextResponse("x" * 1_001)
+            case "endless":
+                return StreamingResponse(_endless())
             case _:
                 return PlainTextResponse(await request.body(), headers={"set-cookie": "a=b"})
 
@@ -81,6 +88,8 @@ async def test_an_answer_is_neither_followed_nor_unpacked_nor_read_beyond_its_li
             await call(client, f"{web.url}/packed")
         with pytest.raises(TooLargeError, match="1,000 bytes"):
             await call(client, f"{web.url}/large")
+        with pytest.raises(TooLargeError, match="1,000 bytes"):
+            await call(client, f"{web.url}/endless")
 
 
 @pytest.mark.parametrize(

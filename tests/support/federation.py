@@ -85,12 +85,13 @@ async def federation(
             "data_dir": folder / "orchestrator",
             "database_url": database_url,
             "orchestrator_port": port,
+            "agent_host_port": 1,  # nobody is there
             "bundled_agents": (),
             **settings,
         }
     )
     async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(serve(main.create(own), port=port))
+        url = await stack.enter_async_context(serve(main.create(own), port=own.orchestrator_port))
         client = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=40))
         running = Federation(client, url, own)
         for agent in agents:

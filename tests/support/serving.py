@@ -2,29 +2,43 @@
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
 
 
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Files of a server that speaks TLS and lets in only who has a certificate of the same authority."""
+
+    key: Path
+    certificate: Path
+    authority: Path
+
+
 @asynccontextmanager
-async def serve(app: ASGIApp, *, port: int = 0) -> AsyncGenerator[str]:
+async def serve(app: ASGIApp, *, port: int = 0, tls: Tls | None = None) -> AsyncGenerator[str]:
     """Serve `app` on 127.0.0.1 in this event loop and yield its base URL, once its lifespan has started.
 
     `port` 0 lets the system choose. At the end open connections are closed after a second, and the lifespan ends.
     """
+    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=1)
+    if tls is not None:
+        config.ssl_keyfile, config.ssl_certfile, config.ssl_ca_certs = tls.key, tls.certificate, str(tls.authority)
+        config.ssl_cert_reqs = ssl.CERT_REQUIRED
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:  # TCP: else no TCP_NODELAY
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", port))
-        server = _Server(
-            uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=1)
-        )
+        server = _Server(config)
         running = asyncio.create_task(server.serve_on(listener))  # not in a group: a test's failure stays as it is
         try:
             await server.has_started
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+            yield f"http{'' if tls is None else 's'}://127.0.0.1:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True
             await running

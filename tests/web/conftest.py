@@ -4,12 +4,15 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from browser_service import chromium
 from browser_service.settings import Settings
 from orchestrator_service import web_ui
 from tests.web.stage import Stage, open_stage
+
+_EXPECTED = ("Failed to load resource", "Blocked script execution in 'about:srcdoc'")
+expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="session")
@@ -21,9 +24,12 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Generator[Stage]:
         yield opened
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Generator[Browser]:
-    """The Chromium that the browser service would use."""
+    """The Chromium that the browser service would use.
+
+    Not for the session: while it is open, no test that brings its own event loop can run in the process.
+    """
     found = chromium.find(Settings())
     assert found is not None, chromium.problem()
     with sync_playwright() as playwright:
@@ -55,13 +61,13 @@ def page(context: BrowserContext) -> Generator[Page]:
 
 
 def watch(page: Page, errors: list[str]) -> None:
-    """Collect what the page logs as errors; answers that are errors are the test's business."""
+    """Collect what the page logs as errors, except answers that are errors: these are the test's business."""
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on(
         "console",
         lambda message: (
             errors.append(message.text)
-            if message.type == "error" and "Failed to load resource" not in message.text
+            if message.type == "error" and not any(each in message.text for each in _EXPECTED)
             else None
         ),
     )

@@ -69,6 +69,11 @@ class Stage:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
+    def endpoint(self, name: str) -> str:
+        """Return the address of a registered agent."""
+        agents = objects(self.get("/api/agents")["items"])
+        return next(str(agent["endpoint"]) for agent in agents if agent["name"] == name)
+
     def task_when(self, task_id: str, condition: Callable[[JsonObject], bool]) -> JsonObject:
         """Return the task as soon as the condition holds; bounded."""
         deadline = monotonic() + _PATIENCE_S

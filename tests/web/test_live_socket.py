@@ -29,6 +29,7 @@ _ECHO = TestAgent("Echo", _echo, ("echo",))
 @asynccontextmanager
 async def _tab(running: Federation) -> AsyncGenerator[ClientConnection]:
     async with connect(running.url.replace("http", "ws") + "/api/events/ws") as socket:
+        assert await _hear(socket) == {"type": "hello"}
         yield socket
 
 

@@ -106,7 +106,7 @@ def test_a_plan_is_changed_and_approved(page: Page, stage: Stage) -> None:
     page.get_by_role("textbox", name="Step 1").fill("Say first")
     page.get_by_role("button", name="Remove step 2").click()
     page.get_by_role("button", name="Approve with these changes").click()
-    expect(page.get_by_text("2 of 2 steps done")).to_be_visible()
+    expect(page.get_by_text("2 of 2 steps completed")).to_be_visible()
     ended = stage.ended(task)
     assert [each["instruction"] for each in objects(ended["steps"])] == ["Say first", "Say three"]
     assert ended["status"] == "completed"

@@ -36,7 +36,7 @@ def test_steps_appear_in_the_graph_as_they_go(page: Page, stage: Stage) -> None:
     expect(nodes.get_by_text("waits for 1 of 1")).to_have_count(2)
     stage.gates.open("graph-gate")
     expect(nodes.get_by_text("completed")).to_have_count(3)
-    expect(page.get_by_text("3 of 3 steps done")).to_be_visible()
+    expect(page.get_by_text("3 of 3 steps completed")).to_be_visible()
 
 
 def test_a_step_shows_output_input_files_log_wire_and_agent(page: Page, stage: Stage) -> None:
@@ -96,7 +96,7 @@ def test_what_failed_is_retried_and_the_rest_is_kept(page: Page, stage: Stage) -
     page.get_by_role("button", name="Retry").click()
     page.get_by_role("menuitem", name="What did not complete").click()
     page.wait_for_url(lambda url: str(task["id"]) not in url)
-    expect(page.get_by_text("2 of 2 steps done")).to_be_visible()
+    expect(page.get_by_text("2 of 2 steps completed")).to_be_visible()
     expect(page.get_by_role("link", name="Retry of an earlier task")).to_be_visible()
     page.get_by_text("List", exact=True).click()
     expect(page.get_by_text("kept from an earlier task")).to_have_count(1)

@@ -8,7 +8,9 @@ export const agentsQuery = (q?: string) =>
   queryOptions({
     queryKey: ['agents', 'list', q ?? ''],
     queryFn: ({ signal }) =>
-      unwrap<{ items: Agent[] }>(api.GET('/api/agents', { params: { query: { limit: 200, q: q || undefined } }, signal })),
+      unwrap<{ items: Agent[] }>(
+        api.GET('/api/agents', { params: { query: { limit: 200, q: q || undefined } }, signal }),
+      ),
     refetchInterval: 15_000,
   });
 
@@ -33,7 +35,9 @@ export function switchAgent(id: string, status: 'active' | 'inactive'): Promise<
 }
 
 export function setCredentials(id: string, headers: Record<string, string>): Promise<Agent> {
-  return changed(unwrap(api.PATCH('/api/agents/{agent_id}', { params: { path: { agent_id: id } }, body: { headers } })));
+  return changed(
+    unwrap(api.PATCH('/api/agents/{agent_id}', { params: { path: { agent_id: id } }, body: { headers } })),
+  );
 }
 
 export type AgentAction = 'refresh' | 'accept' | 'suspend' | 'resume';

@@ -1,4 +1,4 @@
-// Made by `make types`; do not edit. OpenAPI document: sha256 19aa17035930f01e4f34f1fd0d14a1df491c95f4a817855f7a73e7301dfaa04e
+// Made by `make types`; do not edit. OpenAPI document: sha256 589b52615ffb98e21dd09751605791308b018f9b33bcfe051c51cefc5c1668d1
 
 export interface paths {
     "/api/agents": {
@@ -248,6 +248,54 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/learned-plans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Plans that succeeded and are used again, newest first
+         * @description Answer the caller's learned plans: the request, the steps, how often they succeeded.
+         */
+        get: operations["search_api_learned_plans_get"];
+        put?: never;
+        post?: never;
+        /**
+         * Forget all learned plans
+         * @description Forget them; tasks stay as they are, and the next ones are planned anew.
+         */
+        delete: operations["clear_api_learned_plans_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/learned-plans/{plan_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A learned plan
+         * @description Answer the learned plan.
+         */
+        get: operations["find_api_learned_plans__plan_id__get"];
+        put?: never;
+        post?: never;
+        /**
+         * Forget a learned plan
+         * @description Forget it; the next request like it is planned anew.
+         */
+        delete: operations["forget_api_learned_plans__plan_id__delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -531,6 +579,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What calls of models cost, and which were saved
+         * @description Answer tokens, calls and cost by group, and in all: the same numbers that the tasks themselves show.
+         */
+        get: operations["read_api_usage_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -760,6 +828,46 @@ export interface components {
         DirectMessage: {
             /** Text */
             text: string;
+        };
+        /**
+         * Evaluation
+         * @description What an answer has to be like, and what happens if it is not.
+         *
+         *     Each criterion gets a score from 0 to 1. Without `threshold` each has to be met; with one, their mean has to reach
+         *     it. An answer that is not good enough is asked for again with the critique, up to `max_rounds` answers in all; if
+         *     none is, the step fails, or keeps the best one (`unmet: keep`).
+         * @example {
+         *       "criteria": [
+         *         "at most 100 words",
+         *         "mentions \"Oslo\""
+         *       ],
+         *       "max_rounds": 3
+         *     }
+         */
+        Evaluation: {
+            /**
+             * Criteria
+             * @description Checks such as `contains "total"`, `at most 100 words`, `is valid JSON`; a model judges others.
+             */
+            criteria: string[];
+            /**
+             * Max Rounds
+             * @description Answers that are asked for, at most.
+             * @default 3
+             */
+            max_rounds: number;
+            /**
+             * Threshold
+             * @description What the mean of the scores has to reach.
+             */
+            threshold?: number | null;
+            /**
+             * Unmet
+             * @description What happens if no answer is good enough: fail, or keep the best one.
+             * @default fail
+             * @enum {string}
+             */
+            unmet: "fail" | "keep";
         };
         /**
          * EventPage
@@ -1166,13 +1274,23 @@ export interface components {
             deadlines?: components["schemas"]["Deadlines"];
             /** Description */
             description: string;
+            /** @description What the result has to be like: the last steps are done again with the critique until it is. */
+            evaluate?: components["schemas"]["Evaluation"] | null;
             /** Files */
             files?: components["schemas"]["NewFile"][];
             /** Inputs */
             inputs?: {
                 [key: string]: components["schemas"]["JsonValue"];
             };
-            /** Metadata */
+            /**
+             * Metadata
+             * @description Anything of yours. `models` says which models to use, by role: `planner`, `research`, `summarize`, `code`, `judge`.
+             * @example {
+             *       "models": {
+             *         "planner": "groq:openai/gpt-oss-20b"
+             *       }
+             *     }
+             */
             metadata?: {
                 [key: string]: components["schemas"]["JsonValue"];
             };
@@ -1296,7 +1414,7 @@ export interface components {
              * @default given
              * @enum {string}
              */
-            strategy: "rules" | "llm" | "workflow" | "direct" | "given";
+            strategy: "rules" | "llm" | "workflow" | "direct" | "given" | "learned";
         };
         /**
          * PlanCreatedEvent
@@ -1347,6 +1465,12 @@ export interface components {
              */
             agent?: string | null;
             /**
+             * Agents
+             * @description How many answers of different agents are asked for at once, or the agents' names.
+             * @example 3
+             */
+            agents?: number | string[] | null;
+            /**
              * Approve
              * @description A person must approve the step before it starts.
              * @default false
@@ -1354,10 +1478,18 @@ export interface components {
              */
             approve: boolean;
             /**
+             * Consensus
+             * @description How those answers become one; vote, if only `agents` is given.
+             * @example vote
+             */
+            consensus?: ("vote" | "judge" | "merge") | null;
+            /**
              * Depends On
              * @description Ids of the steps that must complete first.
              */
             depends_on?: string[];
+            /** @description What the answer has to be like; one that is not is asked for again with a critique. */
+            evaluate?: components["schemas"]["Evaluation"] | null;
             /**
              * Id
              * @description Unique within the plan.
@@ -1555,6 +1687,44 @@ export interface components {
             name: string;
             /** Tags */
             tags: string[];
+        };
+        /**
+         * Spending
+         * @description What calls of models cost together; the fields of the groups that were asked for say which.
+         */
+        Spending: {
+            /** Agent */
+            agent: string | null;
+            /** Cached Tokens */
+            cached_tokens: number;
+            /** Cost Usd */
+            cost_usd: number;
+            /** Day */
+            day: string | null;
+            /** Input Tokens */
+            input_tokens: number;
+            /** Latency Ms */
+            latency_ms: number | null;
+            /** Llm Calls */
+            llm_calls: number;
+            /** Model */
+            model: string | null;
+            /** Output Tokens */
+            output_tokens: number;
+            /** Role */
+            role: string | null;
+            /** Saved Calls */
+            saved_calls: number;
+            /** Saved Usd */
+            saved_usd: number;
+            /** Task */
+            task: string | null;
+            /** Tenant */
+            tenant: string | null;
+            /** User */
+            user: string | null;
+            /** Workflow */
+            workflow: string | null;
         };
         /**
          * Spent
@@ -1950,6 +2120,17 @@ export interface components {
              */
             type: "usage";
             usage: components["schemas"]["Spent"];
+        };
+        /**
+         * UsagePage
+         * @description Groups, and all of them together.
+         */
+        UsagePage: {
+            /** Items */
+            items: components["schemas"]["Spending"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+            total: components["schemas"]["Spending"];
         };
         /** ValidationError */
         ValidationError: {
@@ -2515,6 +2696,122 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Page_OpenQuestion_"];
                 };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    search_api_learned_plans_get: {
+        parameters: {
+            query?: {
+                /** @description Most items to answer. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: components["schemas"]["JsonValue"];
+                    };
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    clear_api_learned_plans_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    find_api_learned_plans__plan_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                plan_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: components["schemas"]["JsonValue"];
+                    };
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    forget_api_learned_plans__plan_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                plan_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Validation Error */
             422: {
@@ -3138,6 +3435,46 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["StepTraffic"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    read_api_usage_get: {
+        parameters: {
+            query?: {
+                /** @description What to sum by, separated by commas: day, user, agent, model, tenant, workflow, role, task. */
+                group_by?: string;
+                /** @description Only calls from then on (RFC 3339). */
+                since?: string | null;
+                /** @description Only calls before then (RFC 3339). */
+                until?: string | null;
+                /** @description Most items to answer. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsagePage"];
                 };
             };
             /** @description Validation Error */

@@ -1,6 +1,6 @@
 import { Kbd, Modal, Switch } from '@mantine/core';
 import { type ReactNode, useState } from 'react';
-import { GO, keysAreOn, switchKeys } from './keyboard';
+import { type GO, keysAreOn, switchKeys } from './keyboard';
 
 const NAMES: Record<keyof typeof GO, string> = {
   h: 'Home',

@@ -103,8 +103,22 @@ function useCommands(typed: string): Command[] {
   const tasks = useInfiniteQuery(tasksQuery({ q: q || undefined }, 8)).data?.pages[0]?.items;
   const agents = useQuery(agentsQuery()).data?.items;
   return useMemo(() => {
-    const go = (to: '/' | '/inbox' | '/tasks' | '/chat' | '/agents' | '/agents/new' | '/browser' | '/insights' | '/settings' | '/workflows') => () =>
-      void navigate({ to });
+    const go =
+      (
+        to:
+          | '/'
+          | '/inbox'
+          | '/tasks'
+          | '/chat'
+          | '/agents'
+          | '/agents/new'
+          | '/browser'
+          | '/insights'
+          | '/settings'
+          | '/workflows',
+      ) =>
+      () =>
+        void navigate({ to });
     const fixed: Command[] = [
       { id: 'new', icon: 'plus', label: 'New task', kind: 'begin', run: go('/') },
       { id: 'register', icon: 'plus', label: 'Register an agent', kind: 'begin', run: go('/agents/new') },
@@ -118,20 +132,24 @@ function useCommands(typed: string): Command[] {
       { id: 'settings', icon: 'settings', label: 'Settings', kind: 'page', run: go('/settings') },
       { id: 'theme', icon: 'moon', label: 'Switch between light and dark', kind: 'do', run: toggleColorScheme },
     ];
-    const ofAgents = (agents ?? []).map((agent): Command => ({
-      id: agent.id,
-      icon: 'agents',
-      label: firstLine(agent.name, 100),
-      kind: 'agent',
-      run: () => void navigate({ to: '/agents/$agentId', params: { agentId: agent.id } }),
-    }));
-    const ofTasks = (tasks ?? []).map((task): Command => ({
-      id: task.id,
-      icon: 'tasks',
-      label: firstLine(task.description, 120),
-      kind: task.status,
-      run: () => void navigate({ to: '/tasks/$taskId', params: { taskId: task.id } }),
-    }));
+    const ofAgents = (agents ?? []).map(
+      (agent): Command => ({
+        id: agent.id,
+        icon: 'agents',
+        label: firstLine(agent.name, 100),
+        kind: 'agent',
+        run: () => void navigate({ to: '/agents/$agentId', params: { agentId: agent.id } }),
+      }),
+    );
+    const ofTasks = (tasks ?? []).map(
+      (task): Command => ({
+        id: task.id,
+        icon: 'tasks',
+        label: firstLine(task.description, 120),
+        kind: task.status,
+        run: () => void navigate({ to: '/tasks/$taskId', params: { taskId: task.id } }),
+      }),
+    );
     const named = [...fixed, ...ofAgents].filter((each) => each.label.toLowerCase().includes(typed));
     return [...named.slice(0, 12), ...ofTasks];
   }, [typed, tasks, agents, navigate, toggleColorScheme]);

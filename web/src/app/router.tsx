@@ -1,6 +1,7 @@
 // Every address of the UI. Pages come when they are needed; their filters, tabs and selections are in the address.
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router';
 import type { TaskStatus } from '../api/types';
+import { GROUPS, type Group } from '../api/usage';
 import { Empty, Problem } from '../ui/feedback';
 import { Page } from '../ui/page';
 import { Shell } from './shell';
@@ -116,6 +117,10 @@ const browser = createRoute({ getParentRoute: () => browsers, path: '/$sessionId
 const insights = createRoute({
   getParentRoute: () => root,
   path: '/insights',
+  validateSearch: (search: Search): { by?: Group | undefined; days?: number | undefined } => ({
+    by: oneOf(search.by, GROUPS),
+    days: typeof search.days === 'number' && search.days > 0 && search.days <= 366 ? search.days : undefined,
+  }),
   component: lazyRouteComponent(() => import('../pages/insights/insights'), 'Insights'),
 });
 

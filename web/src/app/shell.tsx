@@ -3,6 +3,7 @@ import { ActionIcon, Button, Tooltip, useComputedColorScheme, useMantineColorSch
 import { useQuery } from '@tanstack/react-query';
 import { Link, Outlet } from '@tanstack/react-router';
 import { lazy, type ReactNode, Suspense, useCallback, useEffect, useRef, useState } from 'react';
+import { queryClient } from '../api/query';
 import { questionsQuery, refreshLists } from '../api/tasks';
 import { connection, useConnection, useWatch } from '../live/task-store';
 import { Boundary } from '../ui/feedback';
@@ -28,13 +29,13 @@ const LINKS = [
 export function Shell(): ReactNode {
   const [overlay, setOverlay] = useState<'palette' | 'keys' | null>(null);
   const [isRailOpen, setRailOpen] = useState(false);
-  const main = useRef<HTMLElement>(null);
   useWatch(refreshLists);
+  useReadAgain();
   useKeys(setOverlay);
   const close = useCallback(() => setOverlay(null), []);
   return (
     <div className="shell">
-      <a className="skip" href="#main" onClick={() => main.current?.focus()}>
+      <a className="skip" href="#main">
         Skip to the content
       </a>
       <header className="topbar">
@@ -44,7 +45,7 @@ export function Shell(): ReactNode {
         <Brand />
       </header>
       <Rail isOpen={isRailOpen} close={() => setRailOpen(false)} openPalette={() => setOverlay('palette')} />
-      <main className="main" id="main" tabIndex={-1} ref={main} style={{ outline: 'none' }}>
+      <main className="main" id="main" tabIndex={-1} style={{ outline: 'none' }}>
         <ConnectionBanner />
         <Boundary what="This page">
           <Outlet />
@@ -56,6 +57,16 @@ export function Shell(): ReactNode {
       </Suspense>
     </div>
   );
+}
+
+/** When the connection is back, what could not be read meanwhile is read again. */
+function useReadAgain(): void {
+  const state = useConnection();
+  const wasLost = useRef(false);
+  useEffect(() => {
+    if (state === 'open' && wasLost.current) void queryClient.invalidateQueries();
+    wasLost.current = state === 'lost' || (wasLost.current && state !== 'open');
+  }, [state]);
 }
 
 function Brand(): ReactNode {

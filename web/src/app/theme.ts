@@ -1,5 +1,5 @@
 // Our own restrained look: quiet greys, one deep green, colour only where it means something.
-import { createTheme, type CSSVariablesResolver, type MantineColorsTuple } from '@mantine/core';
+import { type CSSVariablesResolver, createTheme, type MantineColorsTuple } from '@mantine/core';
 
 const pine: MantineColorsTuple = [
   '#eaf5f3',

@@ -20,7 +20,7 @@ const TRIES_BEFORE_SSE = 3;
 const POLL_MS = 5_000;
 
 interface ServerMessage {
-  type: 'events' | 'end' | 'refused' | 'changed' | 'heartbeat';
+  type: 'hello' | 'events' | 'end' | 'refused' | 'changed' | 'heartbeat';
   task_id?: string;
   events?: TaskEvent[];
   problem?: { detail?: string };
@@ -34,6 +34,7 @@ export class Connection {
   private readonly streams = new Map<string, AbortController>();
   private current: ConnectionState = 'connecting';
   private failures = 0;
+  private isGreeted = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private silence: ReturnType<typeof setTimeout> | undefined;
   private polling: ReturnType<typeof setInterval> | undefined;
@@ -102,16 +103,7 @@ export class Connection {
     if (this.socket || this.timer || this.polling) return;
     const socket = new WebSocket(this.url);
     this.socket = socket;
-    socket.onopen = () => {
-      this.failures = 0;
-      this.become('open');
-      if (this.watchers.size) {
-        this.send({ type: 'watch', topic: 'tasks' });
-        this.tellWatchers();
-      }
-      for (const [taskId, follower] of this.followers) this.begin(taskId, follower);
-      this.heard();
-    };
+    socket.onopen = () => this.heard();
     socket.onmessage = (message) => {
       this.heard();
       this.receive(JSON.parse(message.data as string) as ServerMessage);
@@ -119,6 +111,7 @@ export class Connection {
     socket.onclose = () => {
       if (this.socket !== socket) return;
       this.socket = null;
+      this.isGreeted = false;
       clearTimeout(this.silence);
       this.failures += 1;
       this.become('lost');
@@ -139,6 +132,10 @@ export class Connection {
   }
 
   private receive(message: ServerMessage): void {
+    if (message.type === 'hello') {
+      this.greeted();
+      return;
+    }
     if (message.type === 'changed') {
       this.tellWatchers();
       return;
@@ -148,6 +145,18 @@ export class Connection {
     if (message.type === 'events') follower.onEvents(message.events ?? []);
     else if (message.type === 'end') follower.onEnd();
     else if (message.type === 'refused') follower.onRefused(message.problem?.detail ?? 'The log cannot be read.');
+  }
+
+  /** The connection stands all the way: a proxy that only opens it does not count. */
+  private greeted(): void {
+    this.failures = 0;
+    this.isGreeted = true;
+    this.become('open');
+    if (this.watchers.size) {
+      this.send({ type: 'watch', topic: 'tasks' });
+      this.tellWatchers();
+    }
+    for (const [taskId, follower] of this.followers) this.begin(taskId, follower);
   }
 
   /** Something came: if nothing more does for a while, not even a heartbeat, the connection is dead. */
@@ -200,7 +209,7 @@ export class Connection {
   }
 
   private send(message: object): boolean {
-    if (this.socket?.readyState !== WebSocket.OPEN) return false;
+    if (!this.isGreeted || this.socket?.readyState !== WebSocket.OPEN) return false;
     this.socket.send(JSON.stringify(message));
     return true;
   }

@@ -15,7 +15,9 @@ function planned(id: string, ...depends_on: string[]): object {
 const STORY: TaskEvent[] = [
   event(1, 'task.status', { status: 'pending' }),
   event(2, 'task.status', { status: 'planning' }),
-  event(3, 'plan.created', { plan: { id: 'p', revision: 1, strategy: 'given', steps: [planned('a'), planned('b', 'a')] } }),
+  event(3, 'plan.created', {
+    plan: { id: 'p', revision: 1, strategy: 'given', steps: [planned('a'), planned('b', 'a')] },
+  }),
   event(4, 'task.status', { status: 'executing' }),
   event(5, 'step.status', { step_id: 'a', status: 'running', agent_name: 'Echo' }),
   event(6, 'step.progress', { step_id: 'a', text: 'listening' }),
@@ -28,7 +30,10 @@ const STORY: TaskEvent[] = [
   event(13, 'task.status', { status: 'executing' }),
   event(14, 'step.status', { step_id: 'a', status: 'completed' }),
   event(15, 'step.artifact', { step_id: 'a', artifact: { id: 'f', name: 'x.csv' } }),
-  event(16, 'plan.revised', { plan: { id: 'p', revision: 2, strategy: 'llm', steps: [planned('a'), planned('c', 'a')] }, reason: 'b is not needed' }),
+  event(16, 'plan.revised', {
+    plan: { id: 'p', revision: 2, strategy: 'llm', steps: [planned('a'), planned('c', 'a')] },
+    reason: 'b is not needed',
+  }),
   event(17, 'a.type.of.next.year', { step_id: 'a' }),
   event(18, 'step.status', { step_id: 'c', status: 'failed', error: { type: 'x', title: 'X', detail: 'It broke' } }),
   event(19, 'result.delta', { text: 'Half ' }),

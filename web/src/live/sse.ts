@@ -12,7 +12,10 @@ export function sseReader(): (piece: string) => SseMessage[] {
   return (piece) => {
     const text = rest + piece;
     const half = text.endsWith('\r') ? '\r' : ''; // perhaps one half of a line's end
-    const blocks = text.slice(0, text.length - half.length).replace(/\r\n?/g, '\n').split('\n\n');
+    const blocks = text
+      .slice(0, text.length - half.length)
+      .replace(/\r\n?/g, '\n')
+      .split('\n\n');
     rest = (blocks.pop() ?? '') + half;
     return blocks.map(parse).filter((message) => message.data !== '');
   };

@@ -15,7 +15,14 @@ function planOf(count: number, done: number): TaskState {
   }));
   const events = [
     { type: 'plan.created', seq: 1, at: '', task_id: 't', plan: { id: 'p', revision: 1, strategy: 'given', steps } },
-    ...steps.slice(0, done).map((step, at) => ({ type: 'step.status', seq: at + 2, at: '', task_id: 't', step_id: step.id, status: 'completed' })),
+    ...steps.slice(0, done).map((step, at) => ({
+      type: 'step.status',
+      seq: at + 2,
+      at: '',
+      task_id: 't',
+      step_id: step.id,
+      status: 'completed',
+    })),
   ];
   return fold(EMPTY, events as unknown as TaskEvent[]);
 }
@@ -40,12 +47,27 @@ describe('the graph', () => {
 
   it('is laid out anew only when its shape changes', () => {
     const before = planOf(6, 1);
-    const after = fold(before, [{ type: 'step.output', seq: 3, at: '', task_id: 't', step_id: 's1', text: 'x', append: true }] as unknown as TaskEvent[]);
+    const after = fold(before, [
+      { type: 'step.output', seq: 3, at: '', task_id: 't', step_id: 's1', text: 'x', append: true },
+    ] as unknown as TaskEvent[]);
     expect(shapeOf(after.steps, false)).toBe(shapeOf(before.steps, false));
   });
 
   it('survives a plan whose steps refer to steps that are not there', () => {
-    const state = fold(EMPTY, [{ type: 'plan.created', seq: 1, at: '', task_id: 't', plan: { id: 'p', revision: 1, strategy: 'given', steps: [{ id: 'a', step_number: 1, instruction: 'x', depends_on: ['ghost', 'a'] }] } }] as unknown as TaskEvent[]);
+    const state = fold(EMPTY, [
+      {
+        type: 'plan.created',
+        seq: 1,
+        at: '',
+        task_id: 't',
+        plan: {
+          id: 'p',
+          revision: 1,
+          strategy: 'given',
+          steps: [{ id: 'a', step_number: 1, instruction: 'x', depends_on: ['ghost', 'a'] }],
+        },
+      },
+    ] as unknown as TaskEvent[]);
     expect(layOut(state.steps, false).nodes).toHaveLength(1);
   });
 
@@ -60,11 +82,24 @@ describe('the graph', () => {
 });
 
 describe('a conversation', () => {
-  const message = (id: string, role: string, task_id: string | null): Message => ({ id, role, content: id, task_id, created_at: '' }) as Message;
+  const message = (id: string, role: string, task_id: string | null): Message =>
+    ({ id, role, content: id, task_id, created_at: '' }) as Message;
 
   it('puts an answer to what was asked', () => {
-    const turns = turnsOf([message('1', 'user', 'a'), message('2', 'user', 'b'), message('3', 'assistant', 'a'), message('4', 'assistant', null)], []);
-    expect(turns.map((turn) => [turn.asked?.id, turn.answered?.id])).toEqual([['1', '3'], ['2', undefined], [undefined, '4']]);
+    const turns = turnsOf(
+      [
+        message('1', 'user', 'a'),
+        message('2', 'user', 'b'),
+        message('3', 'assistant', 'a'),
+        message('4', 'assistant', null),
+      ],
+      [],
+    );
+    expect(turns.map((turn) => [turn.asked?.id, turn.answered?.id])).toEqual([
+      ['1', '3'],
+      ['2', undefined],
+      [undefined, '4'],
+    ]);
   });
 
   it('knows the agent that is addressed, the longest name first', () => {
@@ -89,13 +124,25 @@ describe('text from elsewhere', () => {
   });
 
   it('shows times short', () => {
-    expect([0, 949, 1500, 59_000, 61_000, 3_660_000].map(duration)).toEqual(['0 ms', '949 ms', '1.5 s', '59 s', '1 min 1 s', '1 h 1 min']);
+    expect([0, 949, 1500, 59_000, 61_000, 3_660_000].map(duration)).toEqual([
+      '0 ms',
+      '949 ms',
+      '1.5 s',
+      '59 s',
+      '1 min 1 s',
+      '1 h 1 min',
+    ]);
   });
 
   it('reads tables with quotes, lines in cells and other separators', () => {
-    expect(parseCsv('a,b\r\n"1,5","say ""hi""\nthere"\n', 10)).toEqual([['a', 'b'], ['1,5', 'say "hi"\nthere']]);
-    expect(parseCsv('a;b\n1;2', 10)).toEqual([['a', 'b'], ['1', '2']]);
+    expect(parseCsv('a,b\r\n"1,5","say ""hi""\nthere"\n', 10)).toEqual([
+      ['a', 'b'],
+      ['1,5', 'say "hi"\nthere'],
+    ]);
+    expect(parseCsv('a;b\n1;2', 10)).toEqual([
+      ['a', 'b'],
+      ['1', '2'],
+    ]);
     expect(parseCsv('a\n1\n2\n3', 2)).toEqual([['a'], ['1']]);
   });
 });
-

@@ -164,7 +164,13 @@ function Html({ text, name }: { text: string; name: string }): ReactNode {
           sandbox=""
           srcDoc={text}
           referrerPolicy="no-referrer"
-          style={{ width: '100%', height: 420, border: '1px solid var(--af-line)', borderRadius: 6, background: '#fff' }}
+          style={{
+            width: '100%',
+            height: 420,
+            border: '1px solid var(--af-line)',
+            borderRadius: 6,
+            background: '#fff',
+          }}
         />
       )}
     </>

@@ -11,7 +11,6 @@ export function Code({ text, label }: { text: string; label: string }): ReactNod
   return (
     <div className="md-code">
       <CopyButton text={text} />
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys */}
       <pre className="wrap" tabIndex={0} role="group" aria-label={label} style={{ whiteSpace: 'pre-wrap' }}>
         {plain(shown)}
       </pre>

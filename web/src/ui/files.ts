@@ -3,7 +3,12 @@ import type { NewTask } from '../api/types';
 
 type NewFile = NonNullable<NewTask['files']>[number];
 
-const TYPES: Record<string, string> = { csv: 'text/csv', md: 'text/markdown', json: 'application/json', txt: 'text/plain' };
+const TYPES: Record<string, string> = {
+  csv: 'text/csv',
+  md: 'text/markdown',
+  json: 'application/json',
+  txt: 'text/plain',
+};
 
 export async function toNewFile(file: File): Promise<NewFile> {
   const bytes = new Uint8Array(await file.arrayBuffer());

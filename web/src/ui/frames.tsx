@@ -38,7 +38,11 @@ function FrameRow({ frame }: { frame: Frame }): ReactNode {
 
 /** A frame in a few words: the method, or the kind of what came, with the state of its task. */
 function summaryOf(frame: Frame): string {
-  const content = frame.content as { method?: unknown; result?: Record<string, unknown>; error?: { message?: unknown } };
+  const content = frame.content as {
+    method?: unknown;
+    result?: Record<string, unknown>;
+    error?: { message?: unknown };
+  };
   if (typeof content !== 'object' || content === null) return String(content).slice(0, 120);
   if (typeof content.method === 'string') return content.method;
   if (content.error) return `error: ${String(content.error.message)}`;

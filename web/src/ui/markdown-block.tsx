@@ -28,12 +28,10 @@ const COMPONENTS: Components = {
   pre: ({ children, node }) => (
     <div className="md-code">
       <CopyButton text={textOf(node)} />
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys */}
       <pre tabIndex={0}>{children}</pre>
     </div>
   ),
   table: ({ children }) => (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys
     <div className="md-table" tabIndex={0} role="group" aria-label="Table">
       <table>{children}</table>
     </div>

@@ -101,7 +101,7 @@ function Approval(props: {
 function Reply(props: { question: Question; busy: boolean; error: Error | null; send: Send }): ReactNode {
   const schema = props.question.schema as JsonObject | null;
   const form = useId();
-  const [value, setValue] = useState<Json | undefined>(() => 
+  const [value, setValue] = useState<Json | undefined>(() =>
     schema ? initial(schema, schema) : props.question.kind === 'auth' ? 'done' : '',
   );
   const [empty, setEmpty] = useState<string[]>([]);

@@ -14,9 +14,7 @@ export function TaskRow({ task }: { task: Task }): ReactNode {
       <span className="task-row-name truncate" dir="auto">
         {firstLine(task.description, 220)}
       </span>
-      <span className="task-row-steps dim small">
-        {task.steps.length > 1 && `${done} of ${task.steps.length}`}
-      </span>
+      <span className="task-row-steps dim small">{task.steps.length > 1 && `${done} of ${task.steps.length}`}</span>
       <span className="task-row-time dim small">
         <Ago at={task.created_at} />
       </span>

@@ -61,7 +61,9 @@ function Known({ agent }: { agent: Agent }): ReactNode {
       <Tabs
         value={tab}
         keepMounted={false}
-        onChange={(next) => void navigate({ search: { tab: (next ?? undefined) as AgentTab | undefined }, replace: true })}
+        onChange={(next) =>
+          void navigate({ search: { tab: (next ?? undefined) as AgentTab | undefined }, replace: true })
+        }
       >
         <Tabs.List mb="md">
           <Tabs.Tab value="overview">Overview</Tabs.Tab>
@@ -86,7 +88,10 @@ function Actions({ agent }: { agent: Agent }): ReactNode {
   const act = useMutation({ mutationFn: (action: AgentAction) => actOnAgent(agent.id, action) });
   const check = useMutation({ mutationFn: () => checkAgent(agent.id) });
   const turn = useMutation({ mutationFn: (status: 'active' | 'inactive') => switchAgent(agent.id, status) });
-  const remove = useMutation({ mutationFn: () => removeAgent(agent.id), onSuccess: () => void navigate({ to: '/agents' }) });
+  const remove = useMutation({
+    mutationFn: () => removeAgent(agent.id),
+    onSuccess: () => void navigate({ to: '/agents' }),
+  });
   const error = act.error ?? check.error ?? turn.error ?? remove.error;
   const busy = act.isPending || check.isPending || turn.isPending;
   return (
@@ -156,7 +161,8 @@ function Quarantined({ agent }: { agent: Agent }): ReactNode {
         <Icon name="shield" size={16} /> Its card has changed
       </h2>
       <p style={{ margin: '0 0 10px' }}>
-        Nothing is sent to it until you accept the new card. Found <Ago at={agent.quarantine?.found_at ?? agent.updated_at} />.
+        Nothing is sent to it until you accept the new card. Found{' '}
+        <Ago at={agent.quarantine?.found_at ?? agent.updated_at} />.
       </p>
       <ul className={classes.diff}>
         {changes.map((change) => (

@@ -96,7 +96,9 @@ function AgentCard({ agent }: { agent: Agent }): ReactNode {
         ))}
         {agent.skills.length > 4 && <span className="dim small">and {agent.skills.length - 4} more</span>}
         <span className={classes.cardEnd}>
-          {agent.health.latency_ms !== null && <span className="dim small">{Math.round(agent.health.latency_ms)} ms</span>}
+          {agent.health.latency_ms !== null && (
+            <span className="dim small">{Math.round(agent.health.latency_ms)} ms</span>
+          )}
           {agent.grade && <GradeBadge letter={agent.grade} />}
         </span>
       </span>

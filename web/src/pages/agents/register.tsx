@@ -39,7 +39,11 @@ export function Register(): ReactNode {
   };
   const body = (): AgentRegistration => {
     const what = by === 'address' ? { endpoint: url.trim() } : { card: JSON.parse(card) as Record<string, unknown> };
-    return { ...what, ...(name && { name }), ...(headers.length && { headers: toHeaders(headers) }) } as AgentRegistration;
+    return {
+      ...what,
+      ...(name && { name }),
+      ...(headers.length && { headers: toHeaders(headers) }),
+    } as AgentRegistration;
   };
   const isCardWrong = by === 'card' && card.trim() !== '' && !isJsonObject(card);
   const canLook = by === 'address' ? url.trim() !== '' : card.trim() !== '' && !isCardWrong;

@@ -36,7 +36,13 @@ export function TryIt({ agent }: { agent: Agent }): ReactNode {
     setEnd(null);
     setError(null);
     try {
-      await converse(agent.id, { text, skill }, abort.signal, (frame) => setFrames((before) => [...before, frame]), setEnd);
+      await converse(
+        agent.id,
+        { text, skill },
+        abort.signal,
+        (frame) => setFrames((before) => [...before, frame]),
+        setEnd,
+      );
     } catch (failure) {
       if (!abort.signal.aborted) setError(toProblem(failure));
     } finally {

@@ -140,6 +140,7 @@ function Thread({ mark, children }: { mark: string; children: ReactNode }): Reac
   const box = useRef<HTMLDivElement>(null);
   const inner = useRef<HTMLDivElement>(null);
   const follows = useRef(true);
+  const top = useRef(0);
   const [isAway, setAway] = useState(false);
   const toEnd = useCallback(() => {
     if (box.current) box.current.scrollTop = box.current.scrollHeight;
@@ -158,7 +159,6 @@ function Thread({ mark, children }: { mark: string; children: ReactNode }): Reac
   }, [mark, toEnd]);
   return (
     <div className={classes.threadFrame}>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys */}
       <div
         ref={box}
         className={classes.thread}
@@ -167,7 +167,10 @@ function Thread({ mark, children }: { mark: string; children: ReactNode }): Reac
         aria-label="What was said"
         onScroll={(event) => {
           const at = event.currentTarget;
-          follows.current = at.scrollHeight - at.scrollTop - at.clientHeight < 80;
+          // What grows moves nothing up: only a person does.
+          if (at.scrollTop < top.current - 4) follows.current = false;
+          if (at.scrollHeight - at.scrollTop - at.clientHeight < 80) follows.current = true;
+          top.current = at.scrollTop;
           setAway(!follows.current);
         }}
       >

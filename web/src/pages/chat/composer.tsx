@@ -24,7 +24,9 @@ export function ChatComposer({ begin, agents, busy, onSend }: Props): ReactNode 
   const named =
     typed === null
       ? []
-      : agents.filter(({ name }) => name.toLowerCase().includes(typed) && name.toLowerCase() !== typed.trimEnd()).slice(0, 8);
+      : agents
+          .filter(({ name }) => name.toLowerCase().includes(typed) && name.toLowerCase() !== typed.trimEnd())
+          .slice(0, 8);
   const pick = (agent: Agent | undefined): void => {
     if (agent) setText(`@${agent.name} `);
     setPlace(0);

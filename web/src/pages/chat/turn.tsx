@@ -2,10 +2,10 @@
 import { ActionIcon, Button, Tooltip } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { type ReactNode, useEffect } from 'react';
+import { type ReactNode, useEffect, useState } from 'react';
 import { cancelTask } from '../../api/tasks';
 import type { Task } from '../../api/types';
-import { isOver, type TaskState } from '../../live/fold';
+import { isOver, type TaskState, words } from '../../live/fold';
 import { useLive } from '../../live/task-store';
 import { Artifact } from '../../ui/artifact';
 import { CopyButton } from '../../ui/copy';
@@ -55,7 +55,9 @@ export function TurnView({ turn, task, onOver, onEdit }: Props): ReactNode {
         <LiveAnswer taskId={turn.taskId} onOver={onOver} />
       ) : (
         <>
-          {task && <PlanCard taskId={task.id} steps={task.steps.map((step) => [step.id, step.status, step.instruction])} />}
+          {task && (
+            <PlanCard taskId={task.id} steps={task.steps.map((step) => [step.id, step.status, step.instruction])} />
+          )}
           {turn.answered && (
             <div className={classes.answer}>
               <Markdown text={turn.answered.content} />
@@ -69,7 +71,11 @@ export function TurnView({ turn, task, onOver, onEdit }: Props): ReactNode {
           )}
           {task?.error && <FailureNote failure={task.error} />}
           {task?.status === 'canceled' && !task.error && <p className="dim">It was stopped.</p>}
-          {task?.steps.flatMap((step) => step.artifacts).map((file) => <Artifact key={file.id} file={file} />)}
+          {task?.steps
+            .flatMap((step) => step.artifacts)
+            .map((file) => (
+              <Artifact key={file.id} file={file} />
+            ))}
         </>
       )}
     </article>
@@ -132,28 +138,34 @@ function PlanCard(props: {
   steps: readonly (readonly [id: string, status: Task['steps'][number]['status'], instruction: string])[];
 }): ReactNode {
   const { taskId, steps } = props;
+  const [wish, setWish] = useState<boolean | null>(null);
   if (steps.length === 0) return null;
   const done = steps.filter(([, status]) => status === 'completed').length;
+  const isOpen = wish ?? (steps.length > 1 && done < steps.length);
   return (
-    <details className={`card ${classes.plan}`} open={steps.length > 1 && done < steps.length}>
-      <summary>
-        {steps.length === 1 ? '1 step' : `${done} of ${count(steps.length, 'step')} done`}
+    <section className={`card ${classes.plan}`} aria-label="Plan">
+      <div className={classes.planHead}>
+        <button type="button" className="plain-button" aria-expanded={isOpen} onClick={() => setWish(!isOpen)}>
+          {steps.length === 1 ? '1 step' : `${done} of ${count(steps.length, 'step')} done`}
+        </button>
         <Link to="/tasks/$taskId" params={{ taskId }}>
           Open the task
         </Link>
-      </summary>
-      <ol>
-        {steps.slice(0, 50).map(([id, status, instruction]) => (
-          <li key={id}>
-            <StatusIcon status={status} />
-            <Link to="/tasks/$taskId/steps/$stepId" params={{ taskId, stepId: id }} className="truncate">
-              {firstLine(instruction, 160)}
-            </Link>
-            <span className="dim small">{status === 'completed' ? '' : status.replace('_', ' ')}</span>
-          </li>
-        ))}
-      </ol>
-    </details>
+      </div>
+      {isOpen && (
+        <ol>
+          {steps.slice(0, 50).map(([id, status, instruction]) => (
+            <li key={id}>
+              <StatusIcon status={status} />
+              <Link to="/tasks/$taskId/steps/$stepId" params={{ taskId, stepId: id }} className="truncate">
+                {firstLine(instruction, 160)}
+              </Link>
+              <span className="dim small">{status === 'completed' ? '' : words(status)}</span>
+            </li>
+          ))}
+        </ol>
+      )}
+    </section>
   );
 }
 

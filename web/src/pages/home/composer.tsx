@@ -77,7 +77,14 @@ export function Composer({ goal: begin, agent: chosen }: { goal: string; agent: 
             value={agent}
             onChange={setAgent}
           />
-          <NumberInput label="May cost (USD)" placeholder="no limit" min={0} step={0.1} value={cost} onChange={setCost} />
+          <NumberInput
+            label="May cost (USD)"
+            placeholder="no limit"
+            min={0}
+            step={0.1}
+            value={cost}
+            onChange={setCost}
+          />
           <NumberInput label="May take (s)" placeholder="no limit" min={1} value={seconds} onChange={setSeconds} />
           <Checkbox
             label="Show me the plan first"

@@ -108,7 +108,8 @@ function Places(): ReactNode {
       <h2>Models, keys, limits</h2>
       <p>
         These belong to the machine that runs the orchestrator: they are environment variables, or lines of its{' '}
-        <code>.env</code>, and are read when it starts. <code>.env.example</code> lists all of them, with what each does.
+        <code>.env</code>, and are read when it starts. <code>.env.example</code> lists all of them, with what each
+        does.
       </p>
       <dl className="kv">
         <dt>Models</dt>

@@ -52,7 +52,12 @@ export default function Graph({ taskId, selected, onSelect }: Props): ReactNode 
         const common = { id: node.id, position: { x: node.x, y: node.y }, width: NODE_WIDTH, height: NODE_HEIGHT };
         const [stepId] = node.stepIds;
         return node.stepIds.length === 1 && stepId
-          ? { ...common, type: 'step', data: { taskId, stepId, isSelected: stepId === selected }, ariaLabel: `Step ${stepId}` }
+          ? {
+              ...common,
+              type: 'step',
+              data: { taskId, stepId, isSelected: stepId === selected },
+              ariaLabel: `Step ${stepId}`,
+            }
           : { ...common, type: 'branch', data: { count: node.stepIds.length } };
       }),
     [graph, selected, taskId],

@@ -1,6 +1,5 @@
 // Pure: where the nodes of a plan's graph stand, and which finished branches are drawn as one.
 import dagre from '@dagrejs/dagre';
-import type { StepStatus } from '../../api/types';
 import type { LiveStep } from '../../live/fold';
 
 export const NODE_WIDTH = 236;
@@ -31,7 +30,9 @@ export interface Graph {
 /** What the layout depends on: not on texts or progress, so a graph stays where it is while its steps run. */
 export function shapeOf(steps: ReadonlyMap<string, LiveStep>, showAll: boolean): string {
   const folded = groups(steps, showAll);
-  return JSON.stringify([...steps.values()].map((step) => [step.planned.id, step.planned.depends_on, folded.get(step.planned.id)]));
+  return JSON.stringify(
+    [...steps.values()].map((step) => [step.planned.id, step.planned.depends_on, folded.get(step.planned.id)]),
+  );
 }
 
 export function layOut(steps: ReadonlyMap<string, LiveStep>, showAll: boolean): Graph {
@@ -106,13 +107,17 @@ export function waitsFor(step: LiveStep, steps: ReadonlyMap<string, LiveStep>): 
 }
 
 export interface Progress {
-  done: number;
+  completed: number;
+  failed: number;
   total: number;
 }
 
 export function progressOf(steps: ReadonlyMap<string, LiveStep>): Progress {
-  const over: StepStatus[] = ['completed', 'failed', 'skipped', 'canceled'];
-  let done = 0;
-  for (const step of steps.values()) if (over.includes(step.status)) done += 1;
-  return { done, total: steps.size };
+  let completed = 0;
+  let failed = 0;
+  for (const { status } of steps.values()) {
+    if (status === 'completed') completed += 1;
+    if (status === 'failed') failed += 1;
+  }
+  return { completed, failed, total: steps.size };
 }

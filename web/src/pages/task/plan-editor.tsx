@@ -48,7 +48,10 @@ export function PlanQuestion(props: { taskId: string; question: Question; steps:
   );
 }
 
-function Steps(props: { steps: readonly PlannedStep[]; onChange: (steps: readonly PlannedStep[] | null) => void }): ReactNode {
+function Steps(props: {
+  steps: readonly PlannedStep[];
+  onChange: (steps: readonly PlannedStep[] | null) => void;
+}): ReactNode {
   const { steps, onChange } = props;
   return (
     <Stack gap="xs" my={8}>

@@ -2,7 +2,7 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { type ReactNode, useEffect, useRef, useState } from 'react';
 import type { TaskEvent } from '../../api/types';
-import type { TaskState } from '../../live/fold';
+import { isOver, type TaskState } from '../../live/fold';
 import { useLive } from '../../live/task-store';
 import { CopyButton } from '../../ui/copy';
 import { plain } from '../../ui/text';
@@ -12,6 +12,7 @@ const ROW = 26;
 
 export function RawLog({ taskId }: { taskId: string }): ReactNode {
   const events = useLive(taskId, rawOf);
+  const over = useLive(taskId, overOf);
   const box = useRef<HTMLDivElement>(null);
   const [open, setOpen] = useState<number | null>(null);
   const [follows, setFollows] = useState(true);
@@ -22,12 +23,11 @@ export function RawLog({ taskId }: { taskId: string }): ReactNode {
     overscan: 20,
   });
   useEffect(() => {
-    if (follows && events.length > 0) rows.scrollToIndex(events.length - 1);
-  }, [events.length, follows, rows]);
+    if (follows && !over && events.length > 0) rows.scrollToIndex(events.length - 1);
+  }, [events.length, follows, over, rows]);
   const opened = events.find((event) => event.seq === open);
   return (
     <div className={classes.raw}>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys */}
       <div
         ref={box}
         className={classes.rawList}
@@ -56,7 +56,7 @@ export function RawLog({ taskId }: { taskId: string }): ReactNode {
           })}
         </div>
       </div>
-      {!follows && (
+      {!follows && !over && (
         <button type="button" className={classes.jump} onClick={() => setFollows(true)}>
           Jump to live
         </button>
@@ -74,6 +74,10 @@ export function RawLog({ taskId }: { taskId: string }): ReactNode {
 function rest(event: TaskEvent): object {
   const { task_id: _task, seq: _seq, type: _type, at: _at, ...more } = event;
   return more;
+}
+
+function overOf(state: TaskState): boolean {
+  return isOver(state.status);
 }
 
 function rawOf(state: TaskState): readonly TaskEvent[] {

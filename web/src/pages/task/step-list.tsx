@@ -16,7 +16,12 @@ interface Props {
 
 export function StepList({ taskId, selected, onSelect }: Props): ReactNode {
   const steps = useLive(taskId, stepsOf);
-  if (steps.size === 0) return <p className="dim" style={{ padding: 20 }}>There is no plan yet.</p>;
+  if (steps.size === 0)
+    return (
+      <p className="dim" style={{ padding: 20 }}>
+        There is no plan yet.
+      </p>
+    );
   return (
     <ol className={classes.steps} aria-label="Steps">
       {[...steps.values()].map((step) => (

@@ -64,7 +64,9 @@ export function StepPanel(props: Props): ReactNode {
         <span className="dim small">
           <Took from={live.startedAt} to={live.endedAt} />
         </span>
-        {stored?.usage && stored.usage.cost_usd > 0 && <span className="dim small">{money(stored.usage.cost_usd)}</span>}
+        {stored?.usage && stored.usage.cost_usd > 0 && (
+          <span className="dim small">{money(stored.usage.cost_usd)}</span>
+        )}
         {over && (
           <Button
             size="compact-xs"

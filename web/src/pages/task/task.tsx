@@ -173,7 +173,11 @@ function Head({ task, onFork }: { task: Task; onFork: () => void }): ReactNode {
   );
 }
 
-function PlanGraph(props: { taskId: string; selected: string | null; onSelect: (id: string | null) => void }): ReactNode {
+function PlanGraph(props: {
+  taskId: string;
+  selected: string | null;
+  onSelect: (id: string | null) => void;
+}): ReactNode {
   const hasSteps = useLive(props.taskId, hasStepsOf);
   const status = useLive(props.taskId, statusOf);
   if (hasSteps) return <Graph {...props} />;
@@ -216,7 +220,10 @@ function Summary({ task }: { task: Task }): ReactNode {
           <Markdown text={summary} grows={!isOver(status)} />
         </section>
       ) : (
-        !error && questions.size === 0 && <p className="dim">{isOver(status) ? 'It has no result.' : 'The result appears here.'}</p>
+        !error &&
+        questions.size === 0 && (
+          <p className="dim">{isOver(status) ? 'It has no result.' : 'The result appears here.'}</p>
+        )
       )}
       {files.length > 0 && (
         <section aria-label="Files" style={{ marginTop: 18 }}>
@@ -261,8 +268,9 @@ function markOf(state: TaskState): string {
 }
 
 function progressText(state: TaskState): string {
-  const { done, total } = progressOf(state.steps);
-  return total === 0 ? '' : `${done} of ${count(total, 'step')} done`;
+  const { completed, failed, total } = progressOf(state.steps);
+  if (total === 0) return '';
+  return `${completed} of ${count(total, 'step')} completed${failed > 0 ? `, ${failed} failed` : ''}`;
 }
 
 const statusOf = (state: TaskState) => state.status;

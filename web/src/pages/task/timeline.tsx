@@ -18,7 +18,12 @@ export function Timeline({ taskId, selected, onSelect }: Props): ReactNode {
   const begun = useLive(taskId, startOf);
   const ended = useLive(taskId, endOf);
   const now = useNow();
-  if (begun === null) return <p className="dim" style={{ padding: 20 }}>Nothing has begun yet.</p>;
+  if (begun === null)
+    return (
+      <p className="dim" style={{ padding: 20 }}>
+        Nothing has begun yet.
+      </p>
+    );
   const from = Date.parse(begun);
   const length = Math.max(1, (ended === null ? now : Date.parse(ended)) - from);
   return (

@@ -28,7 +28,8 @@ export function Wire({ taskId, stepId }: { taskId: string; stepId: string }): Re
   return (
     <>
       <p className="dim small" style={{ marginTop: 0 }}>
-        The agent was asked just now for the task that it has for this step; its answer holds the messages of both sides.{' '}
+        The agent was asked just now for the task that it has for this step; its answer holds the messages of both
+        sides.{' '}
         <Button size="compact-xs" variant="default" loading={traffic.isFetching} onClick={() => void traffic.refetch()}>
           Ask again
         </Button>

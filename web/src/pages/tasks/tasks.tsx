@@ -144,10 +144,22 @@ function Chosen({ tasks, clear }: { tasks: readonly Task[]; clear: () => void })
       {tasks.length > 0 && (
         <div className={classes.chosen}>
           <span>{count(tasks.length, 'task')} chosen</span>
-          <Button size="compact-sm" variant="default" disabled={open === 0} loading={act.isPending} onClick={() => act.mutate('cancel')}>
+          <Button
+            size="compact-sm"
+            variant="default"
+            disabled={open === 0}
+            loading={act.isPending}
+            onClick={() => act.mutate('cancel')}
+          >
             Cancel {open || ''}
           </Button>
-          <Button size="compact-sm" variant="default" disabled={again === 0} loading={act.isPending} onClick={() => act.mutate('retry')}>
+          <Button
+            size="compact-sm"
+            variant="default"
+            disabled={again === 0}
+            loading={act.isPending}
+            onClick={() => act.mutate('retry')}
+          >
             Retry {again || ''}
           </Button>
           <Button size="compact-sm" variant="subtle" onClick={clear}>
@@ -192,7 +204,6 @@ function List({ tasks, chosen, onChoose, more, isLoading }: ListProps): ReactNod
     [chosen, onChoose],
   );
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys
     <div className={classes.list} ref={box} tabIndex={0} role="group" aria-label="Tasks">
       <ul style={{ height: rows.getTotalSize() }}>
         {drawn.map((row) => {

@@ -17,7 +17,7 @@ import type { Json, JsonObject } from '../../api/types';
 import { Icon } from '../icons';
 import { Markdown } from '../markdown';
 import { plain } from '../text';
-import { asObject, type Choice, escape, fieldOf, initial, resolve } from './schema';
+import { asObject, type Choice, fieldOf, initial, pointerPart, resolve } from './schema';
 
 interface Props {
   schema: JsonObject;
@@ -44,7 +44,14 @@ export function JsonForm(props: Props): ReactNode {
       const current = typeof value === 'string' ? value : '';
       if (field.format === 'lines') {
         return (
-          <Textarea {...common} autosize minRows={3} maxRows={14} value={current} onChange={(event) => onChange(event.currentTarget.value)} />
+          <Textarea
+            {...common}
+            autosize
+            minRows={3}
+            maxRows={14}
+            value={current}
+            onChange={(event) => onChange(event.currentTarget.value)}
+          />
         );
       }
       const isMoment = field.format === 'datetime-local';
@@ -169,7 +176,7 @@ export function JsonForm(props: Props): ReactNode {
                 onChange(next === undefined ? rest : { ...inside, [key]: next });
               }}
               errors={errors}
-              at={`${at}/${escape(key)}`}
+              at={`${at}/${pointerPart(key)}`}
               name={key}
               required={needed}
               depth={depth + 1}

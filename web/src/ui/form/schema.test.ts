@@ -14,7 +14,9 @@ const TRIP: JsonObject = {
     tags: { type: 'array', items: { enum: ['a', 'b'] } },
     when: { anyOf: [{ type: 'string', format: 'date' }, { type: 'null' }] },
   },
-  $defs: { contact: { type: 'object', required: ['email'], properties: { email: { type: 'string', format: 'email' } } } },
+  $defs: {
+    contact: { type: 'object', required: ['email'], properties: { email: { type: 'string', format: 'email' } } },
+  },
 };
 
 function kind(name: string): string {
@@ -41,12 +43,17 @@ describe('a form', () => {
   });
 
   it('sends only what was given', () => {
-    expect(given({ city: '', contact: { email: '' }, insured: false, nights: 0 })).toEqual({ insured: false, nights: 0 });
+    expect(given({ city: '', contact: { email: '' }, insured: false, nights: 0 })).toEqual({
+      insured: false,
+      nights: 0,
+    });
   });
 
   it('says which required fields are empty, deep down too', () => {
     expect(missing(TRIP, TRIP, { city: 'Oslo' })).toEqual(['#/data/nights']);
-    expect(missing(TRIP, TRIP, { city: 'Oslo', nights: 1, guests: [{ name: 'Ada' }, {}] })).toEqual(['#/data/guests/1/name']);
+    expect(missing(TRIP, TRIP, { city: 'Oslo', nights: 1, guests: [{ name: 'Ada' }, {}] })).toEqual([
+      '#/data/guests/1/name',
+    ]);
     expect(missing(TRIP, TRIP, { city: 'Oslo', nights: 1, contact: { email: '' } })).toEqual([]);
   });
 

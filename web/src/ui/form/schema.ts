@@ -29,7 +29,12 @@ export function fieldOf(schema: JsonObject, root: JsonObject, depth = 0): Field 
       return { kind: 'text', format: formatOf(own) };
     case 'integer':
     case 'number':
-      return { kind: 'number', whole: typeOf(own) === 'integer', min: numberIn(own.minimum), max: numberIn(own.maximum) };
+      return {
+        kind: 'number',
+        whole: typeOf(own) === 'integer',
+        min: numberIn(own.minimum),
+        max: numberIn(own.maximum),
+      };
     case 'boolean':
       return { kind: 'boolean' };
     case 'array': {
@@ -108,7 +113,13 @@ export function given(value: Json | undefined): Json | undefined {
 }
 
 /** The pointers of required fields that are empty. */
-export function missing(schema: JsonObject, root: JsonObject, value: Json | undefined, at = '#/data', depth = 0): string[] {
+export function missing(
+  schema: JsonObject,
+  root: JsonObject,
+  value: Json | undefined,
+  at = '#/data',
+  depth = 0,
+): string[] {
   const field = fieldOf(schema, root, depth);
   if (field.kind === 'list' && Array.isArray(value)) {
     return value.flatMap((each, place) => missing(field.item, root, each, `${at}/${place}`, depth + 1));
@@ -116,7 +127,7 @@ export function missing(schema: JsonObject, root: JsonObject, value: Json | unde
   if (field.kind !== 'object') return [];
   const inside = asObject(value) ?? {};
   return field.properties.flatMap(([name, each, required]) => {
-    const pointer = `${at}/${escape(name)}`;
+    const pointer = `${at}/${pointerPart(name)}`;
     const inner = inside[name];
     const isGiven = given(inner) !== undefined;
     if (!isGiven && !required) return [];
@@ -125,7 +136,7 @@ export function missing(schema: JsonObject, root: JsonObject, value: Json | unde
   });
 }
 
-export function escape(name: string): string {
+export function pointerPart(name: string): string {
   return name.replaceAll('~', '~0').replaceAll('/', '~1');
 }
 

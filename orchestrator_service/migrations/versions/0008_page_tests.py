@@ -5,8 +5,8 @@ from alembic import op
 
 from shared.db import UtcTime
 
-revision = "0006"
-down_revision = "0005"
+revision = "0008"
+down_revision = "0007"
 
 
 def upgrade() -> None:

@@ -1,0 +1,44 @@
+"""What the SDK's HTTP+JSON routes leave open: a body that is not UTF-8 is the caller's fault, and a stream of A2A 0.3
+that cannot be given is refused as a whole, where the SDK begins it and breaks it off.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Final, cast
+
+from a2a.types import InvalidParamsError
+from a2a.utils.error_handlers import rest_error_handler
+from sse_starlette.sse import EventSourceResponse
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+_OLDER: Final = "/v1/"
+_STREAMS: Final = (":stream", ":subscribe")
+
+
+def mended(route: Route) -> Route:
+    """Return the SDK's route with that put right."""
+    begin = route.endpoint
+    waits = route.path.startswith(_OLDER) and route.path.endswith(_STREAMS)
+
+    @rest_error_handler
+    async def answer(request: Request) -> Response:
+        try:
+            (await request.body()).decode()
+        except UnicodeDecodeError as error:
+            raise InvalidParamsError("The body is not UTF-8.") from error
+        response: Response = await begin(request)
+        if waits and isinstance(response, EventSourceResponse):
+            events = cast("AsyncIterator[object]", aiter(response.body_iterator))  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
+            response.body_iterator = _chain(await anext(events, None), events)
+        return response
+
+    return Route(route.path, answer, methods=[*(route.methods or ())])
+
+
+async def _chain(first: object, rest: AsyncIterator[object]) -> AsyncGenerator[object]:
+    if first is None:
+        return
+    yield first
+    async for each in rest:
+        yield each

@@ -1,0 +1,5 @@
+"""Both databases."""
+
+from tests.orchestrator.conftest import database_url
+
+__all__ = ["database_url"]

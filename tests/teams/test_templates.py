@@ -1,0 +1,127 @@
+"""Agents that are written as templates: begun when a plan needs them, used, and let go."""
+
+from pathlib import Path
+
+import pytest
+
+from agent_host_service.templates import Template
+from shared import yaml_models
+from tests.support.federation import TestAgent, until
+from tests.support.model_server import Fixed, model_server
+from tests.teams.answering import Member, part, parts, steps_of, team_step
+from tests.teams.hosting import hosted, template
+
+
+async def test_a_step_that_nobody_can_do_goes_to_an_agent_that_is_begun_for_it(tmp_path: Path) -> None:
+    async with (
+        model_server(otherwise="Bonjour.") as model,
+        hosted(tmp_path, llm_base_url=model.base_url, llm_model="scripted") as federated,
+    ):
+        assert await federated.names() == []
+        done = await federated.running.run(
+            {"id": "a", "skill": "translate", "instruction": "Into French: Good day."},
+            {"id": "b", "skill": "translate", "instruction": "Into French: Good night."},
+        )
+        assert done["status"] == "completed"
+        assert {str(step["agent_name"]) for step in steps_of(done)} == {"Translator"}
+        assert await federated.names() == ["Translator"]
+        [agent] = parts(await federated.running.get("/api/agents"), "items")
+        assert agent["source"] == "template"
+    assert any("Into French: Good day." in request.prompt for request in model.requests)
+    assert any("You are a careful translator." in request.system for request in model.requests)
+    assert part(done, "usage")["llm_calls"] == 3  # two by the agent, one for the summary
+
+
+async def test_the_planner_knows_what_can_be_begun(tmp_path: Path) -> None:
+    plan: Fixed = {"steps": [{"id": "a", "skill": "translate", "instruction": "Into French: Good day."}]}
+    async with (
+        model_server(plan, "Bonjour.") as model,
+        hosted(tmp_path, llm_base_url=model.base_url, llm_model="scripted") as federated,
+    ):
+        done = await federated.running.submit("Say good day in French")
+        assert done["status"] == "completed"
+        assert "Bonjour." in str(part(done, "result")["summary"])
+    assert '"skill": "translate"' in model.requests[0].prompt
+
+
+async def test_without_a_model_the_rules_find_it_and_it_says_that_it_needs_one(tmp_path: Path) -> None:
+    other = TestAgent("Cook", Member("Cook", "soup").answer, ("cook",))
+    async with hosted(tmp_path, other) as federated:
+        done = await federated.running.submit("Translate this into French: Good day.")
+        assert done["status"] == "failed"
+        error = part(steps_of(done)[0], "error")
+        assert error["type"] == "needs-model"
+        assert "'translator' needs a language model" in str(error["detail"])
+
+
+async def test_an_agent_that_is_registered_goes_before_a_template(tmp_path: Path) -> None:
+    ann = Member("Ann", "Salut.")
+    async with hosted(tmp_path, TestAgent("Ann", ann.answer, ("translate",))) as federated:
+        done = await federated.running.run({"id": "a", "skill": "translate", "instruction": "Into French: Hi."})
+        assert steps_of(done)[0]["agent_name"] == "Ann"
+        assert await federated.names() == ["Ann"]
+
+
+async def test_an_agent_that_nobody_needs_is_let_go_and_comes_back_when_it_is_needed(tmp_path: Path) -> None:
+    async with (
+        model_server(otherwise="Bonjour.") as model,
+        hosted(
+            tmp_path, llm_base_url=model.base_url, llm_model="scripted", template_idle_s=0.5, learn_plans=False
+        ) as federated,
+    ):
+        for _ in range(2):
+            done = await federated.running.run({"id": "a", "skill": "translate", "instruction": "Into French: Hi."})
+            assert done["status"] == "completed"
+            await until(lambda: federated.running.get("/api/agents"), lambda found: found["items"] == [])
+
+            await until(federated.templates, lambda found: not any(each["running"] for each in parts(found, "items")))
+
+
+async def test_a_template_is_followed_as_it_is_written_now(tmp_path: Path) -> None:
+    async with (
+        model_server(otherwise=lambda request: "old" if "Say old." in request.system else "new") as model,
+        hosted(
+            tmp_path,
+            templates={"own.yaml": template("teller", "tell", "Say old.")},
+            llm_base_url=model.base_url,
+            llm_model="scripted",
+        ) as federated,
+    ):
+        step = {"id": "a", "skill": "tell", "instruction": "Tell."}
+        assert "old" in str(part(await federated.running.run({**step}), "result")["summary"])
+        federated.write("own.yaml", "name: [")
+        broken = await federated.templates()
+        [problem] = parts(broken, "problems")
+        assert (problem["file"], problem["line"]) == ("own.yaml", 1)
+        assert "teller" in str(broken["items"])
+        assert "old" in str(part(await federated.running.run({**step}), "result")["summary"])
+        federated.write("own.yaml", template("teller", "tell", "Say new."))
+        assert (await federated.templates())["problems"] == []
+        assert "new" in str(part(await federated.running.run({**step}), "result")["summary"])
+
+
+async def test_where_no_template_fits_the_step_fails_as_before(tmp_path: Path) -> None:
+    async with hosted(tmp_path) as federated:
+        done = await federated.running.run(team_step())
+    assert part(steps_of(done)[0], "error")["type"] == "no-agent"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "says"),
+    [
+        ("name: x\nfoo: 1\n", 2, 1, "Extra inputs"),
+        (template("Upper", "tell"), 1, 7, "pattern"),
+        ("name: x\ndescription: y\nskills:\n  - id: a\n    name: a\n    tags: [a]\n", 4, 5, "description"),
+        ("name: x\ndescription: y\nskills: []\nprompt: z\n", 3, 9, "at least 1"),
+        ("name: x\nname: y\n", 2, 1, "repeated"),
+        ("name: &a x\ndescription: *a\n", 1, 7, "alias"),
+        ("- a\n", 1, 1, "dictionary"),
+    ],
+)
+def test_a_template_that_is_no_good_is_refused_with_line_and_column(
+    text: str, line: int, column: int, says: str
+) -> None:
+    with pytest.raises(yaml_models.YamlModelError) as refused:
+        yaml_models.read(text.encode(), Template)
+    faults = [(fault.line, fault.column) for fault in refused.value.faults if says in str(fault)]
+    assert (line, column) in faults, refused.value

@@ -1,0 +1,179 @@
+"""Everybody can use it: axe finds nothing serious in either theme, keys go everywhere, it fits a telephone."""
+
+import re
+from collections.abc import Callable
+from typing import Literal, cast
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from shared.agent import JsonObject
+from tests.support.federation import step
+from tests.web.conftest import axe_source
+from tests.web.stage import Stage
+
+_RUN = """async () => (await axe.run(document, {resultTypes: ['violations']})).violations
+    .filter((each) => ['serious', 'critical'].includes(each.impact))
+    .map((each) => `${each.id}: ${each.help}: ${each.nodes.map((node) => node.html.slice(0, 200)).join(' | ')}`)"""
+
+
+@pytest.fixture(scope="module")
+def places(stage: Stage) -> dict[str, str]:
+    """A page of every kind, with something on it."""
+    done = stage.ended(
+        stage.submit(
+            "Everything", step("a", "Write the report", skill="write-report"), step("b", "Say {{ steps.a.output }}")
+        )
+    )
+    failed = stage.ended(stage.submit("Fails", step("a", "Ledger for axe", skill="check-ledger")))
+    asks = stage.submit("Asks", step("a", "Book for axe", skill="book-trip"))
+    stage.task_when(str(asks["id"]), lambda found: found["status"] == "input_required")
+    approve = stage.submit("Approve for axe", step("a", "Say yes"), approve_plan=True)
+    session = stage.client.post("/api/sessions", json={"title": "Axe"}).json()
+    stage.ended(stage.submit("Say hello", session_id=session["id"], agent="Echo"))
+    agent: JsonObject = stage.client.get("/api/agents").json()["items"][0]
+    task, at = f"/tasks/{done['id']}", f"/agents/{agent['id']}"
+    return {
+        "home": "/",
+        "inbox": "/inbox",
+        "tasks": "/tasks",
+        "task graph": task,
+        "task timeline": f"{task}/steps/a?view=timeline&tab=artifacts",
+        "task list": f"{task}/steps/a?view=list&tab=log",
+        "task raw": f"{task}/steps/a?view=raw&tab=wire",
+        "task failed": f"/tasks/{failed['id']}/steps/a?tab=why",
+        "task asks": f"/tasks/{asks['id']}",
+        "task approve": f"/tasks/{approve['id']}",
+        "agents": "/agents",
+        "agent": at,
+        "agent card": f"{at}?tab=card",
+        "agent try": f"{at}?tab=try",
+        "agent credentials": f"{at}?tab=credentials",
+        "register": "/agents/new",
+        "chat": "/chat",
+        "conversation": f"/chat/{session['id']}",
+        "workflows": "/workflows",
+        "browser": "/browser",
+        "insights": "/insights",
+        "settings": "/settings",
+    }
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_serious_on_any_page(
+    browser: Browser, stage: Stage, places: dict[str, str], theme: Literal["light", "dark"]
+) -> None:
+    axe = axe_source()
+    found: dict[str, list[str]] = {}
+    with browser.new_context(base_url=stage.url, color_scheme=theme, reduced_motion="reduce") as context:
+        page = context.new_page()
+        for name, path in places.items():
+            page.goto(path)
+            _settle(page)
+            page.evaluate(axe)
+            if violations := cast("list[str]", page.evaluate(_RUN)):
+                found[name] = violations
+    assert found == {}
+
+
+def test_every_page_fits_a_telephone(browser: Browser, stage: Stage, places: dict[str, str]) -> None:
+    too_wide: dict[str, object] = {}
+    with browser.new_context(base_url=stage.url, viewport={"width": 360, "height": 740}, has_touch=True) as context:
+        page = context.new_page()
+        for name, path in places.items():
+            page.goto(path)
+            _settle(page)
+            width = page.evaluate("document.documentElement.scrollWidth")
+            if width > 360:
+                too_wide[name] = width
+        page.goto("/")
+        page.get_by_role("button", name="Menu").click()
+        page.get_by_role("link", name="Settings").click()
+        expect(page.get_by_role("heading", name="Settings")).to_be_visible()
+    assert too_wide == {}
+
+
+def test_keys_go_everywhere(page: Page, stage: Stage) -> None:
+    page.goto("/")
+    expect(page.get_by_role("heading", name="Home")).to_be_visible()
+    for key, title in {"t": "Tasks", "i": "Inbox", "a": "Agents", "s": "Settings", "h": "Home"}.items():
+        page.keyboard.press("g")
+        page.keyboard.press(key)
+        expect(page.get_by_role("heading", name=title, exact=True)).to_be_visible()
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_contain_text("Search and commands")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.keyboard.press("c")
+    expect(page.get_by_label("What is to be done?")).to_be_focused()
+    page.keyboard.type("g a task about gates")
+    expect(page.get_by_label("What is to be done?")).to_have_value("g a task about gates")
+
+
+def test_the_palette_finds_pages_agents_and_tasks(page: Page, stage: Stage) -> None:
+    task = stage.ended(stage.submit("A needle in the haystack", step("a", "Say hello")))
+    page.goto("/")
+    expect(page.get_by_role("heading", name="Home")).to_be_visible()
+    page.keyboard.press("Control+k")
+    page.get_by_role("combobox", name="Search").fill("gatekee")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Gatekeeper")).to_be_visible()
+    page.keyboard.press("Control+k")
+    page.get_by_role("combobox", name="Search").fill("needle in")
+    expect(page.get_by_role("option", name=re.compile("needle"))).to_be_visible()
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/tasks/{task['id']}")
+
+
+def test_keys_can_be_switched_off(page: Page, stage: Stage) -> None:
+    page.goto("/settings")
+    page.get_by_role("switch", name=re.compile("Single keys")).uncheck()
+    page.locator("body").press("?")
+    page.keyboard.press("g")
+    page.keyboard.press("t")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.get_by_role("heading", name="Settings")).to_be_visible()
+
+
+def test_the_theme_is_chosen_and_kept(page: Page, stage: Stage) -> None:
+    page.goto("/")
+    page.get_by_role("button", name="Switch to the dark theme").click()
+    expect(page.locator("html")).to_have_attribute("data-mantine-color-scheme", "dark")
+    page.reload(wait_until="commit")
+    expect(page.locator("html")).to_have_attribute("data-mantine-color-scheme", "dark")
+
+
+def test_a_task_is_read_and_steered_by_keys_alone(page: Page, stage: Stage) -> None:
+    task = stage.ended(stage.submit("By keys", step("a", "Say one"), step("b", "Then {{ steps.a.output }}")))
+    page.goto(f"/tasks/{task['id']}?view=list")
+    second = page.get_by_role("list", name="Steps").get_by_role("button").nth(1)
+    second.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Step 2")).to_be_visible()
+    page.get_by_label("Step 2").get_by_role("tab", name="Output").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_label("Step 2").get_by_role("tab", name="Input", selected=True)).to_be_visible()
+
+
+def test_nothing_moves_for_who_wants_it_so(browser: Browser, stage: Stage) -> None:
+    task = stage.submit("Still", step("a", "still-gate", skill="wait-for-gate"))
+    with browser.new_context(base_url=stage.url, reduced_motion="reduce") as context:
+        page = context.new_page()
+        page.goto(f"/tasks/{task['id']}")
+        expect(page.get_by_label("Graph of the plan").get_by_text("running")).to_be_visible()
+        _poll(lambda: page.evaluate("document.getAnimations().filter((a) => a.playState === 'running').length") == 0)
+    stage.gates.open("still-gate")
+
+
+def _settle(page: Page) -> None:
+    """Wait until the page has read what it needs and shows it."""
+    expect(page.locator("main")).not_to_be_empty()
+    page.wait_for_load_state("networkidle")
+    expect(page.get_by_role("status", name=re.compile("Loading"))).to_have_count(0)
+
+
+def _poll(condition: Callable[[], bool]) -> None:
+    for _ in range(100):
+        if condition():
+            return
+    raise AssertionError("It did not become true.")

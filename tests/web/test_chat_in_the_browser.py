@@ -1,0 +1,85 @@
+"""Conversations in the UI: said, planned, answered, followed up, stopped."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.web.stage import Stage
+
+
+def _say(page: Page, text: str) -> None:
+    page.get_by_role("textbox", name="Message").fill(text)
+    page.get_by_role("textbox", name="Message").press("Enter")
+
+
+def test_a_conversation_goes_on(page: Page, stage: Stage) -> None:
+    page.goto("/chat")
+    _say(page, "@Echo hello there")
+    page.wait_for_url(re.compile(r"/chat/[\w-]+"))
+    log = page.get_by_role("log")
+    expect(log).to_contain_text("You said: hello there")
+    _say(page, "@Writer the autumn report")
+    expect(log.get_by_role("cell", name="Tromsø")).to_be_visible()
+    expect(log.get_by_role("button", name="sales.csv")).to_be_visible()
+    expect(log.get_by_role("article")).to_have_count(2)
+    page.reload()
+    expect(log.get_by_role("article")).to_have_count(2)
+    expect(log).to_contain_text("You said: hello there")
+    log.get_by_role("link", name="Open the task").first.click()
+    page.wait_for_url(re.compile(r"/tasks/"))
+
+
+def test_an_agent_is_named_by_a_few_letters(page: Page, stage: Stage) -> None:
+    page.goto("/chat")
+    page.get_by_role("textbox", name="Message").fill("@gate")
+    expect(page.get_by_role("option")).to_have_count(1)
+    page.get_by_role("textbox", name="Message").press("Enter")
+    expect(page.get_by_role("textbox", name="Message")).to_have_value("@Gatekeeper ")
+
+
+def test_an_answer_is_stopped_and_asked_for_in_other_words(page: Page, stage: Stage) -> None:
+    page.goto("/chat")
+    _say(page, "@Gatekeeper chat-gate")
+    log = page.get_by_role("log")
+    expect(log).to_contain_text("Waiting for the gate")
+    log.get_by_role("button", name="Stop").click()
+    expect(log).to_contain_text("stopped")
+    log.get_by_role("article").first.hover()
+    log.get_by_role("button", name="Edit and send again").click()
+    expect(page.get_by_role("textbox", name="Message")).to_have_value(re.compile("chat-gate"))
+    _say(page, "@Echo never mind")
+    expect(log).to_contain_text("You said: never mind")
+    stage.gates.open("chat-gate")
+
+
+def test_a_question_is_answered_in_the_conversation(page: Page, stage: Stage) -> None:
+    page.goto("/chat")
+    _say(page, "@Travel desk to the sea")
+    log = page.get_by_role("log")
+    log.get_by_label("City").fill("Tromsø")
+    log.get_by_label("Nights").fill("2")
+    log.get_by_role("button", name="Send answer").click()
+    expect(log).to_contain_text("Booked: Tromsø")
+
+
+def test_a_file_goes_along_with_the_task(page: Page, stage: Stage) -> None:
+    page.goto("/chat")
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Attach files").click()
+    chooser.value.set_files({"name": "notes.md", "mimeType": "text/markdown", "buffer": b"# Notes"})
+    expect(page.get_by_text("notes.md")).to_be_visible()
+    with page.expect_request("**/api/tasks") as submitted:
+        _say(page, "@Echo read this")
+    body = submitted.value.post_data_json
+    assert body is not None
+    assert body["files"] == [{"name": "notes.md", "media_type": "text/markdown", "content": "IyBOb3Rlcw=="}]
+    expect(page.get_by_role("log")).to_contain_text("You said: read this")
+
+
+def test_a_conversation_is_forgotten(page: Page, stage: Stage) -> None:
+    session = stage.client.post("/api/sessions", json={"title": "Forget me"}).json()
+    page.goto(f"/chat/{session['id']}")
+    page.get_by_role("listitem").filter(has_text="Forget me").hover()
+    page.get_by_role("button", name="Forget Forget me").click()
+    expect(page.get_by_role("link", name=re.compile("Forget me"))).to_have_count(0)
+    assert stage.client.get(f"/api/sessions/{session['id']}").status_code == 404
