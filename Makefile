@@ -1,7 +1,7 @@
 # `make run` and `make test` prepare everything they need; `make help` lists the rest.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench chaos guards fuzz interop tck setup setup-dev doctor lock env-example ui types python
+.PHONY: help run test lint format bench chaos guards fuzz interop tck setup setup-dev doctor lock env-example ui types python soak
 
 # The text of a task reaches the shell as a variable: neither make nor the shell expands what stands in it.
 override TASK := $(value TASK)
@@ -40,6 +40,9 @@ bench: setup-dev ## Run the benchmarks, one after the other
 chaos: setup-dev ## Kill everything at every moment, and check that nothing is lost; CHAOS_ARGS="--seed 7 --rounds 50"
 	@.venv/bin/python -m tests.chaos $(CHAOS_ARGS)
 	@FEDERATION_CHAOS_EXAMPLES=20 .venv/bin/python -m pytest tests/orchestrator/test_state_machine.py -p no:xdist --timeout 1800
+
+soak: setup-dev ## Do 500 browser tasks on one service, and see whether it grows; SOAK_ARGS="--tasks 2000"
+	@.venv/bin/python -m tests.browser.soak $(SOAK_ARGS)
 
 fuzz: setup-dev ## Ask every route of every service for what no client would, much more often than `make test`
 	@FUZZ_EXAMPLES=300 .venv/bin/python -m pytest tests/fuzz -p no:xdist --timeout 3600 $(FUZZ_ARGS)

@@ -7,9 +7,9 @@ The pages are those of the PyPI package `miniwob`, which is no dependency of thi
 
 Each page makes up a task, says it in a sentence, and rewards what was done. The sentence is taken off the page (where
 nobody would have it, it would be found instead of what it speaks of) and given to the grammar; no model plays in. A
-sentence counts as done when the page's own reward is positive. Tasks are made up on 76 pages (`PAGES`), two on each until
-there are 150. Left out are pages whose sentences are about drawing, shapes, games, sums or timing rather than about
-controls, and three that reward a click on Submit that their sentence does not ask for.
+sentence counts as done when the page's own reward is positive. Tasks are made up on 76 pages (`PAGES`), two on each
+until there are 150. Left out are pages whose sentences are about drawing, shapes, games, sums or timing rather than
+about controls, and three that reward a click on Submit of which their sentence says nothing.
 """
 
 import argparse
@@ -122,8 +122,8 @@ async def _run(pages: list[str], tasks: int, first_seed: int, *, verbose: bool) 
                 if not passed:
                     failed.append((page, sentence, why))
     print(
-        f"\nSentences done\n{asked - len(failed)} of {asked}, on {len(pages)} pages, in {time.perf_counter() - began:.0f} s "
-        f"(seeds from {first_seed})"
+        f"\nSentences done\n{asked - len(failed)} of {asked}, on {len(pages)} pages, seeds from {first_seed}, "
+        f"in {time.perf_counter() - began:.0f} s"
     )
 
 

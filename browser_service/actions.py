@@ -76,7 +76,7 @@ class Clear(_Action):
 
 
 class Press(_Action):
-    """Press a key or keys at once, as Playwright names them ("Enter", "Control+A"); at `target`, or else at the focus."""
+    """Press a key or keys at once, as Playwright names them ("Enter", "Control+A"); at `target`, or at the focus."""
 
     do: Literal["press"] = "press"
     key: Annotated[str, Field(pattern=r"^[A-Za-z0-9]+(\+[A-Za-z0-9]+){0,3}$", max_length=40)]
@@ -151,7 +151,7 @@ class WaitFor(_Action):
 
 
 class SwitchTab(_Action):
-    """Go on in another window of the session: by number (1 is the first, -1 the newest), or part of title or address."""
+    """Go on in another window of the session: by number (1 the first, -1 the newest), or part of title or address."""
 
     do: Literal["switch_tab"] = "switch_tab"
     number: Annotated[int, Field(ge=-50, le=50)] | None = None

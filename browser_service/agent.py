@@ -70,10 +70,12 @@ class BrowserAgent:
             findings = Findings(patience_s=self._settings.browser_action_timeout_s)
             done: list[Action] = []
             try:
-                async with self._open_session(request) as session:
-                    async with aclosing(self._work(request, read, session, findings, done, is_verification)) as updates:
-                        async for update in updates:
-                            yield update
+                async with (
+                    self._open_session(request) as session,
+                    aclosing(self._work(request, read, session, findings, done, is_verification)) as updates,
+                ):
+                    async for update in updates:
+                        yield update
                 break
             except BrowserGoneError:
                 if attempt or any(action.do not in _HARMLESS for action in done):

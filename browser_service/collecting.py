@@ -165,7 +165,8 @@ def numbers(seen: Snapshot) -> list[Node]:
             and node.role in {"listitem", "row", "option", ""}
         ):
             found.setdefault(node.parent, []).append(node)
-    return max(found.values(), key=len, default=[])
+    empty: list[Node] = []
+    return max(found.values(), key=len, default=empty)
 
 
 def extreme(seen: Snapshot, degree: str) -> Node | None:

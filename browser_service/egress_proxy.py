@@ -114,7 +114,7 @@ class Door:
 
     async def open(self) -> int:
         """Begin to serve; returns the port."""
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, limit=_CHUNK_BYTES)
+        self._server = await asyncio.start_server(self._welcome, "127.0.0.1", 0, limit=_CHUNK_BYTES)
         self.port = self._server.sockets[0].getsockname()[1]
         return self.port
 
@@ -132,11 +132,13 @@ class Door:
         if port in self._proxy.ports and any(address.is_loopback for address in addresses):
             raise AddressRefusedError(f"{host}:{port} is a part of the browser service itself.")
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - asyncio runs this in a task of its own
+    def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve a connection in a task of ours: asyncio's own would log each that is cancelled as an error."""
+        task = asyncio.create_task(self._accept(reader, writer))
         self._connections.add(task)
         task.add_done_callback(self._connections.discard)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             if len(self._connections) <= _MAX_CONNECTIONS:
                 await self._serve(reader, writer)

@@ -34,8 +34,8 @@ class Findings:
     """What the actions of one task have brought so far. `patience_s` is left for checks that may yet come true.
 
     `cached`: steps that were done by the cache of actions or by a model, each with "hit", "healed" or "miss".
-    `unread`: pieces of the request that were not understood. `notes`: what should be known about the answer. `noted`: the
-    text that "it" stands for in plain words.
+    `unread`: pieces of the request that were not understood. `notes`: what should be known about the answer. `noted`:
+    the text that "it" stands for in plain words.
     """
 
     patience_s: float

@@ -94,6 +94,7 @@
       hidden = 'not displayed';
     }
     const rect = e.getBoundingClientRect();
+    if (scope === 'viewport' && rect.height > 0 && rect.top > innerHeight + 1000) return '';  // far below, and what is in it
     hidden = whyHidden(e, style, rect, hidden, scrolled);
     const scrolls = /(auto|scroll)/.test(style.overflowY + style.overflowX)
       && (e.scrollHeight > e.clientHeight + 4 || e.scrollWidth > e.clientWidth + 4);

@@ -1,5 +1,7 @@
 """What is done with the mouse: click, open what hides a thing, drag, scroll, mark text."""
 
+from contextlib import suppress
+
 from playwright.async_api import Error, Page
 
 from browser_service import described, likeness, lookup
@@ -235,10 +237,8 @@ async def _drag(page: Page, start: tuple[float, float], end: tuple[float, float]
         )
         await page.mouse.move(*end, steps=8)
     finally:
-        try:
+        with suppress(Error):  # the page went away under the hand
             await page.mouse.up()
-        except Error:  # the page went away under the hand
-            pass
 
 
 def _is_column(node: Node, other: Node) -> bool:

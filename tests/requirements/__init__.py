@@ -5,6 +5,7 @@
 
 from tests.requirements import any_agent, code_agent, first_version, models_and_research, nothing_is_lost, teams, web_ui
 from tests.requirements import any_agent, browser, code_agent, first_version, nothing_is_lost, teams, web_ui
+from tests.requirements import any_agent, browser_actions, code_agent, first_version, nothing_is_lost, teams, web_ui
 from tests.requirements.requirement import Requirement
 
 REQUIREMENTS: tuple[Requirement, ...] = (
@@ -12,6 +13,7 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     *nothing_is_lost.REQUIREMENTS,
     *any_agent.REQUIREMENTS,
     *browser.REQUIREMENTS,
+    *browser_actions.REQUIREMENTS,
     *code_agent.REQUIREMENTS,
     *models_and_research.REQUIREMENTS,
     *teams.REQUIREMENTS,

@@ -1,0 +1,206 @@
+"""What does a browser task cost, beside plain Playwright doing the same with a context made ahead?
+
+    .venv/bin/python benchmarks/browser_tasks.py [--quick]
+
+- An isolated task: a new context, a local page, its heading; ours as an agent's answer, and bare Playwright, in turn.
+- What a context costs that waits: memory of all processes with and without five of them.
+- An observation of a page with 5,000 elements: how long and how large.
+- Tasks a second with 1, 4 and 8 at once.
+
+Where `@playwright/mcp` is installed (`npm install -g @playwright/mcp`), the same task is done by it as well; without it
+that part is left out, and said. browser-use needs a model for every step, so it has no task without one to compare.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import playwright.async_api as playwright
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+from starlette.routing import Route
+
+from browser_service import chromium, observation
+from browser_service.agent import open_agent
+from browser_service.browser import open_browser
+from browser_service.session_events import Owner
+from browser_service.settings import Settings
+from shared.agent import AgentRequest
+from tests.browser.soak import memory_mb
+from tests.support.serving import serve
+
+_PAGE = "<!doctype html><title>Local</title><h1>A heading</h1><p>Some text.</p>"
+
+
+def _site() -> Starlette:
+    async def page(_request: Request) -> HTMLResponse:
+        return HTMLResponse(_PAGE)
+
+    async def many(_request: Request) -> HTMLResponse:
+        rows = "".join(f"<div><span>Row {n}</span><button>Use {n}</button></div>" for n in range(1_667))
+        return HTMLResponse(f"<!doctype html><title>Many</title><h1>Many</h1>{rows}")
+
+    return Starlette(routes=[Route("/", page), Route("/many", many)])
+
+
+def _settings(folder: Path, pages: int = 4) -> Settings:
+    return Settings.model_validate(
+        {"federation_host": "127.0.0.1", "data_dir": folder, "browser_max_pages": pages, "browser_recording": "none"}
+    )
+
+
+async def _timed(call: Callable[[], Awaitable[object]]) -> float:
+    began = time.perf_counter()
+    await call()
+    return (time.perf_counter() - began) * 1000
+
+
+async def _isolated(url: str, folder: Path, rounds: int) -> None:
+    found = chromium.find(_settings(folder))
+    if found is None:
+        sys.exit(chromium.problem())
+    async with (
+        open_agent(_settings(folder)) as agent,
+        playwright.async_playwright() as driver,
+        await driver.chromium.launch(executable_path=found.path, chromium_sandbox=os.geteuid() != 0) as bare,
+    ):
+        ready = [await bare.new_context()]
+
+        async def ours() -> None:
+            request = AgentRequest(f"get the heading of {url}/", task_id="t", context_id="c", message_id="m")
+            async for _ in agent.answer(request):
+                pass
+
+        async def plain() -> None:
+            context = ready.pop()
+            page = await context.new_page()
+            await page.goto(f"{url}/")
+            await page.text_content("h1")
+            await context.close()
+
+        times: dict[str, list[float]] = {"ours": [], "plain Playwright": []}
+        for _ in range(rounds + 1):
+            times["ours"].append(await _timed(ours))
+            times["plain Playwright"].append(await _timed(plain))
+            ready.append(await bare.new_context())
+        medians = {name: statistics.median(each[1:]) for name, each in times.items()}
+        ratio = statistics.median(a / b for a, b in zip(times["ours"][1:], times["plain Playwright"][1:], strict=True))
+    print("\nAn isolated task")
+    for name, median in medians.items():
+        print(f"  {name:<18}{median:8.1f} ms")
+    print(f"  ours to plain     {ratio:8.2f} x   (n = {rounds}; of ours, 250 ms are the wait until a page is quiet)")
+
+
+async def _idle(folder: Path) -> None:
+    async with open_browser(_settings(folder, 10)) as browser, browser.open_session(Owner("b", "b")):
+        await asyncio.sleep(1)
+        before = memory_mb()
+        contexts = [browser.open_session(Owner("b", str(number))) for number in range(5)]
+        for each in contexts:
+            await each.__aenter__()
+        await asyncio.sleep(1)
+        after = memory_mb()
+        for each in contexts:
+            await each.__aexit__(None, None, None)
+    print(f"\nAn idle context\n  {(after - before) / 5:.1f} MB (PSS, with its blank page)")
+
+
+async def _observe(url: str, folder: Path, rounds: int) -> None:
+    async with open_browser(_settings(folder)) as browser, browser.open_session(Owner("b", "b")) as session:
+        await session.open_url(f"{url}/many")
+        times: list[float] = []
+        told = ""
+        for _ in range(rounds):
+            began = time.perf_counter()
+            told = observation.observe(await session.elements.look("viewport"), "interactive")
+            times.append((time.perf_counter() - began) * 1000)
+    size = len(told.encode())
+    print(f"\nAn observation of 5,000 elements\n  {statistics.median(times):.1f} ms, {size:,} bytes (n = {rounds})")
+
+
+async def _throughput(url: str, folder: Path, tasks: int) -> None:
+    print("\nTasks a second")
+    for at_once in (1, 4, 8):
+        async with open_agent(_settings(folder, at_once)) as agent:
+            turns = asyncio.Semaphore(at_once)
+
+            async def one(turns: asyncio.Semaphore = turns, answer: Callable[..., object] = agent.answer) -> None:
+                async with turns:
+                    request = AgentRequest(f"get the heading of {url}/", task_id="t", context_id="c", message_id="m")
+                    async for _ in answer(request):  # pyright: ignore[reportGeneralTypeIssues, reportUnknownVariableType]
+                        pass
+
+            await one()
+            took_ms = await _timed(lambda one=one: asyncio.gather(*(one() for _ in range(tasks))))
+            print(f"  {at_once} at once {tasks / took_ms * 1000:8.2f}")
+
+
+async def _peer_mcp(url: str) -> None:
+    program = shutil.which("mcp-server-playwright") or shutil.which("playwright-mcp")
+    if program is None:
+        print("\n@playwright/mcp is not installed (npm install -g @playwright/mcp): left out")
+        return
+    process = await asyncio.create_subprocess_exec(
+        program, "--headless", "--isolated", "--no-sandbox", "--executable-path",
+        str(getattr(chromium.find(_settings(Path())), "path", "chromium")),
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=10_000_000,
+    )  # fmt: skip
+    assert process.stdin is not None
+    assert process.stdout is not None
+
+    async def call(number: int, method: str, params: dict[str, object]) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        body = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
+        process.stdin.write(json.dumps(body).encode() + b"\n")
+        while json.loads(await process.stdout.readline()).get("id") != number:
+            pass
+
+    hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "benchmark", "version": "1"}}
+    try:
+        async with asyncio.timeout(120):
+            await call(0, "initialize", hello)
+            times: list[float] = []
+            for number in range(6):
+                began = time.perf_counter()
+                await call(number * 3 + 1, "tools/call", {"name": "browser_navigate", "arguments": {"url": f"{url}/"}})
+                await call(number * 3 + 2, "tools/call", {"name": "browser_snapshot", "arguments": {}})
+                await call(number * 3 + 3, "tools/call", {"name": "browser_close", "arguments": {}})
+                times.append((time.perf_counter() - began) * 1000)
+        print(f"\n@playwright/mcp, the same task\n  {statistics.median(times[1:]):.1f} ms (n = 5)")
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def _run(*, quick: bool) -> None:
+    rounds = 3 if quick else 30
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        async with serve(_site()) as url:
+            await _isolated(url, folder, rounds)
+            await _idle(folder)
+            await _observe(url, folder, rounds)
+            await _throughput(url, folder, 8 if quick else 80)
+            if not quick:
+                await _peer_mcp(url)
+
+
+def main() -> None:
+    """Read the arguments and measure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="a few rounds only, to see that it works")
+    asyncio.run(_run(quick=parser.parse_args().quick))
+
+
+if __name__ == "__main__":
+    main()

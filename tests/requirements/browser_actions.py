@@ -1,0 +1,77 @@
+"""What must hold of the browser service: actions, plain words, the model, sessions."""
+
+from tests.requirements.requirement import Requirement
+
+REQUIREMENTS = (
+    Requirement(
+        "browser-targets",
+        "Things are found by role, name, label, placeholder, text, test id, ordinal, near, within, ref, CSS; in frames "
+        "and open shadow roots; what is ambiguous or missing is answered with what is there.",
+        (
+            "browser/test_actions.py::test_a_thing_is_found_by_what_is_said_of_it",
+            "browser/test_actions.py::test_a_name_that_several_have_is_refused_with_their_places",
+            "browser/test_actions.py::test_a_name_that_nothing_has_is_refused_with_what_is_there",
+            "browser/test_actions.py::test_shadow_roots_and_frames_are_used_like_the_page",
+        ),
+    ),
+    Requirement(
+        "browser-actions",
+        "One closed union of actions: filling of every kind, clicks, dialogs, windows, drags, files, data by a schema.",
+        (
+            "browser/test_actions.py::test_fields_of_every_kind_are_filled_in",
+            "browser/test_actions.py::test_what_was_filled_in_is_cleared_and_unticked",
+            "browser/test_actions.py::test_widgets_that_pages_build_themselves_are_used_too",
+            "browser/test_actions.py::test_a_double_click_and_pointing_are_what_a_hand_does",
+            "browser/test_actions.py::test_dialogs_are_answered_as_the_action_before_or_after_says",
+            "browser/test_actions.py::test_windows_are_switched_by_number_and_title",
+            "browser/test_actions.py::test_going_back_shows_the_page_before",
+            "browser/test_actions.py::test_a_thing_is_dragged_onto_another",
+            "browser/test_actions.py::test_downloads_and_uploads_go_through_the_sessions_folder",
+            "browser/test_actions.py::test_data_is_read_in_the_form_of_a_schema",
+            "browser/test_actions.py::test_parts_of_a_page_are_read_and_pictured",
+            "browser/test_actions.py::test_what_is_no_action_is_refused_with_its_place",
+        ),
+    ),
+    Requirement(
+        "browser-plain-words",
+        "Plain words are done by what is on the page, without a model and without a rule for any page.",
+        (
+            "browser/test_plain_words.py::test_a_sentence_is_done",
+            "browser/test_plain_words.py::test_which_of_several_is_to_be_undone_must_be_said",
+            "browser/test_plain_words.py::test_what_no_control_is_called_is_told_as_not_understood",
+            "browser/test_instructions.py::test_plain_words_become_actions_after_the_page_is_opened",
+        ),
+    ),
+    Requirement(
+        "browser-model-steps",
+        "A model does what the grammar cannot, within limits; sequences are cached, replayed and healed.",
+        (
+            "browser/test_model_steps.py::test_what_a_model_found_out_is_replayed_without_it",
+            "browser/test_model_steps.py::test_a_locator_that_broke_is_healed",
+            "browser/test_model_steps.py::test_a_model_that_repeats_itself_is_stopped",
+            "browser/test_model_steps.py::test_a_model_gets_no_more_answers_than_it_may",
+            "browser/test_model_steps.py::test_a_failed_action_is_told_to_the_model",
+        ),
+    ),
+    Requirement(
+        "browser-sessions",
+        "A bounded queue with 429 and Retry-After, pressure, idle sessions reaped, profiles encrypted, no orphan.",
+        (
+            "browser/test_held_sessions.py::test_a_session_is_kept_open_and_observed_within_its_bounds",
+            "browser/test_held_sessions.py::test_too_many_sessions_are_refused_with_the_time_to_try_again",
+            "browser/test_held_sessions.py::test_an_idle_session_is_closed",
+            "browser/test_held_sessions.py::test_a_profile_keeps_cookies_from_one_session_to_the_next_encrypted",
+            "browser/test_held_sessions.py::test_a_killed_service_leaves_no_chromium",
+            "browser/test_browser.py::test_a_task_whose_chromium_dies_fails_with_a_sentence",
+            "browser/test_soak.py::test_many_tasks_leave_one_chromium",
+        ),
+    ),
+    Requirement(
+        "browser-bad-pages",
+        "Alert storms and pages that leave in the middle of an action neither hold nor harm the service.",
+        (
+            "browser/test_actions.py::test_an_alert_storm_ends_with_a_sentence_and_the_service_goes_on",
+            "browser/test_actions.py::test_a_page_that_leaves_in_the_middle_of_a_click_is_followed",
+        ),
+    ),
+)
