@@ -194,7 +194,7 @@ Runs = Annotated[Automation, Depends(automation)]
 _RunId = Annotated[str, PathParameter(max_length=64)]
 
 
-@router.post("/automation/run-sse", summary="Run a goal on a page, and follow it")
+@router.post("/automation/run-sse", summary="Run a goal on a page, and follow it", response_class=Response)
 async def run_sse(
     body: NewRun, runs: Runs, last_event_id: Annotated[str | None, Header(max_length=100)] = None
 ) -> Response:

@@ -44,6 +44,12 @@ class Answer(BaseModel):
     )
 
 
+class Sparse(Answer):
+    """An answer in which a field that has a default may be left out."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
+
+
 class Page(Answer, Generic[T]):
     """One page of a list; `next_cursor` is null on the last one."""
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, JsonValue
 
-from orchestrator_service.api.shapes import Answer, Failure, Page, Shape
+from orchestrator_service.api.shapes import Answer, Failure, Page, Shape, Sparse
 from orchestrator_service.planning.team import Consensus, Evaluation
 from orchestrator_service.tasks import TaskStatus
 from shared.agent import JsonObject
@@ -28,7 +28,7 @@ class TaskUsage(Spent):
     agent_calls: int = 0
 
 
-class PlannedStep(Answer):
+class PlannedStep(Sparse):
     """A step as it was planned."""
 
     id: str
@@ -75,7 +75,7 @@ class PartialAnswer(Answer):
     data: list[JsonValue] | None
 
 
-class AttemptOfStep(Answer):
+class AttemptOfStep(Sparse):
     """One try of a step with one agent. Where a step has several answers: `part` says for which, `answer` what came."""
 
     agent_id: str
@@ -145,7 +145,7 @@ class EvaluationReport(Answer):
     criteria: list[CriterionScore]
 
 
-class TaskResult(Answer):
+class TaskResult(Sparse):
     """What came of a task. `evaluation` and `rounds`: how it was judged, if that was asked for."""
 
     summary: str

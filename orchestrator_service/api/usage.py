@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 
 from orchestrator_service import usage
 from orchestrator_service.api.parts import OpenParts, WhoAsks
-from orchestrator_service.api.shapes import Answer, Page, Shape
+from orchestrator_service.api.shapes import Page, Shape, Sparse
 from orchestrator_service.usage import Group, Question
 from shared.agent import JsonObject
 from shared.errors import InvalidRequestError
@@ -23,7 +23,7 @@ _Since = Annotated[datetime | None, Query(description="Only calls from then on (
 _Until = Annotated[datetime | None, Query(description="Only calls before then (RFC 3339).")]
 
 
-class Spending(Answer):
+class Spending(Sparse):
     """What calls of models cost together; the fields of the groups that were asked for say which."""
 
     day: str | None = None

@@ -1,4 +1,4 @@
-// Made by `make types`; do not edit. OpenAPI document: sha256 7f1223835017cc5ff658c1c46b08ccc97bfbd1b8e37489888dd25848513da129
+// Made by `make types`; do not edit. OpenAPI document: sha256 b2a998d53515cf1654d1f3a62ad362420d42f4ba863d7ec11a273aeb8a2b6347
 
 export interface paths {
     "/api/agents": {
@@ -1085,12 +1085,12 @@ export interface components {
             agent_id: string;
             /** Agent Name */
             agent_name: string | null;
-            answer: components["schemas"]["PartialAnswer"] | null;
+            answer?: components["schemas"]["PartialAnswer"] | null;
             /** Ended At */
             ended_at: string | null;
             error: components["schemas"]["Failure"] | null;
             /** Part */
-            part: string | null;
+            part?: string | null;
             /** Remote Task Id */
             remote_task_id: string | null;
             /** Started At */
@@ -2125,23 +2125,23 @@ export interface components {
             /** Agent */
             agent: string | null;
             /** Agents */
-            agents: number | string[] | null;
+            agents?: number | string[] | null;
             /**
              * Approve
              * @default false
              */
             approve: boolean;
             /** Consensus */
-            consensus: ("vote" | "judge" | "merge") | null;
+            consensus?: ("vote" | "judge" | "merge") | null;
             /** Depends On */
             depends_on: string[];
-            evaluate: components["schemas"]["Evaluation"] | null;
+            evaluate?: components["schemas"]["Evaluation"] | null;
             /** Id */
             id: string;
             /** Idempotent */
-            idempotent: boolean | null;
+            idempotent?: boolean | null;
             /** Inputs */
-            inputs: {
+            inputs?: {
                 [key: string]: components["schemas"]["JsonValue"];
             } | null;
             /** Instruction */
@@ -2151,9 +2151,9 @@ export interface components {
             /** Step Number */
             step_number: number;
             /** Success Criteria */
-            success_criteria: string | null;
+            success_criteria?: string | null;
             /** Timeout S */
-            timeout_s: number | null;
+            timeout_s?: number | null;
         };
         /**
          * Preview
@@ -2288,13 +2288,13 @@ export interface components {
          */
         Spending: {
             /** Agent */
-            agent: string | null;
+            agent?: string | null;
             /** Cached Tokens */
             cached_tokens: number;
             /** Cost Usd */
             cost_usd: number;
             /** Day */
-            day: string | null;
+            day?: string | null;
             /** Input Tokens */
             input_tokens: number;
             /** Latency Ms */
@@ -2302,23 +2302,23 @@ export interface components {
             /** Llm Calls */
             llm_calls: number;
             /** Model */
-            model: string | null;
+            model?: string | null;
             /** Output Tokens */
             output_tokens: number;
             /** Role */
-            role: string | null;
+            role?: string | null;
             /** Saved Calls */
             saved_calls: number;
             /** Saved Usd */
             saved_usd: number;
             /** Task */
-            task: string | null;
+            task?: string | null;
             /** Tenant */
-            tenant: string | null;
+            tenant?: string | null;
             /** User */
-            user: string | null;
+            user?: string | null;
             /** Workflow */
-            workflow: string | null;
+            workflow?: string | null;
         };
         /**
          * Spent
@@ -2346,7 +2346,7 @@ export interface components {
             /** Agent Name */
             agent_name: string | null;
             /** Agents */
-            agents: number | string[] | null;
+            agents?: number | string[] | null;
             /**
              * Approve
              * @default false
@@ -2359,17 +2359,17 @@ export interface components {
             /** Completed At */
             completed_at: string | null;
             /** Consensus */
-            consensus: ("vote" | "judge" | "merge") | null;
+            consensus?: ("vote" | "judge" | "merge") | null;
             /** Depends On */
             depends_on: string[];
             error: components["schemas"]["Failure"] | null;
-            evaluate: components["schemas"]["Evaluation"] | null;
+            evaluate?: components["schemas"]["Evaluation"] | null;
             /** Id */
             id: string;
             /** Idempotent */
-            idempotent: boolean | null;
+            idempotent?: boolean | null;
             /** Inputs */
-            inputs: {
+            inputs?: {
                 [key: string]: components["schemas"]["JsonValue"];
             } | null;
             /** Instruction */
@@ -2389,9 +2389,9 @@ export interface components {
             /** Step Number */
             step_number: number;
             /** Success Criteria */
-            success_criteria: string | null;
+            success_criteria?: string | null;
             /** Timeout S */
-            timeout_s: number | null;
+            timeout_s?: number | null;
             usage: components["schemas"]["Spent"] | null;
             /** Why Chosen */
             why_chosen: string | null;
@@ -2613,13 +2613,13 @@ export interface components {
             artifacts: {
                 [key: string]: components["schemas"]["JsonValue"];
             }[];
-            evaluation: components["schemas"]["EvaluationReport"] | null;
+            evaluation?: components["schemas"]["EvaluationReport"] | null;
             /** Outputs */
             outputs: {
                 [key: string]: components["schemas"]["JsonValue"];
             }[];
             /** Rounds */
-            rounds: components["schemas"]["EvaluationReport"][] | null;
+            rounds?: components["schemas"]["EvaluationReport"][] | null;
             /** Summary */
             summary: string;
         };
