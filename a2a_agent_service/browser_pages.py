@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from a2a_agent_service.settings import Settings
 from shared import agent_client, http, strict_json
-from shared.agent import AgentRequest, Usage
+from shared.agent import METADATA_KEY, AgentRequest, Usage
 from shared.agent_client import AgentConnection, Deadlines, Ended, OutgoingMessage
 from shared.db import new_id
 from shared.documents import Document
@@ -30,7 +30,9 @@ class BrowserPages:
     async def read(self, url: str) -> tuple[Document, Usage]:
         """Return what a page shows once its scripts have run, and what that cost. Raises: FederationError."""
         connection = await self._connect()
-        message = OutgoingMessage(new_id(), f"Extract the text of {url}", skill=_SKILL, metadata=self.request.onward())
+        call = self.request.onward()[METADATA_KEY]
+        onward = call if isinstance(call, dict) else {}
+        message = OutgoingMessage(new_id(), f"Extract the text of {url}", skill=_SKILL, metadata=onward)
         deadlines = Deadlines(total_s=self.settings.research_browser_timeout_s)
         ended: Ended | None = None
         async with aclosing(connection.send(message, deadlines=deadlines)) as events:

@@ -174,11 +174,11 @@ def _judge_loading(check: Check, status: int | None, around: Around) -> CheckRes
 def _judge_appearance(check: Check, content: Content, around: Around) -> CheckResult:
     before = around.before
     if check.subject == "suggestions":
-        there, old = _offered(content, around), Counter(_offered(before, around) if before is not None else ())
+        there, known = _offered(content, around), [] if before is None else _offered(before, around)
     else:
         there = [thing.name or thing.kind for thing in _named(check, content)]
-        old = Counter(thing.name or thing.kind for thing in _named(check, before)) if before is not None else Counter()
-    new = list((Counter(there) - old).elements())
+        known = [] if before is None else [thing.name or thing.kind for thing in _named(check, before)]
+    new = list((Counter(there) - Counter(known)).elements())
     if new:
         return CheckResult(describe(check), check.expected, f"Appeared: {_list(new)}.")
     is_old = bool(there) and check.subject != "suggestions"

@@ -218,7 +218,7 @@ def _holding(subject: Subject, relation: str, value: str, *, expected: bool) -> 
 
 def _in_state(groups: dict[str, str], masked: Masked, *, expected: bool) -> Check:
     words = " ".join(groups["state"].lower().split())
-    state = next(state for pattern, state in _STATES if re.fullmatch(pattern, words))
+    state: State = next(known for pattern, known in _STATES if re.fullmatch(pattern, words))
     noun = groups.get("noun", "")
     name = _value(groups.get("name", ""), masked) or _implied(noun)
     subject = _subject(noun) if noun else _OF_STATE.get(state, "button")

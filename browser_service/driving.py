@@ -12,7 +12,7 @@ from typing import Annotated, Literal, TypeAlias
 import httpx
 from pydantic import BaseModel, ConfigDict, Field
 
-from browser_service import actions, lookup, observation, performing
+from browser_service import actions, lookup, observation, performing, redaction
 from browser_service.action_cache import ActionCache, CachedAction, locators_of
 from browser_service.actions import Action, Navigate
 from browser_service.browser_session import BrowserSession
@@ -99,14 +99,14 @@ class Driver:
             outcome = "hit" if is_whole and done == known else "healed"
             if is_whole:
                 if outcome == "healed":
-                    await self._cache.keep(url, step, done)
+                    await self._remember(session, url, step, done)
                 findings.cached.append((step, outcome))
                 return
         if model is None:
             raise NotUnderstoodError(f"{step[:200]!r} was not understood.")
         async for update in self._ask(model, step, session, findings, allowance, urls, done):
             yield update
-        await self._cache.keep(url, step, done)
+        await self._remember(session, url, step, done)
         findings.cached.append((step, outcome))
 
     async def _ask(
@@ -124,7 +124,7 @@ class Driver:
         states: list[str] = []
         while not allowance.is_spent:
             seen = await session.elements.look("viewport")
-            told = observation.observe(seen, "interactive")
+            told = redaction.redact(observation.observe(seen, "interactive"), session.secrets)
             prompt = "\n\n".join(
                 [
                     fence("step", step),
@@ -171,6 +171,12 @@ class Driver:
         named = action.model_copy(update={"target": locators[0]}) if locators else action
         done.append(CachedAction(action=named, locators=locators))
         return f"done: {actions.describe(action)}"[:300]
+
+    async def _remember(self, session: BrowserSession, url: str, step: str, done: list[CachedAction]) -> None:
+        """Remember what did the step, unless something secret was typed in it."""
+        written = "".join(each.action.model_dump_json() for each in done)
+        if redaction.redact(written, session.secrets) == written:
+            await self._cache.keep(url, step, done)
 
     async def _locate(self, action: Action, session: BrowserSession) -> tuple[Target, ...]:
         target = _target_of(action)

@@ -76,12 +76,17 @@ class Door:
         self._failures: OrderedDict[tuple[str, int], FederationError | OSError] = OrderedDict()
         self._connections: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
-        self._port = 0
+        self.port = 0
+
+    @property
+    def address(self) -> str:
+        """Where it answers, as Chromium is told it."""
+        return f"socks5://127.0.0.1:{self.port}"
 
     @property
     def settings(self) -> ProxySettings:
-        """Return what Playwright is to be told."""
-        return {"server": f"socks5://127.0.0.1:{self._port}"}
+        """What Playwright is told."""
+        return {"server": self.address}
 
     async def check(self, url: str) -> None:
         """Check that `url` may be reached. Raises: AddressRefusedError, InvalidRequestError, UnavailableError."""
@@ -110,8 +115,8 @@ class Door:
     async def open(self) -> int:
         """Begin to serve; returns the port."""
         self._server = await asyncio.start_server(self._welcome, "127.0.0.1", 0, limit=_CHUNK_BYTES)
-        self._port = self._server.sockets[0].getsockname()[1]
-        return self._port
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self.port
 
     async def close(self) -> None:
         """Close it, and all that goes through it."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 _WIDTH_PX = 800
 _THUMBNAIL_WIDTH_PX = 320
@@ -48,7 +48,7 @@ def make(frames: Sequence[Frame], folder: Path) -> Film | None:
             return Film(film, "video/webm")
     film = folder / "recording.webp"
     first = _scaled(frames[0].content, _WIDTH_PX)
-    pictures = [first, *(_scaled(frame.content, _WIDTH_PX).resize(first.size) for frame in frames[1:])]
+    pictures = [first, *(ImageOps.fit(_scaled(frame.content, _WIDTH_PX), first.size) for frame in frames[1:])]
     pictures[0].save(
         film,
         format="WEBP",
@@ -72,7 +72,7 @@ def make_thumbnail(picture: bytes) -> bytes:
 def _scaled(content: bytes, width_px: int) -> Image.Image:
     picture = Image.open(io.BytesIO(content)).convert("RGB")
     height_px = max(1, min(2 * width_px, round(picture.height * width_px / picture.width)))
-    return picture.resize((width_px, height_px), Image.Resampling.BILINEAR)
+    return ImageOps.fit(picture, (width_px, height_px), Image.Resampling.BILINEAR)
 
 
 def _encode(ffmpeg: str, frames: Sequence[Frame], durations_s: Sequence[float], film: Path) -> bool:

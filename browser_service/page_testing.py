@@ -19,6 +19,7 @@ from browser_service.actions import Action, Click, Fill, InWords, Navigate
 from browser_service.browser import Browser
 from browser_service.browser_session import BrowserSession
 from browser_service.checks import Around, Check, CheckResult
+from browser_service.errors import BrowserGoneError
 from browser_service.findings import Findings
 from browser_service.page_content import Content
 from browser_service.page_test_goals import GoalStep, GoTo, Move, Unread
@@ -35,7 +36,7 @@ from shared.page_tests import BrowserResult, PageTest, PageTestRequest, StepResu
 OpenSession: TypeAlias = Callable[[], AbstractAsyncContextManager[BrowserSession]]
 
 _POLL_S = 0.2
-_TECHNICAL = (AddressRefusedError, InvalidRequestError, NotInstalledError)
+_TECHNICAL = (AddressRefusedError, BrowserGoneError, InvalidRequestError, NotInstalledError)
 
 
 def requested(request: AgentRequest) -> PageTestRequest | None:
@@ -111,7 +112,7 @@ class PageTester:
                     result = await run.perform(step, planned)
                 results.append(result)
                 yield Progress(page_tests.tell_step_result(plan, result))
-            if run.usage.llm_calls:
+            if run.usage:
                 yield run.usage
             done = self._result(session.id, results)
         yield done
@@ -260,7 +261,7 @@ class _Run:
                 "'Welcome', has a button 'Save', the title is 'Home'.",
             )
         result, usage = await page_test_model.judge(self.model, claim, await self.session.read())
-        self.usage = Usage(*(a + b for a, b in zip(_amounts(self.usage), _amounts(usage), strict=True)))
+        self.usage += usage
         self.has_checked = True
         if not result.passed:
             raise StepFailedError(f"{claim}.", result.details)
@@ -332,10 +333,6 @@ def _not_run(planned: TestStep) -> StepResult:
         details="Not run: an earlier step failed.",
         expected=planned.success_criteria,
     )
-
-
-def _amounts(usage: Usage) -> tuple[int, int, float, int]:
-    return usage.input_tokens, usage.output_tokens, usage.cost_usd, usage.llm_calls
 
 
 def _ms_since(began: float) -> int:

@@ -43,7 +43,7 @@ class LandlockWalls:
             for mount in program.mounts:
                 (base / mount.target.removeprefix("/opt/")).symlink_to(mount.source)
             if os.geteuid() == 0:
-                for path in (base, base / "work", base / "tmp"):
+                for path in (base, *(base / name for name in _FOLDERS)):
                     os.chown(path, user, user)
 
             yield Entry(
@@ -90,6 +90,7 @@ def _build_environment(base: Path, program: Program) -> dict[str, str]:
         "HOME": f"{base}/work",
         "TMPDIR": f"{base}/tmp",  # noqa: S108
         "LANG": "C.UTF-8",
+        "OPENSSL_CONF": "/dev/null",  # Node ends where there is one that it may not read
         "TZ": "UTC",
         "MALLOC_ARENA_MAX": "2",
         **({"PYTHONPATH": f"{base}/packages"} if has_packages else {}),
@@ -97,7 +98,9 @@ def _build_environment(base: Path, program: Program) -> dict[str, str]:
 
 
 def _delete(base: Path) -> None:
-    """Delete a run's folder, folders that the program has closed as well. No process of it is left."""
+    """Delete a run's folder where its entrance has not: it may not have come that far. No process of it is left."""
+    if not base.exists():
+        return
     base.chmod(0o700)
     for folder, names, _ in os.walk(base):
         for name in names:

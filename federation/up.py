@@ -42,6 +42,7 @@ def running(only: Collection[ServiceName] = tuple(MODULES), *, quiet: bool = Fal
     launch = _launch(settings, attached=True, only=only)
     ready = launch.address("orchestrator") + "/ready"
     process: subprocess.Popen[bytes] | None = None
+    agents = [name for name in only if name != "orchestrator"]
     said = tempfile.TemporaryFile() if quiet else None  # noqa: SIM115 - it lives as long as the process
     if probe.ask(ready)[0] == 0 and find(settings.data_dir) is None:
         _examine_database(settings)
@@ -49,7 +50,7 @@ def running(only: Collection[ServiceName] = tuple(MODULES), *, quiet: bool = Fal
             [*_RUNNER, launch.to_json()],
             stdin=subprocess.PIPE,
             stdout=sys.stderr.fileno() if said is None else said,
-            env={**os.environ, "BUNDLED_AGENTS": ",".join(name for name in only if name != "orchestrator")},
+            env=os.environ if len(only) == len(MODULES) else {**os.environ, "BUNDLED_AGENTS": ",".join(agents)},
             start_new_session=True,
         )
     try:

@@ -6,7 +6,7 @@ registering the address that the host has for it, as often as anybody likes: sev
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -111,12 +111,15 @@ class Spawner:
         """Keep in mind which templates there are, and let agents go that nobody needs. Never returns."""
         looks = 0
         while True:
-            is_there = await self.look()
-            if is_there:
-                try:
-                    await self._retire()
-                except DatabaseUnavailableError:
-                    logger.info("agents from templates are kept: the database is away")
+            is_there = False
+            try:
+                # Those that are registered before the host is asked had been begun by then.
+                spawned = await self._database.read(_spawned)
+                is_there = await self.look()
+                if is_there:
+                    await self._retire(spawned)
+            except DatabaseUnavailableError:
+                logger.info("agents from templates are kept: the database is away")
             looks += 1
             is_starting = not is_there and looks < _QUICK_LOOKS
             await asyncio.sleep(_FIRST_PAUSE_S if is_starting else min(_PAUSE_S, self._settings.agent_check_interval_s))
@@ -135,16 +138,16 @@ class Spawner:
         self.skills = frozenset(skill.id for template in listing.items for skill in template.skills)
         return True
 
-    async def _retire(self) -> None:
+    async def _retire(self, spawned: Sequence[_Spawned]) -> None:
         """Take agents out of the registry whose host says that nobody needs them, or that it does not know."""
         needed = {template.endpoint for template in self._templates if not template.is_idle}
-        for spawned in await self._database.read(_spawned):
-            if spawned.endpoint not in needed:
+        for agent in spawned:
+            if agent.endpoint not in needed:
                 try:
-                    await self._database.write(registry.remove, Caller(spawned.tenant_id), spawned.agent_id)
+                    await self._database.write(registry.remove, Caller(agent.tenant_id), agent.agent_id)
                 except NotFoundError:
                     continue  # another process was quicker
-                logger.info("an agent from a template was let go", extra={"agent": spawned.endpoint})
+                logger.info("an agent from a template was let go", extra={"agent": agent.endpoint})
 
 
 def _spawned(connection: Connection) -> list[_Spawned]:

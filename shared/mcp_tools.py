@@ -4,7 +4,7 @@ Servers are the operator's choice (MCP_SERVERS); what they say, of their tools a
 
     servers:
       clock: {command: [python, -m, clock_server], allow: [now]}
-      docs: {url: https://docs.example.org/mcp, headers: {Authorization: "Bearer ${DOCS_TOKEN}"}, allow: [search]}
+      docs: {url: https://docs.example.org/mcp, headers: {Authorization: "Bearer ${TOKEN}"}, allow: [search]}
 
 A connection is opened at the first use, kept for a while, and owned by a task of its own. Over HTTP it goes through
 `shared.http`, with its checks; a stdio server gets no environment but PATH, and what its entry gives it.
@@ -205,6 +205,8 @@ class _Connection:
     async def close(self) -> None:
         self._let_go.set()
         if self._owner is not None:
+            if self._ready is not None and not self._ready.done():
+                self._owner.cancel()  # nobody waits for what it connects to any more
             await asyncio.gather(self._owner, return_exceptions=True)
 
     @asynccontextmanager

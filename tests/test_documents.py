@@ -25,7 +25,14 @@ _BLOCK = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`([^`\n]+)`")
 _PATH = re.compile(r"[\w.-]+(?:/[\w.-]+)+/?|[\w-]+\.(?:py|md|yml|toml|lock)|Makefile|\.env\.example")
 _SETTING = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b")
-_NOT_SETTINGS = {"TEST_POSTGRES_URL", "TEST_ARGS", "POSTGRES_PASSWORD", "VITE_API_URL", "FEDERATION_FAILPOINT"}
+_NOT_SETTINGS = {
+    "TEST_POSTGRES_URL",
+    "TEST_ARGS",
+    "POSTGRES_PASSWORD",
+    "VITE_API_URL",
+    "FEDERATION_FAILPOINT",
+    "STREAMING_URL",
+}
 _OF_A2A = ("TASK_STATE_", "ROLE_")
 _ROUTE = re.compile(r"\b(?:GET|POST|PATCH|DELETE)\b|/(?:api|execute|health|ready|metrics)\b[\w/{}-]*")
 

@@ -28,7 +28,18 @@ def find_leaks(kind: str, limits: list[int]) -> Iterator[str]:
             yield "files of the system's configuration can be read"
     else:
         yield from _find_leaks_of_namespaces(kind)
-    known = {"PATH", "HOME", "LANG", "TZ", "MALLOC_ARENA_MAX", "PWD", "LC_CTYPE", "PYTHONPATH", "TMPDIR"}
+    known = {
+        "PATH",
+        "HOME",
+        "LANG",
+        "TZ",
+        "MALLOC_ARENA_MAX",
+        "PWD",
+        "LC_CTYPE",
+        "PYTHONPATH",
+        "TMPDIR",
+        "OPENSSL_CONF",
+    }
     if kind != "--container" and set(os.environ) - known:
         yield "environment variables come through"
     if limits:

@@ -27,7 +27,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 def main() -> None:
     """Enter, run the command, and leave nothing of it."""
     task = json.loads(sys.argv[1])
-    signal.signal(signal.SIGTERM, _leave_at_once)
+    signal.signal(signal.SIGTERM, lambda number, _: _leave(-number, task["folder"]))
     if task["user"] >= 0:
         _become(task["user"], is_reader=task["is_reader"])
     _check(_libc.prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0))
@@ -45,7 +45,7 @@ def main() -> None:
     for fd in (task["info_fd"], task["report_fd"], task["seccomp_fd"], 1, 2):
         if fd is not None:
             os.close(fd)
-    _leave(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+    _leave(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), task["folder"])
 
 
 def _become(user: int, *, is_reader: bool) -> None:
@@ -60,12 +60,11 @@ def _become(user: int, *, is_reader: bool) -> None:
         _check(_libc.prctl(_CAP_AMBIENT, _RAISE, _DAC_READ_SEARCH, 0, 0))
 
 
-def _leave_at_once(number: int, _frame: object) -> None:
-    _leave(-number)
+def _leave(code: int, folder: str) -> None:
+    """End all that is below this process: hold everything first, so that nothing new comes up meanwhile.
 
-
-def _leave(code: int) -> None:
-    """End all that is below this process: hold everything first, so that nothing new comes up meanwhile."""
+    The folder goes, too: the service that made it may be dead.
+    """
     held: set[int] = set()
     while found := set(_walk(os.getpid())) - held:
         for pid in found:
@@ -79,7 +78,22 @@ def _leave(code: int) -> None:
                 pass
         except ChildProcessError:
             pass
+    try:
+        _delete(folder)
+    except OSError:  # the service deletes what is left
+        pass
     os._exit(code if code >= 0 else 128 - code)
+
+
+def _delete(folder: str) -> None:
+    for path, names, _ in os.walk(folder):  # what the program has closed is opened before it is looked into
+        for name in names:
+            if not os.path.islink(os.path.join(path, name)):
+                os.chmod(os.path.join(path, name), 0o700)
+    for path, folders, files in os.walk(folder, topdown=False):
+        for name in [*files, *(each for each in folders if os.path.islink(os.path.join(path, each)))]:
+            os.unlink(os.path.join(path, name))
+        os.rmdir(path)
 
 
 def _walk(pid: int) -> "list[int]":

@@ -6,7 +6,7 @@ A session is the caller's when it works for a task of the caller's; any other is
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, suppress
-from typing import Annotated, Final, cast
+from typing import Annotated, Final
 from urllib.parse import quote
 
 import httpx
@@ -16,7 +16,7 @@ from fastapi.responses import Response, StreamingResponse
 from pydantic import JsonValue
 from sqlalchemy import Connection, String, bindparam, select
 
-from orchestrator_service.api.parts import OpenParts, Parts, WhoAsks, caller
+from orchestrator_service.api.parts import OpenParts, Parts, WhoAsks
 from orchestrator_service.models import Attempt, Task
 from orchestrator_service.tasks import visible_to
 from shared import http, sockets
@@ -26,6 +26,7 @@ from shared.errors import FederationError, NotFoundError, UnavailableError
 
 router = APIRouter(prefix="/api/browser", tags=["browser"])
 
+_OK, _NO_CONTENT, _REFUSED, _NOT_FOUND = 200, 204, 400, 404
 _MAX_LIST_BYTES: Final = 8_000_000
 _MAX_FILE_BYTES: Final = 2_000_000_000
 _PASSED_ON: Final = (
@@ -115,14 +116,11 @@ async def hand_back(
 
 
 @router.websocket("/sessions/{session_id}/live")
-async def live(socket: WebSocket, session_id: SessionId) -> None:
+async def live(socket: WebSocket, session_id: SessionId, parts: OpenParts, who: WhoAsks) -> None:
     """Show the session as it goes on: frames (binary, JPEG), and what is known of it (text, JSON)."""
-    parts = cast("Parts | None", getattr(socket.app.state, "parts", None))
     await socket.accept()
     try:
-        if parts is None:
-            raise UnavailableError("The orchestrator is starting or stopping; try again in a moment.")
-        await _require(parts, await caller(), session_id)
+        await _require(parts, who, session_id)
         address = f"{parts.settings.url_of('browser')}/v1/sessions/{session_id}/live"
         async with sockets.open_socket(parts.client, address) as inner:
             await _join(socket, inner)
@@ -186,9 +184,9 @@ async def _ask(parts: Parts, path: str, session_id: str = "") -> JsonValue:
     url = f"{parts.settings.url_of('browser')}{path}"
     timeout_s = parts.settings.first_byte_timeout_s
     fetched = await http.fetch(parts.client, url, timeout_s=timeout_s, max_bytes=_MAX_LIST_BYTES, max_redirects=0)
-    if fetched.status == 404:
+    if fetched.status == _NOT_FOUND:
         raise NotFoundError(f"There is no browser session {session_id!r}.")
-    if fetched.status != 200:
+    if fetched.status != _OK:
         raise UnavailableError(f"The browser service answered {fetched.status}; try again in a moment.")
     return orjson.loads(fetched.content)
 
@@ -203,7 +201,7 @@ async def _forward(parts: Parts, method: str, path: str, headers: dict[str, str]
         except httpx.HTTPError as error:
             raise http.translate(error, httpx.URL(url)) from error
         passed_on = {name: answer.headers[name] for name in _PASSED_ON if name in answer.headers}
-        if answer.status_code >= 400 or answer.status_code == 204:
+        if answer.status_code == _NO_CONTENT or answer.status_code >= _REFUSED:
             content = await answer.aread()
             passed_on.pop("content-length", None)
             return Response(content or None, answer.status_code, passed_on)

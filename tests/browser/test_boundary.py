@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -11,8 +12,9 @@ from browser_service.egress_proxy import Door, EgressProxy, Rules
 from shared.connections import AddressInfo
 from shared.errors import AddressRefusedError, FederationError, InvalidRequestError
 from tests.browser import tested_site
-from tests.browser.conftest import ask, make_settings
+from tests.browser.conftest import ask, make_settings, open_site
 from tests.browser.forbidden import WAYS, listening, serve_trying
+from tests.browser.test_browser import running_chromium
 from tests.support.serving import serve
 
 
@@ -43,6 +45,30 @@ async def test_the_same_ways_get_there_when_they_may() -> None:
         async with open_agent(settings) as agent:
             await ask(agent, f"open {site}/, wait for 'Tried everything' and get the heading")
         assert len(allowed.ways & WAYS) >= 30, sorted(WAYS - allowed.ways)
+
+
+async def test_a_chromium_that_runs_already_is_kept_in_by_the_proxy_too(tmp_path: Path) -> None:
+    """What its pages send by UDP is a matter of the flags that it was started with."""
+    async with listening() as forbidden, serve_trying(forbidden.port) as site, running_chromium(tmp_path) as address:
+        settings = make_settings(egress_allow=f"127.0.0.1:{port_of(site)}", browser_cdp_url=address)
+        async with open_agent(settings) as agent:
+            answered = await ask(agent, f"open {site}/, wait for 'Tried everything' and get the heading")
+            assert answered.text == "Trying"
+        assert set(forbidden.came) <= {"a datagram"}
+
+
+async def test_a_chromium_that_cannot_use_the_proxy_is_filtered_from_within(tmp_path: Path) -> None:
+    """It is told by its address: one that is none of loopback's is on another machine, as far as can be known."""
+    async with open_site() as elsewhere, open_site(elsewhere.url) as allowed, running_chromium(tmp_path) as address:
+        remote = address.replace("127.0.0.1", "0.0.0.0").replace("localhost", "0.0.0.0")
+        reachable = allowed.url.removeprefix("http://")
+        settings = make_settings(egress_allow=reachable, browser_cdp_url=remote, browser_action_timeout_s=20)
+        async with open_agent(settings) as agent:
+            await ask(agent, f"open {allowed.url}/hostile, wait for 'Tried everything' and get the heading")
+            assert {"/to-elsewhere", "/worker.js", "/shared-worker.js"} <= set(allowed.hits)
+            assert (elsewhere.hits, elsewhere.websockets) == ([], [])
+            with pytest.raises(InvalidRequestError, match="another machine"):
+                await ask(agent, f"open {allowed.url}/", data={"session": {"deny": ["example.org"]}})
 
 
 async def test_a_name_means_the_address_that_was_checked_whatever_it_is_later() -> None:
@@ -95,7 +121,7 @@ async def test_a_session_reaches_only_what_its_lists_let_it(rules: Rules, host: 
 async def test_one_session_cannot_use_the_door_of_another() -> None:
     proxy = EgressProxy(make_settings())
     async with proxy.open_door() as door, proxy.open_door(Rules(deny=("127.0.0.1",))) as other:
-        other_port = int(other.settings["server"].rpartition(":")[2])
+        other_port = other.port
         assert await connect(door, "127.0.0.1", other_port) == 2
 
 
@@ -113,7 +139,7 @@ async def test_only_addresses_of_pages_are_opened(url: str) -> None:
 )
 async def test_what_speaks_no_socks_gets_nothing(sent: bytes) -> None:
     async with EgressProxy(make_settings()).open_door() as door:
-        reader, writer = await asyncio.open_connection("127.0.0.1", int(door.settings["server"].rpartition(":")[2]))
+        reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
         writer.write(sent)
         writer.write_eof()
         async with asyncio.timeout(15):
@@ -139,7 +165,7 @@ async def test_text_that_nobody_sees_is_marked_and_kept_apart() -> None:
 
 async def connect(door: Door, host: str, port: int) -> int:
     """Ask the door for a connection, and return what it answers: 0 when there is one."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", int(door.settings["server"].rpartition(":")[2]))
+    reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
     try:
         writer.write(b"\x05\x01\x00\x05\x01\x00\x03" + bytes([len(host)]) + host.encode() + port.to_bytes(2))
         async with asyncio.timeout(15):

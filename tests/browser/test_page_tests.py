@@ -11,7 +11,7 @@ from shared.agent import JsonObject, OpenAgent
 from shared.errors import AddressRefusedError, InvalidRequestError, NotInstalledError
 from shared.page_tests import PageTest
 from tests.browser import tested_site
-from tests.browser.conftest import Answered, ask, make_settings
+from tests.browser.conftest import Answered, Site, ask, make_settings
 from tests.support.federation import free_port
 from tests.support.model_server import model_server
 from tests.support.serving import serve
@@ -133,6 +133,25 @@ async def test_a_server_that_is_away_is_a_failed_test(agent: OpenAgent) -> None:
     test, _ = await run(agent, f"http://127.0.0.1:{free_port()}/", "verify the page loads")
     assert (test.result.passed, test.result.error) == (False, None)
     assert "nothing listens" in test.result.details
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        ("{}/circle", "redirects in a circle"),
+        ("{}/download.zip", "download"),
+        ("{}/missing", "status is 404"),
+        ("{}/busy", "did not load"),
+        ("https{}/", "encryption"),
+        ("http://nothing.invalid/", "cannot be resolved"),
+    ],
+)
+async def test_a_page_that_cannot_be_shown_is_a_failed_test(agent: OpenAgent, site: Site, url: str, found: str) -> None:
+    address = url.format(site.url.removeprefix("http") if url.startswith("https{}") else site.url)
+    test, _ = await run(agent, address, "verify the heading says Welcome")
+    assert [each.status for each in test.result.step_results] == ["failed", "not_run"]
+    assert found in test.result.step_results[0].found
+    assert test.result.error is None
 
 
 @pytest.mark.parametrize("url", ["ftp://example.org/", "nothing", "http://", "http://a b/"])

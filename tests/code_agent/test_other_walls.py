@@ -5,6 +5,7 @@ import itertools
 import os
 import signal
 import sys
+import tempfile
 import uuid
 from pathlib import Path
 
@@ -127,8 +128,8 @@ async def test_behind_the_weaker_walls_a_cancel_ends_every_process() -> None:
     assert await wait_for_processes(mark, some=False) == []
 
 
-async def test_behind_the_weaker_walls_a_killed_service_leaves_no_process() -> None:
-    mark = uuid.uuid4().hex
+async def test_behind_the_weaker_walls_a_killed_service_leaves_no_process_and_no_folder() -> None:
+    mark, before = uuid.uuid4().hex, _list_folders()
     code = (
         "import asyncio\nfrom tests.code_agent.asking import ask, make_settings\n"
         "settings = make_settings(sandbox_bwrap='/nowhere/bwrap', sandbox_allow_weak=True)\n"
@@ -143,6 +144,13 @@ async def test_behind_the_weaker_walls_a_killed_service_leaves_no_process() -> N
         await service.wait()
 
     assert await wait_for_processes(mark, some=False) == []
+    async with asyncio.timeout(10):
+        while _list_folders() - before:  # noqa: ASYNC110 - processes tell nobody
+            await asyncio.sleep(0.02)
+
+
+def _list_folders() -> set[Path]:
+    return set(Path(tempfile.gettempdir()).glob("federation-run-*"))
 
 
 def test_a_container_is_cut_off_on_its_command_line() -> None:

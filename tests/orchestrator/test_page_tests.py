@@ -16,8 +16,9 @@ from sqlalchemy import update
 from browser_service.agent import open_agent
 from orchestrator_service.models import PageTestRow
 from orchestrator_service.page_tests import next_run, to_task
+from shared import db
 from shared.agent import AgentRequest, JsonObject, Update
-from shared.db import Database, database_url, open_database
+from shared.db import Database, open_database
 from shared.errors import InvalidRequestError, NotInstalledError
 from shared.page_tests import PageTestRequest
 from tests.browser import tested_site
@@ -29,18 +30,20 @@ GOAL = "Verify the page loads and has a heading that says Example Domain"
 
 
 @asynccontextmanager
-async def page_testing(folder: Path) -> AsyncGenerator[tuple[Federation, str]]:
+async def page_testing(folder: Path, database_url: str | None = None) -> AsyncGenerator[tuple[Federation, str]]:
     """Run a federation with a browser agent, and a site to test."""
     async with (
         open_agent(make_settings()) as browser,
         serve(tested_site.create()) as site,
-        federation(folder, TestAgent("Browser", browser.answer, ("verify-page",))) as running,
+        federation(
+            folder, TestAgent("Browser", browser.answer, ("verify-page",)), database_url=database_url
+        ) as running,
     ):
         yield running, site
 
 
-async def test_a_test_is_kept_run_again_and_its_history_is_there(tmp_path: Path) -> None:
-    async with page_testing(tmp_path) as (running, site):
+async def test_a_test_is_kept_run_again_and_its_history_is_there(tmp_path: Path, database_url: str | None) -> None:
+    async with page_testing(tmp_path, database_url) as (running, site):
         kept = await running.post("/api/tests", {"name": "Home", "url": f"{site}/", "goal": GOAL}, 201)
         path = f"/api/tests/{kept['id']}"
         run = await running.post(f"{path}/run")
@@ -82,11 +85,13 @@ async def test_a_test_that_is_not_kept_runs_too(tmp_path: Path) -> None:
         assert (await running.get("/api/tests"))["items"] == []
 
 
-async def test_a_test_runs_at_its_time_once_and_the_next_time_is_known(tmp_path: Path) -> None:
-    async with page_testing(tmp_path) as (running, site):
+async def test_a_test_runs_at_its_time_once_and_the_next_time_is_known(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    async with page_testing(tmp_path, database_url) as (running, site):
         wanted: JsonValue = {"name": "Nightly", "url": f"{site}/", "goal": GOAL, "cron": "0 3 * * *"}
         kept = await running.post("/api/tests", wanted, 201)
-        async with open_database(database_url(running.settings, "orchestrator")) as database:
+        async with open_database(db.database_url(running.settings, "orchestrator")) as database:
             await _make_due(database, str(kept["id"]))
         await running.post("/api/tests", {"name": "Other", "url": f"{site}/", "goal": GOAL}, 201)  # wakes the schedule
         path = f"/api/tests/{kept['id']}"

@@ -601,7 +601,7 @@ REQUIREMENTS = (
         "A page reaches nothing that is not allowed.",
         (
             "browser/test_request_filter.py::test_a_hostile_page_reaches_nothing_that_is_not_allowed",
-            "browser/test_request_filter.py::test_a_name_that_leads_elsewhere_after_it_was_checked_is_refused",
+            "browser/test_boundary.py::test_a_name_means_the_address_that_was_checked_whatever_it_is_later",
         ),
     ),
     Requirement(

@@ -6,6 +6,7 @@ _TASKS = "web/test_tasks_in_the_browser.py"
 _PEOPLE = "web/test_people_in_the_browser.py"
 _AGENTS = "web/test_agents_in_the_browser.py"
 _CHAT = "web/test_chat_in_the_browser.py"
+_BROWSER = "web/test_browser_in_the_browser.py"
 _BAD = "web/test_bad_input.py"
 _ACCESS = "web/test_access.py"
 _SOCKET = "web/test_live_socket.py"
@@ -92,6 +93,11 @@ REQUIREMENTS = (
             f"{_AGENTS}::test_an_agent_is_suspended_and_resumed",
             f"{_AGENTS}::test_a_changed_card_is_accepted_from_its_diff",
         ),
+    ),
+    Requirement(
+        "ui-browser",
+        "Browser: live view with the steps beside it, take over, hand back, recording and trace.",
+        (f"{_BROWSER}::test_the_browser_is_watched_taken_over_handed_back_and_seen_again",),
     ),
     Requirement(
         "ui-bad-input",

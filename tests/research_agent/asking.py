@@ -9,6 +9,7 @@ from uuid import uuid4
 from a2a_agent_service.agent import open_agent
 from a2a_agent_service.settings import Settings
 from shared.agent import AgentRequest, Answer, File, InputRequired, JsonObject, Progress, Turn, Usage
+from shared.errors import FederationError
 
 
 def make_settings(folder: Path, **changes: object) -> Settings:
@@ -82,17 +83,24 @@ async def ask(
         text, task or uuid4().hex, context or uuid4().hex, uuid4().hex, files=files, skill=skill, history=history
     )
     outcome = Outcome()
-    async with open_agent(settings) as agent, aclosing(agent.answer(request)) as updates:
-        async for update in updates:
-            match update:
-                case Answer():
-                    outcome.answers.append(update)
-                case Progress(said):
-                    outcome.progress.append(said)
-                case Usage():
-                    outcome.usage.append(update)
-                case InputRequired(prompt):
-                    outcome.asked.append(prompt)
-                case _:
-                    raise AssertionError(f"unexpected {update}")
+    failure: FederationError | None = None
+    async with open_agent(settings) as agent:
+        try:
+            async with aclosing(agent.answer(request)) as updates:
+                async for update in updates:
+                    match update:
+                        case Answer():
+                            outcome.answers.append(update)
+                        case Progress(said):
+                            outcome.progress.append(said)
+                        case Usage():
+                            outcome.usage.append(update)
+                        case InputRequired(prompt):
+                            outcome.asked.append(prompt)
+                        case _:
+                            raise AssertionError(f"unexpected {update}")
+        except FederationError as error:  # raised here, it would leave the agent's own groups of tasks as a group
+            failure = error
+    if failure is not None:
+        raise failure
     return outcome

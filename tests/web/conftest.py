@@ -1,7 +1,8 @@
 """A federation and a real Chromium for the UI's journeys. What a page logs as an error fails the test."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
@@ -71,6 +72,13 @@ def watch(page: Page, errors: list[str]) -> None:
             else None
         ),
     )
+
+
+def poll(condition: Callable[[], bool]) -> None:
+    """Return when the condition holds; bounded."""
+    deadline = monotonic() + 20
+    while not condition():
+        assert monotonic() < deadline, "It did not become true."
 
 
 def axe_source() -> str:

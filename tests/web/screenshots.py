@@ -84,7 +84,6 @@ def _prepare(stage: Stage) -> dict[str, str]:
         "agent-try": f"{writer}?tab=try",
         "agent-new": f"/agents/new?url={stage.endpoint('Echo')}",
         "workflows": "/workflows",
-        "browser": "/browser",
         "insights": "/insights",
         "settings": "/settings",
     }

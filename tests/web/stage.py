@@ -13,7 +13,7 @@ from playwright.sync_api import WebSocketRoute
 from pydantic import JsonValue
 
 from shared.agent import JsonObject
-from tests.support.federation import TestAgent, federation, serve_agent
+from tests.support.federation import TestAgent, federation, free_port, serve_agent
 from tests.web.cast_of_agents import Gates
 from tests.web.cast_of_agents import cast as agents_of
 
@@ -120,7 +120,9 @@ class Stage:
     async def _run(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         self._more: list[asyncio.Task[None]] = []
-        async with federation(self._folder, *agents_of(self.gates), agent_check_interval_s=3600) as running:
+        async with federation(
+            self._folder, *agents_of(self.gates), agent_check_interval_s=3600, browser_port=free_port()
+        ) as running:
             self.url = running.url
             self._is_up.set()
             await self._stop.wait()

@@ -1,7 +1,6 @@
 """Everybody can use it: axe finds nothing serious in either theme, keys go everywhere, it fits a telephone."""
 
 import re
-from collections.abc import Callable
 from typing import Literal, cast
 
 import pytest
@@ -9,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from shared.agent import JsonObject
 from tests.support.federation import step
-from tests.web.conftest import axe_source
+from tests.web.conftest import axe_source, poll
 from tests.web.stage import Stage
 
 _RUN = """async () => (await axe.run(document, {resultTypes: ['violations']})).violations
@@ -161,7 +160,7 @@ def test_nothing_moves_for_who_wants_it_so(browser: Browser, stage: Stage) -> No
         page = context.new_page()
         page.goto(f"/tasks/{task['id']}")
         expect(page.get_by_label("Graph of the plan").get_by_text("running")).to_be_visible()
-        _poll(lambda: page.evaluate("document.getAnimations().filter((a) => a.playState === 'running').length") == 0)
+        poll(lambda: page.evaluate("document.getAnimations().filter((a) => a.playState === 'running').length") == 0)
     stage.gates.open("still-gate")
 
 
@@ -170,10 +169,3 @@ def _settle(page: Page) -> None:
     expect(page.locator("main")).not_to_be_empty()
     page.wait_for_load_state("networkidle")
     expect(page.get_by_role("status", name=re.compile("Loading"))).to_have_count(0)
-
-
-def _poll(condition: Callable[[], bool]) -> None:
-    for _ in range(100):
-        if condition():
-            return
-    raise AssertionError("It did not become true.")

@@ -47,6 +47,8 @@ export const browserSessionQuery = (id: string) =>
   queryOptions({
     queryKey: ['browser', 'one', id],
     queryFn: ({ signal }) => call<BrowserSession>(sessionUrl(id), { signal }),
+    // Film and trace of a session that has just been closed are still being made.
+    refetchInterval: ({ state }) => (state.data?.status === 'closed' && state.data.expires_at === null ? 1_000 : false),
   });
 
 export async function takeOver(id: string): Promise<string> {

@@ -279,6 +279,9 @@ function unplanned(id: string): PlannedStep {
     timeout_s: null,
     idempotent: null,
     approve: false,
+    agents: null,
+    consensus: null,
+    evaluate: null,
   };
 }
 

@@ -142,7 +142,10 @@ function Recording({ session }: { session: BrowserSession }): ReactNode {
   if (!recording) {
     return (
       <div className={classes.screen} style={{ aspectRatio: ratioOf(session) }}>
-        <Empty icon="browser" title="It was not recorded" />
+        <Empty
+          icon="browser"
+          title={session.expires_at === null ? 'Its recording is being made' : 'It was not recorded'}
+        />
       </div>
     );
   }

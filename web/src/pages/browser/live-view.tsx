@@ -51,7 +51,11 @@ export function LiveView({ session }: { session: BrowserSession }): ReactNode {
         }
         const said = JSON.parse(message.data as string) as { type: string; session?: BrowserSession };
         if (said.type === 'session' && said.session) {
-          queryClient.setQueryData(browserSessionQuery(session.id).queryKey, said.session);
+          const news = said.session;
+          queryClient.setQueryData(
+            browserSessionQuery(session.id).queryKey,
+            (before) => before && { ...before, ...news },
+          );
         } else if (said.type === 'closed') {
           closed = true;
           void queryClient.invalidateQueries({ queryKey: ['browser'] });
