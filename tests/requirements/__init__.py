@@ -3,9 +3,17 @@
 `tests/test_requirements.py` fails when one has no test, or names one that does not exist.
 """
 
-from tests.requirements import any_agent, code_agent, first_version, models_and_research, nothing_is_lost, teams, web_ui
-from tests.requirements import any_agent, browser, code_agent, first_version, nothing_is_lost, teams, web_ui
-from tests.requirements import any_agent, browser_actions, code_agent, first_version, nothing_is_lost, teams, web_ui
+from tests.requirements import (
+    any_agent,
+    browser,
+    browser_actions,
+    code_agent,
+    first_version,
+    models_and_research,
+    nothing_is_lost,
+    teams,
+    web_ui,
+)
 from tests.requirements.requirement import Requirement
 
 REQUIREMENTS: tuple[Requirement, ...] = (
