@@ -15,7 +15,7 @@ from shared.agent import JsonObject
 
 logger = logging.getLogger(__name__)
 
-_PAUSE_S = 0.1
+_PAUSE_S = 0.2
 _INPUT_S = 5.0
 _MAX_MESSAGE_CHARS = 20_000
 

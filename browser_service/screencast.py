@@ -18,7 +18,7 @@ from browser_service.request_filter import send
 
 logger = logging.getLogger(__name__)
 
-_QUALITY = 60
+_QUALITY = 50
 _LONGEST_CALL_S = 2.0
 
 
