@@ -165,7 +165,11 @@ async def _peer_mcp(url: str) -> None:
         while json.loads(await process.stdout.readline()).get("id") != number:
             pass
 
-    hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "benchmark", "version": "1"}}
+    hello: dict[str, object] = {
+        "protocolVersion": "2025-06-18",
+        "capabilities": {},
+        "clientInfo": {"name": "benchmark", "version": "1"},
+    }
     try:
         async with asyncio.timeout(120):
             await call(0, "initialize", hello)

@@ -306,7 +306,7 @@ async def _launch(found: chromium.Found, request_filter: RequestFilter, proxy: E
             nowhere = await resources.enter_async_context(proxy.open_door(Rules(allow=("nowhere.invalid",))))
             browser = await driver.chromium.launch(
                 executable_path=found.path,
-                args=[*_ARGUMENTS, f"--proxy-server={nowhere.settings['server']}"],  # what is no page's
+                args=[*_ARGUMENTS, f"--proxy-server={nowhere.address}"],  # what is no page's
                 ignore_default_args=list(_NOT_WANTED),
                 chromium_sandbox=not _is_root(),  # Chromium's sandbox does not work as root, and only then is it off
             )
