@@ -63,7 +63,7 @@ def save(
     A known agent whose card changed in what matters keeps the card it has, and is quarantined.
     """
     asked = {"of_tenant": caller.tenant_id, "at_endpoint": new.endpoint}
-    known = connection.execute(_KNOWN, asked).mappings().one_or_none()
+    known = connection.execute(_KNOWN.with_for_update(), asked).mappings().one_or_none()
     given: JsonObject = ({} if known is None else dict(known["given"])) | _given(new)
     optional: dict[str, object] = {
         "agent_type": new.agent_type,

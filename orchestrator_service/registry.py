@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, delete, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, case, delete, select, update
 
 from orchestrator_service import discovery
 from orchestrator_service.meaning import Near
@@ -148,13 +148,14 @@ def remove(connection: Connection, caller: Caller, agent_id: str) -> None:
 
 def record_health(connection: Connection, agent_id: str, health: JsonObject) -> str:
     """Keep the result of a health check, and return the state before: while checks fail, the status is "error"."""
-    row = connection.execute(select(Agent.health, Agent.status).where(Agent.id == agent_id)).one_or_none()
-    if row is None:
+    before = connection.execute(select(Agent.health).where(Agent.id == agent_id)).one_or_none()
+    if before is None:
         return "removed"
-    status = "active" if health["state"] == "healthy" else "error"
-    values = {"health": health, "status": status} if row.status in {"active", "error"} else {"health": health}
-    connection.execute(update(Agent).where(Agent.id == agent_id).values(values))
-    return row.health["state"]
+    seen = "active" if health["state"] == "healthy" else "error"
+    # by what it is when the row is written: it may be suspended between a look and a change
+    status = case((Agent.status.in_(("active", "error")), seen), else_=Agent.status)
+    connection.execute(update(Agent).where(Agent.id == agent_id).values(health=health, status=status))
+    return before.health["state"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DataError, DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, DontWrapMixin
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
@@ -305,5 +305,12 @@ def _upgrade(database: Database, scripts: Path, version_table: str, head: str) -
         command.upgrade(config, head)
 
 
+class UnstorableError(DontWrapMixin, InvalidRequestError):
+    """A JSON value that no database keeps as it is. SQLAlchemy passes it on as it is."""
+
+
 def _to_json(value: object) -> str:
-    return orjson.dumps(value).decode()
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError as error:  # a number beyond 64 bits, half of a surrogate pair
+        raise UnstorableError(f"A value cannot be stored: {error}. Leave it out, or send it as text.") from error

@@ -329,7 +329,7 @@ async def test_the_version_is_printed() -> None:
 async def test_a_setting_that_no_service_could_work_with_is_said_in_a_line_and_nothing_is_started(
     tmp_path: Path, setting: str, value: str, right: str
 ) -> None:
-    closed, *ports = free_ports(6)
+    closed, *ports = free_ports(len(_PORTS) + 1)
     env = {**dict(zip(_PORTS, map(str, ports), strict=True)), "DATA_DIR": str(tmp_path / "data")}
     env[setting] = value.format(closed=closed)
     for command in (("up",), ("run", "--start", "anything")):
@@ -374,7 +374,7 @@ async def test_a_wrong_setting_is_named_with_its_value() -> None:
 
 
 async def test_the_doctor_says_what_is_there_and_what_is_missing(tmp_path: Path) -> None:
-    ports = free_ports(5)
+    ports = free_ports(len(_PORTS))
     env = {**dict(zip(_PORTS, map(str, ports), strict=True)), "DATA_DIR": str(tmp_path / "data")}
     async with serve(FakeOrchestrator().app(), port=ports[3]):
         env["BROWSER_EXECUTABLE"] = str(tmp_path / "no-browser")
