@@ -130,8 +130,8 @@ _STOP_WORDS_TEXT = """
     many me might more most much must my near no nor not now of off on once one only onto or other our out over own
     per same several shall she should so some such than that the their them then there these they this those through
     thus to too under until up upon us very via was we were what when where whether which while who whom whose why
-    according will with within without wo would yes yet you your yours der die das und oder ist ein eine einer eines den dem
-    des im zu mit von für auf nicht le la les un une et est des du en el los las es una y de
+    will with within without wo would yes yet you your yours der die das und oder ist ein eine einer eines den dem
+    des im zu mit von für auf nicht le la les un une et est des du en el los las es una y de according
 """
 _STOP_WORDS = frozenset(_STOP_WORDS_TEXT.split())
 
