@@ -1,8 +1,9 @@
-"""What every request body has in common: unknown fields are refused, and so is text that no database can hold."""
+"""What every request body has in common: unknown fields are refused, and so is what no database can hold."""
 
 from collections.abc import Iterator
 from typing import cast
 
+import orjson
 from pydantic import BaseModel, ConfigDict, model_validator
 
 
@@ -13,9 +14,14 @@ class Body(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _refuse_nul(cls, value: object) -> object:
+    def _refuse_what_cannot_be_stored(cls, value: object) -> object:
         if any("\0" in text for text in _texts(value)):
             raise ValueError("a text holds the character NUL (\\u0000); leave it out")
+        if isinstance(value, dict):
+            try:
+                orjson.dumps(value, default=str)
+            except TypeError as error:  # a number beyond 64 bits, half of a surrogate pair
+                raise ValueError(f"{error}; leave it out, or send it as text") from error
         return value
 
 

@@ -461,9 +461,16 @@ async def test_openapi_describes_the_routes_and_every_body_with_an_example(tmp_p
             assert '"examples": [' in json.dumps(schemas[name]), name
 
 
-@pytest.mark.parametrize("value", ["1180591620717411303424", '"\\ud800"'])
-async def test_what_no_database_keeps_as_it_is_is_refused(tmp_path: Path, database_url: str | None, value: str) -> None:
-    body = f'{{"description": "x", "metadata": {{"value": {value}}}}}'
+@pytest.mark.parametrize(
+    "field",
+    [
+        '"metadata": {"n": 1180591620717411303424}',
+        '"metadata": {"text": "\\ud800"}',
+        '"budget": {"steps": 124933566115200303104}',
+    ],
+)
+async def test_what_no_database_keeps_as_it_is_is_refused(tmp_path: Path, database_url: str | None, field: str) -> None:
+    body = f'{{"description": "x", {field}}}'
     async with federation(tmp_path, database_url=database_url) as running:
         answer = await running.client.post("/api/tasks", content=body, headers={"Content-Type": "application/json"})
-    assert answer.status_code in {400, 422}, answer.text
+    assert answer.status_code == 422, answer.text
