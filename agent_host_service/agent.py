@@ -12,11 +12,11 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-from agent_host_service.federation_skills import FederationSkills
 from agent_host_service.settings import Settings
 from agent_host_service.templates import Template
 from shared.agent import AgentRequest, Answer, JsonObject, OpenAgent, Progress, Update, Usage
 from shared.errors import FederationError, ModelRefusedError
+from shared.federation_skills import FederationSkills
 from shared.llm import Models, fence
 from shared.mcp_tools import Tool, Tools
 
@@ -135,7 +135,8 @@ async def _call(
         text = turn.arguments.get("text")
         if not isinstance(text, str) or not text.strip():
             raise ModelRefusedError("Give `text`: what the agent is to do, so that it stands alone.")
-        return await resources.skills.ask(name.removeprefix(_SKILL_PREFIX), text, request, spent)
+        ended = await resources.skills.ask(name.removeprefix(_SKILL_PREFIX), text, request, spent=spent)
+        return ended.text, ended.usage
     return await resources.tools.call(name, turn.arguments), Usage()
 
 

@@ -9,7 +9,6 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from agent_host_service.agent import Resources
-from agent_host_service.federation_skills import FederationSkills
 from agent_host_service.host import Host
 from agent_host_service.settings import Settings
 from agent_host_service.templates import SHIPPED, Templates
@@ -17,6 +16,7 @@ from shared import http, mcp_tools, service
 from shared.agent import JsonObject
 from shared.background import background
 from shared.errors import UnavailableError
+from shared.federation_skills import FederationSkills
 from shared.llm import open_models
 
 _TITLE = "Agent host"

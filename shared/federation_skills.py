@@ -1,4 +1,4 @@
-"""Skills of other agents as tools: found in the orchestrator's registry, asked over A2A in the name of a request."""
+"""Skills of other agents: found in the orchestrator's registry, asked over A2A in the name of a request."""
 
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
@@ -23,10 +23,19 @@ class FederationSkills:
     settings: FederationSettings
     client: http.Client
 
-    async def ask(self, skill: str, text: str, request: AgentRequest, spent: Usage) -> tuple[str, Usage]:
-        """Ask an agent with the skill, and return what it answers (peer text) and what that cost.
+    async def ask(
+        self,
+        skill: str,
+        text: str,
+        request: AgentRequest,
+        *,
+        spent: Usage | None = None,
+        timeout_s: float | None = None,
+    ) -> Ended:
+        """Ask an agent with the skill, and return its completed answer (peer text), with what that cost.
 
         It is asked in the name of the request: loops end, and it spends from the same budget, less what was `spent`.
+        It gets `timeout_s`, else STEP_TIMEOUT_S, and is told to end when nobody waits any more.
         Raises: FederationError.
         """
         connection = await self._connect(skill)
@@ -35,7 +44,7 @@ class FederationSkills:
         ended: Ended | None = None
         remote_task_id = ""
         try:
-            deadlines = Deadlines(total_s=self.settings.step_timeout_s)
+            deadlines = Deadlines(total_s=timeout_s or self.settings.step_timeout_s)
             async with aclosing(connection.send(message, deadlines=deadlines)) as events:
                 async for event in events:
                     if isinstance(event, agent_client.Started):
@@ -49,7 +58,7 @@ class FederationSkills:
         if ended is None or ended.state != "completed":
             why = ended.error.detail if ended is not None and ended.error is not None else "it did not finish"
             raise AgentFailedError(f"The skill {skill} failed: {why}")
-        return ended.text, ended.usage
+        return ended
 
     async def _connect(self, skill: str) -> AgentConnection:
         """Return a connection to an agent with the skill that is active. Raises: FederationError."""
