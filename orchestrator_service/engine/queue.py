@@ -45,9 +45,8 @@ def claim(connection: Connection, worker_id: str, room: int, tenant_share: int) 
     is_left = is_left or any(waiting.values())
     if not chosen:
         return [], is_left
-    rows = connection.execute(_CLAIM, {"chosen": chosen, "me": worker_id}).mappings()
-    run_of = {row["id"]: _run(row) for row in rows}
-    return [run_of[task_id] for task_id in chosen if task_id in run_of], is_left
+    rows = (connection.execute(_CLAIM, {"of_task": task_id, "me": worker_id}).mappings().first() for task_id in chosen)
+    return [_run(row) for row in rows if row is not None], is_left
 
 
 def claim_to_stop(connection: Connection, worker_id: str, task_ids: Sequence[str]) -> list[Run]:
@@ -144,9 +143,9 @@ _OLDEST: Final = prepared(
     .order_by(Task.priority.desc(), Task.id)
     .limit(bindparam("at_most"))
 )
-_CLAIM: Final = (
+_take = (
     update(Task)
-    .where(Task.id.in_(bindparam("chosen", expanding=True)), _queued)
+    .where(_queued)
     .values(run=Task.run + 1, run_state="running", worker=bindparam("me"), runnable_at=None)
     .returning(
         Task.id,
@@ -160,7 +159,8 @@ _CLAIM: Final = (
         Task.root_task_id,
     )
 )
-_CLAIM_TO_STOP: Final = _CLAIM.where(Task.cancel_requested.is_(True))
+_CLAIM: Final = prepared(_take.where(Task.id == bindparam("of_task")))
+_CLAIM_TO_STOP: Final = _take.where(Task.id.in_(bindparam("chosen", expanding=True)), Task.cancel_requested.is_(True))
 _running = Task.run_state == "running"
 _HAND_OVER: Final = (
     update(Task)
