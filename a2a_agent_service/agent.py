@@ -68,7 +68,7 @@ async def open_agent(settings: Settings) -> AsyncGenerator[OpenAgent]:
             return [f"The documents folder {str(folder)!r} does not exist; set RESEARCH_DOCUMENTS to a folder."]
 
         try:
-            yield OpenAgent(answer, problems, checkpoints.forget)
+            yield OpenAgent(answer, problems, checkpoints.forget, checkpoints.retain)
         finally:
             await checkpoints.close()
 
