@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,6 +49,7 @@ class ScriptedAgent:
     released: asyncio.Event = field(default_factory=asyncio.Event)
     cleaned_up: asyncio.Event = field(default_factory=asyncio.Event)
     canceled: list[str] = field(default_factory=list[str])
+    retained: asyncio.Queue[list[str]] = field(default_factory=asyncio.Queue[list[str]])
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[OpenAgent]:
@@ -57,7 +58,10 @@ class ScriptedAgent:
         async def note_cancel(task_id: str) -> None:
             self.canceled.append(task_id)
 
-        yield OpenAgent(self.answer, cancel=note_cancel)
+        async def note_retain(unfinished: Collection[str]) -> None:
+            self.retained.put_nowait(list(unfinished))
+
+        yield OpenAgent(self.answer, cancel=note_cancel, retain=note_retain)
 
     async def answer(self, request: AgentRequest) -> AsyncGenerator[Update]:
         """Do what the request's first word says."""
