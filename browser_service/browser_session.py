@@ -190,10 +190,13 @@ class BrowserSession:
                 with suppress(Error):
                     await self._read_state()
             raise (self._watch.refusal() or navigation.explain(url, error)) from error
-        await self.settle()
+        await self.settle(has_arrived=True)
 
-    async def settle(self) -> None:
-        """Wait until the page loads nothing more and has stopped changing, at most BROWSER_SETTLE_TIMEOUT_S."""
+    async def settle(self, *, has_arrived: bool = False) -> None:
+        """Wait until the page loads nothing more and has stopped changing, at most BROWSER_SETTLE_TIMEOUT_S.
+
+        `has_arrived`: nothing was done to it since it came, so that one without scripts needs no watching.
+        """
         loop = asyncio.get_running_loop()
         limit_s = self._settings.browser_settle_timeout_s
         deadline = loop.time() + limit_s
@@ -201,7 +204,7 @@ class BrowserSession:
         while not (is_ready and not self._watch.under_way) and (left_s := deadline - loop.time()) > 0:
             try:
                 await self.deadlines.bound(
-                    self._watch.page.evaluate(QUIET, [_QUIET_S * 1000, left_s * 1000]),
+                    self._watch.page.evaluate(QUIET, [_QUIET_S * 1000, left_s * 1000, has_arrived]),
                     left_s + self._settings.browser_action_timeout_s,
                     self.deadlines.busy,
                 )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from uuid_utils.compat import uuid7
 
-from browser_service import instructions, last_look, observation, performing
+from browser_service import instructions, last_look, observing, performing
 from browser_service.actions import Action, Navigate
 from browser_service.browser import Browser, Pressure
 from browser_service.browser_session import BrowserSession
@@ -126,7 +126,7 @@ class HeldSessions:
         async with held.working:
             held.session.deadlines.restart()
             held.used_at = asyncio.get_running_loop().time()
-            return await observe(held.session, level, of)
+            return await observing.observe(held.session, level, of)
 
     def path_of(self, session_id: str, name: str) -> Path:
         """Return where a file of the session is. Raises: NotFoundError."""
@@ -150,19 +150,3 @@ async def _show_last(session: BrowserSession, error: FederationError) -> None:
         with suppress(TooLargeError):  # the session's folder is full
             name = await session.files.add(picture)
             error.facts["screenshot"] = f"/v1/sessions/{session.id}/files/{name}"
-
-
-async def observe(session: BrowserSession, level: Level, of: Target | None = None) -> str:
-    """Return what is on the page at this level, and what tools the page itself offers."""
-    scope = None
-    if of is not None:
-        scope, seen = await session.elements.find(of, "read")
-    else:
-        seen = await session.elements.look("viewport" if level == "interactive" else "all")
-    told = observation.observe(seen, level, scope=scope)
-    tools = await session.page_tools.list() if level != "scoped" else []
-    return (
-        told
-        if not tools
-        else f"{told}\nTools of the page: {', '.join(tool.name for tool in tools)}"[: observation.MAX_BYTES[level]]
-    )

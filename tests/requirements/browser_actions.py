@@ -67,6 +67,14 @@ REQUIREMENTS = (
         ),
     ),
     Requirement(
+        "browser-web-mcp",
+        "WebMCP tools of a page are offered and called as actions where Chromium has it.",
+        (
+            "browser/test_actions.py::test_a_tool_that_the_page_offers_is_called",
+            "browser/test_held_sessions.py::test_a_session_is_kept_open_and_observed_within_its_bounds",
+        ),
+    ),
+    Requirement(
         "browser-bad-pages",
         "No address, unknown schemes, names that do not exist, TLS, error statuses, empty, endless, huge and hanging "
         "pages, downloads, circles, alert storms, pages that leave: typed, with the address, what was seen last and a "
