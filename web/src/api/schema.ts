@@ -1,4 +1,4 @@
-// Made by `make types`; do not edit. OpenAPI document: sha256 b2a998d53515cf1654d1f3a62ad362420d42f4ba863d7ec11a273aeb8a2b6347
+// Made by `make types`; do not edit. OpenAPI document: sha256 0a33f328a75b5064952a558ecc20dd12691dd105da266d680b06759e9678fd2d
 
 export interface paths {
     "/api/agents": {
@@ -1133,6 +1133,99 @@ export interface components {
             type: "bearer";
         };
         /**
+         * BrowserSession
+         * @description A browser session, with the caller's task and step that it works for.
+         */
+        BrowserSession: {
+            /** Closed At */
+            closed_at: string | null;
+            /** Expires At */
+            expires_at: string | null;
+            /**
+             * Held
+             * @default false
+             */
+            held: boolean;
+            /** Id */
+            id: string;
+            /**
+             * Opened At
+             * Format: date-time
+             */
+            opened_at: string;
+            recording: components["schemas"]["KeptFile"] | null;
+            /** Remote Task Id */
+            remote_task_id: string;
+            /**
+             * Status
+             * @default open
+             * @enum {string}
+             */
+            status: "open" | "closed";
+            /** Step Id */
+            step_id: string;
+            /**
+             * Steps
+             * @default []
+             */
+            steps: components["schemas"]["BrowserStep"][];
+            /** Task Id */
+            task_id: string;
+            /**
+             * Title
+             * @default
+             */
+            title: string;
+            trace: components["schemas"]["KeptFile"] | null;
+            /**
+             * Url
+             * @default
+             */
+            url: string;
+            /**
+             * @default {
+             *       "height": 800,
+             *       "width": 1280
+             *     }
+             */
+            viewport: components["schemas"]["Viewport"];
+        };
+        /**
+         * BrowserStep
+         * @description An action of a session, and how it went. `thumbnail`: there is a picture of the page after it.
+         */
+        BrowserStep: {
+            /** Description */
+            description: string;
+            /** Duration Ms */
+            duration_ms: number | null;
+            /** Error */
+            error: string | null;
+            /** Number */
+            number: number;
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            /**
+             * Status
+             * @default running
+             * @enum {string}
+             */
+            status: "running" | "passed" | "failed";
+            /**
+             * Thumbnail
+             * @default false
+             */
+            thumbnail: boolean;
+            /**
+             * Url
+             * @default
+             */
+            url: string;
+        };
+        /**
          * Budget
          * @description What a task may spend; what is left out is unlimited.
          * @example {
@@ -1188,6 +1281,14 @@ export interface components {
              * @enum {string}
              */
             type: "mtls";
+        };
+        /**
+         * Control
+         * @description What mouse and keys are accepted with from who has taken a session over.
+         */
+        Control: {
+            /** Token */
+            token: string;
         };
         /**
          * CriterionScore
@@ -1488,6 +1589,16 @@ export interface components {
             type: "input.required";
         };
         JsonValue: unknown;
+        /**
+         * KeptFile
+         * @description A file that is kept: what it is, and how large.
+         */
+        KeptFile: {
+            /** Media Type */
+            media_type: string;
+            /** Size Bytes */
+            size_bytes: number;
+        };
         /**
          * LearnedPlan
          * @description A request, and the steps that fulfilled it; `task_id` is the last task that they did.
@@ -1913,6 +2024,13 @@ export interface components {
         Page_Agent_: {
             /** Items */
             items: components["schemas"]["Agent"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /** Page[BrowserSession] */
+        Page_BrowserSession_: {
+            /** Items */
+            items: components["schemas"]["BrowserSession"][];
             /** Next Cursor */
             next_cursor: string | null;
         };
@@ -2792,6 +2910,22 @@ export interface components {
             };
         };
         /**
+         * Viewport
+         * @description How large a session's page is, in CSS pixels.
+         */
+        Viewport: {
+            /**
+             * Height
+             * @default 800
+             */
+            height: number;
+            /**
+             * Width
+             * @default 1280
+             */
+            width: number;
+        };
+        /**
          * WaitingTask
          * @description The task that a question is of.
          */
@@ -3612,9 +3746,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: components["schemas"]["JsonValue"];
-                    };
+                    "application/json": components["schemas"]["Page_BrowserSession_"];
                 };
             };
             /** @description What is wrong, as problem details (RFC 9457) */
@@ -3666,9 +3798,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: components["schemas"]["JsonValue"];
-                    };
+                    "application/json": components["schemas"]["BrowserSession"];
                 };
             };
             /** @description What is wrong, as problem details (RFC 9457) */
@@ -3770,7 +3900,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["Control"];
                 };
             };
             /** @description What is wrong, as problem details (RFC 9457) */
