@@ -1,5 +1,7 @@
 // Every address of the UI. Pages come when they are needed; their filters, tabs and selections are in the address.
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router';
+import { queryClient } from '../api/query';
+import { taskQuery } from '../api/tasks';
 import type { TaskStatus } from '../api/types';
 import { GROUPS, type Group } from '../api/usage';
 import { Empty, Problem } from '../ui/feedback';
@@ -66,6 +68,12 @@ const task = createRoute({
     tab: oneOf(search.tab, STEP_TABS),
     attempt: typeof search.attempt === 'number' && search.attempt > 0 ? search.attempt : undefined,
   }),
+  // What the page needs comes at once, not one after the other.
+  loader: ({ params, cause }) => {
+    if (cause !== 'enter') return;
+    void queryClient.prefetchQuery(taskQuery(params.taskId));
+    void import('../pages/task/graph');
+  },
   component: lazyRouteComponent(() => import('../pages/task/task'), 'TaskPage'),
 });
 

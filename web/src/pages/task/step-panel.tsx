@@ -40,7 +40,7 @@ const TAB_NAMES: Record<StepTab, string> = {
   why: 'Agent',
 };
 
-export function StepPanel(props: Props): ReactNode {
+export default function StepPanel(props: Props): ReactNode {
   const { taskId, stepId, tab } = props;
   const live = useLive(
     taskId,
