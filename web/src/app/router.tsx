@@ -9,7 +9,7 @@ import { Page } from '../ui/page';
 import { Shell } from './shell';
 
 export const TASK_VIEWS = ['graph', 'timeline', 'list', 'raw'] as const;
-export const STEP_TABS = ['output', 'input', 'artifacts', 'log', 'wire', 'why'] as const;
+export const STEP_TABS = ['output', 'answers', 'input', 'artifacts', 'log', 'wire', 'why'] as const;
 export type TaskView = (typeof TASK_VIEWS)[number];
 export type StepTab = (typeof STEP_TABS)[number];
 
@@ -125,7 +125,10 @@ const browser = createRoute({ getParentRoute: () => browsers, path: '/$sessionId
 const insights = createRoute({
   getParentRoute: () => root,
   path: '/insights',
-  validateSearch: (search: Search): { by?: Group | undefined; days?: number | undefined } => ({
+  validateSearch: (
+    search: Search,
+  ): { by?: Group | undefined; days?: number | undefined; view?: 'costs' | 'learned' | undefined } => ({
+    view: oneOf(search.view, ['costs', 'learned'] as const),
     by: oneOf(search.by, GROUPS),
     days: typeof search.days === 'number' && search.days > 0 && search.days <= 366 ? search.days : undefined,
   }),

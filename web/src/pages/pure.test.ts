@@ -4,6 +4,7 @@ import { EMPTY, fold, type TaskState } from '../live/fold';
 import { rowsOf } from '../ui/chart/rows';
 import { parseCsv } from '../ui/csv';
 import { duration, firstLine, plain } from '../ui/text';
+import { spansOf } from './agents/spans';
 import { addressed, turnsOf, typedName } from './chat/turns';
 import { layOut, waitsFor } from './task/layout';
 
@@ -169,5 +170,23 @@ describe('the rows of a chart', () => {
       ['', '[2]'],
     ]);
     expect(rowsOf({ data: { url: 'https://example.org/x.csv' } }, 9)).toBeNull();
+  });
+});
+
+describe('the health of a day', () => {
+  it('has every quarter of an hour, those without a check too', () => {
+    const now = Date.parse('2026-11-21T09:20:00Z');
+    const item = { checks: 60, failures: 3, latency_ms: 12, error: 'It broke' };
+    const day = spansOf(
+      [
+        { ...item, at: '2026-11-21T09:15:00+00:00' },
+        { ...item, at: '2026-11-19T09:15:00+00:00' },
+      ],
+      now,
+    );
+    expect(day.spans).toHaveLength(96);
+    expect(day.spans.at(-1)).toMatchObject({ checks: 60, failures: 3, latencyMs: 12, error: 'It broke' });
+    expect(day).toMatchObject({ checks: 60, failures: 3, slowest: 12 });
+    expect(day.spans.filter((span) => span.checks > 0)).toHaveLength(1);
   });
 });

@@ -8,7 +8,7 @@ import type { Drawing, Wish } from './wish';
 
 const MOST_GENERATED = 100_000;
 
-const refuse = (): Promise<never> => Promise.reject(new Error('A chart loads nothing from elsewhere.'));
+const refuse = (): Promise<never> => Promise.reject(new Error('Nothing is loaded from elsewhere.'));
 const NO_LOADER = { load: refuse, sanitize: refuse, http: refuse, file: refuse } as unknown as Loader;
 
 const quiet = {
@@ -56,10 +56,13 @@ function size(spec: Record<string, unknown>, width: number): object {
   };
 }
 
-/** Refuses what a few words make endlessly much of. */
+/** Refuses what has to be loaded, and what a few words make endlessly much of. */
 function check(value: unknown): void {
   if (typeof value !== 'object' || value === null) return;
   for (const [name, part] of Object.entries(value)) {
+    if (name === 'data' && typeof part === 'object' && part !== null && 'url' in part) {
+      throw new Error('A chart loads nothing from elsewhere: its rows have to be in it.');
+    }
     if (name === 'sequence' && typeof part === 'object' && part !== null) {
       const { start = 0, stop, step = 1 } = part as { start?: number; stop: number; step?: number };
       if (!(Math.abs((stop - start) / step) <= MOST_GENERATED)) throw new Error('It makes up too many rows.');
