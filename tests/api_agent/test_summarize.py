@@ -121,8 +121,8 @@ async def test_nothing_to_summarize_says_how_to_give_it() -> None:
 async def test_a_text_above_the_limit_names_the_setting() -> None:
     with pytest.raises(TooLargeError, match=r"has 1,199,999 characters; at most 1,000,000 are read \(MAX_TEXT_CHARS\)"):
         await ask("Summarize:\n\n" + "Tall tower. " * 100_000)
-    with pytest.raises(TooLargeError, match="MAX_DATA_BYTES"):
-        await ask("Summarize", files=(File("a.txt", "", b"x" * 2000),), settings=make_settings(max_data_bytes=1000))
+    with pytest.raises(TooLargeError, match="MAX_DOCUMENT_BYTES"):
+        await ask("Summarize", files=(File("a.txt", "", b"x" * 2000),), settings=make_settings(max_document_bytes=1000))
 
 
 async def test_a_long_text_is_summarized_in_full() -> None:
