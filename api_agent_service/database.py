@@ -168,7 +168,7 @@ async def in_thread(database: Database, work: Callable[[], T], timeout_s: float)
 def said(error: duckdb.Error) -> str:
     """Return what DuckDB says of a statement that others wrote: its first lines, without the drawing below them."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    shown = [line for line in lines if not line.startswith(("LINE ", "^"))]
+    shown = [line[:200] for line in lines if not line.startswith(("LINE ", "^", "Original Line"))]
     return " ".join(shown)[:500]
 
 

@@ -22,7 +22,8 @@ _SEPARATORS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _SAMPLE_LINES: Final = 200
 _LONGEST_SAMPLE_LINE: Final = 100_000
 _LONGEST_FIELD: Final = 10_000_000
-_LONGEST_LINE_BYTES: Final = 2_000_000
+_LONGEST_LINE: Final = 500_000
+_LONGEST_LINE_BYTES: Final = 4 * _LONGEST_LINE
 _BUFFER_BYTES: Final = 8_000_000
 
 
@@ -158,6 +159,12 @@ def _rows(label: str, lines: Iterable[str], separator: str) -> Iterator[list[str
             width = width or len(row)
             while len(row) > width and not row[-1].strip():
                 row.pop()
+            if sum(map(len, row)) > _LONGEST_LINE:
+                raise InvalidRequestError(
+                    f"{label} has more than {_LONGEST_LINE:,} characters in line {begun}. Look for a quotation mark that "
+                    "is not closed, or shorten the line.",
+                    line=begun,
+                )
             if len(row) != width:
                 raise InvalidRequestError(
                     f"{label} is ragged: line {begun} has {len(row)} columns where the first line has {width}. "

@@ -87,7 +87,10 @@ def read(source: Source, store: Database, settings: Settings) -> Table:
     else:
         path, note = encodings.to_utf8(label, source.on_disk(store.folder / "source"), store.folder / "utf8")
         kind = kind or _guess(Source("", "", path=path).head(_HEAD_BYTES).decode("utf-8-sig", "replace"))
-        table = _load_text(source, store, settings, path, kind)
+        try:
+            table = _load_text(source, store, settings, path, kind)
+        except duckdb.Error as error:
+            raise InvalidRequestError(f"{label} cannot be read as a table: {database.said(error)}") from error
         table = replace(table, notes=tuple(filter(None, (note, *table.notes))))
     if not table.kinds or not table.rows:
         raise _no_rows(f"{label} has no rows")
