@@ -161,8 +161,8 @@ def _rows(label: str, lines: Iterable[str], separator: str) -> Iterator[list[str
                 row.pop()
             if sum(map(len, row)) > _LONGEST_LINE:
                 raise InvalidRequestError(
-                    f"{label} has more than {_LONGEST_LINE:,} characters in line {begun}. Look for a quotation mark that "
-                    "is not closed, or shorten the line.",
+                    f"{label} has more than {_LONGEST_LINE:,} characters in line {begun}. Look for a quotation mark "
+                    "that is not closed, or shorten the line.",
                     line=begun,
                 )
             if len(row) != width:

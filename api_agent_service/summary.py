@@ -83,7 +83,7 @@ def read_length(instruction: str) -> Length:  # noqa: PLR0911 - one line for eac
 
 
 _STYLES = re.compile(
-    r"\b(?:formal|informal|casual|friendly|funny|humorous|playful|professional|academic|scientific|technical|"
+    r"\b(?:(?:in)?formal(?:ly)?|casual(?:ly)?|friendly|funny|humorous|playful|professional|academic|scientific|technical|"
     r"non-technical|simple|plain|neutral|enthusiastic|serious|poetic|rhyming|dramatic|persuasive|journalistic|layman|"
     r"as an? (?:tweet|poem|headline|e-?mail|letter|abstract|press release|story|dialogue)|"
     r"in (?:English|German|French|Spanish|Italian|Portuguese|Dutch|Polish|Russian|Ukrainian|Turkish|Arabic|Chinese|"

@@ -64,6 +64,16 @@ async def test_bullet_points_and_words_are_kept_to() -> None:
     assert 0 < len(words.text.split()) <= 20
 
 
+async def test_a_style_is_the_models_to_keep_and_without_one_that_is_said() -> None:
+    outcome = await ask(f"Summarize formally, for beginners and in German:\n{TEXT}", skill="summarize")
+    plain = await ask(f"Summarize it:\n{TEXT}", skill="summarize")
+
+    assert outcome.data["notes"] == [
+        "These are the text's own sentences; another style (formally, for beginners, in german) needs a language model."
+    ]
+    assert plain.data["notes"] == []
+
+
 @pytest.mark.parametrize(
     "file",
     [
