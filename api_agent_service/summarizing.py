@@ -71,9 +71,7 @@ async def summarize(request: AgentRequest, resources: Resources) -> AsyncGenerat
         else:
             return
     if style:
-        notes.append(
-            f"These are the text's own sentences: its style ({', '.join(style)}) is for a language model to change."
-        )
+        notes.append(f"These are the text's own sentences; another style ({', '.join(style)}) needs a language model.")
     found = await asyncio.to_thread(summary.summarize, text, length)
     facts |= {"summary": found.text, "method": "extractive", "of_sentences": found.of_sentences}
     facts |= {"sentences": list(found.sentences), "notes": list(notes)}

@@ -7,7 +7,7 @@ profiled exactly: different values, quartiles, top groups, outliers, correlation
 *DuckDB alone* is its own profile of the same file, `SUMMARIZE` over `read_csv`, whose counts of different values and
 quartiles are estimates. Both have as many threads, each a process of its own.
 
-Targets: ours takes at most three times as long; and a file of 100 MB raises the agent's memory, after it has answered for
+Targets: ours takes at most three times as long; and a file of 100 MB raises the memory of one that has answered for
 a small one, by less than 100 MB.
 """
 
