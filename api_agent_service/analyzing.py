@@ -7,10 +7,21 @@ import asyncio
 import logging
 import re
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, closing
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from api_agent_service import answers, asking, charts, data_analysis, markdown, material, questions, report, tables
+from api_agent_service import (
+    answers,
+    asking,
+    charts,
+    data_analysis,
+    database,
+    markdown,
+    material,
+    questions,
+    report,
+    tables,
+)
 from api_agent_service.answers import Answered
 from api_agent_service.database import Database, in_thread
 from api_agent_service.material import Source
@@ -80,14 +91,16 @@ async def analyze(request: AgentRequest, resources: Resources) -> AsyncGenerator
     found: list[_Found] = []
     for number, source in enumerate(work.sources):
         yield Progress(f"Reading {source.name[:200]}")
-        store = Database(resources.folder / f"table-{number}", resources.settings)
-        with closing(store):
-            async with aclosing(_analyze(source, store, work.question(), resources)) as updates:
-                async for update in updates:
-                    if isinstance(update, _Found):
-                        found.append(update)
-                    else:
-                        yield update
+        folder = resources.folder / f"table-{number}"
+        async with (
+            database.opened(folder, resources.settings) as store,
+            aclosing(_analyze(source, store, work.question(), resources)) as updates,
+        ):
+            async for update in updates:
+                if isinstance(update, _Found):
+                    found.append(update)
+                else:
+                    yield update
     data: JsonObject = found[0].data if len(found) == 1 else {"tables": [item.data for item in found]}
     yield Answer(_ANSWER, "\n\n".join(item.text for item in found), data)
     drawn = [item.chart for item in found if item.chart and not _NO_CHART.search(work.instruction)]
@@ -122,6 +135,8 @@ async def _analyze(
             try:
                 answered, usage = await asking.ask(resources.model, question, table, vocabulary, timeout_s)
                 yield usage
+                if not answered and problem is None:
+                    notes.append("The language model found no query that answers this, so it is the table's profile.")
             except MODEL_ERRORS as error:
                 yield spent(error)
                 if problem is not None and "did_you_mean" in problem.facts:

@@ -4,7 +4,7 @@ import datetime as dt
 from dataclasses import dataclass
 from decimal import Decimal
 from difflib import get_close_matches
-from typing import Final, cast
+from typing import Final
 
 import duckdb
 from pydantic import JsonValue
@@ -19,6 +19,8 @@ from shared.errors import InvalidRequestError
 
 MOST_ROWS: Final = 1_000
 """The most rows an answer has; `Answered.total_rows` says how many there are."""
+
+_LONGEST_TEXT: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,20 +125,18 @@ def unknown_column(name: str, columns: list[str]) -> InvalidRequestError:
 
 
 def to_json(value: object) -> JsonValue:
-    """Return a value of the database as JSON: dates in ISO form, nothing for what is not a finite number."""
+    """Return a value of the database as JSON: dates in ISO form, nothing for infinite numbers, long texts cut."""
     match value:
-        case bool() | str() | int() | None:
+        case bool() | int() | None:
             return value
+        case str():
+            return value if len(value) <= _LONGEST_TEXT else value[:_LONGEST_TEXT] + "…"
         case float() | Decimal():
             return finite(value)
         case dt.datetime():
             return value.isoformat(sep=" ", timespec="seconds" if not value.microsecond else "auto")
-        case list():
-            return [to_json(item) for item in cast("list[object]", value)]
-        case dict():
-            return {str(key): to_json(item) for key, item in cast("dict[object, object]", value).items()}
         case _:
-            return str(value)
+            return to_json(str(value))
 
 
 def _run(table: Table, sql: str) -> tuple[tuple[str, ...], tuple[tuple[JsonValue, ...], ...], int]:

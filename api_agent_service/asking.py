@@ -37,7 +37,7 @@ class _Queries(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    queries: list[_Asked] = Field(min_length=1, max_length=5, description="One for each question that is asked.")
+    queries: list[_Asked] = Field(max_length=5, description="One for each question; none where no query can answer.")
 
 
 async def ask(

@@ -7,7 +7,8 @@ network, and no setting can be changed any more. What others wrote is run on a s
 import asyncio
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final, TypeAlias, TypeVar, cast
 
@@ -141,6 +142,16 @@ class Database:
                 )
             case _:
                 return error
+
+
+@asynccontextmanager
+async def opened(folder: Path, settings: Settings) -> AsyncGenerator[Database]:
+    """Yield a new database in a folder, and close it."""
+    database = await asyncio.to_thread(Database, folder, settings)
+    try:
+        yield database
+    finally:
+        await asyncio.shield(asyncio.to_thread(database.close))
 
 
 async def in_thread(database: Database, work: Callable[[], T], timeout_s: float) -> T:

@@ -353,7 +353,7 @@ cells = st.one_of(
 
 
 @given(st.lists(st.dictionaries(st.text(max_size=6), cells, max_size=4), min_size=1, max_size=12))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_any_records_are_profiled_without_losing_a_row(records: list[dict[str, object]]) -> None:
     content = json.dumps(records).encode()
     if not any(records):
@@ -367,7 +367,7 @@ def test_any_records_are_profiled_without_losing_a_row(records: list[dict[str, o
 
 
 @given(st.lists(st.lists(st.text(alphabet="ab1,;\"\n' é", max_size=6), min_size=2, max_size=2), min_size=1, max_size=8))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_quoted_csv_is_read_as_it_was_written(rows: list[list[str]]) -> None:
     quoted = ["name,value", *(",".join('"' + cell.replace('"', '""') + '"' for cell in row) for row in rows)]
     kept = [row for row in rows if any(cell.strip() for cell in row)]

@@ -176,6 +176,14 @@ async def test_sql_that_takes_too_long_is_interrupted_and_sent_back() -> None:
     assert "was not read and computed within 2 s (DATA_TIMEOUT_S)" in model.requests[1].prompt
 
 
+async def test_a_request_that_no_query_answers_gets_the_profile() -> None:
+    async with model_server({"queries": []}) as model:
+        outcome = await ask(DEARLY.replace("pay the most", "walk"), settings=make_settings(model), skill="analyze-data")
+
+    assert outcome.profile["rows"] == 6
+    assert "The language model found no query that answers this" in outcome.text
+
+
 async def test_sql_that_is_wrong_twice_fails_with_the_reason() -> None:
     async with model_server(_sql("SELECT town FROM data"), _sql("SELECT towns FROM data")) as model:
         with pytest.raises(ModelAnswerError, match=r'no usable answer, twice: .*"towns" not found'):
