@@ -59,6 +59,74 @@ REQUIREMENTS = (
         ),
     ),
     Requirement(
+        "summaries-in-parts",
+        "Summaries: long input in parts, bounded calls within the budget; length and style; what is left out is said.",
+        (
+            "api_agent/test_model.py::test_a_long_text_is_read_in_parts_and_joined_within_the_bound_of_calls",
+            "api_agent/test_model.py::test_what_is_left_out_of_a_text_that_is_longer_still_is_said",
+            "api_agent/test_model.py::test_a_summary_stops_asking_when_the_budget_is_spent",
+            "api_agent/test_summarize.py::test_bullet_points_and_words_are_kept_to",
+            "api_agent/test_summarize.py::test_a_style_is_the_models_to_keep_and_without_one_that_is_said",
+        ),
+    ),
+    Requirement(
+        "data-questions",
+        "Questions in words: rules first, else SQL by the model: read-only, checked, shown, one repair, typed failure.",
+        (
+            "api_agent/test_questions.py::test_a_question_is_answered",
+            "api_agent/test_model.py::test_a_question_that_rules_read_costs_no_call",
+            "api_agent/test_model.py::test_a_question_that_rules_cannot_read_is_answered_by_sql_that_is_shown",
+            "api_agent/test_model.py::test_sql_that_may_not_or_cannot_run_is_sent_back_with_the_exact_reason",
+            "api_agent/test_model.py::test_sql_that_takes_too_long_is_interrupted_and_sent_back",
+            "api_agent/test_model.py::test_sql_that_is_wrong_twice_fails_with_the_reason",
+            "api_agent/test_model.py::test_a_sealed_database_is_a_wall_by_itself",
+        ),
+    ),
+    Requirement(
+        "data-charts",
+        "Charts as Vega-Lite and PNG.",
+        ("api_agent/test_analyze.py::test_a_chart_comes_as_a_specification_and_drawn",),
+    ),
+    Requirement(
+        "data-large-files",
+        "Files up to 100 MB are streamed, not loaded whole.",
+        (
+            (
+                "api_agent/test_large_and_broken.py::"
+                "test_a_large_file_by_url_is_streamed_and_raises_the_memory_by_less_than_its_size"
+            ),
+            "api_agent/test_large_and_broken.py::test_a_file_above_the_limit_is_refused_while_it_comes",
+            "shared/test_http.py::test_a_body_goes_to_a_file_under_the_same_guards",
+        ),
+    ),
+    Requirement(
+        "data-bad-input",
+        "Broken, encrypted, binary and huge input, and models that fail: typed errors; nothing leaks between tasks.",
+        (
+            "api_agent/test_large_and_broken.py::test_a_table_that_cannot_be_read_says_what_to_change",
+            "api_agent/test_large_and_broken.py::test_lines_in_another_encoding_are_read_and_counted",
+            "api_agent/test_large_and_broken.py::test_a_document_that_cannot_be_read_says_what_to_change",
+            (
+                "api_agent/test_large_and_broken.py::"
+                "test_a_table_that_takes_too_long_names_the_setting_and_a_cancelled_one_ends"
+            ),
+            "api_agent/test_large_and_broken.py::test_requests_have_folders_of_their_own_and_nothing_is_left_of_them",
+            (
+                "api_agent/test_model.py::"
+                "test_a_question_that_the_model_fails_at_is_a_typed_failure_and_what_rules_can_do_is_done"
+            ),
+            "api_agent/test_model.py::test_a_model_that_fails_leaves_an_extractive_summary",
+        ),
+    ),
+    Requirement(
+        "data-through-tasks",
+        "Each skill of the API agent works through a task, without a model and with the scripted one.",
+        (
+            "api_agent/test_through_tasks.py::test_every_skill_works_through_a_task_without_a_model",
+            "api_agent/test_through_tasks.py::test_every_skill_works_through_a_task_with_a_model",
+        ),
+    ),
+    Requirement(
         "research-graph",
         "A killed run resumes at its node; ambiguous questions are asked back; the session is remembered.",
         (
