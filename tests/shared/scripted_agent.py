@@ -30,6 +30,7 @@ from shared.agent import (
 )
 from shared.errors import InvalidRequestError
 from shared.settings import FederationSettings
+from tests.support import ready_made
 from tests.support.serving import serve
 
 
@@ -197,6 +198,8 @@ def build_app(settings: FederationSettings, agent: ScriptedAgent, *, resumable: 
     """Return the scripted agent's service."""
     skills = [cards.Skill("echo", "Echo", "Says what was said.", ("test",), ("echo hello",))]
     card = cards.build(settings, "api", name="Scripted", description="Does as it is told.", skills=skills)
+    if settings.database_url is None:
+        ready_made.put_agents(settings.data_dir, "api")
     return agent_server.create(settings, "api", card, agent.open, resumable=resumable)
 
 
