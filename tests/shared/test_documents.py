@@ -46,7 +46,7 @@ def test_a_long_page_keeps_its_article_and_loses_its_menus() -> None:
 def test_what_a_page_marks_as_its_main_part_is_read_as_a_whole(mark: str) -> None:
     entries = "".join(f"<dl><dt>option{number}</dt><dd>{number} seconds</dd></dl>" for number in range(200))
     menu = "".join(f'<li><a href="/{number}">Chapter {number}</a></li>' for number in range(200))
-    page = f"<html><body><ul>{menu}</ul><{mark}><h1>Options</h1>{entries}</{mark.split()[0]}></body></html>"
+    page = f"<html><body><ul>{menu}</ul><{mark}><h1>Options</h1>{entries}</{mark.split(maxsplit=1)[0]}></body></html>"
     text = extract_text(page.encode(), "text/html").text
 
     assert all(f"option{number}" in text and f"{number} seconds" in text for number in range(200))
