@@ -3,6 +3,7 @@
 import io
 import shutil
 import subprocess
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -80,11 +81,20 @@ def _encode(ffmpeg: str, frames: Sequence[Frame], durations_s: Sequence[float], 
     command = [ffmpeg, "-loglevel", "error", "-y", "-f", "image2pipe", "-framerate", str(_FPS), "-i", "-"]
     command += ["-c:v", "libvpx", "-b:v", "1M", "-deadline", "realtime", "-cpu-used", "8", "-pix_fmt", "yuv420p"]
     command += ["-vf", f"scale={_WIDTH_PX}:-2", str(film)]
-    content = b"".join(
-        frame.content * max(1, round(duration * _FPS)) for frame, duration in zip(frames, durations_s, strict=True)
-    )
-    try:
-        done = subprocess.run(command, input=content, timeout=_FFMPEG_TIMEOUT_S, check=False, capture_output=True)  # noqa: S603
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.returncode == 0 and film.exists()
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:  # noqa: S603
+        assert process.stdin is not None  # noqa: S101 - it is a pipe
+        too_late = threading.Timer(_FFMPEG_TIMEOUT_S, process.kill)
+        too_late.start()
+        try:
+            for frame, duration_s in zip(frames, durations_s, strict=True):
+                for _ in range(max(1, round(duration_s * _FPS))):
+                    process.stdin.write(frame.content)
+            process.stdin.close()
+            if process.wait() == 0:
+                return True
+        except OSError:  # it went away before the last frame
+            process.kill()
+        finally:
+            too_late.cancel()
+    film.unlink(missing_ok=True)
+    return False
