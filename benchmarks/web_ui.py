@@ -102,7 +102,7 @@ def _print_stream(browser: Browser, stage: Stage, task: str) -> None:
     def events() -> Iterator[dict[str, object]]:
         yield {"type": "task.status", "status": "executing"}
         yield {"type": "plan.created", "plan": {"id": "p", "revision": 1, "strategy": "given", "steps": plan}}
-        for n in range(_EVENTS - 2):
+        for n in range(_EVENTS):
             step_id, turn = f"s{n * _STEPS // _EVENTS}", n % (_EVENTS // _STEPS)
             if turn == 0:
                 yield {"type": "step.status", "step_id": step_id, "status": "running", "agent_name": "Echo"}
@@ -115,22 +115,19 @@ def _print_stream(browser: Browser, stage: Stage, task: str) -> None:
 
     with browser.new_context(base_url=stage.url, viewport={"width": 1280, "height": 800}) as context:
         page = context.new_page()
-        page.goto("/settings")
-        before = _heap(page)
-        page.close()
-        page = context.new_page()
         start = _tell(page, task, list(events()), _EVENTS * _TICK_MS // (_SECONDS * 1000))
         page.goto(f"/tasks/{task}")
+        page.get_by_text("Planning").first.wait_for()
+        before = _heap_elsewhere(page)
+        page.go_back()
         page.get_by_text("Planning").first.wait_for()
         page.evaluate(_FRAMES)
         start()
         page.get_by_text(f"{_STEPS} of {_STEPS} steps completed").wait_for(timeout=120_000)
         print(f"{_STEPS} steps, {_EVENTS:,} events in {_SECONDS} s: {_frames(page)} (no frame over 200 ms)")
         during = _heap(page)
-        page.get_by_role("link", name="Settings").click()
-        page.get_by_role("heading", name="Settings").wait_for()
-        page.wait_for_timeout(500)
-        print(f"memory: {before:.0f} MB before, {during:.0f} MB with the task, {_heap(page):.0f} MB after leaving it")
+        after = _heap_elsewhere(page)
+        print(f"memory: {before:.1f} MB before, {during:.1f} MB with the task, {after:.1f} MB after leaving it")
 
 
 def _print_markdown(browser: Browser, stage: Stage, task: str) -> None:
@@ -158,7 +155,7 @@ def _print_markdown(browser: Browser, stage: Stage, task: str) -> None:
         page.evaluate(_FRAMES)
         start()
         parts = text.count("## Part")
-        page.wait_for_function(f"document.querySelectorAll('.markdown h2').length >= {parts}", timeout=120_000)
+        page.locator(".markdown h2").nth(parts - 1).wait_for(timeout=120_000)
         made = page.evaluate("window.made")
         print(f"{_MARKDOWN_BYTES // 1000} kB of Markdown in {len(pieces)} pieces: {_frames(page)}")
         print(f"headings made: {made} for {parts} (a finished block is not rendered again)")
@@ -216,6 +213,17 @@ def _frames(page: Page) -> str:
         f"{len(frames) * 1000 / sum(frames):.0f} frames per second, frame median {median(frames):.0f} ms, "
         f"p99 {frames[int(len(frames) * 0.99)]:.0f} ms, longest {frames[-1]:.0f} ms"
     )
+
+
+def _heap_elsewhere(page: Page) -> float:
+    """Leave the page by the rail, and return the memory of what is left of it."""
+    for name in ("Settings", "Workflows"):
+        page.get_by_role("link", name=name, exact=True).click()
+        page.get_by_role("heading", name=name, exact=True).wait_for()
+    page.wait_for_timeout(1_000)
+    found = _heap(page)
+    page.go_back()
+    return found
 
 
 def _heap(page: Page) -> float:

@@ -8,56 +8,14 @@ import logging
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from browser_service.settings import Settings
+from shared.browser_sessions import SessionInfo
 from shared.errors import NotFoundError
 
 logger = logging.getLogger(__name__)
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class SessionStep(_Part):
-    """An action of a session, and how it went. `thumbnail`: there is a picture of the page after it."""
-
-    number: int
-    description: str
-    status: Literal["running", "passed", "failed"] = "running"
-    url: str = ""
-    started_at: datetime
-    duration_ms: int | None = None
-    error: str | None = None
-    thumbnail: bool = False
-
-
-class KeptFile(_Part):
-    """A file that is kept: what it is, and how large."""
-
-    media_type: str
-    size_bytes: int
-
-
-class SessionInfo(_Part):
-    """A session. `remote_task_id` is the A2A task that it works for; `held`: a person has taken over."""
-
-    id: str
-    remote_task_id: str
-    status: Literal["open", "closed"] = "open"
-    held: bool = False
-    title: str = ""
-    url: str = ""
-    viewport: dict[str, int]
-    opened_at: datetime
-    closed_at: datetime | None = None
-    expires_at: datetime | None = None
-    steps: tuple[SessionStep, ...] = ()
-    recording: KeptFile | None = None
-    trace: KeptFile | None = None
 
 
 class KeptSessions:

@@ -15,9 +15,8 @@ from fastapi.websockets import WebSocket
 
 from browser_service import live
 from browser_service.credentials import CredentialInfo, Credentials, NewCredential
-from browser_service.kept_sessions import SessionInfo
 from browser_service.sessions import Sessions
-from shared.agent import JsonObject
+from shared.browser_sessions import Control, SessionInfo
 from shared.errors import FederationError, NotFoundError
 
 router = APIRouter(prefix="/v1", tags=["sessions"])
@@ -99,12 +98,12 @@ async def view(session_id: _SessionId, all_sessions: TheSessions) -> HTMLRespons
 
 
 @router.post("/sessions/{session_id}/control", summary="Take a session over")
-async def take_over(session_id: _SessionId, all_sessions: TheSessions) -> JsonObject:
+async def take_over(session_id: _SessionId, all_sessions: TheSessions) -> Control:
     """Hold its task and answer the token that mouse and keys are accepted with."""
     opened = all_sessions.require_open(session_id)
     token = opened.control.take()
     opened.change(held=True)
-    return {"token": token}
+    return Control(token=token)
 
 
 @router.delete("/sessions/{session_id}/control", status_code=204, summary="Hand a session back")

@@ -18,10 +18,11 @@ from playwright.async_api import Error, Frame, Page
 
 from browser_service import films, redaction
 from browser_service.control import Control
-from browser_service.kept_sessions import KeptFile, KeptSessions, SessionInfo, SessionStep
+from browser_service.kept_sessions import KeptSessions
 from browser_service.screencast import Screencast, Watcher
 from browser_service.session_events import ActionOutcome, ActionTold, SessionWatcher, Watched
 from browser_service.settings import Settings
+from shared.browser_sessions import BrowserStep, KeptFile, SessionInfo, Viewport
 from shared.errors import ConflictError, NotFoundError
 
 logger = logging.getLogger(__name__)
@@ -134,7 +135,7 @@ class Sessions(SessionWatcher):
             id=session.id,
             remote_task_id=session.owner.task_id,
             url=session.page.url,
-            viewport={"width": size["width"], "height": size["height"]},
+            viewport=Viewport(width=size["width"], height=size["height"]),
             opened_at=datetime.now(UTC),
         )
         cast_ = Screencast(session.context, lambda: session.page, time.monotonic)
@@ -153,7 +154,7 @@ class Sessions(SessionWatcher):
 
     async def action_started(self, session: Watched, action: ActionTold) -> None:
         opened = self._open[session.id]
-        step = SessionStep(
+        step = BrowserStep(
             number=action.number, description=action.description, url=session.page.url, started_at=datetime.now(UTC)
         )
         opened.change(steps=(*opened.info.steps[-_MAX_STEPS:], step))

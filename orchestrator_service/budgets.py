@@ -185,13 +185,15 @@ def steps_left(connection: Connection, task_id: str, request: JsonObject) -> int
     return None if most is None else max(0, most - _count_steps(connection, task_id))
 
 
-def to_metadata(grant: Amount | None, request: JsonObject, deadline_at: datetime, planned: int = 0) -> JsonObject:
+def to_metadata(
+    grant: Amount | None, request: JsonObject, deadline_at: datetime, planned: int = 0, at: datetime | None = None
+) -> JsonObject:
     """Return what goes into the metadata of a message, under METADATA_KEY, so that the agent knows what it may spend.
 
-    `planned` is how many steps the task has had; `seconds` are those left until `deadline_at`.
+    `planned` is how many steps the task has had; `seconds` are those left from `at`, or now, until `deadline_at`.
     """
     given = request.get("budget")
-    budget: JsonObject = {"seconds": max(0.0, round((deadline_at - now()).total_seconds(), 3))}
+    budget: JsonObject = {"seconds": max(0.0, round((deadline_at - (at or now())).total_seconds(), 3))}
     if isinstance(given, dict) and isinstance(depth := given.get("depth"), int):
         budget["depth"] = depth
     if (most := _most_steps(request)) is not None:

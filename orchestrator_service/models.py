@@ -126,6 +126,22 @@ class AgentStats(Base):
     updated_at: Mapped[datetime]
 
 
+class AgentHealth(Base):
+    """How an agent was in a quarter of an hour, which begins `at`: how often it was asked, and did not answer well.
+
+    `latency_ms` is the sum of what the good answers took; `error` what was wrong last.
+    """
+
+    __tablename__ = "agent_health"
+
+    agent_id: Mapped[str] = mapped_column(ForeignKey("agents.id", ondelete="CASCADE"), primary_key=True)
+    at: Mapped[datetime] = mapped_column(primary_key=True)
+    checks: Mapped[int]
+    failures: Mapped[int]
+    latency_ms: Mapped[float]
+    error: Mapped[str | None] = mapped_column(Text)
+
+
 class AgentSkill(Base):
     """A skill of an agent, as rows that full-text search reads (FTS5 on SQLite, tsvector on PostgreSQL)."""
 

@@ -11,6 +11,7 @@ from typing import Final, Literal
 from sqlalchemy import ColumnElement, Connection, RowMapping, case, delete, select, update
 
 from orchestrator_service import discovery
+from orchestrator_service import health as health_history
 from orchestrator_service.meaning import Near
 from orchestrator_service.models import Agent, AgentCapability
 from shared.agent import JsonObject
@@ -155,6 +156,7 @@ def record_health(connection: Connection, agent_id: str, health: JsonObject) -> 
     # by what it is when the row is written: it may be suspended between a look and a change
     status = case((Agent.status.in_(("active", "error")), seen), else_=Agent.status)
     connection.execute(update(Agent).where(Agent.id == agent_id).values(health=health, status=status))
+    health_history.record(connection, agent_id, health)
     return before.health["state"]
 
 

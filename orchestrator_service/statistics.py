@@ -59,6 +59,7 @@ class Record:
 Records: TypeAlias = dict[str, Record]
 
 _SKILLS: Final = TypeAdapter(dict[str, Record])
+_COLUMNS: Final = TypeAdapter(dict[str, object])
 
 
 def summarize(calls: Iterable[Call]) -> Records:
@@ -107,6 +108,11 @@ def read(connection: Connection, agent_ids: Iterable[str]) -> Records:
         )
         for row in rows
     }
+
+
+def to_json(record: Record) -> JsonObject:
+    """Return a record as the API shows it."""
+    return _COLUMNS.dump_python(_columns(record), mode="json")
 
 
 def _columns(record: Record) -> dict[str, object]:

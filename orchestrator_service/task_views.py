@@ -232,7 +232,7 @@ def _steps(
     for task_id, artifact in artifacts.of_tasks(connection, task_ids):
         step_id = artifact["step_id"]
         files[task_id, step_id if isinstance(step_id, str) else None].append(artifact)
-    spent = _spent_by_teams(row_of)
+    spent, rounds = _spent_by_teams(row_of), _rounds(row_of)
     found: defaultdict[str, list[JsonObject]] = defaultdict(list)
     for task_id, plan in plan_of.items():
         planned = plan["steps"]
@@ -256,9 +256,25 @@ def _steps(
                     "kept_from": row["kept_from"],
                     "started_at": _iso(row["started_at"]),
                     "completed_at": _iso(row["completed_at"]),
+                    **({"rounds": rounds[key]} if key in rounds else {}),
                 }
             )
     return found
+
+
+def _rounds(row_of: Mapping[tuple[str, str], RowMapping]) -> dict[tuple[str, str], list[JsonValue]]:
+    """Return what was decided on each round of the steps that have several answers, or answers that are judged."""
+    rounds: defaultdict[tuple[str, str], list[JsonValue]] = defaultdict(list)
+    for (task_id, part), row in sorted(row_of.items()):
+        if team.is_verdict(part):
+            decided: JsonObject = row["output_data"][0] if row["output_data"] else {}
+            kept: JsonObject = {"round": team.round_of(part), "status": row["status"], "error": row["error"]}
+            kept |= {name: decided[name] for name in _DECIDED if decided.get(name) is not None}
+            rounds[task_id, team.owner(part)].append(kept)
+    return dict(rounds)
+
+
+_DECIDED: Final = ("chosen", "why", "consensus", "evaluation")
 
 
 def _answer(row: RowMapping, part: RowMapping) -> JsonValue:

@@ -71,6 +71,12 @@ class AgentAuth:
         if cookies:
             self._headers["Cookie"] = "; ".join(cookies)
 
+    @property
+    def header_names(self) -> list[str]:
+        """The names of the headers that it shows, without what stands in them."""
+        names = {**self._headers, **({} if self._login is None else {"Authorization": ""})}
+        return sorted(names)
+
     async def prove(self, url: str) -> Proof:
         """Return what a call to `url` shows: nothing at all, if that is not at the agent's origin.
 

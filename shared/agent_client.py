@@ -36,7 +36,7 @@ from shared.agent_events import (
     TextPart,
 )
 from shared.agent_reading import MOST_LOST_CALLS, ask, get, listen
-from shared.agent_wire import AgentWire, Binding, Clock, Deadlines, Endpoint, Tap
+from shared.agent_wire import HIDDEN, AgentWire, Binding, Clock, Deadlines, Endpoint, ShownCall, Tap
 from shared.errors import (
     AgentFailedError,
     AgentProtocolError,
@@ -64,6 +64,7 @@ __all__ = [
     "Part",
     "PushConfig",
     "RemoteEvent",
+    "ShownCall",
     "Started",
     "State",
     "StatusChanged",
@@ -170,6 +171,14 @@ class AgentConnection:
             if task.begun:
                 error.facts["remote_task_id"] = task.id
             raise
+
+    def show(self, message: OutgoingMessage) -> ShownCall:
+        """Return the call that `send` makes first for this message, without making it; secrets are not in it."""
+        operation = "stream" if self._streaming else "send"
+        push = None
+        if message.push is not None and self._pushing and not self._streaming:
+            push = PushConfig(message.push.url, HIDDEN)
+        return self._wire.show(operation, to_params(message, returns_at_once=not self._streaming, push=push))
 
     async def follow(
         self, remote_task_id: str, *, deadlines: Deadlines | None = None, pushed: bool = False

@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 from urllib.parse import quote
 
 import httpx
@@ -45,6 +45,8 @@ _METHODS_0_3: dict[Operation, str] = {
     "subscribe": "tasks/resubscribe",
     "pushes": "tasks/pushNotificationConfig/list",
 }
+HIDDEN: Final = "(not shown)"
+_ACCEPTED = {"send": "application/json", "stream": "text/event-stream, application/json"}
 _STREAM_BYTES = 64 * 1024 * 1024
 _UNAUTHORIZED = 401
 
@@ -102,6 +104,19 @@ class Clock:
         if otherwise and self.left_s:
             return TimedOutError(otherwise, reached=None)
         return TimedOutError(f"The agent did not finish within {self.deadlines.total_s:g} s.", reached=None)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownCall:
+    """A call as people may see it: `headers` name what shows who we are, and hide what it is; `content` is its JSON.
+
+    Only the id of a JSON-RPC request is another one.
+    """
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    content: JsonObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +217,7 @@ class AgentWire:
         call = self._prepare(operation, params)
         deadlines = clock.deadlines
         until = clock.within(deadlines.total_s if operation == "send" else deadlines.first_byte_s)
-        headers = {**self._headers, "Accept": "application/json"}
+        headers = {**self._headers, "Accept": _ACCEPTED["send"]}
         answer = await self._begin(call, headers, clock, until, self._limits.rpc_bytes)
         try:
             content = await _read(answer, clock, until)
@@ -221,17 +236,26 @@ class AgentWire:
         """
         call = self._prepare(operation, params)
         until = clock.within(clock.deadlines.first_byte_s)
-        headers = {**self._stream_headers, "Accept": "text/event-stream, application/json"}
+        headers = {**self._stream_headers, "Accept": _ACCEPTED["stream"]}
         if after is not None:
             headers["Last-Event-ID"] = str(after)
         answer = await self._begin(call, headers, clock, until, _STREAM_BYTES)
         return EventStream(call, answer, clock, self._limits.event_bytes, self._tap)
 
-    def _prepare(self, operation: Operation, params: JsonObject) -> _Call:
+    def show(self, operation: Literal["send", "stream"], params: JsonObject) -> ShownCall:
+        """Return what `call` or `stream` would send, without sending it."""
+        call = self._prepare(operation, params, "(another number)")
+        own = self._headers if operation == "send" else self._stream_headers
+        secret = () if self._endpoint.auth is None else self._endpoint.auth.header_names
+        headers = {**dict.fromkeys(secret, HIDDEN), **own, "Accept": _ACCEPTED[operation]}
+        content: JsonObject = orjson.loads(call.content or b"{}")
+        return ShownCall(call.verb, call.url, headers | {"Content-Type": "application/json"}, content)
+
+    def _prepare(self, operation: Operation, params: JsonObject, shown_id: str | None = None) -> _Call:
         tenant, binding = self._endpoint.tenant, self._endpoint.binding
         if binding == "HTTP+JSON 1.0":
             return _Call(operation, binding, *_rest_call(self._endpoint.url, tenant, operation, params), rpc_id=None)
-        rpc_id = str(next(self._ids))
+        rpc_id = shown_id or str(next(self._ids))
         older = binding == "JSONRPC 0.3"
         if operation == "pushes" and not older:
             params = {"taskId": params["id"]}

@@ -34,6 +34,18 @@ export default defineConfig({
     target: 'es2022',
     chunkSizeWarningLimit: 700,
     modulePreload: { polyfill: false },
+    rolldownOptions: {
+      output: {
+        chunkFileNames: ({ name }) => `ui/${name.split('~', 1)[0]}-[hash].js`,
+        // What the same pages share comes in one file, not in dozens: each request costs more than its few bytes.
+        codeSplitting: {
+          groups: [
+            { name: 'common', minShareCount: 9, priority: 2 },
+            { name: 'shared', minShareCount: 2, entriesAware: true, entriesAwareMergeThreshold: 10_000 },
+          ],
+        },
+      },
+    },
   },
   server: {
     proxy: {

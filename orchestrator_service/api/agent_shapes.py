@@ -28,6 +28,39 @@ class Health(Answer):
     error: str | None
 
 
+class HealthSpan(Answer):
+    """How an agent was in the quarter of an hour that begins `at`; `latency_ms` is the mean of the good answers."""
+
+    at: str
+    checks: int
+    failures: int
+    latency_ms: float | None
+    error: str | None
+
+
+class CallRecord(Answer):
+    """How calls went: `duration_ms` and `cost_usd` are the usual ones, `score` is what judged answers were worth."""
+
+    calls: int
+    failures: int
+    duration_ms: float
+    cost_usd: float
+    score: float | None
+    scored: int
+
+
+class AgentRecord(CallRecord):
+    """How an agent's latest calls went, and those for each of its skills."""
+
+    skills: dict[str, CallRecord]
+
+
+class HealthHistory(Page[HealthSpan]):
+    """How an agent was, oldest first. `record`: how its calls went; null while there are too few to say."""
+
+    record: AgentRecord | None
+
+
 class Finding(Answer):
     """One thing that was found about an agent's card, or at its address."""
 
@@ -95,7 +128,7 @@ class Agent(Answer):
     grade: str | None
     verification: Verification | None
     quarantine: Quarantine | None
-    source: Literal["api", "file"]
+    source: Literal["api", "file", "template"]
     card: JsonObject
     config: JsonObject
     metadata: JsonObject
@@ -131,6 +164,7 @@ class Match(Answer):
 
 AgentAnswer: TypeAlias = Annotated[JsonObject, Shape(Agent)]
 AgentsAnswer: TypeAlias = Annotated[JsonObject, Shape(Page[Agent])]
+HistoryAnswer: TypeAlias = Annotated[JsonObject, Shape(HealthHistory)]
 HealthAnswer: TypeAlias = Annotated[JsonObject, Shape(Health)]
 MatchesAnswer: TypeAlias = Annotated[JsonObject, Shape(Page[Match])]
 PreviewAnswer: TypeAlias = Annotated[JsonObject, Shape(Preview)]

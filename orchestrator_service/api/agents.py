@@ -7,8 +7,15 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Response
 from pydantic import ConfigDict, Field, JsonValue, model_validator
 
-from orchestrator_service import admission, choosing, discovery, registry
-from orchestrator_service.api.agent_shapes import AgentAnswer, AgentsAnswer, HealthAnswer, MatchesAnswer, PreviewAnswer
+from orchestrator_service import admission, choosing, discovery, health, registry, statistics
+from orchestrator_service.api.agent_shapes import (
+    AgentAnswer,
+    AgentsAnswer,
+    HealthAnswer,
+    HistoryAnswer,
+    MatchesAnswer,
+    PreviewAnswer,
+)
 from orchestrator_service.api.body import Body
 from orchestrator_service.api.parts import Cursor, Limit, OpenParts, WhoAsks, page
 from orchestrator_service.credentials import SecretFields
@@ -149,6 +156,15 @@ async def change(agent_id: str, body: AgentChange, parts: OpenParts, who: WhoAsk
 async def remove(agent_id: str, parts: OpenParts, who: WhoAsks) -> None:
     """Remove it from the registry."""
     await parts.database.write(registry.remove, who, agent_id)
+
+
+@router.get("/{agent_id}/health", summary="How an agent was lately")
+async def lately(agent_id: str, parts: OpenParts, who: WhoAsks) -> HistoryAnswer:
+    """Answer what health checks found, by quarters of an hour, for two days; and how its latest calls went."""
+    await parts.database.read(registry.find, who, agent_id)
+    items = await parts.database.read(health.of_agent, agent_id)
+    record = (await parts.database.read(statistics.read, [agent_id])).get(agent_id)
+    return {"items": [*items], "next_cursor": None, "record": None if record is None else statistics.to_json(record)}
 
 
 @router.post("/{agent_id}/health", summary="Check an agent now")

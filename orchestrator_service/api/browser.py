@@ -6,23 +6,25 @@ A session is the caller's when it works for a task of the caller's; any other is
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, suppress
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 from urllib.parse import quote
 
 import httpx
-import orjson
 from fastapi import APIRouter, Header, Path, Query, WebSocket, WebSocketDisconnect
 from fastapi.responses import Response, StreamingResponse
-from pydantic import JsonValue
+from pydantic import BaseModel, ValidationError
 from sqlalchemy import Connection, String, bindparam, select
 
 from orchestrator_service.api.parts import OpenParts, Parts, WhoAsks
+from orchestrator_service.api.shapes import Page
 from orchestrator_service.models import Attempt, Task
 from orchestrator_service.tasks import visible_to
 from shared import http, sockets
-from shared.agent import JsonObject
 from shared.auth import Caller
+from shared.browser_sessions import Control, SessionInfo
 from shared.errors import FederationError, NotFoundError, UnavailableError
+
+M = TypeVar("M", bound=BaseModel)
 
 router = APIRouter(prefix="/api/browser", tags=["browser"])
 
@@ -38,22 +40,33 @@ _PASSED_ON: Final = (
     "retry-after",
 )
 
+
+class BrowserSession(SessionInfo):
+    """A browser session, with the caller's task and step that it works for."""
+
+    task_id: str
+    step_id: str
+
+
+class _Sessions(BaseModel):
+    items: list[SessionInfo]
+
+
 SessionId = Annotated[str, Path(max_length=64, pattern=r"^[A-Za-z0-9-]+$")]
 
 
 @router.get("/sessions", summary="Browser sessions of the caller's tasks, newest first")
 async def search(
     parts: OpenParts, who: WhoAsks, task_id: Annotated[str | None, Query(max_length=200)] = None
-) -> JsonObject:
+) -> Page[BrowserSession]:
     """Answer the open sessions and those that are kept; with `task_id`, only those that work for that task."""
-    found = await _ask(parts, "/v1/sessions")
-    items = found["items"] if isinstance(found, dict) and isinstance(found["items"], list) else []
-    mine = await _with_tasks(parts, who, [item for item in items if isinstance(item, dict)])
-    return {"items": [item for item in mine if task_id is None or item["task_id"] == task_id], "next_cursor": None}
+    found = await _ask(parts, _Sessions, "/v1/sessions")
+    mine = await _with_tasks(parts, who, found.items)
+    return Page(items=[item for item in mine if task_id is None or item.task_id == task_id], next_cursor=None)
 
 
 @router.get("/sessions/{session_id}", summary="A browser session with its steps")
-async def find(session_id: SessionId, parts: OpenParts, who: WhoAsks) -> JsonObject:
+async def find(session_id: SessionId, parts: OpenParts, who: WhoAsks) -> BrowserSession:
     """Answer the session."""
     return await _require(parts, who, session_id)
 
@@ -95,7 +108,7 @@ async def view(session_id: SessionId, parts: OpenParts, who: WhoAsks) -> Respons
     return await _forward(parts, "GET", f"/v1/sessions/{session_id}/view")
 
 
-@router.post("/sessions/{session_id}/control", summary="Take a session over")
+@router.post("/sessions/{session_id}/control", summary="Take a session over", response_model=Control)
 async def take_over(session_id: SessionId, parts: OpenParts, who: WhoAsks) -> Response:
     """Hold the session's task and answer the token that mouse and keys are accepted with; 409 if someone has it."""
     await _require(parts, who, session_id)
@@ -161,26 +174,26 @@ async def _join(socket: WebSocket, inner: sockets.Socket) -> None:
         await socket.close(inner.close_code)
 
 
-async def _require(parts: Parts, who: Caller, session_id: str) -> JsonObject:
+async def _require(parts: Parts, who: Caller, session_id: str) -> BrowserSession:
     """Return the session. Raises: NotFoundError unless it is there and the caller's."""
-    found = await _ask(parts, f"/v1/sessions/{session_id}", session_id)
-    mine = await _with_tasks(parts, who, [found] if isinstance(found, dict) else [])
+    found = await _ask(parts, SessionInfo, f"/v1/sessions/{session_id}", session_id)
+    mine = await _with_tasks(parts, who, [found])
     if not mine:
         raise NotFoundError(f"There is no browser session {session_id!r}.")
     return mine[0]
 
 
-async def _with_tasks(parts: Parts, who: Caller, sessions: Sequence[JsonObject]) -> list[JsonObject]:
+async def _with_tasks(parts: Parts, who: Caller, sessions: Sequence[SessionInfo]) -> list[BrowserSession]:
     """Return those that work for tasks of the caller, each with its task and step."""
-    owners = await parts.database.read(_owners, who, [str(session["remote_task_id"]) for session in sessions])
+    owners = await parts.database.read(_owners, who, [session.remote_task_id for session in sessions])
     return [
-        {**session, "task_id": owners[remote][0], "step_id": owners[remote][1]}
+        BrowserSession(**dict(session), task_id=owner[0], step_id=owner[1])
         for session in sessions
-        if (remote := str(session["remote_task_id"])) in owners
+        if (owner := owners.get(session.remote_task_id)) is not None
     ]
 
 
-async def _ask(parts: Parts, path: str, session_id: str = "") -> JsonValue:
+async def _ask(parts: Parts, answer: type[M], path: str, session_id: str = "") -> M:
     url = f"{parts.settings.url_of('browser')}{path}"
     timeout_s = parts.settings.first_byte_timeout_s
     fetched = await http.fetch(parts.client, url, timeout_s=timeout_s, max_bytes=_MAX_LIST_BYTES, max_redirects=0)
@@ -188,7 +201,10 @@ async def _ask(parts: Parts, path: str, session_id: str = "") -> JsonValue:
         raise NotFoundError(f"There is no browser session {session_id!r}.")
     if fetched.status != _OK:
         raise UnavailableError(f"The browser service answered {fetched.status}; try again in a moment.")
-    return orjson.loads(fetched.content)
+    try:
+        return answer.model_validate_json(fetched.content)
+    except ValidationError as error:
+        raise UnavailableError("The browser service answered something else than sessions.") from error
 
 
 async def _forward(parts: Parts, method: str, path: str, headers: dict[str, str] | None = None) -> Response:

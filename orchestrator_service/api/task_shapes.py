@@ -89,43 +89,6 @@ class AttemptOfStep(Sparse):
     answer: PartialAnswer | None = None
 
 
-class StepOutput(Answer):
-    """What a step said, and its data parts."""
-
-    text: str | None
-    data: list[JsonValue] | None
-
-
-class Step(PlannedStep):
-    """A step, and how it went."""
-
-    status: StepStatus
-    agent_id: str | None
-    agent_name: str | None
-    why_chosen: str | None
-    attempts: list[AttemptOfStep]
-    output_data: StepOutput
-    artifacts: list[FileOfTask]
-    error: Failure | None
-    usage: Spent | None
-    kept_from: str | None
-    started_at: str | None
-    completed_at: str | None
-
-
-class Question(Answer):
-    """What a task waits for: a question to a person. `schema` is the form of the answer, if it has one."""
-
-    input_id: str
-    step_id: str | None
-    kind: InputKind
-    prompt: str
-    json_schema: JsonObject | None = Field(alias="schema")
-    path: list[str]
-    created_at: str
-    expires_at: str | None
-
-
 class CriterionScore(Answer):
     """How well an answer meets a criterion, from 0 to 1, and why."""
 
@@ -143,6 +106,80 @@ class EvaluationReport(Answer):
     passed: bool
     threshold: float | None
     criteria: list[CriterionScore]
+
+
+class AgentSays(Answer):
+    """What an agent answered where several were asked; answers of the same `group` say the same."""
+
+    agent: str
+    group: int
+    text: str
+
+
+class ConsensusReport(Sparse):
+    """How one answer was made of several: `method` was wished for, `decided_by` says what decided.
+
+    `agreed` of those `asked` said what most said; `silent` tells of those that did not answer; `reasons` are a judge's.
+    """
+
+    method: Consensus
+    decided_by: Literal["majority", "model", "union"]
+    asked: int
+    agreed: int
+    disagreement: bool
+    answers: list[AgentSays]
+    silent: list[str]
+    reasons: str | None = None
+
+
+class RoundOfStep(Sparse):
+    """What was decided on the answers of a round: which were taken (ids of parts), why, and how they were judged."""
+
+    round: int
+    status: StepStatus
+    chosen: list[str] = Field(default=[])
+    why: str | None = None
+    consensus: ConsensusReport | None = None
+    evaluation: EvaluationReport | None = None
+    error: Failure | None = None
+
+
+class StepOutput(Answer):
+    """What a step said, and its data parts."""
+
+    text: str | None
+    data: list[JsonValue] | None
+
+
+class Step(PlannedStep):
+    """A step, and how it went. `rounds`: what was decided on its answers, if it has several or they are judged."""
+
+    status: StepStatus
+    agent_id: str | None
+    agent_name: str | None
+    why_chosen: str | None
+    attempts: list[AttemptOfStep]
+    output_data: StepOutput
+    artifacts: list[FileOfTask]
+    error: Failure | None
+    usage: Spent | None
+    kept_from: str | None
+    started_at: str | None
+    completed_at: str | None
+    rounds: list[RoundOfStep] | None = None
+
+
+class Question(Answer):
+    """What a task waits for: a question to a person. `schema` is the form of the answer, if it has one."""
+
+    input_id: str
+    step_id: str | None
+    kind: InputKind
+    prompt: str
+    json_schema: JsonObject | None = Field(alias="schema")
+    path: list[str]
+    created_at: str
+    expires_at: str | None
 
 
 class TaskResult(Sparse):

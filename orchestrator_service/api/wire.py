@@ -3,22 +3,22 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
+from datetime import datetime
 from time import monotonic
 from typing import Annotated, Literal, TypeAlias, cast
 
 import orjson
 from fastapi import APIRouter, Response
 from pydantic import ConfigDict, Field, JsonValue
-from sqlalchemy import Connection, bindparam, select
 
 from orchestrator_service import choosing, tasks
 from orchestrator_service.api.body import Body
 from orchestrator_service.api.parts import OpenParts, Parts, WhoAsks
-from orchestrator_service.api.shapes import Answer, Shape
-from orchestrator_service.models import Attempt
+from orchestrator_service.api.shapes import Answer, Shape, Sparse
+from orchestrator_service.engine import said
 from shared import agent_client
 from shared.agent import JsonObject
-from shared.agent_client import Deadlines, Ended, OutgoingMessage, Started, Tap
+from shared.agent_client import Deadlines, Ended, OutgoingMessage, ShownCall, Started, Tap
 from shared.db import new_id
 from shared.errors import FederationError, NotFoundError
 from shared.event_response import EventResponse, encode
@@ -26,23 +26,36 @@ from shared.event_response import EventResponse, encode
 router = APIRouter(tags=["agents"])
 
 _MOST_BYTES = 256 * 1024
+_MOST_TEXT = 64 * 1024
+_MOST_ASKED_AT_ONCE = 8
 
 
-class Frame(Answer):
-    """One message on the wire: JSON as it was sent, or text where it is none."""
+class Frame(Sparse):
+    """One message on the wire: JSON as it was sent, or text where it is none. `headers` hide what is secret."""
 
     direction: Literal["sent", "received"]
     operation: str
     after_ms: float
     content: JsonValue
+    method: str | None = None
+    url: str | None = None
+    headers: dict[str, str] | None = None
 
 
 class Traffic(Answer):
-    """What an agent says now of the task that it has for one try of a step."""
+    """What passed between us and the agent of one try of a step. `part`: for which of several answers it was.
+
+    `told` is what was said, put together again from what is stored, and what the task's log says came of it;
+    `left_out` entries of the log are not among them. `frames` is what the agent says now of the task that it has for
+    the try; `error` why it does not.
+    """
 
     attempt: int
+    part: str | None
     agent_name: str | None
     remote_task_id: str | None
+    told: list[Frame]
+    left_out: int
     frames: list[Frame]
     error: JsonObject | None
 
@@ -68,12 +81,18 @@ class TrialMessage(Body):
 _StepTraffic: TypeAlias = Annotated[JsonObject, Shape(StepTraffic)]
 
 
-@router.get("/api/tasks/{task_id}/steps/{step_id}/wire", summary="What a step's agents say now of their tasks")
+@router.get("/api/tasks/{task_id}/steps/{step_id}/wire", summary="What passed between us and a step's agents")
 async def of_step(task_id: str, step_id: str, parts: OpenParts, who: WhoAsks) -> _StepTraffic:
-    """Ask each agent that tried the step for its task, and answer what went over the wire."""
+    """Answer what each try of the step said and heard, and what its agent says now of its task."""
     await parts.database.read(tasks.require, who, task_id)
-    tries = await parts.database.read(_tries, task_id, step_id)
-    return {"items": [await _ask(parts, *row) for row in tries]}
+    tries = await parts.database.read(said.tries, task_id, step_id)
+    places = asyncio.Semaphore(_MOST_ASKED_AT_ONCE)
+
+    async def show(each: said.Try) -> JsonObject:
+        async with places:
+            return await _show(parts, each)
+
+    return {"items": list(await asyncio.gather(*map(show, tries)))}
 
 
 @router.post(
@@ -135,26 +154,72 @@ async def _send(parts: Parts, agent: choosing.Choice, message: OutgoingMessage) 
                     await connection.cancel(remote[0])
 
 
-async def _ask(
-    parts: Parts, number: int, agent_id: str, agent_name: str | None, remote_task_id: str | None
-) -> JsonObject:
-    found: list[JsonValue] = []
-    error: JsonObject | None = None
+async def _show(parts: Parts, each: said.Try) -> JsonObject:
+    frames: list[JsonValue] = []
+    told: list[JsonValue] = []
+    error = None if each.problem is None else each.problem.to_problem()
     try:
-        agent = await parts.database.read(choosing.reach, agent_id)
+        agent = await parts.database.read(choosing.reach, each.agent_id)
         if agent is None:
             raise NotFoundError("The agent is not registered any more.")
-        if remote_task_id is not None:
-            await (await _connect(parts, agent, _recorder(found.append))).get_task(remote_task_id)
+        connection = await _connect(parts, agent, _recorder(frames.append))
+        told += [_sent(connection.show(message.message), _after_ms(each, message.at)) for message in each.said]
+        if each.remote_task_id is not None:
+            await connection.get_task(each.remote_task_id)
     except FederationError as failure:
         error = failure.to_problem()
+    told += [_heard(each, event) for event in each.told]
     return {
-        "attempt": number,
-        "agent_name": agent_name,
-        "remote_task_id": remote_task_id,
-        "frames": found,
+        "attempt": each.number,
+        "part": each.part,
+        "agent_name": each.agent_name,
+        "remote_task_id": each.remote_task_id,
+        "told": sorted(told, key=_when),
+        "left_out": each.left_out,
+        "frames": frames,
         "error": error,
     }
+
+
+def _sent(call: ShownCall, after_ms: float) -> JsonObject:
+    return {
+        "direction": "sent",
+        "operation": str(call.content.get("method", "message")),
+        "after_ms": after_ms,
+        "content": _short(call.content),
+        "method": call.method,
+        "url": call.url,
+        "headers": {**call.headers},
+    }
+
+
+def _heard(each: said.Try, event: JsonObject) -> JsonObject:
+    after_ms = _after_ms(each, datetime.fromisoformat(str(event["at"])))
+    return {"direction": "received", "operation": str(event["type"]), "after_ms": after_ms, "content": event}
+
+
+def _after_ms(each: said.Try, at: datetime) -> float:
+    return round((at - each.began_at).total_seconds() * 1000, 1)
+
+
+def _when(frame: JsonValue) -> float:
+    after_ms = frame.get("after_ms") if isinstance(frame, dict) else None
+    return after_ms if isinstance(after_ms, float) else 0.0
+
+
+def _short(value: JsonValue) -> JsonValue:
+    """Return a message with long texts cut, and with the sizes of files in place of their bytes."""
+    match value:
+        case {"raw": str(raw), **rest}:
+            return {"raw": f"({len(raw) * 3 // 4:,} bytes, not shown here)", **rest}
+        case dict():
+            return {key: _short(item) for key, item in value.items()}
+        case list():
+            return [_short(item) for item in value]
+        case str() if len(value) > _MOST_TEXT:
+            return f"{value[:_MOST_TEXT]} … ({len(value):,} characters)"
+        case _:
+            return value
 
 
 async def _connect(parts: Parts, agent: choosing.Choice, tap: Tap) -> agent_client.AgentConnection:
@@ -185,15 +250,3 @@ def _read(content: bytes) -> JsonValue:
         return cast("JsonValue", orjson.loads(content))
     except orjson.JSONDecodeError:
         return content.decode(errors="replace")
-
-
-def _tries(connection: Connection, task_id: str, step_id: str) -> list[tuple[int, str, str | None, str | None]]:
-    rows = connection.execute(_TRIES, {"of_task": task_id, "of_step": step_id})
-    return [(row.number, row.agent_id, row.agent_name, row.remote_task_id) for row in rows]
-
-
-_TRIES = (
-    select(Attempt.number, Attempt.agent_id, Attempt.agent_name, Attempt.remote_task_id)
-    .where(Attempt.task_id == bindparam("of_task"), Attempt.step_id == bindparam("of_step"))
-    .order_by(Attempt.number)
-)

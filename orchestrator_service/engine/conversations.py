@@ -18,6 +18,11 @@ _REPLIES: Final = UUID("b7c1f7b0-3d50-4f0e-8b0e-9f0a3c5d7e21")
 _MAX_CONNECTIONS: Final = 1_000
 
 
+def reply_id(input_id: str) -> str:
+    """Return the id of the message that brings a person's answer to the agent that asked."""
+    return str(uuid5(_REPLIES, input_id))
+
+
 class Conversations:
     """The conversations with the agents of steps, and the connections they are held over."""
 
@@ -47,7 +52,7 @@ class Conversations:
         if work.reply is not None and attempt.remote_task_id is not None:
             reply = work.reply
             message = OutgoingMessage(
-                message_id=str(uuid5(_REPLIES, reply.input_id)),
+                message_id=reply_id(reply.input_id),
                 text=reply.text,
                 data=() if reply.data is None else (reply.data,),
                 task_id=attempt.remote_task_id,

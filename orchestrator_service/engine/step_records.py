@@ -13,7 +13,7 @@ from orchestrator_service.engine import questions, step_inputs
 from orchestrator_service.engine.decide import Outcome
 from orchestrator_service.engine.held import Held, StepState, usage_json
 from orchestrator_service.engine.suspensions import AgentSuspendedError
-from orchestrator_service.engine.work import OpenAttempt, Output, Run, StepWork
+from orchestrator_service.engine.work import OpenAttempt, Output, StepWork
 from orchestrator_service.models import Attempt, StepRow
 from orchestrator_service.planning import team
 from orchestrator_service.planning.plan import PlanStep, fill
@@ -290,17 +290,17 @@ def _work(held: Held, step: PlanStep, attempt: OpenAttempt, rules: Rules) -> Ste
         values=values,
         files=tuple(step_inputs.files(connection, run.task_id, step, run.request)),
         metadata=told
-        | _wishes(run)
+        | wishes(run.request, run.session_id)
         | budgets.to_metadata(attempt.granted, run.request, run.deadline_at, planned=len(held.steps)),
     )
 
 
-def _wishes(run: Run) -> JsonObject:
+def wishes(request: JsonObject, session_id: str | None) -> JsonObject:
     """Return which models the task wants for which roles, and the session it belongs to, as agents are told."""
-    given = run.request.get("metadata")
+    given = request.get("metadata")
     models = wanted_models(given) if isinstance(given, dict) else {}
     told: JsonObject = {"models": {**models}} if models else {}
-    return told | ({"session_id": run.session_id} if run.session_id else {})
+    return told | ({"session_id": session_id} if session_id else {})
 
 
 def _mark_running(held: Held, step: PlanStep) -> None:

@@ -229,22 +229,26 @@ def _cancel(held: Held, step: PlanStep) -> None:
 
 
 def _member(held: Held, step: PlanStep, member: str) -> PlanStep:
-    """Return an answer as a step: what the step says, after the first round with the critique of the last one."""
-    number, place = (int(part) for part in member.partition(":")[2].split("."))
-    agents = team.wanted(step.agent, step.agents, step.consensus)
-    instruction = step.instruction
-    if number > 1:
-        [verdict] = _rows(held, [team.verdict_id(step.id, number - 1)])
-        earlier: str = verdict["output_text"] or ""
-        instruction = critique.again(instruction, _evaluations(_decided(held, step))[number - 1], earlier)
+    """Return an answer as a step, after the first round with the critique of the last one."""
+    number = team.round_of(member)
+    if number == 1:
+        return as_step(step, member, None, "")
+    [verdict] = _rows(held, [team.verdict_id(step.id, number - 1)])
+    return as_step(step, member, _evaluations(_decided(held, step))[number - 1], verdict["output_text"] or "")
+
+
+def as_step(step: PlanStep, member: str, evaluation: JsonObject | None, earlier: str) -> PlanStep:
+    """Return an answer as a step: what the step says, and how the answer of the round before was judged, if it was."""
+    place = int(member.rpartition(".")[2])
+    more = "" if evaluation is None else critique.again("", evaluation, earlier)
     changes = {
         "id": member,
-        "agent": agents[place - 1],
+        "agent": team.wanted(step.agent, step.agents, step.consensus)[place - 1],
         "agents": None,
         "consensus": None,
         "evaluate": None,
         "approve": False,
-        "instruction": instruction,
+        "instruction": step.instruction + more,
     }
     return step.model_copy(update=changes)
 

@@ -23,8 +23,9 @@ from websockets.exceptions import ConnectionClosed
 
 from browser_service import main, redaction
 from browser_service.agent import open_agent
-from browser_service.kept_sessions import KeptSessions, SessionInfo
+from browser_service.kept_sessions import KeptSessions
 from shared.agent import JsonObject, OpenAgent
+from shared.browser_sessions import SessionInfo
 from shared.errors import AddressRefusedError, FederationError, InvalidRequestError
 from tests.browser import live_page
 from tests.browser.conftest import Answered, ask, make_settings
@@ -251,7 +252,7 @@ def test_what_is_old_or_too_much_is_removed_the_oldest_first(tmp_path: Path) -> 
     kept = KeptSessions(make_settings(data_dir=tmp_path, browser_recordings_max_bytes=2_500))
     for name in ("a", "b", "c"):
         (kept.folder(name) / "film").write_bytes(b"x" * 900)
-        info = SessionInfo(id=name, remote_task_id="t", viewport={}, opened_at=datetime.now(UTC))
+        info = SessionInfo(id=name, remote_task_id="t", opened_at=datetime.now(UTC))
         kept.keep(info)
     assert [info.id for info in kept.list()] == ["c", "b"]
     old = kept.find("b").model_copy(update={"expires_at": datetime.now(UTC) - timedelta(hours=1)})

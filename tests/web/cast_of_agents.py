@@ -5,7 +5,9 @@ import threading
 from collections.abc import AsyncGenerator
 from typing import Final
 
-from shared.agent import AgentRequest, Answer, Delta, File, InputRequired, JsonObject, Produced, Progress, Update
+import orjson
+
+from shared.agent import Agent, AgentRequest, Answer, Delta, File, InputRequired, JsonObject, Produced, Progress, Update
 from tests.support.federation import TestAgent
 
 FORM: Final[JsonObject] = {
@@ -62,6 +64,21 @@ CHART: Final = (
     b'<rect width="320" height="160" fill="#fff"/><g fill="#2b7b73"><rect x="40" y="40" width="50" height="100"/>'
     b'<rect x="130" y="90" width="50" height="50"/><rect x="220" y="105" width="50" height="35"/></g></svg>'
 )
+SOLD: Final[JsonObject] = {
+    "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
+    "title": "Tickets sold",
+    "data": {
+        "values": [{"city": "Oslo", "sold": 310}, {"city": "Bergen", "sold": 120}, {"city": "Tromsø", "sold": 95}]
+    },
+    "mark": {"type": "bar", "tooltip": True},
+    "encoding": {
+        "x": {"field": "city", "type": "nominal", "sort": "-y"},
+        "y": {"field": "sold", "type": "quantitative", "title": "tickets"},
+        "color": {"condition": {"test": "datum.sold > 300", "value": "#c9762b"}, "value": "#2b8c81"},
+    },
+}
+REMOTE: Final[JsonObject] = {**SOLD, "data": {"url": "http://198.51.100.7/rows.csv"}}
+ENDLESS: Final[JsonObject] = {**SOLD, "data": {"sequence": {"start": 0, "stop": 1_000_000_000, "as": "sold"}}}
 PAGE: Final = b"<h1>A page</h1><script>parent.pwned = 1; document.title = 'pwned'</script><p>Harmless text.</p>"
 
 
@@ -95,6 +112,12 @@ def cast(gates: Gates) -> list[TestAgent]:
             yield Produced(File("drawing.svg", "image/svg+xml", CHART))
             yield Answer("report", NASTY)
             return
+        if "chart" in request.text:
+            for name, chart in {"sold": SOLD, "remote": REMOTE, "endless": ENDLESS}.items():
+                if name in request.text:
+                    yield Produced(File(f"{name}.vl.json", "application/vnd.vegalite.v5+json", orjson.dumps(chart)))
+            yield Answer("charts", "Drawn.")
+            return
         for piece in REPORT.split("\n\n"):
             yield Delta("report", piece + "\n\n")
             await asyncio.sleep(0)
@@ -121,6 +144,13 @@ def cast(gates: Gates) -> list[TestAgent]:
             raise RuntimeError(message)
         yield Answer("checked", f"Checked: {request.text}")
 
+    def counting(answer: str) -> Agent:
+        async def count(request: AgentRequest) -> AsyncGenerator[Update]:
+            yield Progress(f"Counting for: {request.text[:40]}")
+            yield Answer("count", answer)
+
+        return count
+
     async def echo(request: AgentRequest) -> AsyncGenerator[Update]:
         yield Progress("Listening")
         yield Answer("echo", f"You said: {request.text}")
@@ -131,4 +161,7 @@ def cast(gates: Gates) -> list[TestAgent]:
         TestAgent("Gatekeeper", wait, ("wait-for-gate",)),
         TestAgent("Auditor", fail_once, ("check-ledger",)),
         TestAgent("Echo", echo, ("echo",), ("repeat", "say")),
+        TestAgent("Ann", counting("717,710"), ("count-people",)),
+        TestAgent("Ben", counting("about 700,000"), ("count-people",)),
+        TestAgent("Cid", counting("717710"), ("count-people",)),
     ]

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from shared.agent import AgentRequest, Answer, Update
 from tests.support.federation import TestAgent, free_port
-from tests.web.stage import Stage
+from tests.web.stage import Stage, objects
 
 
 async def _greet(request: AgentRequest) -> AsyncGenerator[Update]:
@@ -88,3 +88,14 @@ def test_a_changed_card_is_accepted_from_its_diff(page: Page, stage: Stage) -> N
     diff.get_by_role("button", name="Accept the new card").click()
     expect(diff).to_have_count(0)
     expect(page.locator("header").get_by_text("active")).to_be_visible()
+
+
+def test_an_agents_health_is_shown_over_time(page: Page, stage: Stage) -> None:
+    agent = next(each for each in objects(stage.get("/api/agents")["items"]) if each["name"] == "Auditor")
+    page.goto(f"/agents/{agent['id']}")
+    for _ in range(2):
+        page.get_by_role("button", name="Check now").click()
+        stage.until(lambda: page.get_by_role("button", name="Check now").is_enabled())
+    expect(page.get_by_role("img", name="The last day: answered 100 % of checks")).to_be_visible()
+    [span] = objects(stage.get(f"/api/agents/{agent['id']}/health")["items"])
+    assert (span["checks"], span["failures"], span["error"]) == (2, 0, None)

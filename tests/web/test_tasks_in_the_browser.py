@@ -55,8 +55,12 @@ def test_a_step_shows_output_input_files_log_wire_and_agent(page: Page, stage: S
     }.items():
         panel.get_by_role("tab", name=tab).click()
         expect(panel).to_contain_text(text)
-    panel.get_by_role("button", name=re.compile("received")).click()
-    expect(panel).to_contain_text("TASK_STATE_COMPLETED")
+    panel.get_by_role("button", name=re.compile("SendStreamingMessage")).click()
+    expect(panel).to_contain_text('"messageId"')
+    expect(panel).to_contain_text("A2A-Version: 1.0")
+    expect(panel.get_by_role("button", name="progress: Looking at the figures")).to_be_visible()
+    panel.get_by_role("button", name=re.compile("received.*TASK_STATE")).click()
+    expect(panel).to_contain_text('"TASK_STATE_COMPLETED"')
 
 
 def test_a_link_to_a_step_opens_it_in_the_same_view_after_a_reload(page: Page, stage: Stage) -> None:

@@ -22,6 +22,14 @@ export const agentQuery = (id: string) =>
     refetchInterval: 15_000,
   });
 
+export const healthQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['agents', 'health', id],
+    queryFn: ({ signal }) =>
+      unwrap(api.GET('/api/agents/{agent_id}/health', { params: { path: { agent_id: id } }, signal })),
+    refetchInterval: 60_000,
+  });
+
 export function registerAgent(registration: AgentRegistration): Promise<Agent> {
   return changed(unwrap(api.POST('/api/agents', { body: registration })));
 }

@@ -1,4 +1,4 @@
-// Made by `make types`; do not edit. OpenAPI document: sha256 b2a998d53515cf1654d1f3a62ad362420d42f4ba863d7ec11a273aeb8a2b6347
+// Made by `make types`; do not edit. OpenAPI document: sha256 f02536e48a2bfa3a3d11df53d6137d3ff1c51d912bb337eaa04981e3b2ef23c8
 
 export interface paths {
     "/api/agents": {
@@ -120,7 +120,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * How an agent was lately
+         * @description Answer what health checks found, by quarters of an hour, for two days; and how its latest calls went.
+         */
+        get: operations["lately_api_agents__agent_id__health_get"];
         put?: never;
         /**
          * Check an agent now
@@ -735,8 +739,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What a step's agents say now of their tasks
-         * @description Ask each agent that tried the step for its task, and answer what went over the wire.
+         * What passed between us and a step's agents
+         * @description Answer what each try of the step said and heard, and what its agent says now of its task.
          */
         get: operations["of_step_api_tasks__task_id__steps__step_id__wire_get"];
         put?: never;
@@ -951,7 +955,7 @@ export interface components {
              * Source
              * @enum {string}
              */
-            source: "api" | "file";
+            source: "api" | "file" | "template";
             /**
              * Status
              * @enum {string}
@@ -1002,6 +1006,28 @@ export interface components {
             name?: string | null;
             /** Status */
             status?: ("active" | "inactive") | null;
+        };
+        /**
+         * AgentRecord
+         * @description How an agent's latest calls went, and those for each of its skills.
+         */
+        AgentRecord: {
+            /** Calls */
+            calls: number;
+            /** Cost Usd */
+            cost_usd: number;
+            /** Duration Ms */
+            duration_ms: number;
+            /** Failures */
+            failures: number;
+            /** Score */
+            score: number | null;
+            /** Scored */
+            scored: number;
+            /** Skills */
+            skills: {
+                [key: string]: components["schemas"]["CallRecord"];
+            };
         };
         /**
          * AgentRegistration
@@ -1055,6 +1081,18 @@ export interface components {
             } | null;
             /** Name */
             name?: string | null;
+        };
+        /**
+         * AgentSays
+         * @description What an agent answered where several were asked; answers of the same `group` say the same.
+         */
+        AgentSays: {
+            /** Agent */
+            agent: string;
+            /** Group */
+            group: number;
+            /** Text */
+            text: string;
         };
         /**
          * ApiKey
@@ -1133,6 +1171,99 @@ export interface components {
             type: "bearer";
         };
         /**
+         * BrowserSession
+         * @description A browser session, with the caller's task and step that it works for.
+         */
+        BrowserSession: {
+            /** Closed At */
+            closed_at: string | null;
+            /** Expires At */
+            expires_at: string | null;
+            /**
+             * Held
+             * @default false
+             */
+            held: boolean;
+            /** Id */
+            id: string;
+            /**
+             * Opened At
+             * Format: date-time
+             */
+            opened_at: string;
+            recording: components["schemas"]["KeptFile"] | null;
+            /** Remote Task Id */
+            remote_task_id: string;
+            /**
+             * Status
+             * @default open
+             * @enum {string}
+             */
+            status: "open" | "closed";
+            /** Step Id */
+            step_id: string;
+            /**
+             * Steps
+             * @default []
+             */
+            steps: components["schemas"]["BrowserStep"][];
+            /** Task Id */
+            task_id: string;
+            /**
+             * Title
+             * @default
+             */
+            title: string;
+            trace: components["schemas"]["KeptFile"] | null;
+            /**
+             * Url
+             * @default
+             */
+            url: string;
+            /**
+             * @default {
+             *       "height": 800,
+             *       "width": 1280
+             *     }
+             */
+            viewport: components["schemas"]["Viewport"];
+        };
+        /**
+         * BrowserStep
+         * @description An action of a session, and how it went. `thumbnail`: there is a picture of the page after it.
+         */
+        BrowserStep: {
+            /** Description */
+            description: string;
+            /** Duration Ms */
+            duration_ms: number | null;
+            /** Error */
+            error: string | null;
+            /** Number */
+            number: number;
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            /**
+             * Status
+             * @default running
+             * @enum {string}
+             */
+            status: "running" | "passed" | "failed";
+            /**
+             * Thumbnail
+             * @default false
+             */
+            thumbnail: boolean;
+            /**
+             * Url
+             * @default
+             */
+            url: string;
+        };
+        /**
          * Budget
          * @description What a task may spend; what is left out is unlimited.
          * @example {
@@ -1155,6 +1286,24 @@ export interface components {
             steps?: number | null;
             /** Tokens */
             tokens?: number | null;
+        };
+        /**
+         * CallRecord
+         * @description How calls went: `duration_ms` and `cost_usd` are the usual ones, `score` is what judged answers were worth.
+         */
+        CallRecord: {
+            /** Calls */
+            calls: number;
+            /** Cost Usd */
+            cost_usd: number;
+            /** Duration Ms */
+            duration_ms: number;
+            /** Failures */
+            failures: number;
+            /** Score */
+            score: number | null;
+            /** Scored */
+            scored: number;
         };
         /**
          * CardChange
@@ -1188,6 +1337,44 @@ export interface components {
              * @enum {string}
              */
             type: "mtls";
+        };
+        /**
+         * ConsensusReport
+         * @description How one answer was made of several: `method` was wished for, `decided_by` says what decided.
+         *
+         *     `agreed` of those `asked` said what most said; `silent` tells of those that did not answer; `reasons` are a judge's.
+         */
+        ConsensusReport: {
+            /** Agreed */
+            agreed: number;
+            /** Answers */
+            answers: components["schemas"]["AgentSays"][];
+            /** Asked */
+            asked: number;
+            /**
+             * Decided By
+             * @enum {string}
+             */
+            decided_by: "majority" | "model" | "union";
+            /** Disagreement */
+            disagreement: boolean;
+            /**
+             * Method
+             * @enum {string}
+             */
+            method: "vote" | "judge" | "merge";
+            /** Reasons */
+            reasons?: string | null;
+            /** Silent */
+            silent: string[];
+        };
+        /**
+         * Control
+         * @description What mouse and keys are accepted with from who has taken a session over.
+         */
+        Control: {
+            /** Token */
+            token: string;
         };
         /**
          * CriterionScore
@@ -1375,7 +1562,7 @@ export interface components {
         };
         /**
          * Frame
-         * @description One message on the wire: JSON as it was sent, or text where it is none.
+         * @description One message on the wire: JSON as it was sent, or text where it is none. `headers` hide what is secret.
          */
         Frame: {
             /** After Ms */
@@ -1386,8 +1573,16 @@ export interface components {
              * @enum {string}
              */
             direction: "sent" | "received";
+            /** Headers */
+            headers?: {
+                [key: string]: string;
+            } | null;
+            /** Method */
+            method?: string | null;
             /** Operation */
             operation: string;
+            /** Url */
+            url?: string | null;
         };
         /**
          * Grade
@@ -1427,6 +1622,22 @@ export interface components {
              * @enum {string}
              */
             state: "healthy" | "unreachable";
+        };
+        /**
+         * HealthSpan
+         * @description How an agent was in the quarter of an hour that begins `at`; `latency_ms` is the mean of the good answers.
+         */
+        HealthSpan: {
+            /** At */
+            at: string;
+            /** Checks */
+            checks: number;
+            /** Error */
+            error: string | null;
+            /** Failures */
+            failures: number;
+            /** Latency Ms */
+            latency_ms: number | null;
         };
         /**
          * InputAnsweredEvent
@@ -1488,6 +1699,16 @@ export interface components {
             type: "input.required";
         };
         JsonValue: unknown;
+        /**
+         * KeptFile
+         * @description A file that is kept: what it is, and how large.
+         */
+        KeptFile: {
+            /** Media Type */
+            media_type: string;
+            /** Size Bytes */
+            size_bytes: number;
+        };
         /**
          * LearnedPlan
          * @description A request, and the steps that fulfilled it; `task_id` is the last task that they did.
@@ -1916,6 +2137,13 @@ export interface components {
             /** Next Cursor */
             next_cursor: string | null;
         };
+        /** Page[BrowserSession] */
+        Page_BrowserSession_: {
+            /** Items */
+            items: components["schemas"]["BrowserSession"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
         /** Page[LearnedPlan] */
         Page_LearnedPlan_: {
             /** Items */
@@ -2234,6 +2462,29 @@ export interface components {
             type: "result.delta";
         };
         /**
+         * RoundOfStep
+         * @description What was decided on the answers of a round: which were taken (ids of parts), why, and how they were judged.
+         */
+        RoundOfStep: {
+            /**
+             * Chosen
+             * @default []
+             */
+            chosen: string[];
+            consensus?: components["schemas"]["ConsensusReport"] | null;
+            error?: components["schemas"]["Failure"] | null;
+            evaluation?: components["schemas"]["EvaluationReport"] | null;
+            /** Round */
+            round: number;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "pending" | "running" | "input_required" | "completed" | "failed" | "skipped" | "canceled";
+            /** Why */
+            why?: string | null;
+        };
+        /**
          * RunTest
          * @description A run of a page test; `url` and `goal` count for this run only.
          * @example {
@@ -2336,7 +2587,7 @@ export interface components {
         };
         /**
          * Step
-         * @description A step, and how it went.
+         * @description A step, and how it went. `rounds`: what was decided on its answers, if it has several or they are judged.
          */
         Step: {
             /** Agent */
@@ -2377,6 +2628,8 @@ export interface components {
             /** Kept From */
             kept_from: string | null;
             output_data: components["schemas"]["StepOutput"];
+            /** Rounds */
+            rounds?: components["schemas"]["RoundOfStep"][] | null;
             /** Skill */
             skill: string | null;
             /** Started At */
@@ -2705,7 +2958,11 @@ export interface components {
         };
         /**
          * Traffic
-         * @description What an agent says now of the task that it has for one try of a step.
+         * @description What passed between us and the agent of one try of a step. `part`: for which of several answers it was.
+         *
+         *     `told` is what was said, put together again from what is stored, and what the task's log says came of it;
+         *     `left_out` entries of the log are not among them. `frames` is what the agent says now of the task that it has for
+         *     the try; `error` why it does not.
          */
         Traffic: {
             /** Agent Name */
@@ -2718,8 +2975,14 @@ export interface components {
             } | null;
             /** Frames */
             frames: components["schemas"]["Frame"][];
+            /** Left Out */
+            left_out: number;
+            /** Part */
+            part: string | null;
             /** Remote Task Id */
             remote_task_id: string | null;
+            /** Told */
+            told: components["schemas"]["Frame"][];
         };
         /**
          * TrialMessage
@@ -2790,6 +3053,22 @@ export interface components {
             signature: {
                 [key: string]: components["schemas"]["JsonValue"];
             };
+        };
+        /**
+         * Viewport
+         * @description How large a session's page is, in CSS pixels.
+         */
+        Viewport: {
+            /**
+             * Height
+             * @default 800
+             */
+            height: number;
+            /**
+             * Width
+             * @default 1280
+             */
+            width: number;
         };
         /**
          * WaitingTask
@@ -3261,6 +3540,64 @@ export interface operations {
             };
         };
     };
+    lately_api_agents__agent_id__health_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                agent_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** Items */
+                        items: components["schemas"]["HealthSpan"][];
+                        /** Next Cursor */
+                        next_cursor: string | null;
+                        record: components["schemas"]["AgentRecord"] | null;
+                    };
+                };
+            };
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description What is wrong, as problem details (RFC 9457) */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: Record<string, never>[];
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+        };
+    };
     check_api_agents__agent_id__health_post: {
         parameters: {
             query?: never;
@@ -3612,9 +3949,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: components["schemas"]["JsonValue"];
-                    };
+                    "application/json": components["schemas"]["Page_BrowserSession_"];
                 };
             };
             /** @description What is wrong, as problem details (RFC 9457) */
@@ -3666,9 +4001,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: components["schemas"]["JsonValue"];
-                    };
+                    "application/json": components["schemas"]["BrowserSession"];
                 };
             };
             /** @description What is wrong, as problem details (RFC 9457) */
@@ -3770,7 +4103,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["Control"];
                 };
             };
             /** @description What is wrong, as problem details (RFC 9457) */

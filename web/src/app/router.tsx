@@ -1,5 +1,7 @@
 // Every address of the UI. Pages come when they are needed; their filters, tabs and selections are in the address.
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router';
+import { queryClient } from '../api/query';
+import { taskQuery } from '../api/tasks';
 import type { TaskStatus } from '../api/types';
 import { GROUPS, type Group } from '../api/usage';
 import { Empty, Problem } from '../ui/feedback';
@@ -7,7 +9,7 @@ import { Page } from '../ui/page';
 import { Shell } from './shell';
 
 export const TASK_VIEWS = ['graph', 'timeline', 'list', 'raw'] as const;
-export const STEP_TABS = ['output', 'input', 'artifacts', 'log', 'wire', 'why'] as const;
+export const STEP_TABS = ['output', 'answers', 'input', 'artifacts', 'log', 'wire', 'why'] as const;
 export type TaskView = (typeof TASK_VIEWS)[number];
 export type StepTab = (typeof STEP_TABS)[number];
 
@@ -66,6 +68,12 @@ const task = createRoute({
     tab: oneOf(search.tab, STEP_TABS),
     attempt: typeof search.attempt === 'number' && search.attempt > 0 ? search.attempt : undefined,
   }),
+  // What the page needs comes at once, not one after the other.
+  loader: ({ params, cause }) => {
+    if (cause !== 'enter') return;
+    void queryClient.prefetchQuery(taskQuery(params.taskId));
+    void import('../pages/task/graph');
+  },
   component: lazyRouteComponent(() => import('../pages/task/task'), 'TaskPage'),
 });
 
@@ -117,7 +125,10 @@ const browser = createRoute({ getParentRoute: () => browsers, path: '/$sessionId
 const insights = createRoute({
   getParentRoute: () => root,
   path: '/insights',
-  validateSearch: (search: Search): { by?: Group | undefined; days?: number | undefined } => ({
+  validateSearch: (
+    search: Search,
+  ): { by?: Group | undefined; days?: number | undefined; view?: 'costs' | 'learned' | undefined } => ({
+    view: oneOf(search.view, ['costs', 'learned'] as const),
     by: oneOf(search.by, GROUPS),
     days: typeof search.days === 'number' && search.days > 0 && search.days <= 366 ? search.days : undefined,
   }),

@@ -92,6 +92,29 @@ describe('fold', () => {
     expect(state.steps.get('ghost')?.status).toBe('running');
   });
 
+  it('keeps the answers of a step that asks for several apart, and draws no step of their own', () => {
+    const state = fold(EMPTY, [
+      event(1, 'plan.created', { plan: { id: 'p', revision: 1, strategy: 'given', steps: [planned('a')] } }),
+      event(2, 'step.status', { step_id: 'a:1.1', status: 'running', agent_name: 'Ann' }),
+      event(3, 'step.output', { step_id: 'a:1.1', text: '4', append: false }),
+      event(4, 'step.output', { step_id: 'a:1.1', text: '2', append: true }),
+      event(5, 'step.progress', { step_id: 'a:1.1', text: 'counting' }),
+      event(6, 'step.status', { step_id: 'a:1.1', status: 'completed' }),
+      event(7, 'step.status', { step_id: 'a:2.v', status: 'completed' }),
+    ]);
+    expect([...state.steps.keys()]).toEqual(['a']);
+    const step = state.steps.get('a');
+    expect(step).toMatchObject({ status: 'pending', text: '', progress: 'counting' });
+    expect([...(step?.parts.values() ?? [])]).toMatchObject([
+      { round: 1, number: 1, status: 'completed', agentName: 'Ann', text: '42' },
+      { round: 2, number: null, status: 'completed' },
+    ]);
+    expect(state.log.map((entry) => [entry.stepId, entry.text]).slice(1, 3)).toEqual([
+      ['a', 'Answer 1: running (Ann)'],
+      ['a', 'Answer 1: counting'],
+    ]);
+  });
+
   it('sees a gap, and no gap where events come twice', () => {
     expect(hasGap(EMPTY, STORY.slice(1))).toBe(true);
     expect(hasGap(EMPTY, STORY)).toBe(false);

@@ -26,6 +26,20 @@ export interface LiveStep {
   endedAt: string | null;
   /** How often it was begun: more than once after a failure that may pass. */
   begun: number;
+  /** By their ids; empty unless the step has several answers, or its answer is judged. */
+  parts: ReadonlyMap<string, LivePart>;
+}
+
+/** One of several answers of a step (STEP:ROUND.NUMBER), or what was decided on a round of them (STEP:ROUND.v). */
+export interface LivePart {
+  id: string;
+  round: number;
+  /** Null: it is what was decided. */
+  number: number | null;
+  status: StepStatus;
+  agentName: string | null;
+  error: Failure | null;
+  text: string;
 }
 
 export interface LogEntry {
@@ -148,6 +162,15 @@ class Draft {
         );
         break;
       case 'step.status': {
+        const at = event.agent_name ? ` (${event.agent_name})` : '';
+        this.note(event, event.step_id, `${words(event.status)}${at}${event.error ? `: ${event.error.detail}` : ''}`);
+        const part = this.part(event.step_id);
+        if (part) {
+          part.status = event.status;
+          part.error = event.error ?? null;
+          part.agentName = event.agent_name ?? part.agentName;
+          break;
+        }
         const step = this.step(event.step_id);
         if (event.status === 'running') {
           step.startedAt ??= event.at;
@@ -162,21 +185,19 @@ class Draft {
         step.whyChosen = event.why_chosen ?? step.whyChosen;
         step.keptFrom = event.kept_from ?? step.keptFrom;
         if (event.status !== 'running') step.progress = null;
-        const at = event.agent_name ? ` (${event.agent_name})` : '';
-        this.note(event, event.step_id, `${words(event.status)}${at}${event.error ? `: ${event.error.detail}` : ''}`);
         break;
       }
       case 'step.progress':
-        this.step(event.step_id).progress = event.text;
+        this.step(ownerOf(event.step_id)).progress = event.text;
         this.note(event, event.step_id, event.text);
         break;
       case 'step.output': {
-        const step = this.step(event.step_id);
+        const step = this.part(event.step_id) ?? this.step(event.step_id);
         step.text = event.append ? step.text + event.text : event.text;
         break;
       }
       case 'step.artifact': {
-        const step = this.step(event.step_id);
+        const step = this.step(ownerOf(event.step_id));
         step.artifacts = [...step.artifacts.filter((file) => file.id !== event.artifact.id), event.artifact];
         this.note(event, event.step_id, `Produced ${event.artifact.name}`);
         break;
@@ -185,7 +206,7 @@ class Draft {
         this.questions ??= new Map(this.next.questions);
         this.questions.set(event.input_id, {
           input_id: event.input_id,
-          step_id: event.step_id ?? null,
+          step_id: event.step_id ? ownerOf(event.step_id) : null,
           kind: event.kind,
           prompt: event.prompt,
           schema: event.schema ?? null,
@@ -208,6 +229,15 @@ class Draft {
       case 'result.delta':
         this.next.summary += event.text;
         break;
+      case 'task.evaluated': {
+        const { round, score, passed } = event.evaluation;
+        this.note(
+          event,
+          null,
+          `Round ${round} was judged: ${score.toFixed(2)}, ${passed ? 'good' : 'not good'} enough`,
+        );
+        break;
+      }
       case 'task.result':
         this.next.result = event.result;
         this.next.summary = event.result.summary;
@@ -244,8 +274,30 @@ class Draft {
     return copy;
   }
 
+  /** Returns the part with this id, to be changed; null if it is the id of a step of the plan. */
+  private part(id: string): { -readonly [K in keyof LivePart]: LivePart[K] } | null {
+    const owner = ownerOf(id);
+    if (owner === id) return null;
+    const step = this.step(owner);
+    const [round, number] = id.slice(owner.length + 1).split('.');
+    const part = step.parts.get(id) ?? {
+      id,
+      round: Number(round),
+      number: number === 'v' ? null : Number(number),
+      status: 'pending',
+      agentName: null,
+      error: null,
+      text: '',
+    };
+    const copy = { ...part };
+    step.parts = new Map(step.parts).set(id, copy);
+    return copy;
+  }
+
   private note(event: { seq: number; at: string; type: string }, stepId: string | null, text: string): void {
-    this.entries.push({ seq: event.seq, at: event.at, type: event.type, stepId, text });
+    const owner = stepId && ownerOf(stepId);
+    const told = owner === stepId ? text : `${partName(stepId as string)}: ${text}`;
+    this.entries.push({ seq: event.seq, at: event.at, type: event.type, stepId: owner, text: told });
   }
 }
 
@@ -263,7 +315,19 @@ function blank(planned: PlannedStep): LiveStep {
     startedAt: null,
     endedAt: null,
     begun: 0,
+    parts: new Map(),
   };
+}
+
+/** The step of the plan that an id belongs to: an answer of a step has the id STEP:ROUND.NUMBER. */
+export function ownerOf(id: string): string {
+  return id.split(':', 1)[0] as string;
+}
+
+/** An answer as people say it. */
+export function partName(id: string): string {
+  const [round, number] = id.slice(ownerOf(id).length + 1).split('.');
+  return number === 'v' ? `Decision ${round}` : round === '1' ? `Answer ${number}` : `Round ${round}, answer ${number}`;
 }
 
 function unplanned(id: string): PlannedStep {

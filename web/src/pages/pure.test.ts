@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { Message, TaskEvent } from '../api/types';
 import { EMPTY, fold, type TaskState } from '../live/fold';
+import { rowsOf } from '../ui/chart/rows';
 import { parseCsv } from '../ui/csv';
 import { duration, firstLine, plain } from '../ui/text';
+import { spansOf } from './agents/spans';
 import { addressed, turnsOf, typedName } from './chat/turns';
-import { layOut, shapeOf, waitsFor } from './task/layout';
+import { layOut, waitsFor } from './task/layout';
 
 function planOf(count: number, done: number): TaskState {
   const steps = Array.from({ length: count }, (_, at) => ({
@@ -27,9 +29,13 @@ function planOf(count: number, done: number): TaskState {
   return fold(EMPTY, events as unknown as TaskEvent[]);
 }
 
+const plannedOf = (state: TaskState) => state.plan?.steps ?? [];
+const doneOf = (state: TaskState) =>
+  new Set([...state.steps.values()].filter((step) => step.status === 'completed').map((step) => step.planned.id));
+
 describe('the graph', () => {
   it('draws every step of a small plan, below what it waits for', () => {
-    const { nodes, edges } = layOut(planOf(6, 6).steps, false);
+    const { nodes, edges } = layOut(plannedOf(planOf(6, 6)), doneOf(planOf(6, 6)));
     expect(nodes).toHaveLength(6);
     for (const edge of edges) {
       const y = (id: string): number => nodes.find((node) => node.id === id)?.y ?? Number.NaN;
@@ -38,19 +44,20 @@ describe('the graph', () => {
   });
 
   it('draws the finished branches of a large plan as one node each, until all are asked for', () => {
-    const { steps } = planOf(300, 200);
-    const folded = layOut(steps, false);
+    const plan = planOf(300, 200);
+    const folded = layOut(plannedOf(plan), doneOf(plan));
     expect(folded.nodes.length).toBeLessThan(120);
     expect(folded.nodes.flatMap((node) => node.stepIds)).toHaveLength(300);
-    expect(layOut(steps, true).nodes).toHaveLength(300);
+    expect(layOut(plannedOf(plan), new Set()).nodes).toHaveLength(300);
   });
 
-  it('is laid out anew only when its shape changes', () => {
+  it('is laid out anew only with another plan', () => {
     const before = planOf(6, 1);
     const after = fold(before, [
       { type: 'step.output', seq: 3, at: '', task_id: 't', step_id: 's1', text: 'x', append: true },
+      { type: 'step.status', seq: 4, at: '', task_id: 't', step_id: 's1', status: 'completed' },
     ] as unknown as TaskEvent[]);
-    expect(shapeOf(after.steps, false)).toBe(shapeOf(before.steps, false));
+    expect(after.plan).toBe(before.plan);
   });
 
   it('survives a plan whose steps refer to steps that are not there', () => {
@@ -68,7 +75,7 @@ describe('the graph', () => {
         },
       },
     ] as unknown as TaskEvent[]);
-    expect(layOut(state.steps, false).nodes).toHaveLength(1);
+    expect(layOut(plannedOf(state), new Set()).nodes).toHaveLength(1);
   });
 
   it('says how many steps a step waits for', () => {
@@ -144,5 +151,42 @@ describe('text from elsewhere', () => {
       ['1', '2'],
     ]);
     expect(parseCsv('a\n1\n2\n3', 2)).toEqual([['a'], ['1']]);
+  });
+});
+
+describe('the rows of a chart', () => {
+  it('are those that it brings along, wherever they stand', () => {
+    const values = [{ city: 'Oslo', sold: 3 }, { city: 'Bergen' }];
+    const rows = { columns: ['city', 'sold'], rows: [['Oslo', '3']], total: 2 };
+    for (const spec of [
+      { data: { values } },
+      { datasets: { a: values } },
+      { vconcat: [{ data: { url: 'x' } }, { layer: [{ data: { values } }] }] },
+    ]) {
+      expect(rowsOf(spec, 1)).toEqual({ ...rows, columns: ['city', 'sold'] });
+    }
+    expect(rowsOf({ data: { values: [1, { a: [2] }] } }, 9)?.rows).toEqual([
+      ['1', ''],
+      ['', '[2]'],
+    ]);
+    expect(rowsOf({ data: { url: 'https://example.org/x.csv' } }, 9)).toBeNull();
+  });
+});
+
+describe('the health of a day', () => {
+  it('has every quarter of an hour, those without a check too', () => {
+    const now = Date.parse('2026-11-21T09:20:00Z');
+    const item = { checks: 60, failures: 3, latency_ms: 12, error: 'It broke' };
+    const day = spansOf(
+      [
+        { ...item, at: '2026-11-21T09:15:00+00:00' },
+        { ...item, at: '2026-11-19T09:15:00+00:00' },
+      ],
+      now,
+    );
+    expect(day.spans).toHaveLength(96);
+    expect(day.spans.at(-1)).toMatchObject({ checks: 60, failures: 3, latencyMs: 12, error: 'It broke' });
+    expect(day).toMatchObject({ checks: 60, failures: 3, slowest: 12 });
+    expect(day.spans.filter((span) => span.checks > 0)).toHaveLength(1);
   });
 });

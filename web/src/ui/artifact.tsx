@@ -1,7 +1,7 @@
 // A file of a task, shown by its media type. What could run is shown where it cannot; nothing remote is loaded.
-import { Anchor, Button, Table } from '@mantine/core';
+import { Anchor, Button } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { type ReactNode, useEffect, useMemo, useState } from 'react';
+import { lazy, type ReactNode, Suspense, useEffect, useMemo, useState } from 'react';
 import { API_URL, ProblemError } from '../api/client';
 import type { FileOfTask } from '../api/types';
 import { Code, JsonCode } from './code';
@@ -9,17 +9,21 @@ import { parseCsv } from './csv';
 import { Problem, Waiting } from './feedback';
 import { Icon } from './icons';
 import { Markdown } from './markdown';
+import { Records } from './records';
 import { plain, size } from './text';
 
 const MOST_BYTES = 8_000_000;
 const MOST_ROWS = 1_000;
 
-type Kind = 'markdown' | 'table' | 'json' | 'image' | 'svg' | 'pdf' | 'html' | 'text' | 'other';
+const Chart = lazy(() => import('./chart/chart'));
+
+type Kind = 'markdown' | 'table' | 'chart' | 'json' | 'image' | 'svg' | 'pdf' | 'html' | 'text' | 'other';
 
 export function kindOf(mediaType: string, name: string): Kind {
   const type = mediaType.split(';', 1)[0]?.trim().toLowerCase() ?? '';
   if (type === 'text/markdown' || (type.startsWith('text/') && name.endsWith('.md'))) return 'markdown';
   if (type === 'text/csv' || type === 'text/tab-separated-values') return 'table';
+  if (type.startsWith('application/vnd.vegalite')) return 'chart';
   if (type === 'application/json' || type.endsWith('+json')) return 'json';
   if (type === 'image/svg+xml') return 'svg';
   if (/^image\/(png|jpeg|webp|gif|avif)$/.test(type)) return 'image';
@@ -100,6 +104,12 @@ function Text({ blob, kind, name }: { blob: Blob; kind: Kind; name: string }): R
       return <Markdown text={text} />;
     case 'table':
       return <CsvTable text={text} name={name} />;
+    case 'chart':
+      return (
+        <Suspense fallback={<Waiting what={name} />}>
+          <Chart text={text} name={name} />
+        </Suspense>
+      );
     case 'json':
       return <Json text={text} name={name} />;
     case 'html':
@@ -118,34 +128,8 @@ function Json({ text, name }: { text: string; name: string }): ReactNode {
 }
 
 function CsvTable({ text, name }: { text: string; name: string }): ReactNode {
-  const rows = useMemo(() => parseCsv(text, MOST_ROWS + 1), [text]);
-  const [head, ...body] = rows;
-  return (
-    <Table.ScrollContainer minWidth={0} mah={420} aria-label={name}>
-      <Table withTableBorder withColumnBorders fz="sm" verticalSpacing={4}>
-        <Table.Thead>
-          <Table.Tr>
-            {head?.map((cell, place) => (
-              // biome-ignore lint/suspicious/noArrayIndexKey: columns have no other name that is unique
-              <Table.Th key={place}>{plain(cell)}</Table.Th>
-            ))}
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {body.map((row, line) => (
-            // biome-ignore lint/suspicious/noArrayIndexKey: rows have no other name that is unique
-            <Table.Tr key={line}>
-              {row.map((cell, place) => (
-                // biome-ignore lint/suspicious/noArrayIndexKey: see above
-                <Table.Td key={place}>{plain(cell)}</Table.Td>
-              ))}
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-      {body.length === MOST_ROWS && <p className="dim small">The first {MOST_ROWS} rows; download it for all.</p>}
-    </Table.ScrollContainer>
-  );
+  const [head, ...body] = useMemo(() => parseCsv(text, MOST_ROWS + 2), [text]);
+  return <Records columns={head ?? []} rows={body.slice(0, MOST_ROWS)} total={body.length} name={name} />;
 }
 
 /** A page from elsewhere, in a frame with no privileges at all: no scripts, no forms, no links out, no origin. */

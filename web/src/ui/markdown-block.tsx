@@ -8,6 +8,9 @@ import './markdown.css';
 
 const GFM = [remarkGfm];
 const HIGHLIGHT = [rehypeHighlight];
+// Both cost more than all the rest: they are there where the block has something for them.
+const MAY_BE_GFM = /[|~@]|www\.|https?:|\[[ xX^]/;
+const MAY_BE_CODE = /```|~~~/;
 const OWN_FILE = /^\/api\/tasks\/[\w-]+\/artifacts\/[\w-]+$/;
 
 const COMPONENTS: Components = {
@@ -40,7 +43,11 @@ const COMPONENTS: Components = {
 
 export default memo(function MarkdownBlock({ text, isOpen }: { text: string; isOpen: boolean }): ReactNode {
   return (
-    <ReactMarkdown remarkPlugins={GFM} rehypePlugins={isOpen ? undefined : HIGHLIGHT} components={COMPONENTS}>
+    <ReactMarkdown
+      remarkPlugins={MAY_BE_GFM.test(text) ? GFM : undefined}
+      rehypePlugins={!isOpen && MAY_BE_CODE.test(text) ? HIGHLIGHT : undefined}
+      components={COMPONENTS}
+    >
       {text}
     </ReactMarkdown>
   );

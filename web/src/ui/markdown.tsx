@@ -1,24 +1,39 @@
 // Markdown from elsewhere: no HTML, no remote images, no scripts; each finished block is rendered once.
-import { lazy, memo, type ReactNode, Suspense, useMemo } from 'react';
+import { lazy, memo, type ReactNode, Suspense, useEffect, useMemo, useState } from 'react';
 import { blocks } from './markdown-blocks';
 import { plain } from './text';
 
 const Block = lazy(() => import('./markdown-block'));
 
 const MOST_CHARS = 400_000;
+const AT_ONCE = 24;
+const CODE = /```|~~~/;
 
 /** `grows`: more is coming; then what is costly waits until its block is finished. */
 export const Markdown = memo(function Markdown({ text, grows = false }: { text: string; grows?: boolean }): ReactNode {
-  const parts = useMemo(() => blocks(plain(text.slice(0, MOST_CHARS))), [text]);
+  const all = useMemo(() => blocks(plain(text.slice(0, MOST_CHARS))), [text]);
+  const parts = useShare(all);
   return (
     <div className="markdown" dir="auto">
       <Suspense fallback={<pre className="wrap">{text.slice(0, 2000)}</pre>}>
         {parts.map((part, place) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: blocks are only ever appended
-          <Block key={place} text={part} isOpen={grows && place === parts.length - 1} />
+          <Block key={place} text={part} isOpen={grows && place === all.length - 1 && CODE.test(part)} />
         ))}
       </Suspense>
       {text.length > MOST_CHARS && <p className="dim">The rest is left out; the text is too long to be shown whole.</p>}
     </div>
   );
 });
+
+/** Returns the first of the blocks, and with each frame some more: a long text never holds the page up. */
+function useShare(blocks: readonly string[]): readonly string[] {
+  const [share, setShare] = useState(AT_ONCE);
+  const isWhole = share >= blocks.length;
+  useEffect(() => {
+    if (isWhole) return;
+    const frame = requestAnimationFrame(() => setShare(share + AT_ONCE / 2));
+    return () => cancelAnimationFrame(frame);
+  }, [share, isWhole]);
+  return isWhole ? blocks : blocks.slice(0, share);
+}

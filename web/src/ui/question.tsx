@@ -1,17 +1,18 @@
 // A question to a person, with its form: an agent's, a plan's, a step's. Whoever answers second is told.
 import { Button, Group, Textarea } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
-import { type FormEvent, type ReactNode, useId, useState } from 'react';
+import { type FormEvent, lazy, type ReactNode, Suspense, useId, useState } from 'react';
 import { ProblemError } from '../api/client';
 import { queryClient } from '../api/query';
 import { answerQuestion } from '../api/tasks';
 import type { Json, JsonObject, NewAnswer, Question } from '../api/types';
-import { Problem } from './feedback';
-import { JsonForm } from './form/json-form';
+import { Problem, Waiting } from './feedback';
 import { given, initial, missing } from './form/schema';
 import { Icon } from './icons';
 import { Markdown } from './markdown';
 import { Ago } from './time';
+
+const JsonForm = lazy(() => import('./form/json-form'));
 
 interface Props {
   taskId: string;
@@ -135,7 +136,9 @@ function Reply(props: { question: Question; busy: boolean; error: Error | null; 
           onChange={(event) => setValue(event.currentTarget.value)}
         />
       ) : (
-        <JsonForm schema={schema} root={schema} value={value} onChange={setValue} errors={errors} />
+        <Suspense fallback={<Waiting what="the form" />}>
+          <JsonForm schema={schema} root={schema} value={value} onChange={setValue} errors={errors} />
+        </Suspense>
       )}
       {schema !== null && errors.has('#/data') && <p style={{ color: 'var(--st-failed)' }}>{errors.get('#/data')}</p>}
       <Group mt="sm">

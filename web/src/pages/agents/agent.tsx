@@ -14,11 +14,12 @@ import { Icon } from '../../ui/icons';
 import { usePageTitle } from '../../ui/page';
 import { AgentStatus } from '../../ui/status';
 import { TaskRow } from '../../ui/task-row';
-import { duration, firstLine, plain } from '../../ui/text';
+import { firstLine, plain } from '../../ui/text';
 import { Ago } from '../../ui/time';
 import classes from './agents.module.css';
 import { Credentials } from './credentials';
 import { Findings, Grade, GradeBadge } from './findings';
+import { Health } from './health';
 import { TryIt } from './try-it';
 
 const route = getRouteApi('/agents/$agentId');
@@ -192,12 +193,6 @@ function shown(value: unknown): string {
 
 function Overview({ agent }: { agent: Agent }): ReactNode {
   const tasks = useInfiniteQuery(tasksQuery({ agent: agent.id }, 50)).data?.pages[0]?.items ?? [];
-  const steps = tasks.flatMap((task) => task.steps.filter((step) => step.agent_id === agent.id));
-  const ended = steps.filter((step) => step.completed_at !== null && step.started_at !== null);
-  const completed = ended.filter((step) => step.status === 'completed');
-  const took = completed
-    .map((step) => Date.parse(step.completed_at as string) - Date.parse(step.started_at as string))
-    .sort((one, other) => one - other);
   return (
     <div className={classes.columns}>
       <div>
@@ -238,33 +233,7 @@ function Overview({ agent }: { agent: Agent }): ReactNode {
         )}
       </div>
       <div>
-        <h2 className="section-title">Health</h2>
-        <dl className="kv" style={{ marginBottom: 20 }}>
-          <dt>Now</dt>
-          <dd>
-            {agent.health.state}
-            {agent.health.latency_ms !== null && `, ${Math.round(agent.health.latency_ms)} ms`}
-            <div className="dim small">
-              asked <Ago at={agent.health.checked_at} />
-            </div>
-          </dd>
-          <dt>Lately</dt>
-          <dd>
-            {ended.length === 0
-              ? 'no steps yet'
-              : `${completed.length} of ${ended.length} steps completed (${Math.round((100 * completed.length) / ended.length)} %)`}
-            {took.length > 0 && <div className="dim small">median {duration(took[took.length >> 1] as number)}</div>}
-          </dd>
-          <dt>Running</dt>
-          <dd>{tasks.filter((task) => !isOver(task.status)).length || 'nothing'}</dd>
-          <dt>Address</dt>
-          <dd className="mono">{plain(agent.endpoint)}</dd>
-          <dt>Registered</dt>
-          <dd>
-            <Ago at={agent.created_at} />
-            {agent.source === 'file' && ', by the agents file'}
-          </dd>
-        </dl>
+        <Health agent={agent} running={tasks.filter((task) => !isOver(task.status)).length} />
         {agent.verification && (
           <>
             <h2 className="section-title">Grade</h2>

@@ -96,6 +96,7 @@ function AgentCard({ agent }: { agent: Agent }): ReactNode {
         ))}
         {agent.skills.length > 4 && <span className="dim small">and {agent.skills.length - 4} more</span>}
         <span className={classes.cardEnd}>
+          {agent.source === 'template' && <span className="tag">from a template</span>}
           {agent.health.latency_ms !== null && (
             <span className="dim small">{Math.round(agent.health.latency_ms)} ms</span>
           )}

@@ -2,15 +2,9 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link, Outlet, useParams } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
-import {
-  type BrowserSession,
-  type BrowserStep,
-  browserSessionQuery,
-  browserSessionsQuery,
-  sessionUrl,
-  traceUrl,
-} from '../../api/browser';
+import { browserSessionQuery, browserSessionsQuery, sessionUrl, traceUrl } from '../../api/browser';
 import { ProblemError } from '../../api/client';
+import type { BrowserSession, BrowserStep } from '../../api/types';
 import { Empty, Problem, Waiting } from '../../ui/feedback';
 import { Icon } from '../../ui/icons';
 import { Page } from '../../ui/page';
@@ -61,7 +55,7 @@ function Sessions(): ReactNode {
             >
               <span className="task-row-name truncate">{firstLine(session.title || session.url || 'A page', 120)}</span>
               <span className="dim small truncate" style={{ maxWidth: '38%' }}>
-                {firstLine(session.url ?? '', 90)}
+                {firstLine(session.url, 90)}
               </span>
               <span className="task-row-time dim small">
                 <Ago at={session.opened_at} />
@@ -106,7 +100,7 @@ function Session({ id }: { id: string }): ReactNode {
           <div>
             {session.status === 'open' ? <LiveView session={session} /> : <Recording session={session} />}
             <p className={`dim small wrap ${classes.address}`}>
-              {plain(session.url ?? '')} · <Took from={session.opened_at} to={session.closed_at} />
+              {plain(session.url)} · <Took from={session.opened_at} to={session.closed_at} />
               {session.trace && (
                 <>
                   {' · '}

@@ -2,8 +2,9 @@
 import { Button, Group } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { type KeyboardEvent, type PointerEvent, type ReactNode, useCallback, useEffect, useRef, useState } from 'react';
-import { type BrowserSession, browserSessionQuery, handBack, sessionUrl, takeOver } from '../../api/browser';
+import { browserSessionQuery, handBack, sessionUrl, takeOver } from '../../api/browser';
 import { queryClient } from '../../api/query';
+import type { BrowserSession } from '../../api/types';
 import { Problem } from '../../ui/feedback';
 import { Icon } from '../../ui/icons';
 import classes from './browser.module.css';
@@ -49,7 +50,7 @@ export function LiveView({ session }: { session: BrowserSession }): ReactNode {
           });
           return;
         }
-        const said = JSON.parse(message.data as string) as { type: string; session?: BrowserSession };
+        const said = JSON.parse(message.data as string) as { type: string; session?: Partial<BrowserSession> };
         if (said.type === 'session' && said.session) {
           const news = said.session;
           queryClient.setQueryData(

@@ -2,22 +2,23 @@
 import { ActionIcon, Button, Tooltip } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { type ReactNode, useEffect, useState } from 'react';
+import { lazy, type ReactNode, Suspense, useEffect, useState } from 'react';
 import { cancelTask } from '../../api/tasks';
 import type { Task } from '../../api/types';
 import { isOver, type TaskState, words } from '../../live/fold';
 import { useLive } from '../../live/task-store';
 import { Artifact } from '../../ui/artifact';
 import { CopyButton } from '../../ui/copy';
-import { FailureNote } from '../../ui/feedback';
+import { FailureNote, Waiting } from '../../ui/feedback';
 import { Icon } from '../../ui/icons';
 import { Markdown } from '../../ui/markdown';
 import { QuestionForm } from '../../ui/question';
 import { StatusIcon } from '../../ui/status';
 import { count, firstLine, plain } from '../../ui/text';
-import { PlanEditor } from '../task/plan-editor';
 import classes from './chat.module.css';
 import type { Turn } from './turns';
+
+const PlanEditor = lazy(() => import('../task/plan-editor'));
 
 interface Props {
   turn: Turn;
@@ -100,7 +101,9 @@ function LiveAnswer({ taskId, onOver }: { taskId: string; onOver: () => void }):
       {[...state.questions.values()].map((question) => (
         <div key={question.input_id} className={`card ${classes.question}`}>
           {question.kind === 'plan' ? (
-            <PlanEditor taskId={taskId} question={question} />
+            <Suspense fallback={<Waiting what="the plan" />}>
+              <PlanEditor taskId={taskId} question={question} />
+            </Suspense>
           ) : (
             <QuestionForm taskId={taskId} question={question} />
           )}

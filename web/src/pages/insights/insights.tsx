@@ -1,5 +1,5 @@
 // What models cost: by day, and by whatever one wants to know.
-import { SegmentedControl, Select, Table } from '@mantine/core';
+import { SegmentedControl, Select, Table, Tabs } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { lazy, type ReactNode, Suspense } from 'react';
@@ -10,10 +10,51 @@ import { duration, money, plain } from '../../ui/text';
 import classes from './insights.module.css';
 
 const Days = lazy(() => import('./days'));
+const Learned = lazy(() => import('./learned'));
 const route = getRouteApi('/insights');
 const SPANS = { '7': '7 days', '30': '30 days', '365': 'A year' } as const;
 
 export function Insights(): ReactNode {
+  const { view = 'costs' } = route.useSearch();
+  const navigate = route.useNavigate();
+  return (
+    <Page title="Insights" actions={view === 'costs' && <Time />}>
+      <Tabs
+        value={view}
+        keepMounted={false}
+        onChange={(next) => void navigate({ search: next === 'learned' ? { view: 'learned' } : {}, replace: true })}
+      >
+        <Tabs.List mb="md">
+          <Tabs.Tab value="costs">Costs</Tabs.Tab>
+          <Tabs.Tab value="learned">Learned plans</Tabs.Tab>
+        </Tabs.List>
+        <Tabs.Panel value="costs">
+          <Costs />
+        </Tabs.Panel>
+        <Tabs.Panel value="learned">
+          <Suspense fallback={<Waiting what="what was learned" />}>
+            <Learned />
+          </Suspense>
+        </Tabs.Panel>
+      </Tabs>
+    </Page>
+  );
+}
+
+function Time(): ReactNode {
+  const { days = 30 } = route.useSearch();
+  const navigate = route.useNavigate();
+  return (
+    <SegmentedControl
+      aria-label="Time"
+      data={Object.entries(SPANS).map(([value, label]) => ({ value, label }))}
+      value={String(days)}
+      onChange={(next) => void navigate({ search: (before) => ({ ...before, days: Number(next) }), replace: true })}
+    />
+  );
+}
+
+function Costs(): ReactNode {
   const { by = 'agent', days = 30 } = route.useSearch();
   const navigate = route.useNavigate();
   const daily = useQuery(usageQuery('day', days));
@@ -21,17 +62,7 @@ export function Insights(): ReactNode {
   const error = daily.error ?? groups.error;
   const total = daily.data?.total;
   return (
-    <Page
-      title="Insights"
-      actions={
-        <SegmentedControl
-          aria-label="Time"
-          data={Object.entries(SPANS).map(([value, label]) => ({ value, label }))}
-          value={String(days)}
-          onChange={(next) => void navigate({ search: (before) => ({ ...before, days: Number(next) }), replace: true })}
-        />
-      }
-    >
+    <>
       {error && <Problem error={error} again={() => void daily.refetch()} />}
       {!total && !error && <Waiting what="the costs" />}
       {total && total.llm_calls + total.saved_calls === 0 && (
@@ -69,7 +100,7 @@ export function Insights(): ReactNode {
           </section>
         </>
       )}
-    </Page>
+    </>
   );
 }
 

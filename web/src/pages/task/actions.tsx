@@ -1,16 +1,16 @@
-// What can be done with a task: stop, retry, run again from a step with other words.
-import { Button, Group, Menu, Modal, Radio, Stack, Textarea } from '@mantine/core';
+// What can be done with a task: stop, retry, run again from a step.
+import { Button, Group, Menu } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
-import { type ReactNode, useMemo, useRef, useState } from 'react';
+import { type ReactNode, useRef } from 'react';
 import { queryClient } from '../../api/query';
-import { cancelTask, forkTask, retryTask, submitTask } from '../../api/tasks';
+import { cancelTask, retryTask, submitTask } from '../../api/tasks';
 import type { JsonObject, Task } from '../../api/types';
 import { isOver, type TaskState } from '../../live/fold';
 import { useLive } from '../../live/task-store';
 import { Problem } from '../../ui/feedback';
 import { Icon } from '../../ui/icons';
-import { count, firstLine, freshKey } from '../../ui/text';
+import { freshKey } from '../../ui/text';
 
 export function TaskActions({ task, onFork }: { task: Task; onFork: () => void }): ReactNode {
   const status = useLive(task.id, statusOf);
@@ -86,90 +86,6 @@ function sameAs(task: Task) {
     priority: task.priority,
     metadata: task.metadata as JsonObject,
   } as Parameters<typeof submitTask>[0];
-}
-
-export function ForkEditor(props: { task: Task; fromStep: string | null; close: () => void }): ReactNode {
-  const steps = props.task.steps;
-  const navigate = useNavigate();
-  const [from, setFrom] = useState(props.fromStep ?? steps[0]?.id ?? '');
-  const before = steps.find((step) => step.id === from)?.instruction ?? '';
-  const [edited, setEdited] = useState<string | null>(null);
-  const instruction = edited ?? before;
-  const again = useMemo(() => dependents(steps, from), [steps, from]);
-  const kept = steps.filter((step) => step.status === 'completed' && !again.has(step.id));
-  const key = useRef(freshKey());
-  const fork = useMutation({
-    mutationFn: () => forkTask(props.task.id, from, instruction === before ? null : instruction, key.current),
-    onSuccess: (made) => {
-      props.close();
-      void navigate({ to: '/tasks/$taskId', params: { taskId: made.id } });
-    },
-    onError: () => {
-      key.current = freshKey();
-    },
-  });
-  return (
-    <Modal opened onClose={props.close} title="Run again from a step" size="xl">
-      <Stack gap="md">
-        <Radio.Group
-          label="From which step"
-          value={from}
-          onChange={(next) => {
-            setFrom(next);
-            setEdited(null);
-          }}
-        >
-          <Stack gap={6} mt={6} mah={240} style={{ overflowY: 'auto' }}>
-            {steps.map((step) => (
-              <Radio
-                key={step.id}
-                value={step.id}
-                label={`${step.step_number}. ${firstLine(step.instruction, 90)}`}
-                description={
-                  again.has(step.id) ? 'runs again' : step.status === 'completed' ? 'its result is kept' : 'runs'
-                }
-              />
-            ))}
-          </Stack>
-        </Radio.Group>
-        <Textarea
-          label="What the step is told"
-          autosize
-          minRows={3}
-          maxRows={12}
-          value={instruction}
-          onChange={(event) => setEdited(event.currentTarget.value)}
-        />
-        <p className="dim" style={{ margin: 0 }}>
-          A new task: {count(again.size, 'step')} again, {count(kept.length, 'result')} kept. This task stays as it is.
-        </p>
-        {fork.error && <Problem error={fork.error} />}
-        <Group justify="flex-end">
-          <Button variant="default" onClick={props.close}>
-            Cancel
-          </Button>
-          <Button loading={fork.isPending} disabled={!instruction.trim()} onClick={() => fork.mutate()}>
-            Run
-          </Button>
-        </Group>
-      </Stack>
-    </Modal>
-  );
-}
-
-/** The step and all that need it, directly or not. */
-export function dependents(steps: readonly { id: string; depends_on: string[] }[], from: string): Set<string> {
-  const found = new Set([from]);
-  for (let grew = true; grew; ) {
-    grew = false;
-    for (const step of steps) {
-      if (!found.has(step.id) && step.depends_on.some((id) => found.has(id))) {
-        found.add(step.id);
-        grew = true;
-      }
-    }
-  }
-  return found;
 }
 
 function statusOf(state: TaskState): TaskState['status'] {

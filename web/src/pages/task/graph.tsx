@@ -12,15 +12,17 @@ import {
   Position,
   ReactFlow,
 } from '@xyflow/react';
-import { memo, type ReactNode, useCallback, useMemo, useState } from 'react';
+import { memo, type ReactNode, useCallback, useMemo, useRef, useState } from 'react';
 import { type TaskState, words } from '../../live/fold';
-import { storeOf, useLive } from '../../live/task-store';
+import { useLive } from '../../live/task-store';
 import { StatusIcon, statusKind } from '../../ui/status';
 import { firstLine } from '../../ui/text';
-import { layOut, NODE_HEIGHT, NODE_WIDTH, shapeOf, waitsFor } from './layout';
+import { LARGE, type Graph as Layout, layOut, NODE_HEIGHT, NODE_WIDTH, waitsFor } from './layout';
 
 interface Props {
   taskId: string;
+  /** The steps that were finished when it was opened: of a large plan, their branches are drawn as one. */
+  done: ReadonlySet<string>;
   selected: string | null;
   onSelect: (stepId: string | null) => void;
 }
@@ -28,17 +30,25 @@ interface Props {
 type StepNodeData = { taskId: string; stepId: string; isSelected: boolean };
 type BranchNodeData = { count: number };
 
+// Where lines begin and end is said here: else each node would be measured once it is drawn.
+const HANDLE = { x: NODE_WIDTH / 2, width: 1, height: 1 };
+const SIZE = {
+  width: NODE_WIDTH,
+  height: NODE_HEIGHT,
+  measured: { width: NODE_WIDTH, height: NODE_HEIGHT },
+  handles: [
+    { ...HANDLE, type: 'target' as const, position: Position.Top, y: 0 },
+    { ...HANDLE, type: 'source' as const, position: Position.Bottom, y: NODE_HEIGHT },
+  ],
+};
+const NONE: ReadonlySet<string> = new Set();
 const TYPES = { step: memo(StepNode), branch: memo(BranchNode) };
 
-export default function Graph({ taskId, selected, onSelect }: Props): ReactNode {
+export default function Graph({ taskId, done, selected, onSelect }: Props): ReactNode {
   const [showAll, setShowAll] = useState(false);
-  // Both are texts: the graph is drawn again when they change, not with every event.
-  const shape = useLive(
-    taskId,
-    useCallback((state: TaskState) => shapeOf(state.steps, showAll), [showAll]),
-  );
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the layout depends on the shape alone
-  const graph = useMemo(() => layOut(storeOf(taskId).state.steps, showAll), [taskId, shape, showAll]);
+  const plan = useLive(taskId, planOf);
+  const graph = useMemo(() => layOut(plan?.steps ?? [], showAll ? NONE : done), [plan, showAll, done]);
+  // A text: the lines are drawn again when it changes, not with every event.
   const kinds = useLive(
     taskId,
     useCallback(
@@ -49,7 +59,7 @@ export default function Graph({ taskId, selected, onSelect }: Props): ReactNode 
   const nodes = useMemo(
     () =>
       graph.nodes.map((node): Node => {
-        const common = { id: node.id, position: { x: node.x, y: node.y }, width: NODE_WIDTH, height: NODE_HEIGHT };
+        const common = { id: node.id, position: { x: node.x, y: node.y }, ...SIZE };
         const [stepId] = node.stepIds;
         return node.stepIds.length === 1 && stepId
           ? {
@@ -62,18 +72,7 @@ export default function Graph({ taskId, selected, onSelect }: Props): ReactNode 
       }),
     [graph, selected, taskId],
   );
-  const edges = useMemo(() => {
-    const kindOf = kinds.split(',');
-    return graph.edges.map(
-      (edge, place): Edge => ({
-        id: edge.id,
-        source: edge.from,
-        target: edge.to,
-        className: `edge-${kindOf[place]}`,
-        focusable: false,
-      }),
-    );
-  }, [graph, kinds]);
+  const edges = useEdges(graph, kinds);
   const onNodeClick = useCallback(
     (_: unknown, node: Node) => {
       if (node.type === 'branch') setShowAll(true);
@@ -82,7 +81,11 @@ export default function Graph({ taskId, selected, onSelect }: Props): ReactNode 
     [onSelect],
   );
   return (
-    <div className="graph" role="group" aria-label="Graph of the plan; the list view says the same in words">
+    <div
+      className={`graph${nodes.length > LARGE ? ' large' : ''}`}
+      role="group"
+      aria-label="Graph of the plan; the list view says the same in words"
+    >
       <ReactFlow
         nodes={nodes}
         edges={edges}
@@ -96,15 +99,34 @@ export default function Graph({ taskId, selected, onSelect }: Props): ReactNode 
         fitViewOptions={{ padding: 0.12, maxZoom: 1 }}
         minZoom={0.1}
         maxZoom={1.5}
-        onlyRenderVisibleElements={nodes.length > 60}
+        onlyRenderVisibleElements={nodes.length > LARGE}
         proOptions={{ hideAttribution: true }}
-        key={shape}
+        key={`${plan?.revision} ${graph.nodes.length}`}
       >
         <Background variant={BackgroundVariant.Dots} gap={22} size={1} color="var(--af-line)" />
         <Controls showInteractive={false} />
       </ReactFlow>
     </div>
   );
+}
+
+/** A line is another object only when it looks different: the others are not drawn again. */
+function useEdges(graph: Layout, kinds: string): Edge[] {
+  const drawn = useRef(new Map<string, Edge>());
+  return useMemo(() => {
+    const kindOf = kinds.split(',');
+    const edges = graph.edges.map(({ id, from, to }, place): Edge => {
+      const className = `edge-${kindOf[place]}`;
+      const before = drawn.current.get(id);
+      return before?.className === className ? before : { id, source: from, target: to, className, focusable: false };
+    });
+    drawn.current = new Map(edges.map((edge) => [edge.id, edge]));
+    return edges;
+  }, [graph, kinds]);
+}
+
+function planOf(state: TaskState): TaskState['plan'] {
+  return state.plan;
 }
 
 function StepNode({ data }: NodeProps): ReactNode {

@@ -8,7 +8,7 @@ import { Icon } from '../../ui/icons';
 import { QuestionForm } from '../../ui/question';
 import { firstLine, plain } from '../../ui/text';
 
-export function PlanEditor({ taskId, question }: { taskId: string; question: Question }): ReactNode {
+export default function PlanEditor({ taskId, question }: { taskId: string; question: Question }): ReactNode {
   const plan = useLive(taskId, planOf);
   return <PlanQuestion taskId={taskId} question={question} steps={plan?.steps ?? []} />;
 }

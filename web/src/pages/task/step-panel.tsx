@@ -6,7 +6,7 @@ import { type ReactNode, useCallback, useMemo } from 'react';
 import { taskQuery } from '../../api/tasks';
 import type { Step } from '../../api/types';
 import { STEP_TABS, type StepTab } from '../../app/router';
-import { isOver, type LogEntry, type TaskState } from '../../live/fold';
+import { isOver, type LiveStep, type LogEntry, type TaskState } from '../../live/fold';
 import { useLive } from '../../live/task-store';
 import { Artifact } from '../../ui/artifact';
 import { JsonCode } from '../../ui/code';
@@ -17,6 +17,7 @@ import { QuestionForm } from '../../ui/question';
 import { Status } from '../../ui/status';
 import { count, firstLine, money, plain } from '../../ui/text';
 import { Took } from '../../ui/time';
+import { Answers } from './answers';
 import classes from './task.module.css';
 import { Wire } from './wire';
 
@@ -33,6 +34,7 @@ interface Props {
 
 const TAB_NAMES: Record<StepTab, string> = {
   output: 'Output',
+  answers: 'Answers',
   input: 'Input',
   artifacts: 'Files',
   log: 'Log',
@@ -40,7 +42,7 @@ const TAB_NAMES: Record<StepTab, string> = {
   why: 'Agent',
 };
 
-export function StepPanel(props: Props): ReactNode {
+export default function StepPanel(props: Props): ReactNode {
   const { taskId, stepId, tab } = props;
   const live = useLive(
     taskId,
@@ -48,6 +50,7 @@ export function StepPanel(props: Props): ReactNode {
   );
   const over = useLive(taskId, overOf);
   const stored = useQuery(taskQuery(taskId)).data?.steps.find((each) => each.id === stepId);
+  const tabs = STEP_TABS.filter((each) => each !== 'answers' || isTeam(live));
   if (!live) {
     return (
       <aside className={classes.panel} aria-label="Step">
@@ -87,7 +90,7 @@ export function StepPanel(props: Props): ReactNode {
       <StepQuestions taskId={taskId} stepId={stepId} />
       <Tabs value={tab} onChange={(next) => props.onTab((next ?? 'output') as StepTab)} keepMounted={false}>
         <Tabs.List px={8}>
-          {STEP_TABS.map((each) => (
+          {tabs.map((each) => (
             <Tabs.Tab key={each} value={each} px={9}>
               {TAB_NAMES[each]}
               {each === 'artifacts' && live.artifacts.length > 0 ? ` ${live.artifacts.length}` : ''}
@@ -97,6 +100,7 @@ export function StepPanel(props: Props): ReactNode {
         <div className={classes.panelBody}>
           <Boundary key={tab} what="This tab">
             {tab === 'output' && <Output taskId={taskId} stepId={stepId} stored={stored} />}
+            {tab === 'answers' && <Answers live={live} stored={stored} />}
             {tab === 'input' && <Input stored={stored} instruction={live.planned.instruction} />}
             {tab === 'artifacts' &&
               (live.artifacts.length > 0 ? (
@@ -112,6 +116,11 @@ export function StepPanel(props: Props): ReactNode {
       </Tabs>
     </aside>
   );
+}
+
+function isTeam(live: LiveStep | undefined): boolean {
+  const { agents, consensus, evaluate } = live?.planned ?? {};
+  return Boolean(agents ?? consensus ?? evaluate) || (live?.parts.size ?? 0) > 0;
 }
 
 function PanelHead({ title, close }: { title: string; close: () => void }): ReactNode {

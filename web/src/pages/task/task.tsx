@@ -18,16 +18,17 @@ import { QuestionForm } from '../../ui/question';
 import { Status } from '../../ui/status';
 import { count, firstLine, money, plain } from '../../ui/text';
 import { Ago, Took } from '../../ui/time';
-import { ForkEditor, TaskActions } from './actions';
+import { TaskActions } from './actions';
 import { progressOf } from './layout';
-import { PlanEditor } from './plan-editor';
 import { RawLog } from './raw-log';
 import { StepList } from './step-list';
-import { StepPanel } from './step-panel';
 import classes from './task.module.css';
 import { Timeline } from './timeline';
 
 const Graph = lazy(() => import('./graph'));
+const ForkEditor = lazy(() => import('./fork-editor'));
+const PlanEditor = lazy(() => import('./plan-editor'));
+const StepPanel = lazy(() => import('./step-panel'));
 const route = getRouteApi('/tasks/$taskId');
 
 export function TaskPage(): ReactNode {
@@ -93,7 +94,7 @@ function Open({ task }: { task: Task }): ReactNode {
           <div className={classes.view}>
             <Boundary key={view} what="This view">
               <Suspense fallback={<Waiting what="the graph" />}>
-                {view === 'graph' && <PlanGraph taskId={task.id} selected={stepId} onSelect={select} />}
+                {view === 'graph' && <PlanGraph task={task} selected={stepId} onSelect={select} />}
                 {view === 'timeline' && <Timeline taskId={task.id} selected={stepId} onSelect={select} />}
                 {view === 'list' && <StepList taskId={task.id} selected={stepId} onSelect={select} />}
                 {view === 'raw' && <RawLog taskId={task.id} />}
@@ -106,19 +107,23 @@ function Open({ task }: { task: Task }): ReactNode {
             <Summary task={task} />
           </aside>
         ) : (
-          <StepPanel
-            taskId={task.id}
-            stepId={stepId}
-            tab={search.tab ?? 'output'}
-            attempt={search.attempt ?? null}
-            onTab={(tab) => stay({ tab })}
-            onAttempt={(attempt) => stay({ attempt: attempt ?? undefined })}
-            onFork={() => setFork({ from: stepId })}
-            close={() => select(null)}
-          />
+          <Suspense fallback={<aside className={classes.panel} aria-label="Step" />}>
+            <StepPanel
+              taskId={task.id}
+              stepId={stepId}
+              tab={search.tab ?? 'output'}
+              attempt={search.attempt ?? null}
+              onTab={(tab) => stay({ tab })}
+              onAttempt={(attempt) => stay({ attempt: attempt ?? undefined })}
+              onFork={() => setFork({ from: stepId })}
+              close={() => select(null)}
+            />
+          </Suspense>
         )}
       </div>
-      {fork && <ForkEditor task={task} fromStep={fork.from} close={() => setFork(null)} />}
+      <Suspense fallback={null}>
+        {fork && <ForkEditor task={task} fromStep={fork.from} close={() => setFork(null)} />}
+      </Suspense>
       <Outlet />
     </div>
   );
@@ -173,14 +178,14 @@ function Head({ task, onFork }: { task: Task; onFork: () => void }): ReactNode {
   );
 }
 
-function PlanGraph(props: {
-  taskId: string;
-  selected: string | null;
-  onSelect: (id: string | null) => void;
-}): ReactNode {
-  const hasSteps = useLive(props.taskId, hasStepsOf);
-  const status = useLive(props.taskId, statusOf);
-  if (hasSteps) return <Graph {...props} />;
+function PlanGraph(props: { task: Task; selected: string | null; onSelect: (id: string | null) => void }): ReactNode {
+  const { task, selected, onSelect } = props;
+  const hasPlan = useLive(task.id, hasPlanOf);
+  const status = useLive(task.id, statusOf);
+  const [done] = useState(
+    () => new Set(task.steps.filter((step) => step.status === 'completed').map((step) => step.id)),
+  );
+  if (hasPlan) return <Graph taskId={task.id} done={done} selected={selected} onSelect={onSelect} />;
   return (
     <Empty icon="graph" title={isOver(status) ? 'It never had a plan' : 'Planning'}>
       {!isOver(status) && 'The steps appear here as soon as the plan is made.'}
@@ -207,7 +212,9 @@ function Summary({ task }: { task: Task }): ReactNode {
             <Icon name="hand" size={16} /> It waits for you
           </h2>
           {question.kind === 'plan' ? (
-            <PlanEditor taskId={task.id} question={question} />
+            <Suspense fallback={<Waiting what="the plan" />}>
+              <PlanEditor taskId={task.id} question={question} />
+            </Suspense>
           ) : (
             <QuestionForm taskId={task.id} question={question} />
           )}
@@ -276,7 +283,7 @@ function progressText(state: TaskState): string {
 const statusOf = (state: TaskState) => state.status;
 const usageOf = (state: TaskState) => state.usage;
 const endedOf = (state: TaskState) => state.endedAt;
-const hasStepsOf = (state: TaskState) => state.steps.size > 0;
+const hasPlanOf = (state: TaskState) => state.plan !== null;
 const questionsOf = (state: TaskState) => state.questions;
 const errorOf = (state: TaskState) => state.error;
 const summaryOf = (state: TaskState) => state.summary;

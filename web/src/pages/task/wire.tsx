@@ -1,10 +1,13 @@
-// What goes over the wire: the A2A messages, one by one.
+// What passed between us and the step's agents: what was said and heard, and what the agent says of it now.
 import { Button } from '@mantine/core';
 import { queryOptions, useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { api, unwrap } from '../../api/client';
+import type { Traffic } from '../../api/types';
+import { partName } from '../../live/fold';
 import { FailureNote, Problem, Waiting } from '../../ui/feedback';
 import { Frames } from '../../ui/frames';
+import { count, firstLine } from '../../ui/text';
 
 const wireQuery = (taskId: string, stepId: string) =>
   queryOptions({
@@ -22,21 +25,32 @@ const wireQuery = (taskId: string, stepId: string) =>
 export function Wire({ taskId, stepId }: { taskId: string; stepId: string }): ReactNode {
   const traffic = useQuery(wireQuery(taskId, stepId));
   if (traffic.error) return <Problem error={traffic.error} again={() => void traffic.refetch()} />;
-  if (!traffic.data) return <Waiting what="what the agent says" />;
+  if (!traffic.data) return <Waiting what="what was said" />;
   const { items } = traffic.data;
   if (items.length === 0) return <p className="dim">No agent was called for this step.</p>;
   return (
     <>
-      <p className="dim small" style={{ marginTop: 0 }}>
-        The agent was asked just now for the task that it has for this step; its answer holds the messages of both
-        sides.{' '}
-        <Button size="compact-xs" variant="default" loading={traffic.isFetching} onClick={() => void traffic.refetch()}>
-          Ask again
-        </Button>
-      </p>
       {items.map((each) => (
-        <section key={each.attempt}>
-          {items.length > 1 && <h3 className="section-title">Attempt {each.attempt}</h3>}
+        <section key={`${each.part} ${each.attempt}`} style={{ marginBottom: 24 }} aria-label={nameOf(each)}>
+          {items.length > 1 && <h3 className="section-title">{nameOf(each)}</h3>}
+          <p className="dim small" style={{ marginTop: 0 }}>
+            What was sent is put together again from what is stored; what came back is as the task’s log has it.
+          </p>
+          <Frames frames={each.told} />
+          {each.left_out > 0 && (
+            <p className="dim small">{count(each.left_out, 'entry', 'entries')} in the middle left out.</p>
+          )}
+          <h4 className="section-title" style={{ marginTop: 16 }}>
+            What the agent says now
+            <Button
+              size="compact-xs"
+              variant="default"
+              loading={traffic.isFetching}
+              onClick={() => void traffic.refetch()}
+            >
+              Ask again
+            </Button>
+          </h4>
           {each.error !== null && (
             <FailureNote failure={{ title: String(each.error.title), detail: String(each.error.detail) }} />
           )}
@@ -46,4 +60,9 @@ export function Wire({ taskId, stepId }: { taskId: string; stepId: string }): Re
       ))}
     </>
   );
+}
+
+function nameOf(each: Traffic): string {
+  const part = each.part === null ? '' : `${partName(each.part)}, `;
+  return `${part}${part ? 'try' : 'Try'} ${each.attempt}${each.agent_name ? `: ${firstLine(each.agent_name, 60)}` : ''}`;
 }

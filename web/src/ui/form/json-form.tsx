@@ -31,7 +31,7 @@ interface Props {
   depth?: number;
 }
 
-export function JsonForm(props: Props): ReactNode {
+export default function JsonForm(props: Props): ReactNode {
   const { root, value, onChange, errors, at = '#/data', name = '', required = false, depth = 0 } = props;
   const schema = resolve(props.schema, root);
   const field = fieldOf(schema, root, depth);

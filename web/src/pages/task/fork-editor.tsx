@@ -1,0 +1,79 @@
+// Runs a task again from a step, with other words if one likes. It is loaded when first needed.
+import { Button, Group, Modal, Radio, Stack, Textarea } from '@mantine/core';
+import { useMutation } from '@tanstack/react-query';
+import { useNavigate } from '@tanstack/react-router';
+import { type ReactNode, useMemo, useRef, useState } from 'react';
+import { forkTask } from '../../api/tasks';
+import type { Task } from '../../api/types';
+import { Problem } from '../../ui/feedback';
+import { count, firstLine, freshKey } from '../../ui/text';
+import { dependents } from './layout';
+
+export default function ForkEditor(props: { task: Task; fromStep: string | null; close: () => void }): ReactNode {
+  const steps = props.task.steps;
+  const navigate = useNavigate();
+  const [from, setFrom] = useState(props.fromStep ?? steps[0]?.id ?? '');
+  const before = steps.find((step) => step.id === from)?.instruction ?? '';
+  const [edited, setEdited] = useState<string | null>(null);
+  const instruction = edited ?? before;
+  const again = useMemo(() => dependents(steps, from), [steps, from]);
+  const kept = steps.filter((step) => step.status === 'completed' && !again.has(step.id));
+  const key = useRef(freshKey());
+  const fork = useMutation({
+    mutationFn: () => forkTask(props.task.id, from, instruction === before ? null : instruction, key.current),
+    onSuccess: (made) => {
+      props.close();
+      void navigate({ to: '/tasks/$taskId', params: { taskId: made.id } });
+    },
+    onError: () => {
+      key.current = freshKey();
+    },
+  });
+  return (
+    <Modal opened onClose={props.close} title="Run again from a step" size="xl">
+      <Stack gap="md">
+        <Radio.Group
+          label="From which step"
+          value={from}
+          onChange={(next) => {
+            setFrom(next);
+            setEdited(null);
+          }}
+        >
+          <Stack gap={6} mt={6} mah={240} style={{ overflowY: 'auto' }}>
+            {steps.map((step) => (
+              <Radio
+                key={step.id}
+                value={step.id}
+                label={`${step.step_number}. ${firstLine(step.instruction, 90)}`}
+                description={
+                  again.has(step.id) ? 'runs again' : step.status === 'completed' ? 'its result is kept' : 'runs'
+                }
+              />
+            ))}
+          </Stack>
+        </Radio.Group>
+        <Textarea
+          label="What the step is told"
+          autosize
+          minRows={3}
+          maxRows={12}
+          value={instruction}
+          onChange={(event) => setEdited(event.currentTarget.value)}
+        />
+        <p className="dim" style={{ margin: 0 }}>
+          A new task: {count(again.size, 'step')} again, {count(kept.length, 'result')} kept. This task stays as it is.
+        </p>
+        {fork.error && <Problem error={fork.error} />}
+        <Group justify="flex-end">
+          <Button variant="default" onClick={props.close}>
+            Cancel
+          </Button>
+          <Button loading={fork.isPending} disabled={!instruction.trim()} onClick={() => fork.mutate()}>
+            Run
+          </Button>
+        </Group>
+      </Stack>
+    </Modal>
+  );
+}
