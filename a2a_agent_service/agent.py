@@ -17,7 +17,7 @@ from a2a_agent_service.question import understand
 from a2a_agent_service.reading import Reader
 from a2a_agent_service.research import Research
 from a2a_agent_service.settings import Settings
-from a2a_agent_service.sources.documents import Documents
+from a2a_agent_service.sources.documents import open_documents
 from a2a_agent_service.sources.web import Web
 from shared import http, llm, mcp_tools
 from shared.agent import AgentRequest, OpenAgent, Update
@@ -30,14 +30,15 @@ _ANALYSING = re.compile(r"\b(?:analy[sz]e|analysis|compare|comparison|contrast|w
 async def open_agent(settings: Settings) -> AsyncGenerator[OpenAgent]:
     """Open the agent: its outgoing client, the models that are configured, its memory, and the index of documents."""
     folder = settings.research_documents
+    index = DocumentIndex(settings.data_dir / "research.db", folder, settings.max_file_bytes)
     checkpoints = Checkpoints(settings)
     async with (
         http.open_client(settings) as client,
         llm.open_models(settings, in_graph=True) as models,
         open_memory(settings) as memory,
         mcp_tools.open_tools(settings, mcp_tools.read_servers(settings.mcp_servers)) as tools,
+        open_documents(settings, client, index) as documents,
     ):
-        documents = Documents(DocumentIndex(settings.data_dir / "research.db", folder, settings.max_file_bytes))
         web = Web(settings, client, tools)
 
         async def answer(request: AgentRequest) -> AsyncGenerator[Update]:
@@ -67,7 +68,7 @@ async def open_agent(settings: Settings) -> AsyncGenerator[OpenAgent]:
             return [f"The documents folder {str(folder)!r} does not exist; set RESEARCH_DOCUMENTS to a folder."]
 
         try:
-            yield OpenAgent(answer, problems, checkpoints.forget)
+            yield OpenAgent(answer, problems, checkpoints.forget, checkpoints.retain)
         finally:
             await checkpoints.close()
 

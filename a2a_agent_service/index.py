@@ -12,15 +12,16 @@ import sqlite3
 import stat
 import threading
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import cast
 from urllib.parse import unquote, urlsplit
 
-from a2a_agent_service import relevance
+from a2a_agent_service import relevance, vectors
 from a2a_agent_service.passages import Passage, Source, split
 from a2a_agent_service.ranking import SHORT, stem, terms
 from shared.documents import SUFFIXES, Link, extract_text, links
@@ -28,7 +29,7 @@ from shared.errors import InvalidRequestError, NotFoundError, UnavailableError
 
 logger = logging.getLogger(__name__)
 
-_FORMAT = 2
+_FORMAT = 3
 _SCHEMA = """
 CREATE TABLE folder (path TEXT NOT NULL);
 CREATE TABLE files (
@@ -40,9 +41,10 @@ CREATE INDEX links_source ON links (source);
 CREATE INDEX links_target ON links (target);
 CREATE TABLE passages (
     id INTEGER PRIMARY KEY, path TEXT NOT NULL, position INTEGER NOT NULL, heading TEXT NOT NULL,
-    location TEXT NOT NULL, text TEXT NOT NULL
+    location TEXT NOT NULL, text TEXT NOT NULL, digest BLOB NOT NULL
 );
 CREATE INDEX passages_path ON passages (path);
+CREATE INDEX passages_digest ON passages (digest);
 CREATE VIRTUAL TABLE passage_terms USING fts5 (terms, context);
 CREATE VIRTUAL TABLE document_terms USING fts5 (terms);
 CREATE VIRTUAL TABLE anchor_terms USING fts5 (terms);
@@ -106,14 +108,41 @@ class DocumentIndex:
             problems = {cast("str", path): cast("str", problem) for path, problem in rows}
             return State(len(present) - len(problems), problems)
 
-    def search(self, queries: Sequence[str], limit: int = 40) -> list[Passage]:
-        """Return the passages that fit a query best, for each query at most `limit`, each with its `relevance`."""
+    def search(self, queries: Sequence[str], needs: vectors.Needs | None = None, limit: int = 40) -> list[Passage]:
+        """Return the passages that fit a query best, for each query at most `limit`, each with its `relevance`.
+
+        With the vectors of the queries, those that mean the same are found too, and the two orders become one.
+        """
         found: dict[int, float] = {}
+        meant_by: defaultdict[int, list[str]] = defaultdict(list)
         with self._open() as connection:
+            space = None if needs is None else vectors.Space(connection, needs)
             for query in queries:
-                for number, score in relevance.find(connection, query, limit):
-                    found[number] = max(score, found.get(number, 0.0))
-            return [self._passage(connection, number, score) for number, score in found.items()]
+                placed = relevance.find(connection, query, limit)
+                near = [] if space is None else space.near(query, limit)
+                for each in vectors.fuse(placed, near)[:limit] if near else placed:
+                    found[each.number] = max(each.score, found.get(each.number, 0.0))
+                for each in filter(vectors.is_meant, near):
+                    meant_by[each.number].append(query)
+            return [
+                replace(self._passage(connection, number, score), meant_by=tuple(meant_by[number]))
+                for number, score in found.items()
+            ]
+
+    def without_vector(self, model: str, most: int) -> dict[bytes, str]:
+        """Return some texts that have no vector of the model yet, by their digests; at most so many."""
+        with self._open() as connection:
+            return vectors.missing(connection, model, most)
+
+    def keep_vectors(self, model: str, made: Mapping[bytes, Sequence[float]]) -> None:
+        """Keep the vectors of texts."""
+        with self._lock, self._open() as connection:
+            vectors.keep(connection, model, made)
+
+    def forget_vectors(self, model: str) -> None:
+        """Forget the vectors that are of no use any more, and all that another model made."""
+        with self._lock, self._open() as connection:
+            vectors.forget(connection, model)
 
     def respell(self, words: Iterable[str]) -> dict[str, str]:
         """Return for each word the most similar one that the documents have instead, if there is one."""
@@ -166,9 +195,10 @@ class DocumentIndex:
             [(name, target, around) for target, around in _targets(name, linked)],
         )
         for passage in passages:
+            digest = vectors.digest_of(vectors.text_of(title, passage.heading, passage.text))
             cursor = connection.execute(
-                "INSERT INTO passages (path, position, heading, location, text) VALUES (?, ?, ?, ?, ?)",
-                (name, passage.position, passage.heading, passage.location, passage.text),
+                "INSERT INTO passages (path, position, heading, location, text, digest) VALUES (?, ?, ?, ?, ?, ?)",
+                (name, passage.position, passage.heading, passage.location, passage.text, digest),
             )
             context = " ".join(terms(f"{title} {passage.heading}"))
             connection.execute(
@@ -209,7 +239,8 @@ def _connect(database: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = NORMAL")
         if connection.execute("PRAGMA user_version").fetchone() != (_FORMAT,):
             drops = "".join(f"DROP TABLE IF EXISTS {table};" for table in _TABLES)
-            connection.executescript(f"BEGIN IMMEDIATE; {drops} {_SCHEMA} PRAGMA user_version = {_FORMAT}; COMMIT;")
+            made = f"{drops} {_SCHEMA} {vectors.SCHEMA} PRAGMA user_version = {_FORMAT};"
+            connection.executescript(f"BEGIN IMMEDIATE; {made} COMMIT;")
     except sqlite3.Error:
         connection.close()
         raise

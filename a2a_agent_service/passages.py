@@ -35,6 +35,7 @@ class Passage:
     """A paragraph, or a few short ones under one heading. `location` says where in the source, e.g. "lines 3-5".
 
     `relevance`, up to 1, says how well it and its document fit what the index was asked; 0: it was not asked.
+    `meant_by` are the queries that mean what it says, by an embedding model, whatever their words.
     """
 
     source: Source
@@ -43,6 +44,7 @@ class Passage:
     location: str = ""
     position: int = 0
     relevance: float = field(default=0.0, compare=False)
+    meant_by: tuple[str, ...] = field(default=(), compare=False)
 
 
 def split(document: Document, source: Source, name: str = "") -> list[Passage]:

@@ -91,7 +91,7 @@ def rank(passages: Iterable[Passage], query: str) -> list[Ranked]:
     """
     weight_of = weights(query)
     total = sum(weight_of.values())
-    candidates = _mentioning(dict.fromkeys(passages), weight_of)
+    candidates = _worth_reading(dict.fromkeys(passages), weight_of, query)
     bodies = [Counter(terms(passage.text)) for passage in candidates]
     contexts = [set(terms(_context(passage))) for passage in candidates]
     vocabulary = {word for words in (*bodies, *contexts) for word in words}
@@ -104,7 +104,8 @@ def rank(passages: Iterable[Passage], query: str) -> list[Ranked]:
         in_text = sum(weight for term, weight in weight_of.items() if count[term])
         above = sum(weight for term, weight in weight_of.items() if not count[term] and forms[term] & context)
         is_enough = in_text + above >= min(_LEAST_SHARE * total, _LEAST_WEIGHT)
-        if in_text + above and (is_enough or passage.relevance >= _SURE):
+        is_meant = query in passage.meant_by
+        if is_meant or (in_text + above and (is_enough or passage.relevance >= _SURE)):
             spoken = (in_text + _ABOVE * above) / total
             early = 1 / (1 + passage.position)
             own = 0.6 * spoken + 0.35 * score / highest + 0.05 * early
@@ -159,6 +160,13 @@ def share(query: str, passages: Iterable[Passage]) -> float:
     return sum(weight for term, weight in weight_of.items() if term not in lost) / total if total else 0.0
 
 
+def coverage(part: str, selected: Iterable[Ranked]) -> float:
+    """Return how much of a part of the question, between 0 and 1, is spoken of: by words, or because it is meant."""
+    chosen = list(selected)
+    is_meant = any(part in found.passage.meant_by for found in chosen)
+    return 1.0 if is_meant else share(part, [found.passage for found in chosen])
+
+
 def overlap(text: str, query: str) -> float:
     """Return the weight of the words of `query` that occur in `text`."""
     spoken = set(terms(text))
@@ -171,11 +179,11 @@ def frequent(passages: Sequence[Passage], most: int = 8) -> str:
     return " ".join(word for word, _ in spread.most_common(most))
 
 
-def _mentioning(passages: Iterable[Passage], wanted: Iterable[str]) -> list[Passage]:
-    """Return those that may speak of something wanted, without reading each word; at most so many."""
+def _worth_reading(passages: Iterable[Passage], wanted: Iterable[str], query: str) -> list[Passage]:
+    """Return those that may speak of something wanted, without reading each word, or mean it; at most so many."""
     starts = {start(term).removesuffix("y") for term in wanted}  # "retry" is the stem of "retries" too
     counted = [
-        (sum(beginning in text for beginning in starts), passage)
+        (sum(beginning in text for beginning in starts) or int(query in passage.meant_by), passage)
         for passage in passages
         for text in [f"{_context(passage)} {passage.text}".lower()]
     ]

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, TypeAlias, cast
 
 from a2a_agent_service.ranking import SHORT, start, weights
+from a2a_agent_service.vectors import Placed
 
 _MOST_PASSAGES: Final = 400
 _MOST_DOCUMENTS: Final = 15
@@ -24,8 +25,8 @@ _K1: Final = 1.2
 _Row: TypeAlias = tuple[int, str, str, str, float]
 
 
-def find(connection: sqlite3.Connection, query: str, limit: int) -> list[tuple[int, float]]:
-    """Return the passages that fit best, best documents first, each with a score above 0 and at most 1."""
+def find(connection: sqlite3.Connection, query: str, limit: int) -> list[Placed]:
+    """Return the passages that fit best, the best documents first."""
     words = _Words(connection, list(weights(query)))
     if not words.match:
         return []
@@ -42,11 +43,11 @@ def find(connection: sqlite3.Connection, query: str, limit: int) -> list[tuple[i
         if path in scores:
             scores[path] += titled
     best = sorted(scores, key=lambda path: (-scores[path], path))[:_MOST_DOCUMENTS]
-    found: list[tuple[int, float]] = []
+    found: list[Placed] = []
     for path in best:
         ordered = sorted(by_document[path], reverse=True)[:_PER_DOCUMENT]
         share = scores[path] / scores[best[0]]
-        found += [(number, share * (0.7 + 0.3 * score / ordered[0][0])) for score, number in ordered]
+        found += [Placed(number, path, share * (0.7 + 0.3 * score / ordered[0][0])) for score, number in ordered]
     return found[:limit]
 
 

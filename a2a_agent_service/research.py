@@ -13,7 +13,7 @@ from a2a_agent_service.memory import Memory, session_of
 from a2a_agent_service.outcome import Problem
 from a2a_agent_service.passages import Passage
 from a2a_agent_service.question import search_words
-from a2a_agent_service.ranking import Ranked, frequent, missing, rank, select, share
+from a2a_agent_service.ranking import Ranked, coverage, frequent, missing, rank, select
 from a2a_agent_service.reading import Reader
 from a2a_agent_service.settings import Settings
 from a2a_agent_service.sources.documents import Documents
@@ -152,17 +152,17 @@ class Research:
             return "write"
         if _names_sources(state) and not state["passages"] and "documents" not in state["looked"]:
             return "write"  # what was named cannot be read; other sources would answer another question
-        passages = [found.passage for found in state["selected"]]
+        selected = state["selected"]
         by_model = self._model(state) is not None
         proposed = [query for query in state["queries"] if query not in question.queries] if by_model else []
-        enough = all(share(part, passages) >= _ENOUGH for part in state["parts"])
-        return "write" if enough or any(share(query, passages) >= _ENOUGH for query in proposed) else "plan"
+        enough = all(coverage(part, selected) >= _ENOUGH for part in state["parts"])
+        return "write" if enough or any(coverage(query, selected) >= _ENOUGH for query in proposed) else "plan"
 
     async def write(self, state: State) -> dict[str, object]:
         """Write the answer: by the model where there is one and its citations exist, else in the sources' own words."""
         passages = [found.passage for found in state["selected"]]
         least = _ANSWERED_BY_NAMED if _names_sources(state) else _ANSWERED
-        unanswered = [part for part in state["parts"] if share(part, passages) < least]
+        unanswered = [part for part in state["parts"] if coverage(part, state["selected"]) < least]
         nothing = bool(state["parts"]) and len(unanswered) == len(state["parts"])
         model = self._model(state)
         if not passages or (nothing and model is None):

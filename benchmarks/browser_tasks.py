@@ -3,7 +3,9 @@
     .venv/bin/python benchmarks/browser_tasks.py [--quick]
 
 - An isolated task: a new context, a local page, its heading; ours as an agent's answer, and bare Playwright, in turn.
+  The same on a page with a script, where ours waits until it has been quiet for 250 ms and Playwright does not.
 - What a context costs that waits: memory of all processes with and without five of them.
+- A Chromium that is killed: how long until another one opens a page, beside a bare start of Chromium by Playwright.
 - An observation of a page with 5,000 elements: how long and how large.
 - Tasks a second with 1, 4 and 8 at once.
 
@@ -16,6 +18,7 @@ import asyncio
 import json
 import os
 import shutil
+import signal
 import statistics
 import sys
 import tempfile
@@ -36,20 +39,25 @@ from browser_service.session_events import Owner
 from browser_service.settings import Settings
 from shared.agent import AgentRequest
 from tests.browser.soak import memory_mb
+from tests.browser.test_browser import descendants
 from tests.support.serving import serve
 
 _PAGE = "<!doctype html><title>Local</title><h1>A heading</h1><p>Some text.</p>"
+_SCRIPTED = f"{_PAGE}<script>document.querySelector('p').textContent = 'Written by a script.'</script>"
 
 
 def _site() -> Starlette:
     async def page(_request: Request) -> HTMLResponse:
         return HTMLResponse(_PAGE)
 
+    async def scripted(_request: Request) -> HTMLResponse:
+        return HTMLResponse(_SCRIPTED)
+
     async def many(_request: Request) -> HTMLResponse:
         rows = "".join(f"<div><span>Row {n}</span><button>Use {n}</button></div>" for n in range(1_667))
         return HTMLResponse(f"<!doctype html><title>Many</title><h1>Many</h1>{rows}")
 
-    return Starlette(routes=[Route("/", page), Route("/many", many)])
+    return Starlette(routes=[Route("/", page), Route("/scripted", scripted), Route("/many", many)])
 
 
 def _settings(folder: Path, pages: int = 4) -> Settings:
@@ -75,29 +83,29 @@ async def _isolated(url: str, folder: Path, rounds: int) -> None:
     ):
         ready = [await bare.new_context()]
 
-        async def ours() -> None:
-            request = AgentRequest(f"get the heading of {url}/", task_id="t", context_id="c", message_id="m")
+        async def ours(path: str) -> None:
+            request = AgentRequest(f"get the heading of {url}{path}", task_id="t", context_id="c", message_id="m")
             async for _ in agent.answer(request):
                 pass
 
-        async def plain() -> None:
+        async def plain(path: str) -> None:
             context = ready.pop()
             page = await context.new_page()
-            await page.goto(f"{url}/")
+            await page.goto(f"{url}{path}")
             await page.text_content("h1")
             await context.close()
 
-        times: dict[str, list[float]] = {"ours": [], "plain Playwright": []}
-        for _ in range(rounds + 1):
-            times["ours"].append(await _timed(ours))
-            times["plain Playwright"].append(await _timed(plain))
-            ready.append(await bare.new_context())
-        medians = {name: statistics.median(each[1:]) for name, each in times.items()}
-        ratio = statistics.median(a / b for a, b in zip(times["ours"][1:], times["plain Playwright"][1:], strict=True))
-    print("\nAn isolated task")
-    for name, median in medians.items():
-        print(f"  {name:<18}{median:8.1f} ms")
-    print(f"  ours to plain     {ratio:8.2f} x   (n = {rounds}; of ours, 250 ms are the wait until a page is quiet)")
+        for name, path in (("An isolated task", "/"), ("On a page with a script", "/scripted")):
+            times: dict[str, list[float]] = {"ours": [], "plain Playwright": []}
+            for _ in range(rounds + 1):
+                times["ours"].append(await _timed(lambda path=path: ours(path)))
+                times["plain Playwright"].append(await _timed(lambda path=path: plain(path)))
+                ready.append(await bare.new_context())
+            pairs = zip(times["ours"][1:], times["plain Playwright"][1:], strict=True)
+            print(f"\n{name}")
+            for who, each in times.items():
+                print(f"  {who:<18}{statistics.median(each[1:]):8.1f} ms")
+            print(f"  ours to plain     {statistics.median(a / b for a, b in pairs):8.2f} x   (n = {rounds})")
 
 
 async def _idle(folder: Path) -> None:
@@ -112,6 +120,34 @@ async def _idle(folder: Path) -> None:
         for each in contexts:
             await each.__aexit__(None, None, None)
     print(f"\nAn idle context\n  {(after - before) / 5:.1f} MB (PSS, with its blank page)")
+
+
+async def _revived(folder: Path, rounds: int) -> None:
+    found = chromium.find(_settings(folder))
+    assert found is not None
+    times: dict[str, list[float]] = {"ours": [], "plain Playwright": []}
+    async with open_browser(_settings(folder)) as browser:
+        for _ in range(rounds):
+            async with browser.open_session(Owner("b", "b")):
+                pids = descendants("--headless")
+            began = time.perf_counter()
+            for pid in pids:
+                os.kill(pid, signal.SIGKILL)
+            while not set(descendants("--headless")) - set(pids):  # noqa: ASYNC110 - a process
+                await asyncio.sleep(0.01)
+            async with browser.open_session(Owner("b", "b")):
+                pass
+            times["ours"].append((time.perf_counter() - began) * 1000)
+    for _ in range(rounds):
+        began = time.perf_counter()
+        async with playwright.async_playwright() as driver:
+            bare = await driver.chromium.launch(executable_path=found.path, chromium_sandbox=os.geteuid() != 0)
+            await bare.new_page()
+            times["plain Playwright"].append((time.perf_counter() - began) * 1000)
+            await bare.close()
+    print("\nA killed Chromium is back")
+    for name, each in times.items():
+        print(f"  {name:<18}{statistics.median(each):8.1f} ms (at most {max(each):.1f}, n = {rounds})")
 
 
 async def _observe(url: str, folder: Path, rounds: int) -> None:
@@ -193,6 +229,7 @@ async def _run(*, quick: bool) -> None:
         async with serve(_site()) as url:
             await _isolated(url, folder, rounds)
             await _idle(folder)
+            await _revived(folder, 3 if quick else 10)
             await _observe(url, folder, rounds)
             await _throughput(url, folder, 8 if quick else 80)
             if not quick:

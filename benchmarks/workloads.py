@@ -150,8 +150,8 @@ async def _alone(
         rounds,
         warm_up=min(5, rounds),
     )
-    if called > 1:
-        print(f"\n{workload.name}: our task calls the model {called} times, the floor once.")
+    if called != workload.needs_model:
+        print(f"\n{workload.name}: our task calls the model {called} times, its floor {int(workload.needs_model)}.")
     times = ratio(found["ours"], found["floor"])
     most = workload.most_times * _more(database)
     return [

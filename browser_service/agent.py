@@ -6,7 +6,18 @@ from itertools import zip_longest
 
 from pydantic import JsonValue, ValidationError
 
-from browser_service import actions, answers, card, instructions, navigation, page_testing, performing, terms, tinyfish
+from browser_service import (
+    actions,
+    answers,
+    card,
+    instructions,
+    last_look,
+    navigation,
+    page_testing,
+    performing,
+    terms,
+    tinyfish,
+)
 from browser_service.actions import ACTIONS, Action, InWords, Navigate
 from browser_service.browser import Browser, open_browser
 from browser_service.browser_session import BrowserSession
@@ -23,9 +34,9 @@ from browser_service.settings import Settings
 from browser_service.tinyfish import TinyFish
 from browser_service.wishes import Wishes
 from shared import http
-from shared.agent import METADATA_KEY, AgentRequest, OpenAgent, Progress, Update
+from shared.agent import METADATA_KEY, AgentRequest, OpenAgent, Produced, Progress, Update
 from shared.background import background
-from shared.errors import InvalidRequestError
+from shared.errors import FederationError, InvalidRequestError
 from shared.llm import MODEL_ERRORS, Model, open_model
 
 _HARMLESS = frozenset({"navigate", "back", "extract", "assert", "screenshot", "wait_for", "scroll", "hover"})
@@ -70,12 +81,16 @@ class BrowserAgent:
             findings = Findings(patience_s=self._settings.browser_action_timeout_s)
             done: list[Action] = []
             try:
-                async with (
-                    self._open_session(request) as session,
-                    aclosing(self._work(request, read, session, findings, done, is_verification)) as updates,
-                ):
-                    async for update in updates:
-                        yield update
+                async with self._open_session(request) as session:
+                    try:
+                        work = self._work(request, read, session, findings, done, is_verification)
+                        async with aclosing(work) as updates:
+                            async for update in updates:
+                                yield update
+                    except FederationError as error:
+                        if (picture := await last_look.take(session, error)) is not None:
+                            yield Produced(picture)
+                        raise
                 break
             except BrowserGoneError:
                 if attempt or any(action.do not in _HARMLESS for action in done):
@@ -120,7 +135,7 @@ class BrowserAgent:
             if session.status is not None and session.status >= 400 and not is_verification:
                 raise navigation.explain_status(session.url, session.status)
         if not is_verification and findings.is_empty:  # what was asked was not understood: at least what is there
-            content = await session.read()
+            content = await performing.read_page(session)
             findings.readings += [Reading(what, content, session.status) for what in ("title", "heading", "text")]
         told = answers.Told(read.urls[0], session.url, session.status, session.is_settled, tuple(findings.unread))
         for update in answers.compose(findings, told, is_verification=is_verification):

@@ -2,55 +2,35 @@
 
 import asyncio
 import logging
-import os
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import playwright.async_api as playwright
 
-from browser_service import chromium, egress_proxy
+from browser_service import chromium
 from browser_service.browser_session import BrowserSession
 from browser_service.egress_proxy import Boundary, Door, EgressProxy, Rules
 from browser_service.errors import BusyError
 from browser_service.request_filter import RequestFilter
 from browser_service.session_events import Owner, SessionWatcher
 from browser_service.settings import Settings
+from browser_service.starting import CLOSE_TIMEOUT_S, LAUNCH_TIMEOUT_S, Running, Starter
 from shared.background import background
 from shared.errors import FederationError, InvalidRequestError, NotInstalledError, UnavailableError
 
 logger = logging.getLogger(__name__)
 
-_NODE_OPTIONS = "--max-semi-space-size=1"  # the driver idles most of the time: 15 MB less
-
 VIEWPORT = playwright.ViewportSize(width=1280, height=800)
 
-_LAUNCH_TIMEOUT_S = 30.0
-_CLOSE_TIMEOUT_S = 5.0
 _RETRY_AFTER_S = 5
-# Beyond Playwright's own: no way out beside the proxy, and no page that takes all memory.
-_ARGUMENTS = (*egress_proxy.FLAGS, "--js-flags=--max-old-space-size=512", "--mute-audio")
-# Playwright lets pages open as many windows as they like; a browser does not.
-_NOT_WANTED = ("--disable-popup-blocking", "--disable-ipc-flooding-protection")
-
-
-@dataclass(frozen=True, slots=True)
-class _Running:
-    """A Chromium and the Playwright driver that speaks to it; they live and die together.
-
-    `is_proxied`: its contexts go through doors of ours; one on another machine is filtered from within instead.
-    """
-
-    browser: playwright.Browser
-    resources: AsyncExitStack
-    is_proxied: bool
 
 
 @dataclass(frozen=True, slots=True)
 class _Room:
     """A context for one session with a page that is still blank, and what stands between it and the network."""
 
-    running: _Running
+    running: Running
     context: playwright.BrowserContext
     page: playwright.Page
     boundary: Boundary
@@ -80,9 +60,10 @@ class Browser:
         self._watchers = watchers
         self._proxy = EgressProxy(settings)
         self._filter = RequestFilter(settings)
+        self._starter = Starter(self._proxy, self._filter)
         self._slots = asyncio.Semaphore(settings.browser_max_pages)
         self._starting = asyncio.Lock()
-        self._running: _Running | None = None
+        self._running: Running | None = None
         self._problem: str | None = None
         self._warm: list[_Room] = []
         self._lacks = asyncio.Event()
@@ -124,7 +105,7 @@ class Browser:
             try:
                 room = await asyncio.shield(opening)
             except asyncio.CancelledError:
-                await asyncio.wait({opening}, timeout=_CLOSE_TIMEOUT_S)
+                await asyncio.wait({opening}, timeout=CLOSE_TIMEOUT_S)
                 if opening.done() and opening.exception() is None:
                     await self._close_room(opening.result())
                 raise
@@ -178,6 +159,7 @@ class Browser:
         self._is_stopping = True
         async with self._starting:
             await self._discard()
+            await self._starter.stop()
 
     async def _open_room(self, storage_state: playwright.StorageState | None) -> _Room:
         running = await self._ensure_running()
@@ -194,7 +176,7 @@ class Browser:
         except (playwright.Error, TimeoutError) as error:
             raise UnavailableError("Chromium starts, but opens no page. Try again later.") from error
 
-    def _take_warm(self, running: _Running) -> _Room | None:
+    def _take_warm(self, running: Running) -> _Room | None:
         """Return a room that is ready, if there is one in the Chromium that runs now."""
         while self._warm:
             room = self._warm.pop()
@@ -202,20 +184,26 @@ class Browser:
                 return room
         return None
 
-    async def _new_room(self, running: _Running, storage_state: playwright.StorageState | None = None) -> _Room:
-        async with AsyncExitStack() as resources, asyncio.timeout(_LAUNCH_TIMEOUT_S):
+    async def _new_room(self, running: Running, storage_state: playwright.StorageState | None = None) -> _Room:
+        async with AsyncExitStack() as resources:
             door = await resources.enter_async_context(self._proxy.open_door()) if running.is_proxied else None
-            context = await running.browser.new_context(
-                accept_downloads=True,
-                permissions=[],
-                service_workers="block",
-                viewport=VIEWPORT,
-                proxy=None if door is None else door.settings,
-                storage_state=storage_state,
-            )
-            if door is None:
-                await context.route_web_socket("**/*", self._filter.route_web_socket)
-            return _Room(running, context, await context.new_page(), door or self._filter, resources.pop_all())
+            context, page = await running.bound(self._open_page(running.browser, door, storage_state), LAUNCH_TIMEOUT_S)
+            return _Room(running, context, page, door or self._filter, resources.pop_all())
+
+    async def _open_page(
+        self, browser: playwright.Browser, door: Door | None, storage_state: playwright.StorageState | None
+    ) -> tuple[playwright.BrowserContext, playwright.Page]:
+        context = await browser.new_context(
+            accept_downloads=True,
+            permissions=[],
+            service_workers="block",
+            viewport=VIEWPORT,
+            proxy=None if door is None else door.settings,
+            storage_state=storage_state,
+        )
+        if door is None:
+            await context.route_web_socket("**/*", self._filter.route_web_socket)
+        return context, await context.new_page()
 
     async def _warm_up(self) -> None:
         """Make the rooms that are kept ready for the next tasks."""
@@ -237,11 +225,11 @@ class Browser:
 
     async def _close_room(self, room: _Room) -> None:
         """Close its context; a browser that cannot even do that is stopped, and started again by the next task."""
-        closing = asyncio.ensure_future(_close(room.context))
+        closing = asyncio.ensure_future(_close(room))
         try:
             closed = await asyncio.shield(closing)
         except asyncio.CancelledError:
-            await asyncio.wait({closing}, timeout=_CLOSE_TIMEOUT_S)
+            await asyncio.wait({closing}, timeout=CLOSE_TIMEOUT_S)
             raise
         finally:
             await room.resources.aclose()
@@ -250,7 +238,7 @@ class Browser:
             async with self._starting:
                 await self._discard()
 
-    async def _ensure_running(self, *, instead_of: _Running | None = None) -> _Running:
+    async def _ensure_running(self, *, instead_of: Running | None = None) -> Running:
         async with self._starting:
             running = self._running
             if running is not None and running is not instead_of and running.browser.is_connected():
@@ -260,11 +248,10 @@ class Browser:
             if found is None:
                 raise NotInstalledError(chromium.problem(self._settings))
             try:
-                async with asyncio.timeout(_LAUNCH_TIMEOUT_S):
-                    self._running = await _launch(found, self._filter, self._proxy)
-            except (playwright.Error, TimeoutError, OSError) as error:
-                self._problem = _explain(found, error)
-                raise UnavailableError(self._problem) from error
+                self._running = await self._starter.start(found)
+            except UnavailableError as error:
+                self._problem = error.detail
+                raise
             self._problem = None
             self._running.browser.on("disconnected", self._revive)
             logger.info("browser started", extra={"how": found.how, "version": self._running.browser.version})
@@ -279,9 +266,11 @@ class Browser:
             return
         running.browser.remove_listener("disconnected", self._revive)
         try:
-            async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await running.resources.aclose()
-        except (playwright.Error, TimeoutError, OSError) as error:
+        except TimeoutError:  # it hangs; the driver takes it along
+            await self._starter.stop()
+        except (playwright.Error, OSError) as error:
             logger.debug("browser was gone already", extra={"why": str(error)})
 
 
@@ -296,27 +285,6 @@ async def open_browser(settings: Settings, watchers: Sequence[SessionWatcher] = 
         await browser.stop()
 
 
-async def _launch(found: chromium.Found, request_filter: RequestFilter, proxy: EgressProxy) -> _Running:
-    async with AsyncExitStack() as resources:
-        os.environ.setdefault("NODE_OPTIONS", _NODE_OPTIONS)
-        driver = await resources.enter_async_context(playwright.async_playwright())
-        if found.how == "cdp":
-            browser = await driver.chromium.connect_over_cdp(found.path)
-        else:
-            nowhere = await resources.enter_async_context(proxy.open_door(Rules(allow=("nowhere.invalid",))))
-            browser = await driver.chromium.launch(
-                executable_path=found.path,
-                args=[*_ARGUMENTS, f"--proxy-server={nowhere.address}"],  # what is no page's
-                ignore_default_args=list(_NOT_WANTED),
-                chromium_sandbox=not _is_root(),  # Chromium's sandbox does not work as root, and only then is it off
-            )
-        resources.push_async_callback(browser.close)
-        is_proxied = found.how != "cdp" or chromium.is_here(found.path)
-        if not is_proxied:
-            await request_filter.attach(browser)
-        return _Running(browser, resources.pop_all(), is_proxied)
-
-
 def _set_rules(boundary: Boundary, rules: Rules) -> None:
     if isinstance(boundary, Door):
         boundary.rules = rules
@@ -326,29 +294,11 @@ def _set_rules(boundary: Boundary, rules: Rules) -> None:
         )
 
 
-async def _close(context: playwright.BrowserContext) -> bool:
+async def _close(room: _Room) -> bool:
     try:
-        async with asyncio.timeout(_CLOSE_TIMEOUT_S):
-            await context.close()
+        await room.running.bound(room.context.close(), CLOSE_TIMEOUT_S)
     except TimeoutError:
         return False
     except playwright.Error as error:
         logger.debug("context was gone already", extra={"why": str(error)})
     return True
-
-
-def _is_root() -> bool:
-    return hasattr(os, "geteuid") and os.geteuid() == 0
-
-
-def _explain(found: chromium.Found, error: BaseException) -> str:
-    if found.how == "cdp":
-        return f"BROWSER_CDP_URL is {found.path}, but no Chromium answers there. Start it, or correct the setting."
-    if any(sign in str(error) for sign in ("No usable sandbox", "sandboxing failed")):
-        return (
-            f"{found.path} cannot build its sandbox. Allow unprivileged user namespaces on this machine, "
-            "or run Chromium in a container of its own and set BROWSER_CDP_URL."
-        )
-    if isinstance(error, TimeoutError):
-        return f"{found.path} did not start within {_LAUNCH_TIMEOUT_S:g} s."
-    return f"{found.path} does not start as a Chromium. {chromium.INSTALL}"

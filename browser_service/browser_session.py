@@ -32,8 +32,8 @@ _MOVED_ON = ("context was destroyed", "navigat", "detached")
 class BrowserSession:
     """A page and what a person can do with it. Everything raises FederationErrors only.
 
-    `is_settled` says whether the page had finished loading when last looked at. TimedOutError, TooLargeError and
-    UnavailableError (the page crashed, the browser died) can come from any call.
+    `is_settled` says whether the page had finished loading when last looked at, `title` how it was called.
+    TimedOutError, TooLargeError and UnavailableError (the page crashed, the browser died) can come from any call.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class BrowserSession:
         self.owner = owner
         self.context = context
         self.is_settled = True
+        self.title = ""
         self._watchers = watchers
         self._actions = 0
         self._released = asyncio.Event()
@@ -65,6 +66,7 @@ class BrowserSession:
         self.secrets: set[str] = set()
         self.credentials: Callable[[str, str], str] | None = None
         self._wanted_download: asyncio.Future[Download] | None = None
+        self._wanted_url = ""
 
     @classmethod
     @asynccontextmanager
@@ -134,6 +136,15 @@ class BrowserSession:
         return self._watch.page
 
     @property
+    def is_broken(self) -> bool:
+        """Whether nothing more can be done on it: the page crashed, loaded too much, opened dialogs without end."""
+        return self._watch.broken.done()
+
+    async def calm(self) -> None:
+        """Stop what the page loads and runs, even a script without end; unbounded. Raises: playwright's Error."""
+        await self._watch.calm()
+
+    @property
     def script_errors(self) -> tuple[str, ...]:
         """What scripts threw and nobody caught, since `open_url`."""
         return self._watch.script_errors
@@ -148,11 +159,22 @@ class BrowserSession:
         """The address of the page as it is now."""
         return self._watch.page.url
 
+    @property
+    def shows_page(self) -> bool:
+        """Whether there is a page: not a blank one, nor the browser's own that says what is wrong."""
+        return not self.url.startswith(("chrome-error:", "about:blank"))
+
+    @property
+    def address(self) -> str:
+        """The address of the page, or of the one that was wanted where there is none."""
+        return self.url if self.shows_page else self._watch.failed_document or self._wanted_url or self.url
+
     async def open_url(self, url: str) -> None:
         """Go to `url` and let the page settle. An error status is no failure here: `status` tells it.
 
         Raises: AddressRefusedError, PageNotLoadedError, PageTimedOutError when not even the document came to its end.
         """
+        self._wanted_url = url
         await self.boundary.check(url)
         limit_s = self._settings.browser_navigation_timeout_s
         self._watch.forget()
@@ -168,10 +190,13 @@ class BrowserSession:
                 with suppress(Error):
                     await self._read_state()
             raise (self._watch.refusal() or navigation.explain(url, error)) from error
-        await self.settle()
+        await self.settle(has_arrived=True)
 
-    async def settle(self) -> None:
-        """Wait until the page loads nothing more and has stopped changing, at most BROWSER_SETTLE_TIMEOUT_S."""
+    async def settle(self, *, has_arrived: bool = False) -> None:
+        """Wait until the page loads nothing more and has stopped changing, at most BROWSER_SETTLE_TIMEOUT_S.
+
+        `has_arrived`: nothing was done to it since it came, so that one without scripts needs no watching.
+        """
         loop = asyncio.get_running_loop()
         limit_s = self._settings.browser_settle_timeout_s
         deadline = loop.time() + limit_s
@@ -179,7 +204,7 @@ class BrowserSession:
         while not (is_ready and not self._watch.under_way) and (left_s := deadline - loop.time()) > 0:
             try:
                 await self.deadlines.bound(
-                    self._watch.page.evaluate(QUIET, [_QUIET_S * 1000, left_s * 1000]),
+                    self._watch.page.evaluate(QUIET, [_QUIET_S * 1000, left_s * 1000, has_arrived]),
                     left_s + self._settings.browser_action_timeout_s,
                     self.deadlines.busy,
                 )
@@ -269,10 +294,14 @@ class BrowserSession:
 
     async def _read_state(self) -> bool:
         limit_s = self._settings.browser_action_timeout_s
-        state = await self.deadlines.bound(
-            self._watch.page.evaluate("() => document.readyState"), limit_s, self.deadlines.busy
-        )
-        return state == "complete"
+        reading = self._watch.page.evaluate("() => [document.readyState, `${document.title}`]")
+        told: object = await self.deadlines.bound(reading, limit_s, self.deadlines.busy)
+        match told:
+            case [str(state), str(title)]:
+                self.title = title[:300] if self.shows_page else self.title
+                return state == "complete"
+            case _:  # the page has changed its browser's own functions
+                return False
 
     async def _read_frame(self, frame: Frame, limit_s: float) -> Content:
         for _ in range(3):

@@ -12,7 +12,7 @@ from typing import Annotated, Literal, TypeAlias
 import httpx
 from pydantic import BaseModel, ConfigDict, Field
 
-from browser_service import actions, lookup, observation, performing, redaction
+from browser_service import actions, lookup, observing, performing, redaction
 from browser_service.action_cache import ActionCache, CachedAction, locators_of
 from browser_service.actions import Action, Navigate
 from browser_service.browser_session import BrowserSession
@@ -123,8 +123,7 @@ class Driver:
         history: list[str] = []
         states: list[str] = []
         while not allowance.is_spent:
-            seen = await session.elements.look("viewport")
-            told = redaction.redact(observation.observe(seen, "interactive"), session.secrets)
+            told = await observing.observe(session, "interactive")
             prompt = "\n\n".join(
                 [
                     fence("step", step),

@@ -11,6 +11,14 @@ class PageNotLoadedError(FederationError):
     status = 502
 
 
+class PageEmptyError(FederationError):
+    """The page came, and there is nothing on it that could be read."""
+
+    slug = "page-empty"
+    title = "The page is empty"
+    status = 502
+
+
 class PageTimedOutError(TimedOutError):
     """The page did not load in time. Another try waits as long for the same, so it is told at once."""
 

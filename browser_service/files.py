@@ -27,13 +27,14 @@ class SessionFiles:
         """The files that are there."""
         return list(self._sizes)
 
-    async def add(self, file: File) -> None:
-        """Keep a file of the request. Raises: InvalidRequestError without bytes, TooLargeError."""
+    async def add(self, file: File) -> str:
+        """Keep a file and return the name it got. Raises: InvalidRequestError without bytes, TooLargeError."""
         if file.content is None:
             raise InvalidRequestError(f"{file.name!r} came as an address; send its bytes.")
         name = self._free_name(file.name)
         self._reserve(name, len(file.content))
         await asyncio.to_thread(self._write, name, file.content)
+        return name
 
     def path_of(self, name: str) -> Path:
         """Return where the file is. Raises: NotFoundError, which names those that are there."""

@@ -10,7 +10,7 @@ from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from browser_service import answers
-from browser_service.actions import ACTIONS, MAX_ACTIONS, Action, Navigate
+from browser_service.actions import ACTIONS, MAX_ACTIONS, Action
 from browser_service.held_sessions import HeldSessions
 from browser_service.observation import Level
 from browser_service.targets import Target
@@ -68,18 +68,16 @@ async def schema() -> JsonObject:
 async def create(body: NewSession, request: Request) -> JsonObject:
     """Open it; 429 with Retry-After when all pages are in use and enough wait already."""
     held = _held(request)
-    session = await held.open(body.session)
-    if body.url is not None:
-        _, _, failure = await held.perform(session.id, [Navigate(url=body.url)], "")
-        if failure is not None:
-            await held.close(session.id)
-            raise failure
+    session = await (held.open(body.session) if body.url is None else held.open_at(body.url, body.session))
     return {"id": session.id, "url": session.url}
 
 
 @router.post("/v1/sessions/{session_id}/actions", summary="Do actions, or what plain words say, in an open session")
 async def perform(session_id: _SessionId, body: Todo, request: Request) -> JsonObject:
-    """Do them one after the other; the first failure ends it and is told in `error` with what came before it."""
+    """Do them one after the other; the first failure ends it and is told in `error` with what came before it.
+
+    `error` has `url` and `last_seen`; where there was a page, `screenshot` says where a picture of it is.
+    """
     session, findings, failure = await _held(request).perform(session_id, body.actions, body.words)
     told = answers.Told(session.url, session.url, session.status, session.is_settled, tuple(findings.unread))
     [answer] = [each for each in answers.compose(findings, told, is_verification=False) if isinstance(each, Answer)]

@@ -3,14 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from uuid_utils.compat import uuid7
 
-from browser_service import instructions, observation, performing
-from browser_service.actions import Action
+from browser_service import instructions, last_look, observing, performing
+from browser_service.actions import Action, Navigate
 from browser_service.browser import Browser, Pressure
 from browser_service.browser_session import BrowserSession
 from browser_service.findings import Findings
@@ -21,7 +21,7 @@ from browser_service.settings import Settings
 from browser_service.targets import Target
 from browser_service.terms import Terms
 from browser_service.wishes import Wishes
-from shared.errors import FederationError, NotFoundError, UnavailableError
+from shared.errors import FederationError, NotFoundError, TooLargeError, UnavailableError
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +82,17 @@ class HeldSessions:
             self._held[session.id] = _Held(session, resources.pop_all(), asyncio.get_running_loop().time())
         return session
 
+    async def open_at(self, url: str, given: Terms) -> BrowserSession:
+        """Open a session at `url` and keep it. Raises: as `open`, and what keeps the page from being shown."""
+        session = await self.open(given)
+        _, _, failure = await self.perform(session.id, [Navigate(url=url)], "")
+        if failure is not None:
+            await self._close(session.id)
+            if failure.facts.pop("screenshot", None) and self._settings.browser_recording != "none":
+                failure.facts["screenshot"] = f"/v1/sessions/{session.id}/thumbnails/1"  # its own files went with it
+            raise failure
+        return session
+
     async def close(self, session_id: str) -> None:
         """Close a session. Raises: NotFoundError."""
         self._find(session_id)
@@ -104,6 +115,7 @@ class HeldSessions:
                 await performing.perform_all(todo, held.session, findings, self._wishes)
             except FederationError as error:
                 failure = error
+                await _show_last(held.session, error)
             finally:
                 held.used_at = asyncio.get_running_loop().time()
         return held.session, findings, failure
@@ -114,7 +126,7 @@ class HeldSessions:
         async with held.working:
             held.session.deadlines.restart()
             held.used_at = asyncio.get_running_loop().time()
-            return await observe(held.session, level, of)
+            return await observing.observe(held.session, level, of)
 
     def path_of(self, session_id: str, name: str) -> Path:
         """Return where a file of the session is. Raises: NotFoundError."""
@@ -131,17 +143,10 @@ class HeldSessions:
             await held.resources.aclose()
 
 
-async def observe(session: BrowserSession, level: Level, of: Target | None = None) -> str:
-    """Return what is on the page at this level, and what tools the page itself offers."""
-    scope = None
-    if of is not None:
-        scope, seen = await session.elements.find(of, "read")
-    else:
-        seen = await session.elements.look("viewport" if level == "interactive" else "all")
-    told = observation.observe(seen, level, scope=scope)
-    tools = await session.page_tools.list() if level != "scoped" else []
-    return (
-        told
-        if not tools
-        else f"{told}\nTools of the page: {', '.join(tool.name for tool in tools)}"[: observation.MAX_BYTES[level]]
-    )
+async def _show_last(session: BrowserSession, error: FederationError) -> None:
+    """Tell in `error` what was seen last, and where a picture of it is for as long as the session is open."""
+    picture = await last_look.take(session, error)
+    if picture is not None:
+        with suppress(TooLargeError):  # the session's folder is full
+            name = await session.files.add(picture)
+            error.facts["screenshot"] = f"/v1/sessions/{session.id}/files/{name}"

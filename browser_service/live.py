@@ -15,7 +15,8 @@ from shared.agent import JsonObject
 
 logger = logging.getLogger(__name__)
 
-_PAUSE_S = 0.2
+_PAUSE_S = 0.4  # as often as the film that is kept anyway
+_HELD_PAUSE_S = 0.1  # for the person who has the mouse, while no task works
 _INPUT_S = 5.0
 _MAX_MESSAGE_CHARS = 20_000
 
@@ -81,6 +82,7 @@ class _Viewer:
         while True:
             self.changed.clear()
             info = self._session.redacted()
+            self.watcher.pause_s = _HELD_PAUSE_S if info.held else _PAUSE_S
             await self._tell({"type": "session", "session": info.model_dump(mode="json")})
             if info.status == "closed":
                 await self._tell({"type": "closed"})

@@ -39,7 +39,7 @@ def observe(seen: Snapshot, level: Level, *, scope: Node | None = None, max_byte
             lines = [line for node in seen.nodes if (line := _line(node, seen))]
     if seen.is_cut:
         head += " · the page has more elements than are told"
-    return _cut([head, *lines], limit)
+    return cut([head, *lines], limit)
 
 
 def _interactive(seen: Snapshot) -> Iterator[str]:
@@ -113,7 +113,8 @@ def _control_line(node: Node, seen: Snapshot) -> str:
     return " ".join(parts)
 
 
-def _cut(lines: list[str], limit: int) -> str:
+def cut(lines: list[str], limit: int) -> str:
+    """Return the lines as one text of at most `limit` bytes that says how many more there are."""
     kept: list[str] = []
     size = 0
     for index, line in enumerate(lines):

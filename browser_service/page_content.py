@@ -123,6 +123,11 @@ class Content(_Part):
         return min(self.headings, key=lambda heading: heading.level).text if self.headings else None
 
     @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing at all, not even a title, a picture or a control."""
+        return not (self.title or self.text or self.images or self.links or self.fields or self.buttons or self.things)
+
+    @property
     def prices(self) -> list[str]:
         """The amounts of money in the text, in order, each once."""
         return list(dict.fromkeys(match.group().strip() for match in _PRICE.finditer(self.text)))

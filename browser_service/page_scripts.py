@@ -243,12 +243,17 @@ READ = """
 
 # Runs in the page. Resolves when nothing has changed in it for `quietMs`, at the latest after `atMostMs`.
 QUIET = """
-([quietMs, atMostMs]) => new Promise((resolve) => {
+([quietMs, atMostMs, hasArrived]) => new Promise((resolve) => {
   let timer;
   const observer = new MutationObserver(() => wait());
   const end = () => { observer.disconnect(); clearTimeout(timer); clearTimeout(limit); resolve(null); };
   const wait = () => { clearTimeout(timer); timer = setTimeout(end, quietMs); };
   const limit = setTimeout(end, atMostMs);
+  const lives = 'script, iframe, frame, object, embed, video, audio, [onload], [onerror], meta[http-equiv="refresh" i]';
+  if (hasArrived && !document.querySelector(lives)) {
+    if (document.readyState === 'complete') end(); else addEventListener('load', end, { once: true });
+    return;
+  }
   observer.observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
   wait();
 })
@@ -294,23 +299,5 @@ SELECT_TEXT = """
   selection.addRange(range);
   element.dispatchEvent(new MouseEvent('mouseup', { bubbles: true }));
   return true;
-}
-"""
-
-# Run in the page: its WebMCP tools as JSON, and a call of one. The interface is young: what a Chromium lacks is none.
-LIST_TOOLS = """
-async () => {
-  const context = navigator.modelContextTesting || navigator.modelContext;
-  const tools = await (context?.listTools?.() ?? context?.getTools?.() ?? []);
-  const read = (schema) => { try { return typeof schema === 'string' ? JSON.parse(schema || '{}') : schema || {}; } catch { return {}; } };
-  return JSON.stringify([...tools].slice(0, 50).map((tool) => ({
-    name: String(tool.name), description: String(tool.description || ''), input_schema: read(tool.inputSchema) })));
-}
-"""
-CALL_TOOL = """
-async ([name, args]) => {
-  const context = navigator.modelContextTesting || navigator.modelContext;
-  const answer = context.executeTool ? await context.executeTool(name, args) : await context.callTool({ name, arguments: JSON.parse(args) });
-  return typeof answer === 'string' ? answer : JSON.stringify(answer);
 }
 """

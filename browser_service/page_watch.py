@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import suppress
 
-from playwright.async_api import BrowserContext, Error, Frame, Page, Request, Response
+from playwright.async_api import BrowserContext, CDPSession, Error, Frame, Page, Request, Response
 from pydantic import BaseModel, Field
 
 from browser_service.egress_proxy import Boundary
@@ -41,6 +41,7 @@ class PageWatch:
         self._received_bytes = 0
         self._failed_documents: list[str] = []
         self._script_errors: list[str] = []
+        self._wires: dict[Page, CDPSession] = {}
 
     async def start(self) -> None:
         """Follow the first page, and every other that is opened. Raises: playwright's Error."""
@@ -53,6 +54,16 @@ class PageWatch:
         self.under_way.clear()
         self._failed_documents.clear()
         self._script_errors.clear()
+
+    async def calm(self) -> None:
+        """Stop what `page` loads and runs, even a script without end; the caller bounds it. Raises: playwright's Error.
+
+        Chromium breaks a script off only for a session that was there before it began.
+        """
+        wire = self._wires.get(self.page)
+        if wire is not None:
+            await send(wire, "Page.stopLoading")
+            await send(wire, "Runtime.terminateExecution")
 
     @property
     def script_errors(self) -> tuple[str, ...]:
@@ -76,7 +87,7 @@ class PageWatch:
         page.on("crash", self._crash)
         page.on("pageerror", self._note_script_error)
         page.on("framenavigated", self._count_frame)
-        await self._count_bytes(page)
+        self._wires[page] = await self._count_bytes(page)
 
     async def _follow_another(self, page: Page) -> None:
         with suppress(Error):  # a window that is closed again already
@@ -87,10 +98,11 @@ class PageWatch:
             with suppress(Error):  # most frames have no process of their own: their page's session counts for them
                 await self._count_bytes(frame)
 
-    async def _count_bytes(self, target: Page | Frame) -> None:
+    async def _count_bytes(self, target: Page | Frame) -> CDPSession:
         cdp = await self._context.new_cdp_session(target)
         cdp.on("Network.dataReceived", self._count)
         await send(cdp, "Network.enable")
+        return cdp
 
     def _count(self, event: dict[str, object]) -> None:
         self._received_bytes += _DataReceived.model_validate(event).size_bytes

@@ -34,8 +34,9 @@ from browser_service.actions import (
 )
 from browser_service.browser_session import BrowserSession
 from browser_service.checks import Check, CheckResult
-from browser_service.errors import AmbiguousTargetError, ElementNotFoundError
+from browser_service.errors import AmbiguousTargetError, ElementNotFoundError, PageEmptyError
 from browser_service.findings import Findings, Reading
+from browser_service.page_content import Content
 from browser_service.snapshot import Node, Snapshot
 from browser_service.targets import Target
 from shared.errors import InvalidRequestError
@@ -132,7 +133,7 @@ async def _do(action: Action, session: BrowserSession, findings: Findings) -> No
             if target is not None or what in _WHOLE_PAGE:
                 findings.parts.append(await extracting.extract(action, session, session.max_text_chars))
             else:
-                findings.readings.append(Reading(what, await session.read(), session.status))  # pyright: ignore[reportArgumentType]
+                findings.readings.append(Reading(what, await read_page(session), session.status))  # pyright: ignore[reportArgumentType]
         case Screenshot(full_page=full_page, target=target):
             findings.pictures.append(await _screenshot(session, target, full_page=full_page))
         case Assert(check=check):
@@ -141,6 +142,14 @@ async def _do(action: Action, session: BrowserSession, findings: Findings) -> No
             findings.parts.append(await session.page_tools.call(action.tool, action.arguments))
         case InWords():
             raise InvalidRequestError("Words come to actions before they are done.")
+
+
+async def read_page(session: BrowserSession) -> Content:
+    """Return what the page shows. Raises: PageEmptyError when that is nothing at all."""
+    content = await session.read()
+    if content.is_empty:
+        raise PageEmptyError(f"{session.url} is an empty page: it has no title, no text, no picture and no control.")
+    return content
 
 
 async def _find_to_click(session: BrowserSession, target: Target, *, seek: bool) -> tuple[Node, Snapshot]:

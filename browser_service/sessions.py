@@ -113,6 +113,8 @@ class Sessions(SessionWatcher):
     async def thumbnail(self, session_id: str, number: int) -> bytes:
         """Return the small picture after a step. Raises: NotFoundError."""
         going_on = self._open.get(session_id)
+        if session_id in self._finishing:
+            await asyncio.wait(self._tasks)
         if going_on is None:
             path = await asyncio.to_thread(self.kept.file, session_id, f"step-{number}.webp")
             return await asyncio.to_thread(path.read_bytes)

@@ -54,12 +54,17 @@ class Core:
             yield
 
 
+def make_tables(database: Database) -> None:
+    """Make the orchestrator's tables, or bring them up to date. Blocks."""
+    migrate(database, _MIGRATIONS, "federation_version", "0009")
+
+
 @asynccontextmanager
 async def open_core(settings: Settings) -> AsyncGenerator[Core]:
     """Open the database, brought up to date, and what stands on it. Raises: AlreadyRunningError (SQLite)."""
     url = database_url(settings, "orchestrator")
     async with open_database(url) as database, sole_owner(settings, database):
-        await asyncio.to_thread(migrate, database, _MIGRATIONS, "federation_version", "0009")
+        await asyncio.to_thread(make_tables, database)
         keys = open_keys(settings)
         async with (
             open_signals(database) as signals,

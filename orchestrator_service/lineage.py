@@ -14,6 +14,7 @@ from sqlalchemy import Connection, RowMapping, bindparam, insert, select
 
 from orchestrator_service import artifacts, deliveries, events, inputs, tasks
 from orchestrator_service.models import Artifact, PendingInput, PlanRow, StepRow, Task
+from orchestrator_service.planning import team
 from orchestrator_service.planning.plan import Plan, PlanStep, check, needs
 from shared.agent import JsonObject
 from shared.auth import Caller
@@ -99,9 +100,12 @@ def copy(
     changes: dict[str, object] = {"request": request}  # as it was: its files are copied below
     drafts: list[events.Draft] = []
     kept = {step_id: row for step_id, row in done.items() if step_id not in again}
-    files = _copy_files(connection, task_id, wish.task_id, set(kept))
+    parts = {} if plan is None or wish.kind == "fork" else _kept_parts(connection, wish.task_id, plan, set(kept))
+    answers = {step_id: row for step_id, row in parts.items() if row is not None}
+    files = _copy_files(connection, task_id, wish.task_id, {*kept, *answers})
     if plan is not None:
         drafts += _copy_plan(connection, task_id, wish.task_id, plan, kept, files)
+        drafts += _copy_parts(connection, task_id, wish.task_id, parts, files)
         if _needs_approval(connection, request, wish):
             at = now()
             expires_at = at + timedelta(seconds=defaults.input_timeout_s)
@@ -157,6 +161,33 @@ def _chosen(
     if wish.instruction is not None:
         plan = _told_otherwise(plan, wish.from_step, wish.instruction, request)
     return plan, dependents(plan, wish.from_step)
+
+
+def _kept_parts(connection: Connection, origin_id: str, plan: Plan, kept: set[str]) -> dict[str, RowMapping | None]:
+    """Return the single answers to keep of steps with several answers or rounds that were not completed, by their ids.
+
+    None stands for one of the last round that is still to be asked for. What was decided in vain is decided anew; of a
+    step whose last round was decided on, and not good enough, nothing is kept: all of it is done again.
+    """
+    found: dict[str, dict[str, RowMapping]] = {}
+    for row in connection.execute(_PARTS, {"of_task": origin_id}).mappings():
+        found.setdefault(team.owner(row["step_id"]), {})[row["step_id"]] = row
+    parts: dict[str, RowMapping | None] = {}
+    for step in plan.steps:
+        rows = found.get(step.id, {})
+        if step.id in kept or not any(row["status"] == "completed" for row in rows.values()):
+            continue
+        last = max(map(team.round_of, rows))
+        verdict = rows.get(team.verdict_id(step.id, last))
+        is_decided = verdict is not None and verdict["status"] == "completed"
+        if is_decided and (step.evaluate is None or last >= step.evaluate.max_rounds):
+            continue
+        for step_id, row in rows.items():
+            if row["status"] == "completed":
+                parts[step_id] = row
+            elif team.round_of(step_id) == last and not team.is_verdict(step_id):
+                parts[step_id] = None
+    return parts
 
 
 def _told_otherwise(plan: Plan, step_id: str, instruction: str, request: JsonObject) -> Plan:
@@ -259,6 +290,29 @@ def _copy_plan(
     return drafts
 
 
+def _copy_parts(
+    connection: Connection,
+    task_id: str,
+    origin_id: str,
+    parts: dict[str, RowMapping | None],
+    files: dict[str, list[JsonObject]],
+) -> list[events.Draft]:
+    """Store the single answers that are kept, and those still to be asked for; returns the events that tell of them."""
+    drafts: list[events.Draft] = []
+    rows: list[dict[str, object]] = []
+    for step_id, row in parts.items():
+        if row is None:
+            rows.append({**_NOT_BEGUN, "task_id": task_id, "step_id": step_id})
+            continue
+        kept_from = row["kept_from"] or origin_id
+        rows.append({**row, "task_id": task_id, "kept_from": kept_from})
+        if not team.is_verdict(step_id):
+            drafts += _story(step_id, row, kept_from, files.get(step_id, []))
+    if rows:
+        connection.execute(insert(StepRow), rows)
+    return drafts
+
+
 def _story(step_id: str, row: RowMapping, kept_from: str, files: Sequence[JsonObject]) -> list[events.Draft]:
     text: str | None = row["output_text"]
     return [
@@ -305,6 +359,9 @@ _COPIED: Final = (
 
 _DONE: Final = select(*(StepRow.__table__.c[name] for name in _COPIED)).where(
     StepRow.task_id == bindparam("of_task"), StepRow.status == "completed"
+)
+_PARTS: Final = select(*(StepRow.__table__.c[name] for name in _COPIED)).where(
+    StepRow.task_id == bindparam("of_task"), StepRow.step_id.contains(":")
 )
 _NOT_BEGUN: Final[dict[str, object]] = {**dict.fromkeys(_COPIED), "status": "pending"}
 _FILES: Final = (

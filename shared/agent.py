@@ -11,7 +11,7 @@ by yielding `InputRequired` last (the task waits; the answer calls the agent aga
 On cancel its current await raises `CancelledError`; clean-up belongs in `finally`.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -178,8 +178,10 @@ class OpenAgent:
 
     `cancel` is called with a task's id when a client cancels it, before `answer` is cancelled (or instead, while the
     task waits for input): for work that goes on outside the generator. A stopping service does not call it.
+    `retain` is called now and then with the ids of all tasks that are not over: what is kept for others can go.
     """
 
     answer: Agent
     problems: Callable[[], list[str]] = list[str]
     cancel: Callable[[str], Awaitable[None]] | None = None
+    retain: Callable[[Collection[str]], Awaitable[None]] | None = None

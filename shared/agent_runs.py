@@ -84,7 +84,7 @@ class Runs:
         """
         await self._presence.join()
         async with self._group:
-            upkeep = Upkeep(self._settings, self._database, self._presence, self.push, self)
+            upkeep = Upkeep(self._settings, self._database, self._presence, self.push, self, self._agent.retain)
             await upkeep.adopt([])
             keeping = [self._group.create_task(work()) for work in (upkeep.keep_up, upkeep.keep_present, upkeep.tell)]
             try:

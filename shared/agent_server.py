@@ -98,7 +98,7 @@ class AgentServer:
         """Open the agent and its tasks; work until the end."""
         database = Database(open_engine(database_url(self._settings, f"a2a-{self._service}"), durable=False))
         try:
-            await asyncio.to_thread(migrate, database, _MIGRATIONS, "a2a_version", "0002")
+            await asyncio.to_thread(make_tables, database)
             async with self._open_agent() as agent:
                 runs = Runs(self._settings, self._service, database, agent, resumable=self._resumable)
                 async with runs.working():
@@ -135,6 +135,11 @@ class AgentServer:
         if self._runs is None:
             raise UnavailableError("The service is starting or stopping. Try again in a moment.")
         return self._runs
+
+
+def make_tables(database: Database) -> None:
+    """Make the tables of an agent's tasks, or bring them up to date. Blocks."""
+    migrate(database, _MIGRATIONS, "a2a_version", "0002")
 
 
 def create(

@@ -256,6 +256,12 @@ def taken(connection: Connection, runners: Mapping[str, str]) -> list[str]:
     return [row.id for row in connection.execute(wanted) if row.runner != runners[row.id]]
 
 
+def unfinished(connection: Connection, service: ServiceName) -> list[str]:
+    """Return the ids of the service's tasks that are not over, in whatever process they are."""
+    wanted = select(TASKS.c.id).where(TASKS.c.service == service, TASKS.c.state.not_in(ENDED))
+    return list(connection.execute(wanted).scalars())
+
+
 def prune(connection: Connection, service: ServiceName, kept: timedelta) -> None:
     """Delete what is no longer needed: tasks that ended longer than `kept` ago, old events, old message ids."""
     ended = and_(TASKS.c.service == service, TASKS.c.state.in_(ENDED))

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from math import inf
 from time import monotonic
@@ -50,13 +50,20 @@ class Upkeep:
     """What a process does for the tasks of its service beside working on them. All of it goes on until cancelled."""
 
     def __init__(
-        self, settings: FederationSettings, database: Database, presence: Presence, push: Push, runs: Runs
+        self,
+        settings: FederationSettings,
+        database: Database,
+        presence: Presence,
+        push: Push,
+        runs: Runs,
+        retain: Callable[[Collection[str]], Awaitable[None]] | None,
     ) -> None:
         self._settings = settings
         self._database = database
         self._presence = presence
         self._push = push
         self._runs = runs
+        self._retain = retain
 
     async def tell(self) -> None:
         """Deliver push notifications."""
@@ -75,7 +82,7 @@ class Upkeep:
                 await self._presence.rejoin()
 
     async def keep_up(self) -> None:
-        """Adopt tasks that nobody works on, let go of those taken, delete old ones."""
+        """Adopt tasks that nobody works on, let go of those taken, delete old ones, and let the agent do so."""
         judge = Judge()
         kept_up_at = pruned_at = -inf
         while True:
@@ -89,6 +96,8 @@ class Upkeep:
                     pruned_at = monotonic()
                     kept = timedelta(hours=self._settings.a2a_retention_h)
                     await self._database.write(agent_tasks.prune, self._presence.service, kept)
+                    if self._retain is not None:
+                        await self._retain(await self._database.read(agent_tasks.unfinished, self._presence.service))
             await asyncio.sleep(_UPKEEP_S if self._database.is_sqlite else agent_runners.LOOK_S)
 
     async def adopt(self, dead: Sequence[str]) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import islice
 from pathlib import PurePath
 from typing import Protocol, cast
 
@@ -34,6 +35,7 @@ _HTML = {"text/html", "application/xhtml+xml"}
 _TEXT = {"application/json", "application/xml", "application/yaml", "application/x-ndjson", "application/javascript"}
 _SHORT_PAGE_CHARS = 2000
 _LEAST_SHARE = 0.2
+_MOST_LINKS = 0.3
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
 
 
@@ -261,8 +263,9 @@ def _read_html(content: bytes, media_type: str, name: str) -> Document:
     if root is None:
         return Document(PurePath(name).stem, "")
     title = next((" ".join(found.text_content().split()) for found in root.iter("title")), "")
-    text = _html_text(_main_part(root))
-    if len(text) > _SHORT_PAGE_CHARS:
+    main = _main_part(root)
+    text = _html_text(main)
+    if len(text) > _SHORT_PAGE_CHARS and (main is root or _is_mostly_links(main, text)):
         text = _without_boilerplate(content, text)
     return Document(title or _first_heading(text) or PurePath(name).stem, text)
 
@@ -280,11 +283,18 @@ def _encoding_of(content: bytes, media_type: str) -> str | None:
 
 
 def _main_part(root: _Element) -> _Element:
-    for tag in ("main", "article"):
-        found = list(root.iter(tag))
+    """Return what the page itself says is its main part, else all of it."""
+    role = (each for each in root.iter("div", "section", "td") if each.get("role") == "main")
+    for marked in (root.iter("main"), role, root.iter("article")):
+        found = list(islice(marked, 2))
         if len(found) == 1 and found[0].text_content().strip():
             return found[0]
     return root
+
+
+def _is_mostly_links(main: _Element, text: str) -> bool:
+    """Say whether menus or lists of other pages take much of a page's main part."""
+    return sum(len(link.text_content()) for link in main.iter("a")) > _MOST_LINKS * len(text)
 
 
 def _html_text(root: _Element) -> str:

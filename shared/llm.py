@@ -15,6 +15,7 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from time import monotonic, perf_counter
 from typing import Final, TypeVar
 
@@ -201,7 +202,7 @@ class Model:
         `verify` may raise a FederationError with what is wrong beyond the form; that counts as not fitting.
         Raises: one of MODEL_ERRORS; `spent` tells what the failed answers cost.
         """
-        form = schema.model_json_schema()
+        form = _form_of(schema)
         first = self._messages(llm_prompts.in_form(prompt, form), system)
 
         async def ask(target: Target) -> tuple[T, Usage]:
@@ -349,6 +350,12 @@ async def open_model(settings: FederationSettings, role: Role = "summarize") -> 
     """Open the models of one role, or None where none is configured."""
     async with open_models(settings) as models:
         yield models.of(role)
+
+
+@lru_cache(maxsize=64)
+def _form_of(schema: type[BaseModel]) -> dict[str, JsonValue]:
+    """Return a type's JSON schema, to be read only: to make it takes longer than the rest of a call."""
+    return schema.model_json_schema()
 
 
 def _empty(target: Target, reply: Reply, max_tokens: int) -> ModelAnswerError:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, cast
 
 import httpx2
 import openai
+from openai.types.chat import ChatCompletion
 
 from shared.llm_choice import Access
 from shared.llm_providers import (
@@ -45,10 +46,10 @@ class OpenAI:
     async def ask(self, model: str, messages: list[Message], max_tokens: int, form: Form | None) -> Reply:
         """See `Provider`."""
         try:
-            completion = await self._client.chat.completions.create(
-                model=model,
-                messages=_messages(messages),
-                extra_body=token_limit(self._access, max_tokens) | openai_form(form),
+            # Not `chat.completions.create`: it walks the whole request once more by types, 3 ms for one with a form.
+            body = {"model": model, "messages": _messages(messages), **token_limit(self._access, max_tokens)}
+            completion = await self._client.post(
+                "/chat/completions", cast_to=ChatCompletion, body=body | openai_form(form)
             )
             choice = completion.choices[0]
             text = choice.message.content or ""

@@ -59,11 +59,11 @@ class OneOrMany(Generic[*Ts]):
         self._one = prepared(build(lambda column: column == bindparam("key")))
         self._many = build(lambda column: column.in_(bindparam("keys", expanding=True)))
 
-    def execute(self, connection: Connection, keys: Sequence[str]) -> Result[*Ts]:
-        """Return the rows of these keys."""
+    def execute(self, connection: Connection, keys: Sequence[str], **values: object) -> Result[*Ts]:
+        """Return the rows of these keys; `values` are the query's other parameters."""
         if len(keys) == 1:
-            return connection.execute(self._one, {"key": keys[0]})
-        return connection.execute(self._many, {"keys": keys})
+            return connection.execute(self._one, {"key": keys[0], **values})
+        return connection.execute(self._many, {"keys": keys, **values})
 
 
 class PreparedConnection(Connection):

@@ -148,6 +148,7 @@ def run(create: Callable[[], FastAPI], settings: FederationSettings, service: Se
             access_log=False,
             server_header=False,
             lifespan="on",
+            ws_per_message_deflate=False,  # pictures are compressed already, and nothing can be sent that swells
             timeout_graceful_shutdown=settings.shutdown_timeout_s,
         )
         with suppress(KeyboardInterrupt):  # uvicorn raises the signal again once it has stopped

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 import httpx
 from pydantic import BaseModel, SecretStr
 
-from a2a_agent_service.sources.engine import Hit, read_json
+from a2a_agent_service.sources.engine import Hit, Text, read_json
 from shared.documents import extract_text
 
 
 class _Result(BaseModel):
-    title: str = ""
+    title: Text = ""
     url: str
-    description: str = ""
-    extra_snippets: list[str] = []
+    description: Text = ""
+    extra_snippets: list[str] | None = None
 
 
 class _Web(BaseModel):
@@ -21,7 +21,7 @@ class _Web(BaseModel):
 
 
 class _Answer(BaseModel):
-    web: _Web = _Web()
+    web: _Web | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +38,14 @@ class Brave:
         request = self.client.build_request(
             "GET",
             f"{self.url.rstrip('/')}/res/v1/web/search",
-            params={"q": query[:400], "count": str(most)},
+            params={"q": query, "count": str(most)},
             headers={"X-Subscription-Token": self.key.get_secret_value(), "Accept": "application/json"},
         )
-        found = await read_json(self.client, request, _Answer)
+        found = await read_json(self.client, request, _Answer, self.name, "check BRAVE_API_KEY and its plan")
+        results = found.web.results if found.web is not None else []
         return [
-            Hit(_plain(result.title), result.url, _plain(" ".join([result.description, *result.extra_snippets])))
-            for result in found.web.results[:most]
+            Hit(_plain(each.title), each.url, _plain(" ".join([each.description, *(each.extra_snippets or ())])))
+            for each in results[:most]
         ]
 
 

@@ -3,11 +3,14 @@
 import asyncio
 import math
 from dataclasses import dataclass
+from typing import Final
 
 from pydantic import BaseModel, TypeAdapter
 
 from a2a_agent_service.sources.engine import Hit
 from shared.errors import UnavailableError
+
+_NOTHING: Final = "No results found."
 
 
 class _Result(BaseModel):
@@ -35,6 +38,8 @@ def _ask(query: str, most: int, timeout_s: int) -> list[Hit]:
     try:
         found = DDGS(timeout=timeout_s).text(query, max_results=most)  # pyright: ignore[reportUnknownMemberType]
     except DDGSException as error:
+        if str(error) == _NOTHING:
+            return []
         raise UnavailableError(f"DuckDuckGo cannot be searched: {error}.") from error
     results = TypeAdapter(list[_Result]).validate_python(found)
     return [Hit(result.title, result.href, result.body) for result in results[:most]]

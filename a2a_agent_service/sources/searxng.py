@@ -19,4 +19,5 @@ class SearXNG:
         """See `Engine`."""
         params = {"q": query, "format": "json"}
         request = self.client.build_request("GET", f"{self.url.rstrip('/')}/search", params=params)
-        return (await read_json(self.client, request, Results)).hits(most)
+        advice = "switch the format json on in its settings (search.formats)"
+        return (await read_json(self.client, request, Results, self.name, advice)).hits(most)

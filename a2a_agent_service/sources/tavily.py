@@ -22,4 +22,5 @@ class Tavily:
         headers = {"Authorization": f"Bearer {self.key.get_secret_value()}"}
         body = {"query": query, "max_results": most}
         request = self.client.build_request("POST", f"{self.url.rstrip('/')}/search", json=body, headers=headers)
-        return (await read_json(self.client, request, Results)).hits(most)
+        found = await read_json(self.client, request, Results, self.name, "check TAVILY_API_KEY and its plan")
+        return found.hits(most)

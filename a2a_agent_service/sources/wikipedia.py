@@ -5,13 +5,14 @@ from dataclasses import dataclass
 import httpx
 from pydantic import BaseModel
 
-from a2a_agent_service.sources.engine import Hit, read_json
+from a2a_agent_service.sources.engine import Hit, Text, read_json
+from shared.errors import UnavailableError
 
 
 class _Page(BaseModel):
     title: str
     fullurl: str
-    extract: str = ""
+    extract: Text = ""
     index: int = 0
 
 
@@ -19,8 +20,14 @@ class _Pages(BaseModel):
     pages: list[_Page] = []
 
 
+class _Error(BaseModel):
+    code: str = ""
+    info: str = ""
+
+
 class _Answer(BaseModel):
     query: _Pages = _Pages()
+    error: _Error | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,8 @@ class Wikipedia:
             "exlimit": str(most),
         }
         request = self.client.build_request("GET", f"{self.url.rstrip('/')}/w/api.php", params=params)
-        found = await read_json(self.client, request, _Answer)
+        found = await read_json(self.client, request, _Answer, self.name)
+        if found.error is not None:  # told with status 200: https://www.mediawiki.org/wiki/API:Errors_and_warnings
+            raise UnavailableError(f"{self.name} answers {found.error.code!r}: {found.error.info[:200]}")
         pages = sorted(found.query.pages, key=lambda page: page.index)
         return [Hit(page.title, page.fullurl, page.extract) for page in pages]

@@ -33,8 +33,8 @@ class Surroundings:
 
     @property
     def settings(self) -> dict[str, object]:
-        """The environment variables that make an orchestrator plan with this model."""
-        return {"LLM_BASE_URL": f"{self.model.url}/v1", "LLM_MODEL": NAME}
+        """The environment variables that make an orchestrator plan each task with this model, alike or not."""
+        return {"LLM_BASE_URL": f"{self.model.url}/v1", "LLM_MODEL": NAME, "LEARN_PLANS": "false"}
 
     async def call(self, agent: int, text: str) -> str:
         """Call the agent of that number, from 1, and return what it says."""

@@ -83,6 +83,8 @@ class Engine:
         self._runner = Runner(settings, log, self._strategist, performer, settler, self._waits, self._rules, told)
         self._runs: dict[str, tuple[Run, asyncio.Task[None]]] = {}
         self._to_stop: set[str] = set()
+        self._is_left = False
+        """Whether a task may be queued that only lacks a place: the end of a run gives one."""
         self._woken = asyncio.Event()
 
     @asynccontextmanager
@@ -144,13 +146,16 @@ class Engine:
                 with suppress(DatabaseUnavailableError):
                     if to_stop:
                         claimed += await write(queue.claim_to_stop, worker_id, to_stop)
+                    self._is_left = room <= 0
                     if room > 0:
-                        claimed += await write(queue.claim, worker_id, room, self._settings.tenant_max_running_tasks)
+                        share = self._settings.tenant_max_running_tasks
+                        found, self._is_left = await write(queue.claim, worker_id, room, share)
+                        claimed += found
             if me.lost.is_set() or me.id != worker_id:
                 claimed = []  # they are others' by now
             for run in claimed:
                 self._start(run)
-            if not claimed or len(claimed) >= room:
+            if not claimed or len(claimed) >= room or not self._is_left:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_SWEEP_S):
                         await self._woken.wait()
@@ -174,7 +179,8 @@ class Engine:
             logger.error("a run broke off; the task is queued again", exc_info=error, extra={"task_id": run.task_id})
         if self._runs.get(run.task_id, (None,))[0] is run:
             del self._runs[run.task_id]
-        self._woken.set()
+        if self._is_left:
+            self._woken.set()
 
     async def _keep_up(self, me: Membership) -> None:
         """Close questions that have expired, and mend what fell between two chairs."""

@@ -112,17 +112,21 @@ class Runner:
                     think = partial(self._evaluate, run, run.plan, asked)
                 case "ended":
                     failpoints.reach("task-ended")
-                    self._told()
+                    self._tell(run)
                     await self._strategist.learn(run)
                     return
                 case "park":
-                    self._told()
+                    self._tell(run)
                     return
                 case _:
                     if not move.begun:  # a step asks while others still run
-                        self._told()
+                        self._tell(run)
                     return
             move = await self._guard(think, partial(self._fail, run))
+
+    def _tell(self, run: Run) -> None:
+        if run.request.get("callback_url") is not None:
+            self._told()
 
     async def _perform(self, active: _Active, work: StepWork) -> None:
         with telemetry.bind(step_id=work.step.id):

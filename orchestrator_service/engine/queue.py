@@ -21,30 +21,32 @@ _QUICK_RECOVERIES: Final = 3
 _LONGEST_DELAY_S: Final = 60
 
 
-def claim(connection: Connection, worker_id: str, room: int, tenant_share: int) -> list[Run]:
+def claim(connection: Connection, worker_id: str, room: int, tenant_share: int) -> tuple[list[Run], bool]:
     """Take up to `room` queued tasks for the worker; of one tenant at most `tenant_share` run at once, anywhere.
 
-    The tenant with the fewest running tasks comes first, and of each the most urgent, then the oldest.
+    The tenant with the fewest running tasks comes first, and of each the most urgent, then the oldest. Returns them,
+    and whether others may be left that only lack a place.
     """
     tenants = [row.tenant_id for row in connection.execute(_TENANTS)]
     if not tenants:
-        return []
+        return [], False
     if connection.dialect.name != "sqlite":  # there, a transaction that writes has the whole database
         connection.execute(_LOCK)
     at = now()
     running = {row.tenant_id: row.tasks for row in connection.execute(_RUNNING)}
     waiting: dict[str, deque[str]] = {}
+    is_left = False
     for tenant in tenants:
-        most = min(room, tenant_share - running.get(tenant, 0))
-        if most > 0:
-            found = connection.execute(_OLDEST, {"of_tenant": tenant, "at": at, "at_most": most}).scalars()
-            waiting[tenant] = deque(found)
+        most = max(min(room, tenant_share - running.get(tenant, 0)), 0)
+        found = connection.execute(_OLDEST, {"of_tenant": tenant, "at": at, "at_most": most + 1}).scalars().all()
+        waiting[tenant] = deque(found[:most])
+        is_left = is_left or len(found) > most
     chosen = _take_turns(waiting, running, room)
+    is_left = is_left or any(waiting.values())
     if not chosen:
-        return []
-    rows = connection.execute(_CLAIM, {"chosen": chosen, "me": worker_id}).mappings()
-    run_of = {row["id"]: _run(row) for row in rows}
-    return [run_of[task_id] for task_id in chosen if task_id in run_of]
+        return [], is_left
+    rows = (connection.execute(_CLAIM, {"of_task": task_id, "me": worker_id}).mappings().first() for task_id in chosen)
+    return [_run(row) for row in rows if row is not None], is_left
 
 
 def claim_to_stop(connection: Connection, worker_id: str, task_ids: Sequence[str]) -> list[Run]:
@@ -141,9 +143,9 @@ _OLDEST: Final = prepared(
     .order_by(Task.priority.desc(), Task.id)
     .limit(bindparam("at_most"))
 )
-_CLAIM: Final = (
+_take = (
     update(Task)
-    .where(Task.id.in_(bindparam("chosen", expanding=True)), _queued)
+    .where(_queued)
     .values(run=Task.run + 1, run_state="running", worker=bindparam("me"), runnable_at=None)
     .returning(
         Task.id,
@@ -157,7 +159,8 @@ _CLAIM: Final = (
         Task.root_task_id,
     )
 )
-_CLAIM_TO_STOP: Final = _CLAIM.where(Task.cancel_requested.is_(True))
+_CLAIM: Final = prepared(_take.where(Task.id == bindparam("of_task")))
+_CLAIM_TO_STOP: Final = _take.where(Task.id.in_(bindparam("chosen", expanding=True)), Task.cancel_requested.is_(True))
 _running = Task.run_state == "running"
 _HAND_OVER: Final = (
     update(Task)

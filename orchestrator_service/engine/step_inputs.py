@@ -11,6 +11,7 @@ from orchestrator_service import artifacts
 from orchestrator_service.models import StepRow
 from orchestrator_service.planning.plan import PlanStep, Reference, references
 from shared.agent import File, JsonObject
+from shared.prepared import OneOrMany
 
 
 def values(connection: Connection, task_id: str, step: PlanStep, request: JsonObject) -> dict[Reference, str]:
@@ -20,7 +21,7 @@ def values(connection: Connection, task_id: str, step: PlanStep, request: JsonOb
     texts: dict[str, str] = {}
     wanted = references(step)
     if steps := {reference.step_id for reference in wanted if reference.kind == "output"}:
-        rows = connection.execute(_OUTPUTS, {"of_task": task_id, "of_steps": list(steps)})
+        rows = _OUTPUTS.execute(connection, list(steps), of_task=task_id)
         texts = {row.step_id: row.output_text or "" for row in rows}
     for reference in wanted:
         match reference.kind:
@@ -48,8 +49,10 @@ def files(connection: Connection, task_id: str, step: PlanStep, request: JsonObj
     return found
 
 
-_OUTPUTS: Final = select(StepRow.step_id, StepRow.output_text).where(
-    StepRow.task_id == bindparam("of_task"), StepRow.step_id.in_(bindparam("of_steps", expanding=True))
+_OUTPUTS: Final = OneOrMany(
+    lambda among: select(StepRow.step_id, StepRow.output_text).where(
+        StepRow.task_id == bindparam("of_task"), among(StepRow.step_id)
+    )
 )
 
 

@@ -60,12 +60,9 @@ class Strategist:
         self._models = models
         self._spawner = spawner
         self._embeddings = embeddings
-        self._learns = settings.learn_plans and self.has_model
-
-    @property
-    def has_model(self) -> bool:
+        self.has_model = any(models.of(role) is not None for role in ROLES)
         """Whether there is a model to ask."""
-        return any(self._models.of(role) is not None for role in ROLES)
+        self._learns = settings.learn_plans and self.has_model
 
     def tokens(self, run: Run, role: Role, granted: Amount | None) -> int | None:
         """Return how many tokens the model of a role may use for a grant; None: as many as it likes."""

@@ -6,7 +6,7 @@ before the braces makes it plain text (`literal` writes it, `fill` takes it away
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from heapq import heappop, heappush
@@ -136,8 +136,12 @@ class Plan(BaseModel):
 
     def in_order(self) -> list[PlanStep]:
         """Return the steps, each after those it needs, and else in the plan's order. Raises: CycleError."""
+        return self.sort({step.id: needs(step) for step in self.steps})
+
+    def sort(self, needed: Mapping[str, Collection[str]]) -> list[PlanStep]:
+        """Return the steps in order as `in_order` does, for one who knows already which each needs."""
         place = {step.id: place for place, step in enumerate(self.steps)}
-        sorter = TopologicalSorter({step.id: needs(step) for step in self.steps})
+        sorter = TopologicalSorter(needed)
         sorter.prepare()
         ordered: list[PlanStep] = []
         ready: list[int] = []
@@ -273,15 +277,25 @@ def check(plan: Plan, *, skills: set[str] | None = None, inputs: Mapping[str, Js
 
     Raises: PlanInvalidError.
     """
-    errors = list(_problems(plan, skills, inputs or {}))
+    errors: list[dict[str, JsonValue]] = list(_problems(plan, skills, inputs or {}))
+    order: list[PlanStep] = []
+    needed: dict[str, set[str]] = {}
     if not errors:
-        errors = list(_shape_problems(plan))
+        needed = {step.id: needs(step) for step in plan.steps}
+        try:
+            order = plan.sort(needed)
+        except CycleError as error:
+            cycle: list[str] = error.args[1]
+            circle = f"The steps wait for each other in a circle: {' → '.join(cycle)}."
+            errors = [{"pointer": "/steps", "detail": circle}]
+        else:
+            errors = list(_shape_problems(order, needed))
     if errors:
         summary = "; ".join(f"{error['pointer']}: {error['detail']}" for error in errors[:3])
         raise PlanInvalidError(f"The plan cannot run: {summary}", errors=list[JsonValue](errors))
     steps = [
-        step.model_copy(update={"step_number": number, "depends_on": sorted(needs(step))})
-        for number, step in enumerate(plan.in_order(), start=1)
+        step.model_copy(update={"step_number": number, "depends_on": sorted(needed[step.id])})
+        for number, step in enumerate(order, start=1)
     ]
     return plan.model_copy(update={"steps": steps})
 
@@ -320,16 +334,10 @@ def _problems(plan: Plan, skills: set[str] | None, inputs: Mapping[str, JsonValu
                 }
 
 
-def _shape_problems(plan: Plan) -> Iterator[dict[str, JsonValue]]:
-    try:
-        order = plan.in_order()
-    except CycleError as error:
-        cycle: list[str] = error.args[1]
-        yield {"pointer": "/steps", "detail": f"The steps wait for each other in a circle: {' → '.join(cycle)}."}
-        return
+def _shape_problems(order: Sequence[PlanStep], needed: Mapping[str, Collection[str]]) -> Iterator[dict[str, JsonValue]]:
     depth: dict[str, int] = {}
     for step in order:
-        depth[step.id] = 1 + max((depth[needed] for needed in needs(step)), default=0)
+        depth[step.id] = 1 + max((depth[other] for other in needed[step.id]), default=0)
     if (deepest := max(depth.values())) > MAX_DEPTH:
         yield {
             "pointer": "/steps",

@@ -223,6 +223,24 @@ async def test_parts_of_a_page_are_read_and_pictured(agent: OpenAgent, shop: str
     assert (answered.files[0].file.content or b"").startswith(b"\x89PNG")
 
 
+async def test_a_tool_that_the_page_offers_is_called(agent: OpenAgent, shop: str) -> None:
+    if "no WebMCP" in (await act(agent, f"{shop}/tools", TITLE)).text:
+        pytest.skip("this Chromium has no WebMCP")
+    call: JsonObject = {"do": "call_tool", "tool": "add_to_basket", "arguments": {"item": "tea", "count": 2}}
+    answered = await act(agent, f"{shop}/tools", call, {"do": "extract", "what": "text", "target": {"css": "#basket"}})
+    said, basket = values(answered)
+    assert "2 tea in the basket" in str(said)
+    assert basket == "2 tea"
+    with pytest.raises(
+        ElementNotFoundError, match=r"offers no tool 'buy'. It offers: add_to_basket\(item, count\?\): Puts"
+    ):
+        await act(agent, f"{shop}/tools", {"do": "call_tool", "tool": "buy"})
+    with pytest.raises(ElementNotFoundError, match=r"The page's tool 'fail' failed: .*the invocation failed"):
+        await act(agent, f"{shop}/tools", {"do": "call_tool", "tool": "fail"})
+    with pytest.raises(ElementNotFoundError, match="It offers none"):
+        await act(agent, f"{shop}/list", {"do": "call_tool", "tool": "buy"})
+
+
 async def test_an_alert_storm_ends_with_a_sentence_and_the_service_goes_on(agent: OpenAgent, shop: str) -> None:
     with pytest.raises(PageNotLoadedError, match=r"/storm opens dialogs without end; the last said 'Again'"):
         await act(agent, f"{shop}/storm", {"do": "wait_for", "seconds": 10})

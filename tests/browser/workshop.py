@@ -88,6 +88,14 @@ PARTS = """<!doctype html><title>Parts</title><h1>Parts</h1>
 <div id="basket" style="width:200px;height:60px;border:1px solid" ondragover="event.preventDefault()"
  ondrop="event.preventDefault(); this.textContent = 'Got ' + event.dataTransfer.getData('text/plain')">Basket</div>"""
 
+TOOLS = """<!doctype html><title>Tools</title><h1>Basket</h1><p id="basket">Empty</p><script>
+if (!document.modelContext) document.title = 'This Chromium has no WebMCP';
+document.modelContext?.registerTool({ name: 'add_to_basket', description: 'Puts something into the basket',
+  inputSchema: { type: 'object', properties: { item: { type: 'string' }, count: { type: 'integer' } }, required: ['item'] },
+  execute: async ({ item, count = 1 }) => { document.getElementById('basket').textContent = `${count} ${item}`;
+    return { content: [{ type: 'text', text: `${count} ${item} in the basket` }] }; } });
+document.modelContext?.registerTool({ name: 'fail', description: 'Fails',
+  execute: async () => { throw new Error('Sold out'); } });</script>"""
 STORM = "<title>Storm</title><h1>Storm</h1><script>setTimeout(() => { while (true) alert('Again'); }, 20);</script>"
 LEAVES = """<title>Leaves</title><h1>Leaves</h1><button onmousedown="location = '/list'">Go away</button>"""
 
@@ -116,6 +124,7 @@ def create() -> Starlette:
         "/tabs": TABS,
         "/mail": MAIL,
         "/parts": PARTS,
+        "/tools": TOOLS,
         "/storm": STORM,
         "/leaves": LEAVES,
     }

@@ -4,7 +4,7 @@ from collections.abc import Generator
 
 import pytest
 
-from tests.support.postgres import new_database
+from tests.support import ready_made
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -13,5 +13,5 @@ def database_url(request: pytest.FixtureRequest) -> Generator[str | None]:
     if request.param == "sqlite":
         yield None
         return
-    with new_database() as url:
+    with ready_made.on_postgres() as url:
         yield url

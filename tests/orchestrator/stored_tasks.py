@@ -1,6 +1,5 @@
 """Tasks as bare rows of a real database, for tests of what is done to rows under their lock."""
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -9,23 +8,22 @@ from pathlib import Path
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.engine import make_url
 
-from orchestrator_service import budgets, models
+from orchestrator_service import budgets
 from orchestrator_service.ledger import Amount, Ledger, Spent, read
 from orchestrator_service.models import StepRow, Task, TenantSpending
 from shared.agent import JsonObject, Usage
-from shared.db import Database, migrate, new_id, now, open_database
+from shared.db import Database, new_id, now, open_database
+from tests.support import ready_made
 
 
 @asynccontextmanager
 async def tables(folder: Path, url: str | None) -> AsyncGenerator[Database]:
-    """Open a database with the orchestrator's tables: the one at `url`, else SQLite in `folder`."""
+    """Open a database with the orchestrator's tables: the one at `url`, which has them, else SQLite in `folder`."""
     if url is None:
-        address = f"sqlite:///{folder}/rows.db"
+        address = f"sqlite:///{ready_made.put_orchestrators(folder)}"
     else:
         address = make_url(url).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
     async with open_database(address) as database:
-        scripts = Path(models.__file__).parent / "migrations"
-        await asyncio.to_thread(migrate, database, scripts, "federation_version", "0002")
         yield database
 
 

@@ -19,11 +19,11 @@ from shared.agent import AgentRequest, Answer, InputRequired, JsonObject, Update
 from shared.db import new_id
 from shared.errors import InvalidRequestError
 from tests.orchestrator.fleet import Holding
+from tests.support import ready_made
 from tests.support.federation import Federation, TestAgent, federation, names, step, until
 from tests.support.misbehaving import ScriptedAgent, error, result, status, stream
 from tests.support.misbehaving import task as remote_task
 from tests.support.model_server import Hang, model_server
-from tests.support.postgres import new_database
 
 WORKING = remote_task("WORKING")
 
@@ -287,7 +287,7 @@ async def test_what_is_over_cannot_be_canceled(tmp_path: Path) -> None:
 async def elsewhere(tmp_path: Path) -> AsyncGenerator[tuple[Federation, Holding, str]]:
     """An orchestrator whose places are taken, so that another one on its database runs what it is given; its agent."""
     agent = Holding()
-    with new_database() as url:
+    with ready_made.on_postgres() as url:
         async with federation(tmp_path, agent.served(), database_url=url, max_running_tasks=1) as full:
             await full.run(step("a", "held", skill="work"), wait_s=None)
             await agent.has("held")

@@ -11,8 +11,8 @@ from pydantic import JsonValue
 
 from shared.agent import JsonObject
 from tests.orchestrator.fleet import Fleet, Holding, Member, open_fleet
+from tests.support import ready_made
 from tests.support.federation import federation, names, serve_agent, step, until
-from tests.support.postgres import new_database
 
 TERMINAL = {"completed", "failed", "canceled"}
 
@@ -20,7 +20,7 @@ TERMINAL = {"completed", "failed", "canceled"}
 @pytest.fixture
 async def fleet(tmp_path: Path) -> AsyncGenerator[Fleet]:
     """A fleet without members."""
-    with new_database() as url:
+    with ready_made.on_postgres() as url:
         async with open_fleet(tmp_path, url) as fleet:
             yield fleet
 

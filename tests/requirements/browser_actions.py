@@ -67,9 +67,23 @@ REQUIREMENTS = (
         ),
     ),
     Requirement(
-        "browser-bad-pages",
-        "Alert storms and pages that leave in the middle of an action neither hold nor harm the service.",
+        "browser-web-mcp",
+        "WebMCP tools of a page are offered and called as actions where Chromium has it.",
         (
+            "browser/test_actions.py::test_a_tool_that_the_page_offers_is_called",
+            "browser/test_held_sessions.py::test_a_session_is_kept_open_and_observed_within_its_bounds",
+        ),
+    ),
+    Requirement(
+        "browser-bad-pages",
+        "No address, unknown schemes, names that do not exist, TLS, error statuses, empty, endless, huge and hanging "
+        "pages, downloads, circles, alert storms, pages that leave: typed, with the address, what was seen last and a "
+        "picture, and the service is well after it.",
+        (
+            "browser/test_bad_pages.py::test_what_is_no_page_is_a_typed_failure_with_its_address",
+            "browser/test_bad_pages.py::test_a_failure_on_a_page_shows_it",
+            "browser/test_bad_pages.py::test_a_page_that_never_goes_idle_or_leaves_meanwhile_is_no_failure",
+            "browser/test_bad_pages.py::test_a_failure_over_rest_links_a_picture_of_the_page",
             "browser/test_actions.py::test_an_alert_storm_ends_with_a_sentence_and_the_service_goes_on",
             "browser/test_actions.py::test_a_page_that_leaves_in_the_middle_of_a_click_is_followed",
         ),

@@ -5,14 +5,17 @@ import os
 import sys
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
 from a2a_agent_service import support
+from a2a_agent_service.checkpoints import Checkpoints
 from a2a_agent_service.passages import Passage, Source
 from shared.agent import Turn
+from shared.db import now
 from tests.research_agent.asking import ask, make_settings, write_documents
 from tests.research_agent.site import open_site
 from tests.support.federation import free_port
@@ -167,3 +170,30 @@ async def test_what_is_said_in_other_words_is_judged_by_a_model(
     assert WRITTEN in outcome.text
     assert model.requests[-1].model == "strict"
     assert outcome.data["unsupported"] == ([] if kept else [own_words])
+
+
+async def test_what_is_kept_of_runs_goes_when_they_are_over_or_too_old(tmp_path: Path, database: str) -> None:
+    write_documents(tmp_path, mercury="# Mercury\n\nThe metal mercury melts at 39 degrees below zero.")
+    question = "How hot is Mercury in the docs?"
+    async with model_server(otherwise={"ask": "The planet or the metal?"}) as model:
+        changes = {"llm_base_url": model.base_url, "llm_model": "m", "database_url": database or None}
+        settings = make_settings(tmp_path, **changes)
+        for task in ("waits", "was canceled", "waits too long"):
+            await ask(settings, question, task=task)
+    checkpoints = Checkpoints(settings)
+    try:
+        await checkpoints.retain([])  # nothing is open yet
+        saver = await checkpoints.saver()
+
+        async def kept() -> set[str]:
+            found = [each.config.get("configurable", {})["thread_id"] async for each in saver.alist(None)]
+            return {str(thread) for thread in found}
+
+        await checkpoints.retain([])
+        assert await kept() == {"waits", "was canceled", "waits too long"}  # they may have come since
+        await checkpoints.retain(["waits", "waits too long"], now() + timedelta(minutes=11))
+        assert await kept() == {"waits", "waits too long"}
+        await checkpoints.retain(["waits", "waits too long"], now() + timedelta(hours=settings.a2a_retention_h + 1))
+        assert await kept() == set()
+    finally:
+        await checkpoints.close()

@@ -8,7 +8,7 @@ import pytest
 from a2a_agent_service.settings import Settings
 from shared.errors import NotFoundError
 from tests.research_agent.asking import ask, make_settings, write_documents
-from tests.support.model_server import Failure, Hang, ModelServer, Reply, model_server
+from tests.support.model_server import Failure, Hang, ModelServer, Raw, Reply, model_server
 
 QUERIES: Reply = {"queries": ["reliability attempts"]}
 QUESTION = "What do the docs say about retries?"
@@ -64,6 +64,9 @@ async def test_a_sentence_that_still_cites_nothing_real_is_dropped(tmp_path: Pat
         (QUERIES, "Calls are retried.", "Calls are retried."),
         (QUERIES, "Cheese [8].", "Cheese [9]."),
         (QUERIES, Failure(500)),
+        (QUERIES, Failure(429)),
+        (QUERIES, Raw("<html>")),
+        (Raw('{"choices": 7}'), QUERIES, Raw("")),
         (Failure(401), Failure(401)),
         ("rubbish", "rubbish", Failure(503)),
     ],

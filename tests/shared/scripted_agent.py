@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +30,7 @@ from shared.agent import (
 )
 from shared.errors import InvalidRequestError
 from shared.settings import FederationSettings
+from tests.support import ready_made
 from tests.support.serving import serve
 
 
@@ -48,6 +49,7 @@ class ScriptedAgent:
     released: asyncio.Event = field(default_factory=asyncio.Event)
     cleaned_up: asyncio.Event = field(default_factory=asyncio.Event)
     canceled: list[str] = field(default_factory=list[str])
+    retained: asyncio.Queue[list[str]] = field(default_factory=asyncio.Queue[list[str]])
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[OpenAgent]:
@@ -56,7 +58,10 @@ class ScriptedAgent:
         async def note_cancel(task_id: str) -> None:
             self.canceled.append(task_id)
 
-        yield OpenAgent(self.answer, cancel=note_cancel)
+        async def note_retain(unfinished: Collection[str]) -> None:
+            self.retained.put_nowait(list(unfinished))
+
+        yield OpenAgent(self.answer, cancel=note_cancel, retain=note_retain)
 
     async def answer(self, request: AgentRequest) -> AsyncGenerator[Update]:
         """Do what the request's first word says."""
@@ -193,6 +198,8 @@ def build_app(settings: FederationSettings, agent: ScriptedAgent, *, resumable: 
     """Return the scripted agent's service."""
     skills = [cards.Skill("echo", "Echo", "Says what was said.", ("test",), ("echo hello",))]
     card = cards.build(settings, "api", name="Scripted", description="Does as it is told.", skills=skills)
+    if settings.database_url is None:
+        ready_made.put_agents(settings.data_dir, "api")
     return agent_server.create(settings, "api", card, agent.open, resumable=resumable)
 
 

@@ -79,6 +79,17 @@ async def test_a_question_can_be_answered_after_a_restart(stored_settings: Setti
         assert text_of(answered) == "user: ask | agent: Which colour?"
 
 
+async def test_an_agent_is_told_which_tasks_are_not_over_so_that_it_can_drop_what_it_keeps_of_others(
+    stored_settings: Settings,
+) -> None:
+    async with serving(ScriptedAgent(), stored_settings) as caller:
+        asked = await caller.send("ask")
+        await caller.send("hello")
+    agent = ScriptedAgent()
+    async with serving(agent, stored_settings), asyncio.timeout(20):
+        assert await agent.retained.get() == [asked["id"]]
+
+
 async def test_the_same_message_after_a_restart_answers_the_same_task(stored_settings: Settings) -> None:
     agent = ScriptedAgent()
     async with serving(agent, stored_settings) as caller:

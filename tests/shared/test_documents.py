@@ -1,8 +1,11 @@
 """What documents say: text out of HTML, Markdown, PDF and plain text; sentences; content words."""
 
+from io import BytesIO
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pypdf import PdfWriter
 
 from shared.documents import extract_text, keywords, sentences
 from shared.errors import InvalidRequestError
@@ -39,6 +42,19 @@ def test_a_long_page_keeps_its_article_and_loses_its_menus() -> None:
     assert "Link number 59" not in text
 
 
+def encrypted(algorithm: str, password: str = "secret") -> bytes:
+    """Return a PDF that opens with a password."""
+    writer = PdfWriter(BytesIO(make_pdf("Nobody is to read this.")))
+    writer.encrypt(password, "the owner's", algorithm=algorithm)
+    content = BytesIO()
+    writer.write(content)
+    return content.getvalue()
+
+
+def test_a_pdf_that_is_only_locked_against_changes_is_read() -> None:
+    assert extract_text(encrypted("AES-256", ""), "application/pdf").text == "Nobody is to read this."
+
+
 def test_a_pdf_is_read_page_by_page() -> None:
     document = extract_text(make_pdf("The first page.", "The second page."), "application/pdf", "two.pdf")
 
@@ -51,6 +67,8 @@ def test_a_pdf_is_read_page_by_page() -> None:
     [
         (b"%PDF-1.4 and then rubbish", "application/pdf", "broken.pdf", "'broken.pdf' is not a PDF that can be read"),
         (make_pdf(""), "", "scan.pdf", "'scan.pdf' is a PDF without text"),
+        (encrypted("RC4-128"), "", "locked.pdf", "'locked.pdf' is a PDF that needs a password"),
+        (encrypted("AES-256"), "", "locked.pdf", "'locked.pdf' is a PDF that needs a password"),
         (b"PK\x03\x04\x00\x00\x00", "", "report.docx", "'report.docx' is not text"),
         (b"\x89PNG", "image/png", "photo.png", "'photo.png' is image/png"),
     ],

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from ssl import PROTOCOL_TLS_CLIENT, SSLContext
 from time import monotonic
 
 import httpx
@@ -16,7 +17,10 @@ from orchestrator_service.settings import Settings
 from shared import agent_server, cards
 from shared.agent import Agent, JsonObject, OpenAgent
 from shared.settings import FederationSettings
+from tests.support import ready_made
 from tests.support.serving import serve
+
+_NO_TLS = SSLContext(PROTOCOL_TLS_CLIENT)  # trusts nobody; to load whom the system trusts takes longer than many a test
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +94,11 @@ async def federation(
             **settings,
         }
     )
+    if database_url is None:
+        ready_made.put_orchestrators(own.data_dir)
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(serve(main.create(own), port=own.orchestrator_port))
-        client = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=40))
+        client = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=40, verify=_NO_TLS))
         running = Federation(client, url, own)
         for agent in agents:
             running.endpoints[agent.name] = await stack.enter_async_context(serve_agent(folder, agent))
@@ -108,6 +114,7 @@ async def serve_agent(folder: Path, agent: TestAgent, *, port: int = 0) -> Async
     settings = FederationSettings.model_validate(
         {"data_dir": folder / agent.name, "api_agent_port": port, "federation_register": False}
     )
+    ready_made.put_agents(settings.data_dir, "api")
     card = cards.build(
         settings,
         "api",

@@ -99,6 +99,7 @@ peer.createOffer().then((offer) => peer.setLocalDescription(offer));
 
 BUSY = "<title>Busy</title><h1>Busy</h1><script>while (true) {}</script>"
 BUSY_LATER = "<title>Busy</title><h1>Busy</h1><script>setTimeout(() => { while (true) {} }, 50)</script>"
+SWELLS = "<title>Swells</title><h1>Small so far</h1><script>fetch('/huge').then((answer) => answer.text())</script>"
 TALL = "<title>Tall</title><div style='height: 30000px; background: linear-gradient(red, blue)'></div>"
 TAMPERED = "<h1>Mine</h1><script>Array.prototype.filter = () => 1;</script>"
 SOCKET = """<h1>Waiting</h1><script>new WebSocket('ws://' + location.host + '/echo').onmessage = (message) => {
@@ -155,6 +156,7 @@ def create(elsewhere: str = "http://127.0.0.1:1") -> Starlette:
             Route("/hang", _hang),
             Route("/drip", _drip),
             Route("/huge", _huge),
+            Route("/swells", page(SWELLS)),
             Route("/download.zip", _download),
             Route("/dot.svg", _dot),
             Route("/plain.txt", _plain),

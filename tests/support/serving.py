@@ -14,11 +14,11 @@ from starlette.types import ASGIApp
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """Files of a server that speaks TLS and lets in only who has a certificate of the same authority."""
+    """Files of a server that speaks TLS; with an authority it lets in only who has a certificate of that."""
 
     key: Path
     certificate: Path
-    authority: Path
+    authority: Path | None = None
 
 
 @asynccontextmanager
@@ -29,8 +29,9 @@ async def serve(app: ASGIApp, *, port: int = 0, tls: Tls | None = None) -> Async
     """
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=1)
     if tls is not None:
-        config.ssl_keyfile, config.ssl_certfile, config.ssl_ca_certs = tls.key, tls.certificate, str(tls.authority)
-        config.ssl_cert_reqs = ssl.CERT_REQUIRED
+        config.ssl_keyfile, config.ssl_certfile = tls.key, tls.certificate
+    if tls is not None and tls.authority is not None:
+        config.ssl_ca_certs, config.ssl_cert_reqs = str(tls.authority), ssl.CERT_REQUIRED
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:  # TCP: else no TCP_NODELAY
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", port))
