@@ -12,7 +12,7 @@ import os
 import socket
 import threading
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from importlib.metadata import version
 from math import inf
@@ -101,7 +101,10 @@ class Membership:
         """
         while self.lost.is_set() or (not self._database.is_sqlite and monotonic() - self._beaten_at > _LEASE_S):
             self._beaten.clear()
-            await self._beaten.wait()
+            self.notice()  # whoever waits here runs: at the start, nobody else says so
+            with suppress(TimeoutError):
+                async with asyncio.timeout(BEAT_S):
+                    await self._beaten.wait()
 
     def drain(self) -> None:
         """Say that this worker takes no new tasks."""

@@ -7,9 +7,13 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from orchestrator_service.engine.workers import Membership
 from shared.agent import AgentRequest, Answer, JsonObject, Progress, Update
+from shared.db import open_database, patience
+from tests.support import ready_made
 from tests.support.federation import Federation, TestAgent, federation, names, step, until
 from tests.support.postgres_server import PrivatePostgres, private_postgres
 
@@ -120,3 +124,20 @@ def _locked(path: Path) -> Generator[None]:
         assert holder.stdout.readline() == "held\n"
         yield
         holder.communicate("let go\n")
+
+
+async def test_a_worker_that_joins_while_the_database_is_stuck_works_when_it_is_well_again() -> None:
+    with ready_made.on_postgres() as url, psycopg.connect(url) as other:
+        other.execute("LOCK TABLE workers IN ACCESS EXCLUSIVE MODE")
+        async with open_database(url.replace("postgresql://", "postgresql+psycopg://")) as database:
+            worker = Membership(database)
+            with patience(None):
+                joining = asyncio.create_task(worker.join())
+            await asyncio.wait(
+                [joining], timeout=8
+            )  # longer than an event loop may stand still before it counts as stuck
+            other.rollback()
+            async with asyncio.timeout(60):
+                await joining
+                await worker.confirm()
+            await worker.leave()
