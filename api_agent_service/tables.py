@@ -181,7 +181,7 @@ def _fill(
         name=source.name,
         store=store,
         format=kind,
-        rows=int(str(rows)),
+        rows=database.whole(rows),
         kinds={column.name: column.kind for column in columns},
         notes=(*notes, *(column.note for column in columns if column.note)),
         units={column.name: column.unit for column in columns if column.unit},
@@ -194,7 +194,7 @@ def _load_parquet(source: Source, store: Database, settings: Settings) -> Table:
     scan = f"(SELECT * FROM read_parquet({database.text(str(path))}))"
     try:
         [rows] = store.row(f"SELECT count(*) FROM {scan}")
-        _check_rows(source, int(str(rows)), settings)
+        _check_rows(source, database.whole(rows), settings)
         found = store.columns(f"SELECT * FROM {scan}")
         depth = 0
         while depth < _DEEPEST and any(kind.startswith("STRUCT(") and not kind.endswith("]") for _, kind in found):
