@@ -137,6 +137,72 @@ REQUIREMENTS = (
         ),
     ),
     Requirement(
+        "research-through-tasks",
+        "Each skill of research works through a task on the orchestrator, without a model and with the scripted one.",
+        ("research_agent/test_through_tasks.py::test_each_skill_works_through_a_task",),
+    ),
+    Requirement(
+        "research-sources",
+        "Tavily, Brave, SearXNG, Wikipedia, arXiv and ddgs in the form that each documents; what they refuse is said.",
+        (
+            "research_agent/test_engines.py::test_what_an_engine_finds_is_read_and_cited",
+            "research_agent/test_engines.py::test_arxiv_is_asked_for_papers_without_the_words_that_only_say_so",
+            "research_agent/test_engines.py::test_public_engines_are_read_by_the_library_as_they_answer",
+            "research_agent/test_engines.py::test_a_wrong_key_is_said_with_the_setting_to_check",
+            "research_agent/test_engines.py::test_a_wrong_key_is_said_though_another_engine_answers",
+            ("research_agent/test_engines.py::test_an_engine_that_is_broken_is_named_and_the_documents_still_answer"),
+            "research_agent/test_engines.py::test_an_engine_is_left_alone_for_as_long_as_it_says",
+            "research_agent/test_engines.py::test_what_arxiv_tells_as_a_paper_is_no_paper",
+            "research_agent/test_engines.py::test_what_a_wiki_tells_as_an_error_is_no_answer",
+            "research_agent/test_engines.py::test_a_long_question_is_cut_to_what_the_engines_take",
+        ),
+    ),
+    Requirement(
+        "research-browser-pages",
+        "Pages that need a browser are read through the federation's own extract-page skill.",
+        (
+            "research_agent/test_browser_pages.py::test_a_page_made_by_scripts_is_read_by_the_federations_browser",
+            (
+                "research_agent/test_browser_pages.py::"
+                "test_what_the_browser_spends_is_counted_and_what_it_cannot_read_is_said"
+            ),
+        ),
+    ),
+    Requirement(
+        "research-meaning",
+        "The documents folder is searched by words, and by embeddings when configured; never needed without a key.",
+        (
+            "research_agent/test_meaning.py::test_a_document_is_found_by_its_meaning_though_it_has_none_of_the_words",
+            "research_agent/test_meaning.py::test_words_and_meaning_count_together",
+            "research_agent/test_meaning.py::test_a_passage_is_embedded_once_and_again_when_it_changes",
+            "research_agent/test_meaning.py::test_while_the_embedding_model_is_away_words_are_searched",
+            "research_agent/test_meaning.py::test_two_orders_become_one_that_keeps_what_both_agree_on",
+        ),
+    ),
+    Requirement(
+        "research-checkpoints-pruned",
+        "What is kept of runs that are over, or that nothing happened to for too long, is dropped.",
+        (
+            "research_agent/test_graph.py::test_what_is_kept_of_runs_goes_when_they_are_over_or_too_old",
+            (
+                "shared/test_agent_server_restart.py::"
+                "test_an_agent_is_told_which_tasks_are_not_over_so_that_it_can_drop_what_it_keeps_of_others"
+            ),
+        ),
+    ),
+    Requirement(
+        "research-bad-input",
+        "Models that are away, refuse or answer rubbish; documents that are broken, encrypted, binary or huge.",
+        (
+            "research_agent/test_model.py::test_without_a_usable_answer_of_the_model_the_sources_are_quoted",
+            "research_agent/test_model.py::test_a_model_that_is_away_is_asked_once",
+            "research_agent/test_folder.py::test_an_unreadable_file_is_named_and_the_rest_is_searched",
+            "research_agent/test_web.py::test_an_attachment_above_the_limit_is_refused_by_name",
+            "shared/test_documents.py::test_what_cannot_be_read_is_named_with_the_reason",
+            "shared/test_documents.py::test_a_pdf_that_is_only_locked_against_changes_is_read",
+        ),
+    ),
+    Requirement(
         "research-citations",
         "Every citation is checked against its passage; unsupported sentences are dropped or marked.",
         (
