@@ -160,9 +160,8 @@ def finite(value: object) -> float | None:
 
 def _column(table: Table, name: str) -> Column:
     kind, column = table.kinds[name], database.name(name)
-    present, distinct = map(
-        database.whole, table.store.row(f"SELECT count({column}), count(DISTINCT {column}) FROM {TABLE}")
-    )
+    counts = table.store.row(f"SELECT count({column}), count(DISTINCT {column}) FROM {TABLE}")
+    present, distinct = map(database.whole, counts)
     identifier = kind != "boolean" and distinct == table.rows > 1 and vocabulary.is_identifier(name)
     found = Column(name, kind, table.rows - present, distinct, table.units.get(name, ""), identifier)
     match kind:
