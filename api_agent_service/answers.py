@@ -66,7 +66,7 @@ def answer(table: Table, query: Query) -> Answered:
     lacking = " OR ".join(f"{database.name(column)} IS NULL" for column in columns)
     counted = f"count(*), {f'count(*) FILTER (WHERE {lacking})' if lacking else '0'}"
     try:
-        used, missing = (int(str(value)) for value in table.store.row(f"SELECT {counted} FROM {TABLE}{where}"))
+        used, missing = (database.whole(value) for value in table.store.row(f"SELECT {counted} FROM {TABLE}{where}"))
         if not used:
             raise InvalidRequestError(f"No row of {table.name} answers the question: {describe(query)}.")
         sql = query_sql.select(query, table.kinds, used)
@@ -145,7 +145,7 @@ def _run(table: Table, sql: str) -> tuple[tuple[str, ...], tuple[tuple[JsonValue
     rows = [tuple(map(to_json, row)) for row in table.store.rows(sql, MOST_ROWS + 1)]
     total = len(rows)
     if total > MOST_ROWS:
-        total = int(str(table.store.row(f"SELECT count(*) FROM ({sql})")[0]))
+        total = database.whole(table.store.row(f"SELECT count(*) FROM ({sql})")[0])
     return names, tuple(rows[:MOST_ROWS]), total
 
 

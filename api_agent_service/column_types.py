@@ -272,7 +272,7 @@ def _try(store: Database, scan: str, pairs: Sequence[tuple[str, _Candidate]], *,
     found: list[_Tried] = []
     for place in range(0, len(row), 5):
         read, lost, is_whole, largest, zeros = row[place : place + 5]
-        numbers = int(str(read)), int(str(lost))
+        numbers = database.whole(read), database.whole(lost)
         found.append(_Tried(sum(numbers), numbers[1], bool(is_whole), float(str(largest or 0)), bool(zeros)))
     return found
 

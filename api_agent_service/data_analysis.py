@@ -143,7 +143,7 @@ def distinct_texts(table: Table, names: Sequence[str]) -> dict[str, list[str]]:
     counted = ", ".join(f"approx_count_distinct({database.name(name)})" for name in names)
     roughly = zip(names, table.store.row(f"SELECT {counted} FROM {TABLE}"), strict=True)
     found: dict[str, list[str]] = {}
-    for name in (name for name, count in roughly if int(str(count)) <= 2 * _MOST_VALUES):
+    for name in (name for name, count in roughly if database.whole(count) <= 2 * _MOST_VALUES):
         column = database.name(name)
         rows = table.store.rows(
             f"SELECT {column} FROM {TABLE} WHERE {column} IS NOT NULL GROUP BY 1 ORDER BY min(rowid)"
@@ -160,7 +160,8 @@ def finite(value: object) -> float | None:
 
 def _column(table: Table, name: str) -> Column:
     kind, column = table.kinds[name], database.name(name)
-    present, distinct = map(_count, table.store.row(f"SELECT count({column}), count(DISTINCT {column}) FROM {TABLE}"))
+    counts = table.store.row(f"SELECT count({column}), count(DISTINCT {column}) FROM {TABLE}")
+    present, distinct = map(database.whole, counts)
     identifier = kind != "boolean" and distinct == table.rows > 1 and vocabulary.is_identifier(name)
     found = Column(name, kind, table.rows - present, distinct, table.units.get(name, ""), identifier)
     match kind:
@@ -171,10 +172,6 @@ def _column(table: Table, name: str) -> Column:
             return replace(found, earliest=_moment(first), latest=_moment(last))
         case "text" | "boolean":
             return replace(found, top=_top(table.store, column, present, distinct))
-
-
-def _count(value: object) -> int:
-    return int(str(value))
 
 
 def _moment(value: object) -> str | None:
@@ -211,10 +208,10 @@ def _histogram(store: Database, number: str, low: float, high: float) -> tuple[B
     width = (high - low) / _BINS
     if low == high or not math.isfinite(width) or low + width == low:
         [count] = store.row(f"SELECT count({number}) FROM {TABLE}")
-        return (Bin(low, high, _count(count)),)
+        return (Bin(low, high, database.whole(count)),)
     place = f"greatest(least(floor(({number} - {low!r}) / {width!r}), {_BINS - 1}), 0)"
     rows = store.rows(f"SELECT CAST({place} AS INTEGER), count(*) FROM {TABLE} WHERE {number} IS NOT NULL GROUP BY 1")
-    counts = {_count(bin_number): _count(count) for bin_number, count in rows}
+    counts = {database.whole(bin_number): database.whole(count) for bin_number, count in rows}
     edges = [low + width * index for index in range(_BINS)] + [high]
     return tuple(Bin(edges[index], edges[index + 1], counts.get(index, 0)) for index in range(_BINS))
 
@@ -226,15 +223,15 @@ def _outliers(store: Database, number: str, q25: float, q75: float) -> Outliers 
     low, high = q25 - reach, q75 + reach
     outside = f"{number} < {low!r} OR {number} > {high!r}"
     [count] = store.row(f"SELECT count(*) FROM {TABLE} WHERE {outside}")
-    if not _count(count):
+    if not database.whole(count):
         return Outliers(low, high, 0, ())
     places = f"SELECT row_number() OVER () AS place, {number} AS value FROM {TABLE}"
     farthest = store.rows(
         f"SELECT place, value FROM ({places}) WHERE value < {low!r} OR value > {high!r} "
         f"ORDER BY greatest({low!r} - value, value - {high!r}) DESC, place LIMIT {_OUTLIER_EXAMPLES}"
     )
-    examples = tuple((_count(place), finite(value) or 0.0) for place, value in farthest)
-    return Outliers(low, high, _count(count), examples)
+    examples = tuple((database.whole(place), finite(value) or 0.0) for place, value in farthest)
+    return Outliers(low, high, database.whole(count), examples)
 
 
 def _top(store: Database, column: str, present: int, distinct: int) -> tuple[TopGroup, ...]:
@@ -244,7 +241,7 @@ def _top(store: Database, column: str, present: int, distinct: int) -> tuple[Top
         f"SELECT CAST({column} AS VARCHAR) AS value, count(*) AS many FROM {TABLE} WHERE {column} IS NOT NULL "
         f"GROUP BY 1 ORDER BY many DESC, value LIMIT {_TOP_GROUPS}"
     )
-    return tuple(TopGroup(str(value), _count(many), _count(many) / present) for value, many in rows)
+    return tuple(TopGroup(str(value), database.whole(many), database.whole(many) / present) for value, many in rows)
 
 
 def _duplicates(table: Table, columns: Sequence[Column]) -> int:
@@ -253,7 +250,7 @@ def _duplicates(table: Table, columns: Sequence[Column]) -> int:
         return 0
     names = ", ".join(map(database.name, table.kinds))
     [different] = table.store.row(f"SELECT count(DISTINCT hash({names})) FROM {TABLE}")
-    return table.rows - _count(different)
+    return table.rows - database.whole(different)
 
 
 def _correlations(store: Database, columns: Sequence[Column]) -> tuple[Correlation, ...]:

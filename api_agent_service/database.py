@@ -188,6 +188,11 @@ def refused(error: duckdb.Error) -> FederationError:
     return InvalidRequestError(f"The query cannot be answered from this table: {said(error)}")
 
 
+def whole(value: object) -> int:
+    """Return a number of the database that is a whole one."""
+    return int(str(value))
+
+
 def name(column: str) -> str:
     """Return a column's name as it stands in SQL."""
     return '"' + column.replace('"', '""') + '"'

@@ -8,9 +8,9 @@ import csv
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, islice
+from itertools import chain, count, islice
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, TextIO, TypeAlias
 
 from api_agent_service import database
 from api_agent_service.markup_tables import unique_names
@@ -31,7 +31,8 @@ _BUFFER_BYTES: Final = 8_000_000
 class TextTable:
     """A table in a file of UTF-8 text: its columns, how they are separated, and how many lines come before the rows.
 
-    `notes` are sentences on what had to be decided. With `skips_blanks`, a line without any value is no row.
+    With `skips_blanks`, a line without any value is no row. `notes` are sentences on what had to be decided. `header`
+    is the line of names as it stands there; `is_ours` says that the file was written by `write_rows`.
     """
 
     path: Path
@@ -41,6 +42,7 @@ class TextTable:
     skips_blanks: bool = False
     notes: tuple[str, ...] = ()
     header: tuple[str, ...] | None = None
+    is_ours: bool = True
 
     def scan(self) -> str:
         """Return the rows as a table in SQL."""
@@ -50,6 +52,8 @@ class TextTable:
             f"columns = {{{columns}}}, delim = {database.text(self.separator)}, quote = '\"', escape = '\"', "
             f"nullstr = '', max_line_size = {_LONGEST_LINE_BYTES}, buffer_size = {_BUFFER_BYTES}"
         )
+        if self.is_ours:
+            options += ", new_line = '\\n'"  # a value may hold other ends of lines, by which it would be found out
         source = f"SELECT * FROM read_csv({database.text(str(self.path))}, {options})"
         if not self.skips_blanks:
             return f"({source})"
@@ -62,8 +66,7 @@ def open_csv(label: str, path: Path) -> TextTable:
 
     Raises: InvalidRequestError for text that is no table.
     """
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        sample = [line[:_LONGEST_SAMPLE_LINE] for line in islice(file, _SAMPLE_LINES)]
+    sample = _sample(path)
     separator = _sniff(sample)
     if separator is None and not _is_single_column(sample):
         raise InvalidRequestError(
@@ -90,14 +93,13 @@ def open_csv(label: str, path: Path) -> TextTable:
         skips_blanks=True,
         notes=tuple(notes),
         header=None if is_data else tuple(header),
+        is_ours=False,
     )
 
 
 def is_plain(table: TextTable) -> bool:
     """Tell whether nothing speaks against scanning a file as it is: no blanks before quotes, its names on one line."""
-    with table.path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        sample = "".join(line[:_LONGEST_SAMPLE_LINE] for line in islice(file, _SAMPLE_LINES))
-    return not re.search(rf'{re.escape(table.separator)}[ \t]+"', sample) and not any(
+    return not re.search(rf'{re.escape(table.separator)}[ \t]+"', "".join(_sample(table.path))) and not any(
         "\n" in name or "\r" in name for name in table.header or ()
     )
 
@@ -108,17 +110,38 @@ def rewrite(label: str, table: TextTable, to: Path, watch: Watch, *, max_rows: i
     Raises: InvalidRequestError, naming the line, for ragged lines and open quotes.
     """
     with table.path.open(encoding="utf-8-sig", newline="") as file:
-        rows = _rows(label, file, table.separator)
+        rows = _rows(label, _lines(label, file), table.separator)
         first = next(rows, list[str]())
         body = rows if table.header is not None else chain([first], rows)
         write_rows(to, watch(islice(body, max_rows + 1)))
-    return replace(table, path=to, separator=",", skipped_lines=0)
+    return replace(table, path=to, separator=",", skipped_lines=0, is_ours=True)
 
 
 def write_rows(to: Path, rows: Iterable[Sequence[str]]) -> None:
     """Write rows of text as CSV in its plainest form."""
     with to.open("w", encoding="utf-8", errors="replace", newline="") as file:
         csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows(rows)
+
+
+def _sample(path: Path) -> list[str]:
+    """Return the first lines of a file, of each no more than can be wanted."""
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        return list(islice(iter(lambda: file.readline(_LONGEST_SAMPLE_LINE), ""), _SAMPLE_LINES))
+
+
+def _lines(label: str, file: TextIO) -> Iterator[str]:
+    """Yield the lines of a file. Raises: InvalidRequestError for one that is longer than a line of a table can be."""
+    for number in count(1):
+        line = file.readline(_LONGEST_LINE + 1)
+        if not line:
+            return
+        if len(line) > _LONGEST_LINE:
+            raise InvalidRequestError(
+                f"{label} has more than {_LONGEST_LINE:,} characters in line {number}. Look for a quotation mark "
+                "that is not closed, or shorten the line.",
+                line=number,
+            )
+        yield line
 
 
 def _sniff(sample: list[str]) -> str | None:
@@ -159,12 +182,6 @@ def _rows(label: str, lines: Iterable[str], separator: str) -> Iterator[list[str
             width = width or len(row)
             while len(row) > width and not row[-1].strip():
                 row.pop()
-            if sum(map(len, row)) > _LONGEST_LINE:
-                raise InvalidRequestError(
-                    f"{label} has more than {_LONGEST_LINE:,} characters in line {begun}. Look for a quotation mark "
-                    "that is not closed, or shorten the line.",
-                    line=begun,
-                )
             if len(row) != width:
                 raise InvalidRequestError(
                     f"{label} is ragged: line {begun} has {len(row)} columns where the first line has {width}. "

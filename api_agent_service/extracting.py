@@ -15,7 +15,7 @@ from api_agent_service.material import Source
 from api_agent_service.schema_filling import Schema
 from api_agent_service.sources import Resources, content_of, fetch_all, prepare, read_text
 from shared.agent import AgentRequest, Answer, JsonObject, Progress, Update
-from shared.errors import InvalidRequestError
+from shared.errors import FederationError, InvalidRequestError
 from shared.llm import MODEL_ERRORS, Model, fence, spent
 
 _ANSWER = "extracted"
@@ -42,7 +42,8 @@ class _Facts(BaseModel):
 async def extract(request: AgentRequest, resources: Resources) -> AsyncGenerator[Update]:
     """Extract what the request asks for: by its schema, by the kinds it names, or all that rules know.
 
-    Raises: InvalidRequestError when there is no text, the schema is none, or it cannot be filled; TooLargeError.
+    Raises: InvalidRequestError when there is no text, the schema is none, or it cannot be filled; TooLargeError; one of
+    MODEL_ERRORS when only the model could fill it, and it fails.
     """
     work = await prepare(request, material.split_prose, resources)
     async with aclosing(fetch_all(work, resources)) as fetching:
@@ -58,18 +59,23 @@ async def extract(request: AgentRequest, resources: Resources) -> AsyncGenerator
         )
     schema = await asyncio.to_thread(schema_filling.compile_schema, work.schema) if work.schema else None
     kinds = extraction.read_kinds(work.instruction)
+    failure: FederationError | None = None
     if resources.model is not None and (schema or not _is_covered(work.instruction, kinds)):
         try:
             async with aclosing(_ask(resources.model, work.instruction, schema, text, resources)) as updates:
                 async for update in updates:
                     yield update
         except MODEL_ERRORS as error:
+            failure = error
             yield spent(error)
             yield Progress(f"Without the language model: {error} Rules are used instead.")
         else:
             return
     if schema is not None:
-        filled = await asyncio.to_thread(schema_filling.fill, schema, text)
+        try:
+            filled = await asyncio.to_thread(schema_filling.fill, schema, text)
+        except InvalidRequestError as error:
+            raise failure or error from error
         yield Answer(_ANSWER, _block(filled), {"method": "rules", "result": filled})
         return
     limit = resources.settings.max_document_bytes

@@ -3,7 +3,7 @@
 import csv
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeAlias, cast
 
@@ -45,10 +45,10 @@ def read_json_lines(label: str, lines: Iterable[str]) -> Iterator[JsonObject]:
         yield _record(value)
 
 
-def write(records: Iterable[JsonObject], to: Path, watch: Watch) -> tuple[str, ...]:
+def write(records: Iterable[JsonObject], to: Path, watch: Watch, check_width: Callable[[int], None]) -> tuple[str, ...]:
     """Write records as rows of text, spread into columns, one record after the other; returns the columns' names.
 
-    A record may bring columns that those before it did not have.
+    A record may bring columns that those before it did not have, as long as `check_width` lets their number pass.
     """
     places: dict[str, int] = {}
     widths: set[int] = set()
@@ -58,6 +58,7 @@ def write(records: Iterable[JsonObject], to: Path, watch: Watch) -> tuple[str, .
             values = dict(_flatten(record))
             for name in values:
                 places.setdefault(name, len(places))
+            check_width(len(places))
             row = [""] * len(places)
             for name, value in values.items():
                 row[places[name]] = _text(value)

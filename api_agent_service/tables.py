@@ -108,9 +108,13 @@ def _load_text(source: Source, store: Database, settings: Settings, path: Path, 
         found = delimited.open_csv(label, path)
         return _load_csv(source, store, settings, found)
     notes: tuple[str, ...] = ()
+
+    def check_width(columns: int) -> None:
+        _check_width(source, columns, settings)
+
     if kind == "jsonl":
         with path.open(encoding="utf-8-sig") as lines:
-            names = records.write(records.read_json_lines(label, lines), to, store.watched)
+            names = records.write(records.read_json_lines(label, lines), to, store.watched, check_width)
     else:
         if path.stat().st_size > settings.max_document_bytes:
             raise TooLargeError(
@@ -119,7 +123,7 @@ def _load_text(source: Source, store: Database, settings: Settings, path: Path, 
             )
         text = path.read_text(encoding="utf-8-sig")
         if kind == "json":
-            names = records.write(records.read_json(label, text), to, store.watched)
+            names = records.write(records.read_json(label, text), to, store.watched, check_width)
         else:
             names, notes = _write_markup(label, text, kind, to)
     typed = TextTable(to, tuple(markup_tables.unique_names(names)), notes=notes)
@@ -181,7 +185,7 @@ def _fill(
         name=source.name,
         store=store,
         format=kind,
-        rows=int(str(rows)),
+        rows=database.whole(rows),
         kinds={column.name: column.kind for column in columns},
         notes=(*notes, *(column.note for column in columns if column.note)),
         units={column.name: column.unit for column in columns if column.unit},
@@ -194,7 +198,7 @@ def _load_parquet(source: Source, store: Database, settings: Settings) -> Table:
     scan = f"(SELECT * FROM read_parquet({database.text(str(path))}))"
     try:
         [rows] = store.row(f"SELECT count(*) FROM {scan}")
-        _check_rows(source, int(str(rows)), settings)
+        _check_rows(source, database.whole(rows), settings)
         found = store.columns(f"SELECT * FROM {scan}")
         depth = 0
         while depth < _DEEPEST and any(kind.startswith("STRUCT(") and not kind.endswith("]") for _, kind in found):
@@ -203,9 +207,18 @@ def _load_parquet(source: Source, store: Database, settings: Settings) -> Table:
         _check_width(source, len(found), settings)
         store.widen(len(found))
         columns, notes = column_types.simplify(found)
+        _check_unpacked(source, store, columns, scan, settings)
         return _fill(source, store, "parquet", columns, scan, notes)
     except duckdb.Error as error:
         raise InvalidRequestError(f"{label} is not Parquet that can be read: {database.said(error)[:200]}") from error
+
+
+def _check_unpacked(source: Source, store: Database, columns: Sequence[Column], scan: str, settings: Settings) -> None:
+    """Check that the texts of a compressed table fit on the disk that it may have. Raises: TooLargeError."""
+    sizes = [f"coalesce(sum(strlen({column.expression})), 0)" for column in columns if column.kind == "text"]
+    [size_bytes] = store.row(f"SELECT {' + '.join(sizes) or '0'} FROM {scan}")
+    if database.whole(size_bytes) > settings.data_disk_mb * 1_000_000:
+        raise TooLargeError(f"{_label(source)} unpacks to more than {settings.data_disk_mb} MB of text (DATA_DISK_MB).")
 
 
 def _spread(store: Database, scan: str, columns: Sequence[tuple[str, str]]) -> str:

@@ -9,7 +9,7 @@ from typing import cast
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -352,6 +352,7 @@ cells = st.one_of(
 )
 
 
+@example([{"0": "\r"}, {"0": 'a"\r\nb'}])
 @given(st.lists(st.dictionaries(st.text(max_size=6), cells, max_size=4), min_size=1, max_size=12))
 @settings(max_examples=15, deadline=None)
 def test_any_records_are_profiled_without_losing_a_row(records: list[dict[str, object]]) -> None:

@@ -20,6 +20,7 @@ from api_agent_service.agent import open_agent
 from shared.agent import AgentRequest, File, JsonObject
 from shared.errors import FederationError, InvalidRequestError, TimedOutError, TooLargeError
 from tests.api_agent.asking import SALES, Outcome, ask, make_settings
+from tests.api_agent.test_analyze import parquet
 from tests.research_agent.pdf import make_pdf
 from tests.support.serving import serve
 
@@ -152,6 +153,16 @@ def _zip(name: str) -> bytes:
 async def test_a_table_that_cannot_be_read_says_what_to_change(content: bytes, name: str, said: str) -> None:
     with pytest.raises(InvalidRequestError, match=said):
         await _profile(content, name)
+
+
+async def test_a_small_file_that_would_become_a_huge_table_is_refused() -> None:
+    packed = parquet("SELECT repeat('x', 1000) AS text FROM range(3000)")
+    assert len(packed) < 50_000
+    with pytest.raises(TooLargeError, match=r"unpacks to more than 1 MB of text \(DATA_DISK_MB\)"):
+        await _profile(packed, "t.parquet", data_disk_mb=1)
+    keys = "\n".join(f'{{"key{number}": 1}}' for number in range(5_000))
+    with pytest.raises(TooLargeError, match="has 101 columns, more than 100, the limit of MAX_DATA_COLUMNS"):
+        await _profile(keys.encode(), "t.jsonl", max_data_columns=100)
 
 
 async def test_lines_in_another_encoding_are_read_and_counted() -> None:

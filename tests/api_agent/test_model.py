@@ -311,6 +311,23 @@ async def test_a_model_that_fails_leaves_what_rules_extract(reply: Reply) -> Non
     assert any(said.startswith("Without the language model:") for said in outcome.progress)
 
 
+@pytest.mark.parametrize(
+    ("reply", "error", "said"),
+    [
+        ({"person": 7}, ModelAnswerError, "no usable answer, twice: .*is not of type"),
+        (Failure(401), ModelRefusedError, "refused the key"),
+        (Failure(429, retry_after_s=0), ModelUnavailableError, "limits the rate"),
+    ],
+    ids=["another form, twice", "401", "429"],
+)
+async def test_a_schema_that_only_the_model_could_fill_fails_with_what_the_model_did(
+    reply: Reply, error: type[FederationError], said: str
+) -> None:
+    async with model_server(otherwise=reply) as model:
+        with pytest.raises(error, match=said):
+            await ask("Extract:\n\nAnn turned 41.", data=({"schema": SCHEMA},), settings=make_settings(model))
+
+
 async def test_a_canceled_summary_stops_at_once() -> None:
     async with model_server(otherwise=Hang()) as model, open_agent(make_settings(model)) as agent:
         request = AgentRequest(f"Summarize:\n\n{TEXT}", "task", "context", "message")
