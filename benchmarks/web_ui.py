@@ -118,16 +118,19 @@ def _print_stream(browser: Browser, stage: Stage, task: str) -> None:
         start = _tell(page, task, list(events()), _EVENTS * _TICK_MS // (_SECONDS * 1000))
         page.goto(f"/tasks/{task}")
         page.get_by_text("Planning").first.wait_for()
-        before = _heap_elsewhere(page)
-        page.go_back()
-        page.get_by_text("Planning").first.wait_for()
         page.evaluate(_FRAMES)
         start()
         page.get_by_text(f"{_STEPS} of {_STEPS} steps completed").wait_for(timeout=120_000)
         print(f"{_STEPS} steps, {_EVENTS:,} events in {_SECONDS} s: {_frames(page)} (no frame over 200 ms)")
-        during = _heap(page)
-        after = _heap_elsewhere(page)
-        print(f"memory: {before:.1f} MB before, {during:.1f} MB with the task, {after:.1f} MB after leaving it")
+        during, once = _heap(page), _heap_elsewhere(page)
+        page.go_back()
+        page.get_by_text("Planning").first.wait_for()
+        start()
+        page.get_by_text(f"{_STEPS} of {_STEPS} steps completed").wait_for(timeout=120_000)
+        twice = _heap_elsewhere(page)
+        print(
+            f"memory: {during:.1f} MB with the task, {once:.1f} MB after leaving it, {twice:.1f} MB after a second time"
+        )
 
 
 def _print_markdown(browser: Browser, stage: Stage, task: str) -> None:

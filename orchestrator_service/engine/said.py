@@ -63,7 +63,7 @@ def tries(connection: Connection, task_id: str, step_id: str) -> list[Try]:
     task = connection.execute(_TASK, {"of_task": task_id}).mappings().one()
     step = _planned(connection, task_id, step_id)
     events = connection.execute(_EVENTS, {"of_task": task_id}).mappings().all()
-    return [_try(connection, task, step, row, events) for row in of_step]
+    return [_try(connection, task, step, row, _came_of(row, of_step, events)) for row in of_step]
 
 
 def _try(
@@ -77,7 +77,7 @@ def _try(
         said += _replies(connection, row)
     except FederationError as error:
         problem = error
-    told = _merged([event for event in events if _came_of(event, row)])
+    told = _merged(events)
     kept = told if len(told) <= _MOST_TOLD else [*told[: _MOST_TOLD // 2], *told[-_MOST_TOLD // 2 :]]
     return Try(
         row["number"],
@@ -164,9 +164,22 @@ def _planned(connection: Connection, task_id: str, step_id: str) -> PlanStep | N
     return None
 
 
-def _came_of(event: RowMapping, row: RowMapping) -> bool:
-    is_of_try = row["started_at"] <= event["at"] and (row["ended_at"] is None or event["at"] <= row["ended_at"])
-    return is_of_try and event["data"].get("step_id") == row["step_id"]
+def _came_of(row: RowMapping, rows: Sequence[RowMapping], events: Sequence[RowMapping]) -> list[RowMapping]:
+    """Return the entries of the log from when the try began until the next one for the same answer did.
+
+    What an agent said last is written down a moment after its try has ended.
+    """
+    later = [
+        each["started_at"] for each in rows if each["step_id"] == row["step_id"] and each["number"] > row["number"]
+    ]
+    until = min(later, default=None)
+    return [
+        event
+        for event in events
+        if event["data"].get("step_id") == row["step_id"]
+        and row["started_at"] <= event["at"]
+        and (until is None or event["at"] < until)
+    ]
 
 
 def _merged(events: Sequence[RowMapping]) -> list[JsonObject]:

@@ -5,6 +5,7 @@ from tests.requirements.requirement import Requirement
 _TASKS = "web/test_tasks_in_the_browser.py"
 _PEOPLE = "web/test_people_in_the_browser.py"
 _AGENTS = "web/test_agents_in_the_browser.py"
+_RESULTS = "web/test_results_in_the_browser.py"
 _CHAT = "web/test_chat_in_the_browser.py"
 _BROWSER = "web/test_browser_in_the_browser.py"
 _BAD = "web/test_bad_input.py"
@@ -98,6 +99,24 @@ REQUIREMENTS = (
         "ui-browser",
         "Browser: live view with the steps beside it, take over, hand back, recording and trace.",
         (f"{_BROWSER}::test_the_browser_is_watched_taken_over_handed_back_and_seen_again",),
+    ),
+    Requirement(
+        "ui-results",
+        "Charts are drawn without eval and without loading anything; several answers show votes, reasons and scores.",
+        (
+            f"{_RESULTS}::test_a_chart_is_drawn_from_its_own_rows_and_from_nothing_else",
+            f"{_RESULTS}::test_a_step_of_several_agents_shows_who_said_what_and_why_it_was_taken",
+            f"{_TASKS}::test_a_step_shows_output_input_files_log_wire_and_agent",
+        ),
+    ),
+    Requirement(
+        "ui-over-time",
+        "Health over time, by checks that are kept for two days; learned plans are listed and can be forgotten.",
+        (
+            f"{_AGENTS}::test_an_agents_health_is_shown_over_time",
+            "orchestrator/test_health.py::test_checks_are_counted_by_quarters_of_an_hour_and_kept_for_two_days",
+            f"{_RESULTS}::test_learned_plans_are_read_and_forgotten",
+        ),
     ),
     Requirement(
         "ui-bad-input",

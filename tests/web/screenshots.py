@@ -1,5 +1,6 @@
 """Takes the pictures in docs/ui: `python -m tests.web.screenshots [NAME …]`. Look at each before it is kept."""
 
+import re
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,6 +12,7 @@ from browser_service import chromium
 from browser_service.settings import Settings
 from shared.agent import JsonObject
 from tests.support.federation import step
+from tests.web.browser_stage import open_browser_stage
 from tests.web.stage import Stage, open_stage
 
 _FOLDER: Final = Path(__file__).parents[2] / "docs" / "ui"
@@ -27,9 +29,11 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=found.path, args=["--no-sandbox"])
         for name, path in _prepare(stage).items():
             if not wanted or name in wanted:
-                _take(browser, stage, name, path)
-        browser.close()
+                _take(browser, stage.url, name, path)
         stage.gates.open("north")
+        if not wanted or wanted & {"browser", "browser-live", "browser-recording"}:
+            _take_browser(browser, Path(folder) / "with-browser")
+        browser.close()
 
 
 def _prepare(stage: Stage) -> dict[str, str]:
@@ -61,11 +65,21 @@ def _prepare(stage: Stage) -> dict[str, str]:
     )
     for task in (trip, plan):
         stage.task_when(str(task["id"]), lambda found: found["status"] == "input_required")
+    team = stage.ended(
+        stage.submit(
+            "Count the people of Oslo, and draw what was sold",
+            step("count", "How many people live in Oslo?", skill="count-people", agents=3, consensus="vote",
+                 evaluate={"criteria": ["at most 3 words", "matches /[0-9]/"]}),
+            step("draw", "Draw a chart: sold", skill="write-report"),
+        )
+    )  # fmt: skip
     session = stage.client.post("/api/sessions", json={}).json()
     for text, agent in (("Say hello to Ada", "Echo"), ("And now the autumn report", "Writer")):
         stage.ended(stage.submit(text, session_id=session["id"], agent=agent))
     agents: list[JsonObject] = stage.client.get("/api/agents").json()["items"]
     writer = f"/agents/{agents[0]['id']}"
+    for _ in range(3):
+        stage.client.post(f"/api{writer}/health")
     return {
         "home": "/",
         "inbox": "/inbox",
@@ -77,6 +91,8 @@ def _prepare(stage: Stage) -> dict[str, str]:
         "task-question": f"/tasks/{trip['id']}",
         "task-failed": f"/tasks/{failed['id']}/steps/a?tab=why",
         "task-plan": f"/tasks/{plan['id']}",
+        "task-answers": f"/tasks/{team['id']}/steps/count?tab=answers",
+        "task-chart": f"/tasks/{team['id']}/steps/draw?tab=artifacts",
         "chat": f"/chat/{session['id']}",
         "agents": "/agents",
         "agent": writer,
@@ -89,14 +105,43 @@ def _prepare(stage: Stage) -> dict[str, str]:
     }
 
 
-def _take(browser: Browser, stage: Stage, name: str, path: str) -> None:
-    for theme in _THEMES:
-        with browser.new_context(
-            base_url=stage.url, color_scheme=theme, viewport={"width": 1280, "height": 800}, reduced_motion="reduce"
-        ) as context:
+def _take_browser(browser: Browser, folder: Path) -> None:
+    """Take the pages of the browser: live, with a step that waits, and its recording when it is over."""
+    with open_browser_stage(folder) as place:
+        assert place.running is not None
+        url = place.running.url
+        words = f"open {place.site}/, get the heading, wait for 'Pressed by a person' and get the heading"
+        place.run("Press what only a person presses", step("look", words, skill="browse"))
+        with browser.new_context(base_url=url, viewport={"width": 1280, "height": 800}) as context:
             page = context.new_page()
-            page.goto(path)
-            _settle(page, name)
+            page.goto("/browser")
+            page.get_by_role("link", name=re.compile("live")).click(timeout=60_000)
+            page.get_by_role("region", name="Steps").get_by_text("passed").nth(1).wait_for()
+            page.get_by_text("Waiting for the picture").wait_for(state="detached")
+            path = page.url.removeprefix(url)
+            _take(browser, url, "browser-live", path)
+            page.get_by_role("button", name="Take over").click()
+            picture = page.get_by_role("img", name="The page as the browser sees it now")
+            box, width = picture.bounding_box(), picture.evaluate("(canvas) => canvas.width")
+            assert box is not None
+            scale = box["width"] / width
+            page.mouse.click(box["x"] + 100 * scale, box["y"] + 100 * scale)
+            page.wait_for_timeout(1_500)
+            page.get_by_role("button", name="Hand back").click()
+            page.get_by_role("link", name="Trace").wait_for(timeout=60_000)
+        _take(browser, url, "browser", "/browser")
+        _take(browser, url, "browser-recording", path)
+
+
+def _take(browser: Browser, url: str, name: str, path: str) -> None:
+    with browser.new_context(base_url=url, viewport={"width": 1280, "height": 800}, reduced_motion="reduce") as context:
+        page = context.new_page()
+        page.emulate_media(color_scheme=_THEMES[0])
+        page.goto(path)
+        _settle(page, name)
+        for theme in _THEMES:
+            page.emulate_media(color_scheme=theme)
+            page.wait_for_timeout(1_000)  # what is drawn in steps: the graph, code, pictures
             page.screenshot(path=_FOLDER / f"{name}-{theme}.png")
 
 
@@ -111,7 +156,8 @@ def _settle(page: Page, name: str) -> None:
         page.get_by_role("region", name="Answer").wait_for()
     if name in {"task", "task-question", "task-failed", "task-plan"}:
         page.locator(".graph .node").first.wait_for()
-    page.wait_for_timeout(1_000)  # what is drawn in steps: the graph, code, pictures
+    if name == "browser-live":
+        page.get_by_text("Waiting for the picture").wait_for(state="detached")
 
 
 if __name__ == "__main__":

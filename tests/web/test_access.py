@@ -15,6 +15,9 @@ _RUN = """async (rules) => (await axe.run(document, {resultTypes: ['violations']
     .filter((each) => ['serious', 'critical'].includes(each.impact))
     .map((each) => `${each.id}: ${each.help}: ${each.nodes.map((node) => node.html.slice(0, 200)).join(' | ')}`)"""
 
+_AT_ONCE = "*, *::before, *::after { transition: none !important }"
+"""Nothing fades from one theme to the other: colours on their way are nobody's."""
+
 _RULES: Final[dict[Literal["light", "dark"], JsonObject]] = {
     "light": {},
     "dark": {"runOnly": ["color-contrast", "link-in-text-block"]},
@@ -94,6 +97,7 @@ def found(browser: Browser, stage: Stage, places: dict[str, str]) -> _Found:
             page.goto(path)
             _settle(page)
             page.evaluate(axe)
+            page.add_style_tag(content=_AT_ONCE)
             for theme, rules in _RULES.items():
                 page.emulate_media(color_scheme=theme)
                 expect(page.locator("html")).to_have_attribute("data-mantine-color-scheme", theme)

@@ -1,7 +1,11 @@
 """What comes of steps: charts that load nothing, and the answers of several agents."""
 
-from playwright.sync_api import Page, expect
+import re
 
+from playwright.sync_api import Page, Route, expect
+from pydantic import JsonValue
+
+from shared.agent import JsonObject
 from tests.support.federation import step
 from tests.web.stage import Stage
 
@@ -24,7 +28,7 @@ def test_a_chart_is_drawn_from_its_own_rows_and_from_nothing_else(page: Page, st
 
 
 def test_a_step_of_several_agents_shows_who_said_what_and_why_it_was_taken(page: Page, stage: Stage) -> None:
-    wish = {"criteria": ["at most 3 words", "matches /[0-9]{6}|,/"]}
+    wish: JsonObject = {"criteria": ["at most 3 words", "matches /[0-9]{6}|,/"]}
     asked = step("a", "How many people?", skill="count-people", agents=3, consensus="vote", evaluate=wish)
     task = stage.ended(stage.submit("Count", asked))
     page.goto(f"/tasks/{task['id']}")
@@ -39,3 +43,27 @@ def test_a_step_of_several_agents_shows_who_said_what_and_why_it_was_taken(page:
     expect(first).to_contain_text("Score 1.00: good enough.")
     panel.get_by_role("tab", name="Wire").click()
     expect(panel.get_by_role("region", name="Answer 2, try 1")).to_contain_text("SendStreamingMessage")
+
+
+def test_learned_plans_are_read_and_forgotten(page: Page, stage: Stage) -> None:
+    plan: dict[str, JsonValue] = {
+        "goal": "Weigh the moon",
+        "steps": [{"id": "a", "skill": "echo", "instruction": "Weigh it"}],
+    }
+    times: dict[str, JsonValue] = {"created_at": "2026-11-21T09:00:00+00:00", "used_at": "2026-11-21T09:00:00+00:00"}
+    kept: list[JsonValue] = [{**plan, **times, "id": "one", "task_id": "t", "successes": 2, "failures": 1}]
+
+    def answer(route: Route) -> None:
+        if route.request.method == "DELETE":
+            kept.clear()
+            route.fulfill(status=204)
+        else:
+            route.fulfill(json={"items": kept, "next_cursor": None})
+
+    page.route(re.compile("/api/learned-plans"), answer)
+    page.goto("/insights?view=learned")
+    page.get_by_text("Weigh the moon").click()
+    expect(page.get_by_text("Weigh it")).to_be_visible()
+    expect(page.get_by_text("succeeded 2 times, failed 1 time")).to_be_visible()
+    page.get_by_role("button", name="Forget: Weigh the moon").click()
+    expect(page.get_by_text("Nothing was learned yet")).to_be_visible()

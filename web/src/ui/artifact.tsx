@@ -41,10 +41,16 @@ export function Artifact({ file }: { file: FileOfTask }): ReactNode {
     <section className="card" aria-label={plain(file.name)} style={{ marginBottom: 12 }}>
       <header style={{ display: 'flex', alignItems: 'center', gap: 8, padding: '8px 12px' }}>
         <Icon name="file" />
-        <button type="button" className="plain-button truncate" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
+        <button
+          type="button"
+          className="plain-button truncate"
+          style={{ flex: '0 0 auto', maxWidth: '62%' }}
+          aria-expanded={isOpen}
+          onClick={() => setOpen(!isOpen)}
+        >
           <bdi>{plain(file.name)}</bdi>
         </button>
-        <span className="dim small" style={{ whiteSpace: 'nowrap', marginLeft: 'auto' }}>
+        <span className="dim small truncate" style={{ marginLeft: 'auto' }}>
           {plain(file.media_type)}, {size(file.size_bytes)}
         </span>
         <Anchor href={url} download={file.name} aria-label={`Download ${plain(file.name)}`} title="Download">

@@ -2,6 +2,9 @@
 import { type ReactNode, useSyncExternalStore } from 'react';
 import { ago, duration } from './text';
 
+// Made once: `toLocaleString` makes one for each call.
+const WHOLE = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+
 let now = Date.now();
 let timer: ReturnType<typeof setInterval> | undefined;
 const listeners = new Set<() => void>();
@@ -28,7 +31,7 @@ export function useNow(): number {
 export function Ago({ at }: { at: string }): ReactNode {
   const current = useNow();
   return (
-    <time dateTime={at} title={new Date(at).toLocaleString()}>
+    <time dateTime={at} title={WHOLE.format(new Date(at))}>
       {ago(at, current)}
     </time>
   );
@@ -37,9 +40,9 @@ export function Ago({ at }: { at: string }): ReactNode {
 /** How long something took, or takes already. */
 export function Took({ from, to }: { from: string | null; to: string | null }): ReactNode {
   if (from === null) return null;
-  return to === null ? <Running from={from} /> : <>{duration(Date.parse(to) - Date.parse(from))}</>;
+  return to === null ? <Running from={from} /> : duration(Date.parse(to) - Date.parse(from));
 }
 
 function Running({ from }: { from: string }): ReactNode {
-  return <>{duration(Math.floor((useNow() - Date.parse(from)) / 1000) * 1000)}</>;
+  return duration(Math.floor((useNow() - Date.parse(from)) / 1000) * 1000);
 }

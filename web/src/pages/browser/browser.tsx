@@ -144,9 +144,18 @@ function Recording({ session }: { session: BrowserSession }): ReactNode {
     );
   }
   const url = sessionUrl(session.id, '/recording');
+  const last = session.steps.findLast((step) => step.thumbnail);
+  const poster = last && sessionUrl(session.id, `/thumbnails/${last.number}`);
   return recording.media_type.startsWith('video/') ? (
     // biome-ignore lint/a11y/useMediaCaption: a film of a page has no sound
-    <video className={classes.screen} src={url} controls style={{ aspectRatio: ratioOf(session) }} />
+    <video
+      className={classes.screen}
+      src={url}
+      poster={poster}
+      controls
+      preload="metadata"
+      style={{ aspectRatio: ratioOf(session) }}
+    />
   ) : (
     <img className={classes.screen} src={url} alt="What the browser did" style={{ aspectRatio: ratioOf(session) }} />
   );

@@ -110,7 +110,7 @@ function Scores({ round }: { round: NonNullable<RoundOfStep['evaluation']> }): R
                 {each.score.toFixed(2)}, {each.by === 'check' ? 'checked' : 'by a model'}
               </span>
             </div>
-            <div className={classes.bar} aria-hidden>
+            <div className={classes.scoreBar} aria-hidden>
               <span style={{ width: `${each.score * 100}%` }} />
             </div>
             <div className="dim small wrap">{plain(each.reason)}</div>

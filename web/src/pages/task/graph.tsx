@@ -12,17 +12,26 @@ import {
   Position,
   ReactFlow,
 } from '@xyflow/react';
-import { memo, type ReactNode, useCallback, useMemo, useRef, useState } from 'react';
+import { memo, type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { type TaskState, words } from '../../live/fold';
-import { useLive } from '../../live/task-store';
+import { storeOf, useLive } from '../../live/task-store';
 import { StatusIcon, statusKind } from '../../ui/status';
 import { firstLine } from '../../ui/text';
-import { LARGE, type Graph as Layout, layOut, NODE_HEIGHT, NODE_WIDTH, waitsFor } from './layout';
+import {
+  FOLD_ABOVE,
+  LARGE,
+  type Graph as Layout,
+  layOut,
+  NODE_HEIGHT,
+  NODE_WIDTH,
+  progressOf,
+  waitsFor,
+} from './layout';
 
 interface Props {
   taskId: string;
-  /** The steps that were finished when it was opened: of a large plan, their branches are drawn as one. */
-  done: ReadonlySet<string>;
+  /** The steps that were finished when it was opened. */
+  finished: ReadonlySet<string>;
   selected: string | null;
   onSelect: (stepId: string | null) => void;
 }
@@ -41,12 +50,14 @@ const SIZE = {
     { ...HANDLE, type: 'source' as const, position: Position.Bottom, y: NODE_HEIGHT },
   ],
 };
+const CALM_MS = 3_000;
 const NONE: ReadonlySet<string> = new Set();
 const TYPES = { step: memo(StepNode), branch: memo(BranchNode) };
 
-export default function Graph({ taskId, done, selected, onSelect }: Props): ReactNode {
+export default function Graph({ taskId, finished, selected, onSelect }: Props): ReactNode {
   const [showAll, setShowAll] = useState(false);
   const plan = useLive(taskId, planOf);
+  const done = useCalm(taskId, finished);
   const graph = useMemo(() => layOut(plan?.steps ?? [], showAll ? NONE : done), [plan, showAll, done]);
   // A text: the lines are drawn again when it changes, not with every event.
   const kinds = useLive(
@@ -108,6 +119,26 @@ export default function Graph({ taskId, done, selected, onSelect }: Props): Reac
       </ReactFlow>
     </div>
   );
+}
+
+/** Returns the steps that are finished, as of when it last was calm: a large graph is not laid out anew all the time. */
+function useCalm(taskId: string, atFirst: ReadonlySet<string>): ReadonlySet<string> {
+  const [done, setDone] = useState(atFirst);
+  const count = useLive(taskId, finishedOf);
+  useEffect(() => {
+    const { steps } = storeOf(taskId).state;
+    if (steps.size <= FOLD_ABOVE || count === done.size) return;
+    const timer = setTimeout(() => {
+      const ended = [...storeOf(taskId).state.steps.values()].filter((step) => step.status === 'completed');
+      setDone(new Set(ended.map((step) => step.planned.id)));
+    }, CALM_MS);
+    return () => clearTimeout(timer);
+  }, [taskId, count, done]);
+  return done;
+}
+
+function finishedOf(state: TaskState): number {
+  return progressOf(state.steps).completed;
 }
 
 /** A line is another object only when it looks different: the others are not drawn again. */

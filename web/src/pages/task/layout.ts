@@ -6,7 +6,7 @@ import type { LiveStep } from '../../live/fold';
 export const NODE_WIDTH = 236;
 export const NODE_HEIGHT = 82;
 export const LARGE = 60;
-const FOLD_ABOVE = 40;
+export const FOLD_ABOVE = 40;
 
 export interface GraphNode {
   id: string;

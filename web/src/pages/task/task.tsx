@@ -182,10 +182,10 @@ function PlanGraph(props: { task: Task; selected: string | null; onSelect: (id: 
   const { task, selected, onSelect } = props;
   const hasPlan = useLive(task.id, hasPlanOf);
   const status = useLive(task.id, statusOf);
-  const [done] = useState(
+  const [finished] = useState(
     () => new Set(task.steps.filter((step) => step.status === 'completed').map((step) => step.id)),
   );
-  if (hasPlan) return <Graph taskId={task.id} done={done} selected={selected} onSelect={onSelect} />;
+  if (hasPlan) return <Graph taskId={task.id} finished={finished} selected={selected} onSelect={onSelect} />;
   return (
     <Empty icon="graph" title={isOver(status) ? 'It never had a plan' : 'Planning'}>
       {!isOver(status) && 'The steps appear here as soon as the plan is made.'}

@@ -1,10 +1,10 @@
 // All tasks: a table that draws only what is seen, with search, filters, and doing something to many at once.
-import { Button, Checkbox, Group, Select, TextInput } from '@mantine/core';
+import { Button, Group, Select, TextInput } from '@mantine/core';
 import { useDebouncedCallback } from '@mantine/hooks';
 import { useInfiniteQuery, useMutation, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { memo, type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { agentsQuery } from '../../api/agents';
 import { cancelTask, refreshLists, retryTask, tasksQuery } from '../../api/tasks';
 import type { Task, TaskStatus } from '../../api/types';
@@ -208,19 +208,31 @@ function List({ tasks, chosen, onChoose, more, isLoading }: ListProps): ReactNod
       <ul style={{ height: rows.getTotalSize() }}>
         {drawn.map((row) => {
           const task = tasks[row.index] as Task;
-          return (
-            <li key={task.id} style={{ transform: `translateY(${row.start}px)`, height: ROW }}>
-              <Checkbox
-                size="xs"
-                aria-label={`Choose ${firstLine(task.description, 60)}`}
-                checked={chosen.has(task.id)}
-                onChange={() => toggle(task.id)}
-              />
-              <TaskRow task={task} />
-            </li>
-          );
+          return <Row key={task.id} task={task} top={row.start} isChosen={chosen.has(task.id)} onToggle={toggle} />;
         })}
       </ul>
     </div>
   );
 }
+
+/** A plain box: there are dozens of them in every frame while the list scrolls. */
+const Row = memo(function Row(props: {
+  task: Task;
+  top: number;
+  isChosen: boolean;
+  onToggle: (id: string) => void;
+}): ReactNode {
+  const { task, top, isChosen, onToggle } = props;
+  return (
+    <li style={{ transform: `translateY(${top}px)`, height: ROW }}>
+      <input
+        type="checkbox"
+        className={classes.box}
+        aria-label={`Choose ${firstLine(task.description, 60)}`}
+        checked={isChosen}
+        onChange={() => onToggle(task.id)}
+      />
+      <TaskRow task={task} />
+    </li>
+  );
+});

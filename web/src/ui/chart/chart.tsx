@@ -111,6 +111,7 @@ function look(): object {
       labelFontSize: 11,
       titleFontSize: 12,
     },
+    axisXDiscrete: { labelAngle: -35, labelLimit: 120 },
     legend: { labelColor: dim, titleColor: dim, titleFontWeight: 500 },
     header: { labelColor: dim, titleColor: dim },
     text: { fill: text },
