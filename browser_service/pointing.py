@@ -26,8 +26,12 @@ async def click(session: BrowserSession, node: Node, seen: Snapshot, *, count: i
     element = await session.elements.handle(node)
     name = labels.name_of(node, seen)[:80] or node.ref
     timeout_ms = session.deadlines.action_timeout_s * 1000
-    if not node.is_in_view and not node.get("hidden"):  # what moves under the mouse once it is there has moved then
+    is_icon = not node.text and not node.is_field
+    if (not node.is_in_view or is_icon) and not node.get("hidden"):
+        # What moves under the mouse once it is there has moved then; an icon may load another picture for that.
         await session.deadlines.act(element.hover(timeout=timeout_ms), f"{name!r} could not be clicked")
+        if is_icon:
+            await session.settle()
     await session.deadlines.act(
         element.click(timeout=timeout_ms, click_count=count, force=bool(node.get("hidden"))),
         f"{name!r} could not be clicked",

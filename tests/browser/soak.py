@@ -25,7 +25,7 @@ _SENTENCES = (
     "take a screenshot of {shop}/parts",
 )
 
-_LOOKS = 5
+_LOOKS = 3
 
 
 def memory_mb() -> float:

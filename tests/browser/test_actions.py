@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 from pydantic import JsonValue
 
-from browser_service.errors import AmbiguousTargetError, ElementNotFoundError, PageNotLoadedError, StaleRefError
+from browser_service.errors import AmbiguousTargetError, ElementNotFoundError, StaleRefError
 from shared.agent import AgentRequest, Answer, File, JsonObject, OpenAgent
 from shared.errors import InvalidRequestError, NotFoundError
 from tests.browser.conftest import Answered, ask
@@ -239,12 +239,6 @@ async def test_a_tool_that_the_page_offers_is_called(agent: OpenAgent, shop: str
         await act(agent, f"{shop}/tools", {"do": "call_tool", "tool": "fail"})
     with pytest.raises(ElementNotFoundError, match="It offers none"):
         await act(agent, f"{shop}/list", {"do": "call_tool", "tool": "buy"})
-
-
-async def test_an_alert_storm_ends_with_a_sentence_and_the_service_goes_on(agent: OpenAgent, shop: str) -> None:
-    with pytest.raises(PageNotLoadedError, match=r"/storm opens dialogs without end; the last said 'Again'"):
-        await act(agent, f"{shop}/storm", {"do": "wait_for", "seconds": 10})
-    assert (await act(agent, f"{shop}/list", TITLE)).text == "Stock"
 
 
 async def test_a_page_that_leaves_in_the_middle_of_a_click_is_followed(agent: OpenAgent, shop: str) -> None:

@@ -4,7 +4,7 @@ from tests.browser.soak import growth, soak
 
 
 async def test_many_tasks_leave_one_chromium() -> None:
-    assert await soak(10)
+    assert await soak(6)
 
 
 def test_growth_is_told_from_the_second_to_the_last_fifth() -> None:

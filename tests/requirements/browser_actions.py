@@ -83,7 +83,6 @@ REQUIREMENTS = (
             "browser/test_bad_pages.py::test_a_failure_on_a_page_shows_it",
             "browser/test_bad_pages.py::test_a_page_that_never_goes_idle_or_leaves_meanwhile_is_no_failure",
             "browser/test_bad_pages.py::test_a_failure_over_rest_links_a_picture_of_the_page",
-            "browser/test_actions.py::test_an_alert_storm_ends_with_a_sentence_and_the_service_goes_on",
             "browser/test_actions.py::test_a_page_that_leaves_in_the_middle_of_a_click_is_followed",
         ),
     ),
