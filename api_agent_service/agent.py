@@ -1,14 +1,13 @@
 """The API agent: which skill a request needs, and what is open while it serves."""
 
 import asyncio
-import os
 import re
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, asynccontextmanager
 from pathlib import PurePath
 from typing import TypeAlias
 
-from api_agent_service import material
+from api_agent_service import material, work_folders
 from api_agent_service.card import ANALYZE, EXTRACT, SUMMARIZE
 from api_agent_service.extracting import extract
 from api_agent_service.settings import Settings
@@ -50,11 +49,14 @@ async def open_agent(settings: Settings) -> AsyncGenerator[OpenAgent]:
     ):
 
         async def answer(request: AgentRequest) -> AsyncGenerator[Update]:
-            resources = Resources(settings, client, models.of("summarize", request))
-            skill = await _skill(await asyncio.to_thread(choose, request), settings)
-            async with aclosing(skill(request, resources)) as updates:
-                async for update in updates:
-                    yield update
+            skill = await _skill(await asyncio.to_thread(choose, request))
+            async with work_folders.own(settings) as folder:
+                resources = Resources(settings, client, models.of("summarize", request), folder)
+                async with aclosing(skill(request, resources)) as updates:
+                    async for update in updates:
+                        yield update
+
+        await asyncio.to_thread(work_folders.remove_old, settings)
 
         yield OpenAgent(answer)
 
@@ -104,19 +106,17 @@ def _has_suffix(name: str) -> bool:
     return PurePath(name).suffix.lower() in _TABLES
 
 
-async def _skill(name: str, settings: Settings) -> _Skill:
+async def _skill(name: str) -> _Skill:
     match name:
         case "analyze-data":
-            return await asyncio.to_thread(_load_analysis, settings.data_threads)
+            return await asyncio.to_thread(_load_analysis)
         case "extract-data":
             return extract
         case _:
             return summarize
 
 
-def _load_analysis(threads: int) -> _Skill:
-    """Return the skill that needs Polars, whose threads are counted once, when it is first imported."""
-    os.environ.setdefault("POLARS_MAX_THREADS", str(threads))
-    from api_agent_service.analyzing import analyze  # noqa: PLC0415 - 50 MB that an idle agent does not need
+def _load_analysis() -> _Skill:
+    from api_agent_service.analyzing import analyze  # noqa: PLC0415 - DuckDB: 30 MB that an idle agent does not need
 
     return analyze

@@ -1,6 +1,6 @@
 """The skill `analyze-data`: a profile of a table, or answers to questions about it, and a chart.
 
-This module loads Polars; the agent imports it when the first table comes.
+This module loads DuckDB; the agent imports it when the first table comes.
 """
 
 import asyncio
@@ -10,24 +10,38 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from api_agent_service import answers, charts, data_analysis, markdown, material, questions, report, tables
+from api_agent_service import (
+    answers,
+    asking,
+    charts,
+    data_analysis,
+    database,
+    markdown,
+    material,
+    questions,
+    report,
+    tables,
+)
 from api_agent_service.answers import Answered
-from api_agent_service.query import Query
+from api_agent_service.database import Database, in_thread
+from api_agent_service.material import Source
 from api_agent_service.question_items import itemize
 from api_agent_service.report import Section
 from api_agent_service.sources import Resources, fetch_all, prepare
-from api_agent_service.tables import Limits, Table
+from api_agent_service.tables import Table
 from api_agent_service.vocabulary import Vocabulary
-from shared.agent import AgentRequest, Answer, File, JsonObject, Produced, Progress, Update, Usage
+from shared.agent import AgentRequest, Answer, File, JsonObject, Produced, Progress, Update
 from shared.errors import InvalidRequestError
-from shared.llm import MODEL_ERRORS, Model, fence, spent
+from shared.llm import MODEL_ERRORS, spent
 
 logger = logging.getLogger(__name__)
 
 _ANSWER = "analysis"
 _MOST_QUERIES = 10
+_HOW_TO_ASK = (
+    "Ask as in 'average price by city' or 'top 5 products by revenue', or configure a model (LLM_BASE_URL, "
+    "OPENAI_API_KEY or GROQ_API_KEY)."
+)
 
 _ALL = re.compile(
     r"\b(?:profile|describe|overview|explore|everything|summary|summar[iy][sz]e|statistics|stats)\b", re.IGNORECASE
@@ -58,21 +72,11 @@ class _Found:
     chart: JsonObject | None
 
 
-class _Questions(BaseModel):
-    """What a model makes of a question that rules cannot read."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    queries: list[Query] = Field(
-        max_length=5, description="Empty when the request asks nothing that a query can answer."
-    )
-
-
 async def analyze(request: AgentRequest, resources: Resources) -> AsyncGenerator[Update]:
     """Answer the questions about the tables that the request brings along, or profile them.
 
     Raises: InvalidRequestError when there is no table, it cannot be read, or a question names what it does not have;
-    TooLargeError.
+    TooLargeError; TimedOutError; one of MODEL_ERRORS when a question needs the model and the model fails.
     """
     split = material.keep_whole if request.files else material.split_table
     work = await prepare(request, split, resources)
@@ -84,32 +88,19 @@ async def analyze(request: AgentRequest, resources: Resources) -> AsyncGenerator
             "There is no table to analyze. Paste CSV or JSON below the question, attach a file (CSV, TSV, JSON, JSON "
             "Lines, Parquet), or give its URL."
         )
-    settings = resources.settings
-    limits = Limits(settings.max_data_bytes, settings.max_data_rows, settings.max_data_columns)
     found: list[_Found] = []
-    for source in work.sources:
+    for number, source in enumerate(work.sources):
         yield Progress(f"Reading {source.name[:200]}")
-        table = await asyncio.to_thread(tables.read, source, limits)
-        vocabulary = await asyncio.to_thread(data_analysis.read_vocabulary, table)
-        question = _NO_CHART.sub(" ", work.question())
-        reading = await asyncio.to_thread(questions.read, question, vocabulary)
-        queries, problem = reading.queries[:_MOST_QUERIES], _problem(reading, table)
-        if not queries and resources.model is not None and _asks(question, refused=problem is not None):
-            try:
-                queries, usage = await _ask(resources.model, question, table, vocabulary)
-                yield usage
-                problem = problem if not queries else None
-            except MODEL_ERRORS as error:
-                yield spent(error)
-                yield Progress(f"The language model could not read the question: {error}")
-        if problem is not None and not queries and not _ALL.search(question):
-            raise problem
-        notes = [str(problem)] if problem is not None else []
-        if reading.ignored:
-            words = ", ".join(f"“{word}”" for word in reading.ignored[:5])
-            notes.append(f"{words} in the question is neither a column nor a value, and changed nothing.")
-        table = replace(table, notes=(*table.notes, *notes))
-        found.append(await asyncio.to_thread(_analyze, table, question, queries, vocabulary))
+        folder = resources.folder / f"table-{number}"
+        async with (
+            database.opened(folder, resources.settings) as store,
+            aclosing(_analyze(source, store, work.question(), resources)) as updates,
+        ):
+            async for update in updates:
+                if isinstance(update, _Found):
+                    found.append(update)
+                else:
+                    yield update
     data: JsonObject = found[0].data if len(found) == 1 else {"tables": [item.data for item in found]}
     yield Answer(_ANSWER, "\n\n".join(item.text for item in found), data)
     drawn = [item.chart for item in found if item.chart and not _NO_CHART.search(work.instruction)]
@@ -119,12 +110,59 @@ async def analyze(request: AgentRequest, resources: Resources) -> AsyncGenerator
             yield Produced(file)
 
 
+async def _analyze(
+    source: Source, store: Database, asked: str, resources: Resources
+) -> AsyncGenerator[Update | _Found]:
+    """Answer one table's questions: by rules where these read them, by a model's SQL where not, else with a profile."""
+    settings, question = resources.settings, _NO_CHART.sub(" ", asked)
+    timeout_s = settings.data_timeout_s
+
+    def load() -> tuple[Table, Vocabulary]:
+        table = tables.read(source, store, settings)
+        return table, data_analysis.read_vocabulary(table)
+
+    table, vocabulary = await in_thread(store, load, timeout_s)
+    reading = await asyncio.to_thread(questions.read, question, vocabulary)
+    problem, everything = _problem(reading, table), bool(_ALL.search(question))
+    notes: list[str] = []
+    answered: list[Answered] = []
+    if reading.queries:
+        asked_for = reading.queries[:_MOST_QUERIES]
+        answered = await in_thread(store, lambda: [answers.answer(table, query) for query in asked_for], timeout_s)
+    elif _asks(question, refused=problem is not None):
+        if resources.model is not None:
+            yield Progress("Asking the language model for SQL")
+            try:
+                answered, usage = await asking.ask(resources.model, question, table, vocabulary, timeout_s)
+                yield usage
+                if not answered and problem is None:
+                    notes.append("The language model found no query that answers this, so it is the table's profile.")
+            except MODEL_ERRORS as error:
+                yield spent(error)
+                if problem is not None and "did_you_mean" in problem.facts:
+                    raise problem from error
+                if not everything:
+                    raise
+                notes.append(f"The language model could not answer the question: {error}")
+        elif problem is None:
+            notes.append(f"No rule reads the question, so this is the profile of the table. {_HOW_TO_ASK}")
+    if problem is not None and not answered:
+        if not everything:
+            raise problem
+        notes.append(str(problem))
+    if reading.ignored and reading.queries:
+        words = ", ".join(f"“{word}”" for word in reading.ignored[:5])
+        notes.append(f"{words} in the question is neither a column nor a value, and changed nothing.")
+    noted = replace(table, notes=(*table.notes, *notes))
+    yield await in_thread(store, lambda: _tell(noted, question, answered, vocabulary), timeout_s)
+
+
 def _problem(reading: questions.Reading, table: Table) -> InvalidRequestError | None:
     """Return why a question cannot be answered, if so."""
     if reading.unknown:
-        return answers.unknown_column(reading.unknown[0], table.frame.columns)
+        return answers.unknown_column(reading.unknown[0], table.columns)
     if reading.unread:
-        listed = ", ".join(table.frame.columns[:40])
+        listed = ", ".join(table.columns[:40])
         return InvalidRequestError(
             f"{' '.join(reading.unread)!r} in the question is neither a column nor a value in {table.name}. "
             f"Say it as a condition, such as 'where COLUMN is VALUE'. The columns are: {listed}."
@@ -139,24 +177,7 @@ def _asks(question: str, *, refused: bool) -> bool:
     return refused or (not listed and not _ALL.search(question) and len(re.findall(r"[^\W\d_]{3,}", left)) > 2)
 
 
-async def _ask(model: Model, question: str, table: Table, vocabulary: Vocabulary) -> tuple[tuple[Query, ...], Usage]:
-    """Let a model put a question into the form of queries; columns that do not exist are sent back to it."""
-
-    def verify(answer: _Questions) -> None:
-        for query in answer.queries:
-            answers.check(query, table)
-
-    columns = "\n".join(f"{name}: {kind}" for name, kind in list(vocabulary.kinds.items())[:200])
-    prompt = (
-        "Turn the question about a table into queries. Use only the columns listed. Compute nothing yourself.\n\n"
-        f"Question: {question}\n\n{fence('columns of the table and their kinds', columns)}"
-    )
-    found, usage = await model.structured(prompt, _Questions, verify=verify)
-    return tuple(found.queries), usage
-
-
-def _analyze(table: Table, question: str, queries: tuple[Query, ...], vocabulary: Vocabulary) -> _Found:
-    answered = [answers.answer(table, query) for query in queries]
+def _tell(table: Table, question: str, answered: list[Answered], vocabulary: Vocabulary) -> _Found:
     wanted: list[Section] = [
         section for section, words in _SECTIONS.items() if re.search(rf"\b(?:{words})\b", question, re.IGNORECASE)
     ]
@@ -184,8 +205,8 @@ def _answered(table: Table, answered: list[Answered]) -> _Found:
         parts.append("### Notes\n\n" + "\n".join(f"- {markdown.text(note)}" for note in table.notes))
     data: JsonObject = {
         "table": table.name,
-        "rows": table.frame.height,
-        "columns": list(table.frame.columns),
+        "rows": table.rows,
+        "columns": list(table.columns),
         "answers": [item.to_json() for item in answered],
         "notes": list(table.notes),
     }

@@ -88,5 +88,5 @@ def build(settings: Settings) -> AgentCard:
             "application/vnd.apache.parquet",
             "application/pdf",
         ),
-        output_modes=("text/markdown", "application/json", "application/vnd.vegalite.v5+json", "image/svg+xml"),
+        output_modes=("text/markdown", "application/json", "application/vnd.vegalite.v5+json", "image/png"),
     )

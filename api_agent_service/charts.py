@@ -1,6 +1,7 @@
-"""Charts: Vega-Lite specifications of answers and profiles, and the same as SVG."""
+"""Charts: Vega-Lite specifications of answers and profiles, and the same as PNG."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -20,6 +21,8 @@ _WIDTH = 480
 _MOST_MARKS = 50
 _MOST_HISTOGRAMS = 4
 _LONGEST_LABEL = 40
+_LONGEST_TITLE = 100
+_SCALE = 2.0
 
 Scale: TypeAlias = Literal["quantitative", "nominal", "ordinal", "temporal"]
 
@@ -34,23 +37,51 @@ class Axis:
 
 def of_answer(answered: Answered) -> JsonObject | None:
     """Return the chart of an answer with two or more groups: lines over time, else bars. None where there is none."""
+    shape = _shape_of_query(answered) if answered.query else _shape_of_rows(answered)
+    if shape is None or len(answered.rows) < 2:
+        return None
+    rows = [row for row in answered.rows if row[shape.measure] is not None][:_MOST_MARKS]
+    values: list[JsonValue] = [
+        {"x": _label(row[0]), "y": row[shape.measure]} | ({"series": _label(row[1])} if shape.has_series else {})
+        for row in rows
+    ]
+    unit = answered.units.get(answered.names[shape.measure], "")
+    y = Axis(answered.names[shape.measure] + (f" ({unit})" if unit else ""), "quantitative")
+    x = Axis(answered.names[0], "ordinal" if shape.is_timed else "nominal")
+    title = _label(answered.title[0].upper() + answered.title[1:], _LONGEST_TITLE)
+    title += f" (first {_MOST_MARKS})" if len(answered.rows) > _MOST_MARKS else ""
+    series = Axis(answered.names[1], "nominal") if shape.has_series else None
+    return _chart(title, values, "line" if shape.is_timed else "bar", x, y, series=series)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """How an answer is drawn: its first column along, column number `measure` up, the second as series if asked."""
+
+    measure: int
+    is_timed: bool
+    has_series: bool = False
+
+
+def _shape_of_query(answered: Answered) -> _Shape | None:
     query = answered.query
-    groups = len(query.groups)
-    if query.rows or groups not in (1, 2) or len(answered.rows) < 2:
+    if query is None or query.rows or len(query.groups) not in (1, 2):
         return None
     measure = answered.names.index(label(query.measures[0]))
-    rows = [row for row in answered.rows if row[measure] is not None][:_MOST_MARKS]
-    timed = query.groups[0].bucket not in ("value", "weekday", "hour")
-    values: list[JsonValue] = [
-        {"x": _label(row[0]), "y": row[measure]} | ({"series": _label(row[1])} if groups == 2 else {}) for row in rows
-    ]
-    unit = answered.units.get(answered.names[measure], "")
-    y = Axis(answered.names[measure] + (f" ({unit})" if unit else ""), "quantitative")
-    x = Axis(answered.names[0], "ordinal" if timed else "nominal")
-    title = answered.title[0].upper() + answered.title[1:]
-    title += f" (first {_MOST_MARKS})" if len(answered.rows) > _MOST_MARKS else ""
-    series = Axis(answered.names[1], "nominal") if groups == 2 else None
-    return _chart(title, values, "line" if timed else "bar", x, y, series=series)
+    is_timed = query.groups[0].bucket not in ("value", "weekday", "hour")
+    return _Shape(measure, is_timed, has_series=len(query.groups) == 2)
+
+
+def _shape_of_rows(answered: Answered) -> _Shape | None:
+    """Return how rows of whatever columns are drawn: words or times first, numbers second; else not at all."""
+    if len(answered.names) < 2:
+        return None
+    keys, measures = ([row[place] for row in answered.rows if row[place] is not None] for place in (0, 1))
+    if not measures or not all(isinstance(value, (int, float)) for value in measures):
+        return None
+    if not keys or not all(isinstance(value, str) for value in keys) or len(set(map(str, keys))) < len(keys):
+        return None
+    return _Shape(1, all(re.match(r"\d{4}-", str(value)) for value in keys))
 
 
 def of_profile(profile: Profile, names: Sequence[str] = ()) -> JsonObject | None:
@@ -76,14 +107,14 @@ def specification(chart: JsonObject, name: str) -> File:
 
 
 def picture(chart: JsonObject, name: str) -> File:
-    """Return a chart as SVG. Blocking; loads the renderer, which fetches nothing.
+    """Return a chart as PNG. Blocking; loads the renderer, which fetches nothing.
 
     Raises: ValueError when the renderer refuses the specification.
     """
     import vl_convert  # noqa: PLC0415 - 70 MB that only a chart needs
 
-    drawn = vl_convert.vegalite_to_svg(chart, vl_version=_VERSION, allowed_base_urls=[])
-    return File(f"{name}.svg", "image/svg+xml", drawn.encode())
+    drawn = vl_convert.vegalite_to_png(chart, vl_version=_VERSION, allowed_base_urls=[], scale=_SCALE)
+    return File(f"{name}.png", "image/png", drawn)
 
 
 def _chart(
@@ -134,6 +165,6 @@ def _complete(spec: JsonObject) -> JsonObject:
     return {"$schema": _SCHEMA, "background": "white", **spec}
 
 
-def _label(value: JsonValue) -> str:
+def _label(value: JsonValue, longest: int = _LONGEST_LABEL) -> str:
     text = str(value)
-    return text if len(text) <= _LONGEST_LABEL else text[: _LONGEST_LABEL - 1] + "…"
+    return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -1,24 +1,38 @@
-"""Types of columns: text that holds numbers, dates or truth values becomes such; rare types are made plain."""
+"""Types of columns: text that holds numbers, dates or truth values becomes such; rare types are made plain.
 
-# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
-# Polars' signatures name NumPy, which is not installed.
+What a column may be is read off its first values; DuckDB then tries that on all of them, and a column of which too many
+do not fit stays text. Every conversion is an expression in SQL, so no value passes through Python but a few samples.
+"""
 
-import json
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Literal, TypeAlias
 
-import polars as pl
+from api_agent_service import database
+from api_agent_service.database import Database
+from api_agent_service.vocabulary import Kind
 
-MISSING = ("", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "-", "--", "?")
+MISSING: Final = ("", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "-", "--", "?")
 """What stands for a missing value, in any case, with or without blanks around it."""
 
-_LEAST_SHARE = 0.9
-_LEAST_ROWS = 10
-_UNITS = "$€£¥₹%"
-_SIGN = rf"^[+-]?[{_UNITS}]?[+-]?"
-_ENGLISH = rf"{_SIGN}(?:(?:\d{{1,3}}(?:,\d{{3}})+|\d+)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?\s?[{_UNITS}]?$"
-_EUROPEAN = rf"{_SIGN}(?:\d{{1,3}}(?:\.\d{{3}})+|\d+)(?:,\d+)?\s?[{_UNITS}]?$"
-_SPACED = rf"{_SIGN}\d{{1,3}}(?:[ '’\u{{a0}}\u{{202f}}]\d{{3}})+(?:[.,]\d+)?\s?[{_UNITS}]?$"
-_DATES = (
+_MISSING: Final = database.text("|".join(map(re.escape, MISSING)))
+
+Shape: TypeAlias = Literal["boolean", "number", "date", "datetime"]
+
+_SAMPLE_ROWS: Final = 1_000
+_TRIED_AT_ONCE: Final = 50
+_LEAST_SHARE: Final = 0.9
+_LEAST_ROWS: Final = 10
+_EXACT: Final = 2**53
+_LARGEST: Final = 10**18
+_UNITS: Final = "$€£¥₹%"
+_SIGN: Final = rf"^[+-]?[{_UNITS}]?[+-]?"
+_ENGLISH: Final = rf"{_SIGN}(?:(?:\d{{1,3}}(?:,\d{{3}})+|\d+)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?\s?[{_UNITS}]?$"
+_EUROPEAN: Final = rf"{_SIGN}(?:\d{{1,3}}(?:\.\d{{3}})+|\d+)(?:,\d+)?\s?[{_UNITS}]?$"
+_SPACED: Final = rf"{_SIGN}\d{{1,3}}(?:[ '’\x{{a0}}\x{{202f}}]\d{{3}})+(?:[.,]\d+)?\s?[{_UNITS}]?$"
+_PLAIN: Final = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$"
+_DATES: Final = (
     (r"\d{4}-\d{1,2}-\d{1,2}", "%Y-%m-%d", ""),
     (r"\d{4}/\d{1,2}/\d{1,2}", "%Y/%m/%d", ""),
     (r"\d{1,2}\.\d{1,2}\.\d{4}", "%d.%m.%Y", ""),
@@ -32,192 +46,272 @@ _DATES = (
     (r"[A-Za-z]{3,9} \d{1,2},? \d{4}", "%B %d %Y", ""),
     (r"\d{4}-\d{2}", "%Y-%m", ""),
 )
-_TIME = r"\d{1,2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?"
-_CLOCK = f"[T ]{_TIME}"
-_ZONE = r"(?:Z|[+-]\d{2}:?\d{2})"
+_TIME: Final = r"\d{1,2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?"
+_CLOCK: Final = f"[T ]{_TIME}"
+_ZONE: Final = r"(?:Z|[+-]\d{2}:?\d{2})"
 
 
 @dataclass(frozen=True, slots=True)
-class Typed:
-    """A frame whose columns have plain types, notes on what had to be decided, and the unit of each column with one."""
+class Column:
+    """A column as it goes into the table: how it is computed, its kind, what had to be decided, its unit."""
 
-    frame: pl.DataFrame
-    notes: tuple[str, ...] = ()
-    units: dict[str, str] = field(default_factory=dict[str, str])
-
-
-@dataclass(frozen=True, slots=True)
-class _Column:
-    series: pl.Series
+    name: str
+    expression: str
+    kind: Kind
     note: str = ""
     unit: str = ""
 
 
-def convert(frame: pl.DataFrame) -> Typed:
-    """Return the frame with its text columns typed by what they hold; a few odd values become missing, with a note."""
-    columns = [_convert(series) if series.dtype == pl.String else _Column(series) for series in frame.get_columns()]
-    return Typed(
-        pl.DataFrame([column.series for column in columns]),
-        tuple(column.note for column in columns if column.note),
-        {column.series.name: column.unit for column in columns if column.unit},
-    )
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """One way to read a column, as an expression that is NULL for what does not fit.
+
+    `fast` is a short way to the same, where all first values are plain: it is enough if it reads all the others, too.
+    """
+
+    shape: Shape
+    expression: str
+    fast: str = ""
+    order: str = ""
+    note: str = ""
+    digits: str = ""  # for numbers: the value as text without anything but digits
 
 
-def simplify(frame: pl.DataFrame) -> Typed:  # noqa: PLR0912 - one case for each kind of type
-    """Return the frame of a typed format with plain types: objects spread, decimals as numbers, what else as text."""
-    for _ in range(4):
-        nested = [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.Struct)]
-        if not nested:
-            break
-        frame = frame.unnest(nested, separator=".")
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """What came of a candidate: values that are present, of these not readable, and for numbers what they are like."""
+
+    present: int
+    lost: int
+    is_whole: bool
+    largest: float
+    has_leading_zeros: bool
+
+    @property
+    def fits(self) -> bool:
+        """Whether all could be read, or all but few of many."""
+        few = self.present >= _LEAST_ROWS and self.lost <= (1 - _LEAST_SHARE) * self.present
+        return self.lost == 0 or few
+
+
+def type_columns(store: Database, scan: str, names: Sequence[str]) -> list[Column]:
+    """Return the columns of a scanned table of text, typed by what they hold. Blocking. Raises: as `Database.run`."""
+    samples = _sample(store, scan, names)
+    candidates = {name: _candidates(name, samples[name]) for name in names}
+    tried = _try_all(store, scan, candidates)
+    found: list[Column] = []
+    for name in names:
+        column = _decide(store, scan, name, tried[name])
+        found.append(replace(column, unit=_unit(samples[name])) if column.kind == "number" else column)
+    return found
+
+
+def simplify(columns: Sequence[tuple[str, str]]) -> tuple[list[Column], list[str]]:
+    """Return the columns of a typed format with plain types, and notes: decimals as numbers, what else as text."""
+    found: list[Column] = []
     notes: list[str] = []
-    columns: list[pl.Series] = []
-    for series in frame.get_columns():
-        match series.dtype:
-            case pl.Decimal():
-                columns.append(series.cast(pl.Float64))
-            case pl.Duration():
-                columns.append(series.dt.total_microseconds() / 1e6)
-                notes.append(f"The durations in {series.name} are in seconds.")
-            case pl.Binary():
-                notes.append(f"The column {series.name} is binary and left out.")
-            case pl.List() | pl.Array() | pl.Struct():
-                texts = [None if item is None else json.dumps(item, default=str) for item in series.to_list()]
-                columns.append(pl.Series(series.name, texts, pl.String))
-            case pl.Categorical() | pl.Enum() | pl.Null() | pl.Time():
-                columns.append(series.cast(pl.String))
-            case pl.Datetime(time_zone=str()):
-                columns.append(series.dt.convert_time_zone("UTC").dt.replace_time_zone(None))
-            case pl.UInt64() | pl.Int128() | pl.UInt128():
-                columns.append(series.cast(pl.Float64))
-            case dtype if dtype.is_integer():
-                columns.append(series.cast(pl.Int64))
-            case dtype if dtype.is_float():
-                columns.append(series.cast(pl.Float64).fill_nan(None))
+    for name, kind in columns:
+        quoted = database.name(name)
+        match kind.partition("(")[0]:
+            case "BOOLEAN":
+                found.append(Column(name, quoted, "boolean"))
+            case "TINYINT" | "SMALLINT" | "INTEGER" | "BIGINT" | "UTINYINT" | "USMALLINT" | "UINTEGER":
+                found.append(Column(name, f"CAST({quoted} AS BIGINT)", "number"))
+            case "DECIMAL" | "HUGEINT" | "UHUGEINT" | "UBIGINT" | "FLOAT" | "DOUBLE":
+                found.append(Column(name, _finite(f"CAST({quoted} AS DOUBLE)"), "number"))
+            case "DATE":
+                found.append(Column(name, quoted, "date"))
+            case "TIMESTAMP WITH TIME ZONE":
+                found.append(Column(name, f"timezone('UTC', {quoted})", "datetime"))
+            case "TIMESTAMP" | "TIMESTAMP_S" | "TIMESTAMP_MS" | "TIMESTAMP_NS":
+                found.append(Column(name, f"CAST({quoted} AS TIMESTAMP)", "datetime"))
+            case "INTERVAL":
+                found.append(Column(name, f"CAST(epoch({quoted}) AS DOUBLE)", "number"))
+                notes.append(f"The durations in {name} are in seconds.")
+            case "BLOB":
+                notes.append(f"The column {name} is binary and left out.")
+            case _ if kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION")):
+                found.append(Column(name, f"CAST(to_json({quoted}) AS VARCHAR)", "text"))
             case _:
-                columns.append(series)
-    return Typed(pl.DataFrame(columns), tuple(notes))
+                found.append(Column(name, f"CAST({quoted} AS VARCHAR)", "text"))
+    return found, notes
 
 
-def _convert(series: pl.Series) -> _Column:
-    text = (
-        series.str.strip_chars()
-        .to_frame()
-        .select(
-            pl.when(pl.first().str.to_lowercase().is_in(MISSING)).then(None).otherwise(pl.first()).alias(series.name)
-        )
-        .to_series()
+def _sample(store: Database, scan: str, names: Sequence[str]) -> dict[str, list[str]]:
+    """Return the first values of each column that are not missing."""
+    rows = store.rows(f"SELECT * FROM {scan} LIMIT {_SAMPLE_ROWS}")
+    texts = ([str(row[place] or "").strip() for row in rows] for place in range(len(names)))
+    samples = {
+        name: [value for value in values if value.lower() not in MISSING]
+        for name, values in zip(names, texts, strict=True)
+    }
+    if len(rows) == _SAMPLE_ROWS:
+        for name in (name for name, values in samples.items() if not values):
+            later = store.rows(f"SELECT {_clean(name)} AS v FROM {scan} WHERE v IS NOT NULL LIMIT {_SAMPLE_ROWS}")
+            samples[name] = [str(value) for (value,) in later]
+    return samples
+
+
+def _clean(name: str) -> str:
+    """Return the text of a column without blanks around it, NULL where it stands for a missing value."""
+    trimmed = database.trimmed(name)
+    is_short = f"strlen({trimmed}) <= {max(map(len, MISSING))}"
+    # no IN: a long list there becomes a join, with the memory of one, for each column
+    is_missing = f"regexp_full_match({trimmed}, {_MISSING}, 'i')"
+    return f"CASE WHEN {is_short} AND {is_missing} THEN NULL ELSE {trimmed} END"
+
+
+def _finite(number: str) -> str:
+    return f"CASE WHEN isfinite({number}) THEN {number} END"
+
+
+def _candidates(name: str, sample: Sequence[str]) -> list[_Candidate]:
+    """Return the ways to read a column that most of its first values allow; none for text."""
+    if not sample:
+        return []
+    if all(value.lower() in _TRUTH for value in sample):
+        listed = " ".join(f"WHEN '{word}' THEN {str(truth).lower()}" for word, truth in _TRUTH.items())
+        return [_Candidate("boolean", f"CASE lower({database.trimmed(name)}) {listed} END")]
+    return _numbers(name, sample) or _times(name, sample)
+
+
+_TRUTH: Final = {"true": True, "false": False, "yes": True, "no": False}
+
+
+def _numbers(name: str, sample: Sequence[str]) -> list[_Candidate]:
+    trimmed = database.trimmed(name)
+    plain = f"regexp_replace({trimmed}, '[{_UNITS}\\s''’\\x{{a0}}\\x{{202f}}]', '', 'g')"
+    styles = (
+        (_ENGLISH, f"replace({plain}, ',', '')", f"try_cast({database.name(name)} AS DOUBLE)"),
+        (_EUROPEAN, f"replace(replace({plain}, '.', ''), ',', '.')", ""),
+        (_SPACED, f"replace({plain}, ',', '.')", ""),
     )
-    present = text.drop_nulls()
-    if present.is_empty():
-        return _Column(text)
-    return _as_boolean(text, present) or _as_number(text, present) or _as_date(text, present) or _Column(text)
-
-
-_TRUTH = {"true": True, "false": False, "yes": True, "no": False}
-
-
-def _as_boolean(text: pl.Series, present: pl.Series) -> _Column | None:
-    if not all(part.str.to_lowercase().is_in(list(_TRUTH)).all() for part in (present.head(100), present)):
-        return None
-    return _Column(text.str.to_lowercase().replace_strict(_TRUTH, default=None, return_dtype=pl.Boolean))
-
-
-def _as_number(text: pl.Series, present: pl.Series) -> _Column | None:
-    if present.str.contains(r"^[+-]?0\d").any():
-        return None  # zip codes, article numbers
-    style, share = "", 0.0
-    for candidate in (_ENGLISH, _EUROPEAN, _SPACED):
-        matching = _share(present, candidate)
-        if matching > share:
-            style, share = candidate, matching
-    if share < 1 and (share < _LEAST_SHARE or len(present) < _LEAST_ROWS):
-        return None
-    plain = text.str.replace_all(rf"[{_UNITS}\s'’\u00a0\u202f]", "")
-    if style == _ENGLISH:
-        plain = plain.str.replace_all(",", "", literal=True)
-    elif style == _EUROPEAN:
-        plain = plain.str.replace_all(".", "", literal=True).str.replace_all(",", ".", literal=True)
-    else:
-        plain = plain.str.replace_all(",", ".", literal=True)
-    whole = bool(plain.drop_nulls().str.contains(r"^[+-]?\d{1,18}$").all())
-    plain = plain.to_frame().select(pl.when(text.str.contains(style)).then(pl.first())).to_series().alias(text.name)
-    numbers = plain.cast(pl.Int64 if whole else pl.Float64, strict=False)
-    if numbers.drop_nulls().is_empty():
-        return None
-    units = set("".join(present.str.extract_all(rf"[{_UNITS}]").list.join("").unique().to_list()))
-    return _Column(numbers, _note(text, numbers, "numbers"), units.pop() if len(units) == 1 else "")
-
-
-def _as_date(text: pl.Series, present: pl.Series) -> _Column | None:
-    sample = present.head(50)
-    if not sample.str.contains(r"\d").all() or _share(sample, r"^.{6,40}$") < 1:
-        return None
-    if _share(sample, rf"^\d{{4}}-\d{{2}}-\d{{2}}{_CLOCK}\s?{_ZONE}$") >= _LEAST_SHARE:
-        times = _parse_zoned(text)
-        note = f"The times in {text.name} are given in UTC."
-        return _Column(times, " ".join((note, _note(text, times, "times"))).strip()) if _fits(text, times) else None
-    found: list[tuple[int, str, pl.Series]] = []
-    for pattern, form, order in _DATES:
-        if _share(sample, f"^{pattern}$") >= _LEAST_SHARE:
-            parsed = _parse_dates(text, form)
-        elif _share(sample, f"^{pattern}{_CLOCK}$") >= _LEAST_SHARE:
-            parsed = _parse_times(text, form)
-        else:
+    found: list[_Candidate] = []
+    for pattern, digits, fast in styles:
+        if _share(sample, _python(pattern)) < _LEAST_SHARE / 2:
             continue
-        if _fits(text, parsed):
-            found.append((parsed.null_count(), order, parsed.alias(text.name)))
-    if not found:
-        return None
-    fewest = min(nulls for nulls, _, _ in found)
-    (order, dates), *others = [(order, parsed) for nulls, order, parsed in found if nulls == fewest]
-    note = f"The dates in {text.name} are read as {order}; {others[0][0]} would fit too." if order and others else ""
-    return _Column(dates, f"{note} {_note(text, dates, 'dates')}".strip())
+        slow = f"CASE WHEN regexp_matches({trimmed}, {database.text(pattern)}) THEN try_cast({digits} AS DOUBLE) END"
+        is_plain = bool(fast) and _share(sample, _PLAIN) == 1
+        found.append(_Candidate("number", _finite(slow), _finite(fast) if is_plain else "", digits=digits))
+    return found
 
 
-def _parse_dates(text: pl.Series, form: str) -> pl.Series:
-    if form == "%Y-%m":
-        return (text + "-01").str.to_date("%Y-%m-%d", strict=False)
-    return text.str.replace_all(r"[,.]", _dots(form)).str.to_date(form, strict=False)
+def _python(pattern: str) -> str:
+    return re.sub(r"\\x\{(\w+)\}", lambda match: chr(int(match[1], 16)), pattern)
 
 
-def _parse_times(text: pl.Series, form: str) -> pl.Series:
-    parts = text.str.extract_groups(rf"^(.+?)[T ]({_TIME})$").struct
-    dates = parts.field("1").str.replace_all(r"[,.]", _dots(form))
-    clock = parts.field("2").str.replace(r"^(\d{1,2}:\d{2})$", "${1}:00")
-    return (dates + " " + clock).str.to_datetime(f"{form} %H:%M:%S%.f", strict=False, time_unit="us")
+def _times(name: str, values: Sequence[str]) -> list[_Candidate]:
+    sample = values[:50]
+    if not all(re.search(r"\d", value) and 6 <= len(value) <= 40 for value in sample):
+        return []
+    trimmed = database.trimmed(name)
+    if _share(sample, rf"^\d{{4}}-\d{{2}}-\d{{2}}{_CLOCK}\s?{_ZONE}$") >= _LEAST_SHARE:
+        expression = f"timezone('UTC', try_cast({trimmed} AS TIMESTAMPTZ))"
+        return [_Candidate("datetime", expression, note=f"The times in {name} are given in UTC.")]
+    found: list[_Candidate] = []
+    for pattern, form, order in _DATES:
+        is_named = "%b" in form or "%B" in form
+        dates = f"regexp_replace({trimmed}, '[,.]', '', 'g')" if is_named else trimmed
+        if _share(sample, f"^{pattern}$") >= _LEAST_SHARE:
+            slow, fast = (f"CAST(try_strptime({text}, '{form}') AS DATE)" for text in (dates, database.name(name)))
+            found.append(_Candidate("date", slow, fast, order))
+        elif _share(sample, f"^{pattern}{_CLOCK}$") >= _LEAST_SHARE:
+            found.append(_Candidate("datetime", _moment(trimmed, form, is_named=is_named), order=order))
+    return found
 
 
-def _parse_zoned(text: pl.Series) -> pl.Series:
-    parts = text.str.extract_groups(rf"^(\S+?)[T ]({_TIME})\s?({_ZONE})$").struct
-    clock = parts.field("2").str.replace(r"^(\d{1,2}:\d{2})$", "${1}:00")
-    times = (parts.field("1") + "T" + clock + parts.field("3")).str.to_datetime(
-        "%Y-%m-%dT%H:%M:%S%.f%#z", strict=False, time_unit="us"
-    )
-    return times.dt.replace_time_zone(None).alias(text.name)
+def _moment(trimmed: str, form: str, *, is_named: bool) -> str:
+    if form == "%Y-%m-%d":
+        return f"try_cast({trimmed} AS TIMESTAMP)"
+    spaced = f"regexp_replace({trimmed}, '(\\d)T(\\d)', '\\1 \\2')"
+    if is_named:
+        spaced = f"regexp_replace({spaced}, '[,.]', '', 'g')"
+    clocks = ", ".join(f"'{form} {clock}'" for clock in ("%H:%M:%S", "%H:%M:%S.%f", "%H:%M:%S.%n", "%H:%M"))
+    return f"try_strptime({spaced}, [{clocks}])"
 
 
-def _dots(form: str) -> str:
-    """Return what stands for a dot or comma in a date: nothing after the name of a month."""
-    return "" if "%b" in form or "%B" in form else "."
-
-
-def _fits(text: pl.Series, parsed: pl.Series) -> bool:
-    """Tell whether enough values of a column could be read: all, or all but few of many."""
-    present = len(text) - text.null_count()
-    lost = parsed.null_count() - text.null_count()
-    return lost == 0 or (present >= _LEAST_ROWS and lost <= (1 - _LEAST_SHARE) * present)
-
-
-def _share(values: pl.Series, pattern: str) -> float:
+def _share(values: Sequence[str], pattern: str) -> float:
     """Return the share of values that match."""
-    return int(values.str.contains(pattern).sum()) / len(values)
+    matches: Callable[[str], object] = re.compile(pattern).match
+    return sum(1 for value in values if matches(value)) / len(values)
 
 
-def _note(text: pl.Series, parsed: pl.Series, kind: str) -> str:
-    odd = text.filter(parsed.is_null() & text.is_not_null())
-    if odd.is_empty():
-        return ""
-    examples = ", ".join(repr(value[:40]) for value in odd.head(3).to_list())
-    count = "1 value" if len(odd) == 1 else f"{len(odd)} values"
-    return f"{count} in {text.name} cannot be read among the {kind} and count as missing: {examples}."
+def _try_all(
+    store: Database, scan: str, candidates: dict[str, list[_Candidate]]
+) -> dict[str, list[tuple[_Candidate, _Tried]]]:
+    """Try every candidate on all values: the short ways first, and the long ones of columns where these do not do."""
+    short = [(name, replace(one, expression=one.fast)) for name, ways in candidates.items() for one in ways if one.fast]
+    settled: dict[str, list[tuple[_Candidate, _Tried]]] = {name: [] for name in candidates}
+    for (name, one), result in zip(short, _try(store, scan, short, is_short=True), strict=True):
+        if not result.lost:
+            settled[name].append((one, result))
+    long = [(name, one) for name, ways in candidates.items() for one in ways if not settled[name]]
+    for (name, one), result in zip(long, _try(store, scan, long, is_short=False), strict=True):
+        settled[name].append((one, result))
+    return settled
+
+
+def _try(store: Database, scan: str, pairs: Sequence[tuple[str, _Candidate]], *, is_short: bool) -> list[_Tried]:
+    """Try candidates on all values, in one pass. For short ways, whatever they do not read counts as lost."""
+    if len(pairs) > _TRIED_AT_ONCE:
+        rest = _try(store, scan, pairs[_TRIED_AT_ONCE:], is_short=is_short)
+        return _try(store, scan, pairs[:_TRIED_AT_ONCE], is_short=is_short) + rest
+    if not pairs:
+        return []
+    counted: list[str] = []
+    for name, one in pairs:
+        column, value = database.name(name), one.expression
+        lost = f"CASE WHEN ({value}) IS NULL THEN {column if is_short else _clean(name)} END"
+        counted += [f"count({value})", f"count({lost})"]
+        if one.shape == "number":
+            zeros = f"regexp_matches({column}, '^\\s*[+-]?0\\d')"
+            counted += [f"bool_and({value} = trunc({value}))", f"max(abs({value}))", f"bool_or({zeros})"]
+        else:
+            counted += ["false", "0", "false"]
+    row = store.row(f"SELECT {', '.join(counted)} FROM {scan}")
+    found: list[_Tried] = []
+    for place in range(0, len(row), 5):
+        read, lost, is_whole, largest, zeros = row[place : place + 5]
+        numbers = int(str(read)), int(str(lost))
+        found.append(_Tried(sum(numbers), numbers[1], bool(is_whole), float(str(largest or 0)), bool(zeros)))
+    return found
+
+
+def _decide(store: Database, scan: str, name: str, tried: Sequence[tuple[_Candidate, _Tried]]) -> Column:
+    fitting = [(one, result) for one, result in tried if result.fits and result.lost < result.present]
+    if not fitting or fitting[0][1].has_leading_zeros:  # zip codes, article numbers
+        return Column(name, _clean(name), "text")
+    fewest = min(result.lost for _, result in fitting)
+    (one, result), *others = [(one, result) for one, result in fitting if result.lost == fewest]
+    if one.shape == "boolean":
+        return Column(name, one.expression, "boolean") if not result.lost else Column(name, _clean(name), "text")
+    note = _odd(store, scan, name, one, result.lost) if result.lost else ""
+    if one.shape == "number":
+        return Column(name, _number(one, result), "number", note)
+    ambiguous = next((other.order for other, _ in others if one.order and other.order), "")
+    order = f"The dates in {name} are read as {one.order}; {ambiguous} would fit too." if ambiguous else ""
+    return Column(name, one.expression, one.shape, " ".join(filter(None, (one.note, order, note))))
+
+
+def _number(one: _Candidate, result: _Tried) -> str:
+    if not result.is_whole or result.largest >= _LARGEST:
+        return one.expression
+    if result.largest < _EXACT:
+        return f"CAST({one.expression} AS BIGINT)"
+    return f"CASE WHEN ({one.expression}) IS NOT NULL THEN try_cast({one.digits} AS BIGINT) END"
+
+
+def _unit(sample: Sequence[str]) -> str:
+    """Return the one currency or per cent sign that numbers have."""
+    units = {unit for value in sample for unit in _UNITS if unit in value}
+    return units.pop() if len(units) == 1 else ""
+
+
+def _odd(store: Database, scan: str, name: str, one: _Candidate, lost: int) -> str:
+    odd = store.rows(
+        f"SELECT {_clean(name)} AS v FROM {scan} WHERE v IS NOT NULL AND ({one.expression}) IS NULL LIMIT 3"
+    )
+    kind = {"number": "numbers", "date": "dates", "datetime": "times", "boolean": "truth values"}[one.shape]
+    examples = ", ".join(repr(str(value)[:40]) for (value,) in odd)
+    count = "1 value" if lost == 1 else f"{lost} values"
+    return f"{count} in {name} cannot be read among the {kind} and count as missing: {examples}."

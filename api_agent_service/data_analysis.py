@@ -1,16 +1,14 @@
 """The profile of a table: its columns, what is missing, how values are spread, what goes together, what stands out."""
 
-# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
-# Polars' signatures name NumPy, which is not installed.
-
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from itertools import combinations
 from typing import cast
 
-import polars as pl
-
-from api_agent_service import vocabulary
+from api_agent_service import database, vocabulary
+from api_agent_service.database import TABLE, Database
 from api_agent_service.tables import Table
 from api_agent_service.vocabulary import Kind, Vocabulary
 
@@ -23,6 +21,8 @@ _MOST_CORRELATED_COLUMNS = 40
 _OUTLIER_EXAMPLES = 5
 _MOST_VALUES = 2_000
 _LONGEST_VALUE = 60
+_MOST_EXACT_ROWS = 2_000_000
+_LARGEST_SQUARED = 1e100
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,145 +113,159 @@ class Profile:
 
 
 def profile(table: Table) -> Profile:
-    """Return the profile of a table. Blocking."""
-    frame = table.frame
-    columns = tuple(_column(series, table.units.get(series.name, "")) for series in frame.get_columns())
-    measured = [column.name for column in columns if column.distribution and not column.identifier]
+    """Return the profile of a table. Blocking. Raises: TooLargeError."""
+    columns = tuple(_column(table, name) for name in table.kinds)
+    measured = [column for column in columns if column.distribution and not column.identifier]
+    notes = table.notes
+    if table.rows > _MOST_EXACT_ROWS and measured:
+        notes = (*notes, f"Quartiles are approximate: the table has more than {_MOST_EXACT_ROWS:,} rows.")
     return Profile(
         name=table.name,
         format=table.format,
-        rows=frame.height,
-        duplicate_rows=frame.height - frame.n_unique(),
+        rows=table.rows,
+        duplicate_rows=_duplicates(table, columns),
         columns=columns,
-        correlations=_correlations(frame, measured[:_MOST_CORRELATED_COLUMNS]),
-        notes=table.notes,
+        correlations=_correlations(table.store, measured[:_MOST_CORRELATED_COLUMNS]),
+        notes=notes,
     )
 
 
 def read_vocabulary(table: Table) -> Vocabulary:
     """Return what words in a question about this table can mean. Blocking."""
-    kinds: dict[str, Kind] = {series.name: kind_of(series.dtype) for series in table.frame.get_columns()}
-    texts = [
-        series.drop_nulls().unique(maintain_order=True)
-        for series in table.frame.get_columns()
-        if series.dtype == pl.String
-    ]
-    values = [
-        (series.name, [value for value in cast("list[str]", series.to_list()) if len(value) <= _LONGEST_VALUE])
-        for series in texts
-        if len(series) <= _MOST_VALUES
-    ]
-    return vocabulary.build(kinds, values)
+    texts = [name for name, kind in table.kinds.items() if kind == "text"]
+    return vocabulary.build(table.kinds, [(name, values) for name, values in distinct_texts(table, texts).items()])
 
 
-def kind_of(dtype: pl.DataType) -> Kind:
-    """Return the kind of a column by its type."""
-    match dtype:
-        case pl.Boolean():
-            return "boolean"
-        case pl.Date():
-            return "date"
-        case pl.Datetime():
-            return "datetime"
-        case _ if dtype.is_numeric():
-            return "number"
-        case _:
-            return "text"
+def distinct_texts(table: Table, names: Sequence[str]) -> dict[str, list[str]]:
+    """Return the different values of text columns, in order; no long values, and no columns of many values."""
+    if not names:
+        return {}
+    counted = ", ".join(f"approx_count_distinct({database.name(name)})" for name in names)
+    roughly = zip(names, table.store.row(f"SELECT {counted} FROM {TABLE}"), strict=True)
+    found: dict[str, list[str]] = {}
+    for name in (name for name, count in roughly if int(str(count)) <= 2 * _MOST_VALUES):
+        column = database.name(name)
+        rows = table.store.rows(
+            f"SELECT {column} FROM {TABLE} WHERE {column} IS NOT NULL GROUP BY 1 ORDER BY min(rowid)"
+        )
+        if len(rows) <= _MOST_VALUES:
+            found[name] = [str(value) for (value,) in rows if len(str(value)) <= _LONGEST_VALUE]
+    return found
 
 
 def finite(value: object) -> float | None:
-    """Return a number of Polars as a float, or None for what is missing, not a number or infinite."""
-    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
+    """Return a number as a float, or None for what is missing, not a number or infinite."""
+    return float(value) if isinstance(value, (int, float, Decimal)) and math.isfinite(value) else None
 
 
-def _column(series: pl.Series, unit: str) -> Column:
-    kind = kind_of(series.dtype)
-    present = series.drop_nulls()
-    distinct = present.n_unique()
-    identifier = kind != "boolean" and distinct == len(series) > 1 and vocabulary.is_identifier(series.name)
-    column = Column(series.name, kind, series.null_count(), distinct, unit, identifier)
+def _column(table: Table, name: str) -> Column:
+    kind, column = table.kinds[name], database.name(name)
+    present, distinct = map(_count, table.store.row(f"SELECT count({column}), count(DISTINCT {column}) FROM {TABLE}"))
+    identifier = kind != "boolean" and distinct == table.rows > 1 and vocabulary.is_identifier(name)
+    found = Column(name, kind, table.rows - present, distinct, table.units.get(name, ""), identifier)
     match kind:
         case "number":
-            return replace(column, distribution=_distribution(series, with_outliers=not identifier))
+            return replace(found, distribution=_distribution(table, column, with_outliers=not identifier))
         case "date" | "datetime":
-            return replace(column, earliest=_moment(present.min()), latest=_moment(present.max()))
+            first, last = table.store.row(f"SELECT min({column}), max({column}) FROM {TABLE}")
+            return replace(found, earliest=_moment(first), latest=_moment(last))
         case "text" | "boolean":
-            return replace(column, top=_top(present, distinct))
+            return replace(found, top=_top(table.store, column, present, distinct))
+
+
+def _count(value: object) -> int:
+    return int(str(value))
 
 
 def _moment(value: object) -> str | None:
     return str(value) if value is not None else None
 
 
-def _distribution(series: pl.Series, *, with_outliers: bool) -> Distribution | None:
-    numbers = series.cast(pl.Float64).drop_nulls()
-    numbers = numbers.filter(numbers.is_finite())
-    if numbers.is_empty():
+def _distribution(table: Table, column: str, *, with_outliers: bool) -> Distribution | None:
+    store, number = table.store, f"CAST({column} AS DOUBLE)"
+    low, high = map(finite, store.row(f"SELECT min({column}), max({column}) FROM {TABLE}"))
+    if low is None or high is None:
         return None
-    low, q25, median, q75, high = (
-        finite(numbers.quantile(share, "linear")) or 0.0 for share in (0, 0.25, 0.5, 0.75, 1)
+    quantiles = "quantile_cont" if table.rows <= _MOST_EXACT_ROWS else "approx_quantile"
+    std = f"stddev_samp({number})" if max(-low, high) < _LARGEST_SQUARED else "NULL"
+    mean, spread, total, quarters = store.row(
+        f"SELECT avg({column}), {std}, CAST(sum({column}) AS DOUBLE), "
+        f"{quantiles}({number}, [0.25, 0.5, 0.75]) FROM {TABLE}"
     )
+    q25, median, q75 = (finite(value) or 0.0 for value in cast("list[object]", quarters))
     return Distribution(
-        mean=finite(numbers.mean()) or 0.0,
-        std=finite(numbers.std()),
+        mean=finite(mean) or 0.0,
+        std=finite(spread),
         minimum=low,
         q25=q25,
         median=median,
         q75=q75,
         maximum=high,
-        total=finite(numbers.sum()) or 0.0,
-        histogram=_histogram(numbers, low, high),
-        outliers=_outliers(series, q25, q75) if with_outliers else None,
+        total=finite(total) or 0.0,
+        histogram=_histogram(store, number, low, high),
+        outliers=_outliers(store, number, q25, q75) if with_outliers else None,
     )
 
 
-def _histogram(numbers: pl.Series, low: float, high: float) -> tuple[Bin, ...]:
-    if low == high:
-        return (Bin(low, high, len(numbers)),)
+def _histogram(store: Database, number: str, low: float, high: float) -> tuple[Bin, ...]:
     width = (high - low) / _BINS
-    if not math.isfinite(width) or low + width == low:
-        return (Bin(low, high, len(numbers)),)
-    places = ((numbers - low) / width).floor().clip(0, _BINS - 1).cast(pl.Int64)
-    counts = dict(places.value_counts().rows())
+    if low == high or not math.isfinite(width) or low + width == low:
+        [count] = store.row(f"SELECT count({number}) FROM {TABLE}")
+        return (Bin(low, high, _count(count)),)
+    place = f"greatest(least(floor(({number} - {low!r}) / {width!r}), {_BINS - 1}), 0)"
+    rows = store.rows(f"SELECT CAST({place} AS INTEGER), count(*) FROM {TABLE} WHERE {number} IS NOT NULL GROUP BY 1")
+    counts = {_count(bin_number): _count(count) for bin_number, count in rows}
     edges = [low + width * index for index in range(_BINS)] + [high]
-    return tuple(Bin(edges[index], edges[index + 1], int(counts.get(index, 0))) for index in range(_BINS))
+    return tuple(Bin(edges[index], edges[index + 1], counts.get(index, 0)) for index in range(_BINS))
 
 
-def _outliers(series: pl.Series, q25: float, q75: float) -> Outliers | None:
+def _outliers(store: Database, number: str, q25: float, q75: float) -> Outliers | None:
     reach = 1.5 * (q75 - q25)
-    if reach <= 0:
+    if not 0 < reach < math.inf:
         return None
     low, high = q25 - reach, q75 + reach
-    value, far = pl.col("value"), pl.max_horizontal(low - pl.col("value"), pl.col("value") - high)
-    outside = (
-        series.cast(pl.Float64)
-        .alias("value")
-        .to_frame()
-        .with_row_index("row", 1)
-        .filter((value < low) | (value > high))
+    outside = f"{number} < {low!r} OR {number} > {high!r}"
+    [count] = store.row(f"SELECT count(*) FROM {TABLE} WHERE {outside}")
+    if not _count(count):
+        return Outliers(low, high, 0, ())
+    places = f"SELECT row_number() OVER () AS place, {number} AS value FROM {TABLE}"
+    farthest = store.rows(
+        f"SELECT place, value FROM ({places}) WHERE value < {low!r} OR value > {high!r} "
+        f"ORDER BY greatest({low!r} - value, value - {high!r}) DESC, place LIMIT {_OUTLIER_EXAMPLES}"
     )
-    farthest = outside.sort(far, descending=True).head(_OUTLIER_EXAMPLES)
-    examples = tuple((int(row), float(number)) for row, number in farthest.rows())
-    return Outliers(low, high, outside.height, examples)
+    examples = tuple((_count(place), finite(value) or 0.0) for place, value in farthest)
+    return Outliers(low, high, _count(count), examples)
 
 
-def _top(present: pl.Series, distinct: int) -> tuple[TopGroup, ...]:
-    if distinct == len(present) > _TOP_GROUPS:
+def _top(store: Database, column: str, present: int, distinct: int) -> tuple[TopGroup, ...]:
+    if distinct == present > _TOP_GROUPS:
         return ()
-    counts = (
-        present.cast(pl.String)
-        .alias("value")
-        .value_counts(sort=True)
-        .sort(["count", "value"], descending=[True, False])
+    rows = store.rows(
+        f"SELECT CAST({column} AS VARCHAR) AS value, count(*) AS many FROM {TABLE} WHERE {column} IS NOT NULL "
+        f"GROUP BY 1 ORDER BY many DESC, value LIMIT {_TOP_GROUPS}"
     )
-    return tuple(TopGroup(value, count, count / len(present)) for value, count in counts.head(_TOP_GROUPS).rows())
+    return tuple(TopGroup(str(value), _count(many), _count(many) / present) for value, many in rows)
 
 
-def _correlations(frame: pl.DataFrame, names: list[str]) -> tuple[Correlation, ...]:
+def _duplicates(table: Table, columns: Sequence[Column]) -> int:
+    """Return how many rows repeat an earlier one; rows are told apart by 64 bits of hash."""
+    if any(column.distinct == table.rows for column in columns):
+        return 0
+    names = ", ".join(map(database.name, table.kinds))
+    [different] = table.store.row(f"SELECT count(DISTINCT hash({names})) FROM {TABLE}")
+    return table.rows - _count(different)
+
+
+def _correlations(store: Database, columns: Sequence[Column]) -> tuple[Correlation, ...]:
+    names = [
+        column.name
+        for column in columns
+        if (found := column.distribution) and max(-found.minimum, found.maximum) < _LARGEST_SQUARED
+    ]
     pairs = list(combinations(names, 2))
     if not pairs:
         return ()
-    found = frame.select(pl.corr(first, second).alias(str(index)) for index, (first, second) in enumerate(pairs)).row(0)
-    measured = [(pair, finite(r)) for pair, r in zip(pairs, found, strict=True)]
-    correlations = [Correlation(first, second, r) for (first, second), r in measured if r is not None]
+    measured = ", ".join(f"corr({database.name(first)}, {database.name(second)})" for first, second in pairs)
+    found = zip(pairs, map(finite, store.row(f"SELECT {measured} FROM {TABLE}")), strict=True)
+    correlations = [Correlation(first, second, r) for (first, second), r in found if r is not None]
     return tuple(sorted(correlations, key=lambda pair: -abs(pair.r)))

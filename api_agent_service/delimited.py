@@ -1,49 +1,124 @@
-"""Tables in lines of text: CSV in its many forms. All values are text still."""
+"""CSV in its many forms as a file that DuckDB can scan. All values are text still.
+
+A file that DuckDB takes as it is, is scanned as it is. One that it does not is written anew, line by line; if its lines
+are not a table, that says which line is wrong.
+"""
 
 import csv
-import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain, islice
+from pathlib import Path
+from typing import Final, TypeAlias
 
-import polars as pl
-
+from api_agent_service import database
 from api_agent_service.markup_tables import unique_names
 from shared.errors import InvalidRequestError
 
-_SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
-_SAMPLE_LINES = 200
-_LONGEST_FIELD = 10_000_000
+Watch: TypeAlias = Callable[[Iterable[list[str]]], Iterator[list[str]]]
+
+_SEPARATORS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+_SAMPLE_LINES: Final = 200
+_LONGEST_SAMPLE_LINE: Final = 100_000
+_LONGEST_FIELD: Final = 10_000_000
+_LONGEST_LINE: Final = 500_000
+_LONGEST_LINE_BYTES: Final = 4 * _LONGEST_LINE
+_BUFFER_BYTES: Final = 8_000_000
 
 
-def read_csv(label: str, text: str, *, max_rows: int) -> tuple[pl.DataFrame, tuple[str, ...]]:
-    """Return a table whose separator is found out, and notes on what was decided; at most `max_rows` + 1 rows.
+@dataclass(frozen=True, slots=True)
+class TextTable:
+    """A table in a file of UTF-8 text: its columns, how they are separated, and how many lines come before the rows.
 
-    Raises: InvalidRequestError, naming the line, for ragged lines and open quotes, and for text that is no table.
+    `notes` are sentences on what had to be decided. With `skips_blanks`, a line without any value is no row.
     """
-    sample = list(islice(io.StringIO(text), _SAMPLE_LINES))
+
+    path: Path
+    names: tuple[str, ...]
+    separator: str = ","
+    skipped_lines: int = 0
+    skips_blanks: bool = False
+    notes: tuple[str, ...] = ()
+    header: tuple[str, ...] | None = None
+
+    def scan(self) -> str:
+        """Return the rows as a table in SQL."""
+        columns = ", ".join(f"{database.text(each)}: 'VARCHAR'" for each in self.names)
+        options = (
+            f"auto_detect = false, strict_mode = true, header = false, skip = {self.skipped_lines}, "
+            f"columns = {{{columns}}}, delim = {database.text(self.separator)}, quote = '\"', escape = '\"', "
+            f"nullstr = '', max_line_size = {_LONGEST_LINE_BYTES}, buffer_size = {_BUFFER_BYTES}"
+        )
+        source = f"SELECT * FROM read_csv({database.text(str(self.path))}, {options})"
+        if not self.skips_blanks:
+            return f"({source})"
+        values = ", ".join(f"nullif({database.trimmed(each)}, '')" for each in self.names)
+        return f"({source} WHERE coalesce({values}) IS NOT NULL)"
+
+
+def open_csv(label: str, path: Path) -> TextTable:
+    """Return the table in a file of UTF-8 text: its separator is found out, its first rows tell the columns.
+
+    Raises: InvalidRequestError for text that is no table.
+    """
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        sample = [line[:_LONGEST_SAMPLE_LINE] for line in islice(file, _SAMPLE_LINES)]
     separator = _sniff(sample)
     if separator is None and not _is_single_column(sample):
         raise InvalidRequestError(
             f"{label} is not a table that can be read. Send CSV, TSV, JSON, JSON Lines or Parquet: pasted below the "
             "question, as a file, or as a URL."
         )
-    rows = _rows(label, text, separator or ",")
-    header = next(rows, list[str]())
+    separator = separator or ","
+    reader = csv.reader(sample, delimiter=separator, skipinitialspace=True)
+    header = next((row for row in reader if any(cell.strip() for cell in row)), list[str]())
     notes: list[str] = []
-    body: Iterable[list[str]] = rows
-    if _is_data(header):
+    skipped = reader.line_num
+    is_data = _is_data(header)
+    if is_data:
         notes.append("There is no line of column names; the columns are called column_1, column_2, and so on.")
-        header, body = [""] * len(header), chain([header], rows)
-    if separator and separator != ",":
+        skipped -= 1
+    if separator != ",":
         notes.append(f"The columns are separated by {_SEPARATORS[separator]}s.")
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows(islice(body, max_rows + 1))
-    names = unique_names(header)
-    if not buffer.tell():
-        return pl.DataFrame(schema=dict.fromkeys(names, pl.String)), tuple(notes)
-    content = buffer.getvalue().encode("utf-8", "replace")
-    return pl.read_csv(content, has_header=False, new_columns=names, infer_schema=False), tuple(notes)
+    names = unique_names([""] * len(header) if is_data else header)
+    return TextTable(
+        path,
+        tuple(names),
+        separator,
+        skipped,
+        skips_blanks=True,
+        notes=tuple(notes),
+        header=None if is_data else tuple(header),
+    )
+
+
+def is_plain(table: TextTable) -> bool:
+    """Tell whether nothing speaks against scanning a file as it is: no blanks before quotes, its names on one line."""
+    with table.path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        sample = "".join(line[:_LONGEST_SAMPLE_LINE] for line in islice(file, _SAMPLE_LINES))
+    return not re.search(rf'{re.escape(table.separator)}[ \t]+"', sample) and not any(
+        "\n" in name or "\r" in name for name in table.header or ()
+    )
+
+
+def rewrite(label: str, table: TextTable, to: Path, watch: Watch, *, max_rows: int) -> TextTable:
+    """Write a table anew in the plainest form, at most `max_rows` + 1 rows of it.
+
+    Raises: InvalidRequestError, naming the line, for ragged lines and open quotes.
+    """
+    with table.path.open(encoding="utf-8-sig", newline="") as file:
+        rows = _rows(label, file, table.separator)
+        first = next(rows, list[str]())
+        body = rows if table.header is not None else chain([first], rows)
+        write_rows(to, watch(islice(body, max_rows + 1)))
+    return replace(table, path=to, separator=",", skipped_lines=0)
+
+
+def write_rows(to: Path, rows: Iterable[Sequence[str]]) -> None:
+    """Write rows of text as CSV in its plainest form."""
+    with to.open("w", encoding="utf-8", errors="replace", newline="") as file:
+        csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows(rows)
 
 
 def _sniff(sample: list[str]) -> str | None:
@@ -70,10 +145,10 @@ def _is_single_column(sample: list[str]) -> bool:
     return len(lines) > 1 and short and any(re.search(r"\d", line) for line in lines[1:])
 
 
-def _rows(label: str, text: str, separator: str) -> Iterator[list[str]]:
+def _rows(label: str, lines: Iterable[str], separator: str) -> Iterator[list[str]]:
     """Yield the rows without blank lines, all as wide as the first."""
     csv.field_size_limit(_LONGEST_FIELD)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True, skipinitialspace=True)
+    reader = csv.reader(lines, delimiter=separator, strict=True, skipinitialspace=True)
     width = 0
     line = 1
     try:
@@ -84,6 +159,12 @@ def _rows(label: str, text: str, separator: str) -> Iterator[list[str]]:
             width = width or len(row)
             while len(row) > width and not row[-1].strip():
                 row.pop()
+            if sum(map(len, row)) > _LONGEST_LINE:
+                raise InvalidRequestError(
+                    f"{label} has more than {_LONGEST_LINE:,} characters in line {begun}. Look for a quotation mark "
+                    "that is not closed, or shorten the line.",
+                    line=begun,
+                )
             if len(row) != width:
                 raise InvalidRequestError(
                     f"{label} is ragged: line {begun} has {len(row)} columns where the first line has {width}. "

@@ -13,7 +13,7 @@ from api_agent_service import extraction, markdown, material, schema_filling, su
 from api_agent_service.extraction import KINDS, Kind
 from api_agent_service.material import Source
 from api_agent_service.schema_filling import Schema
-from api_agent_service.sources import Resources, fetch_all, prepare, read_text
+from api_agent_service.sources import Resources, content_of, fetch_all, prepare, read_text
 from shared.agent import AgentRequest, Answer, JsonObject, Progress, Update
 from shared.errors import InvalidRequestError
 from shared.llm import MODEL_ERRORS, Model, fence, spent
@@ -72,7 +72,8 @@ async def extract(request: AgentRequest, resources: Resources) -> AsyncGenerator
         filled = await asyncio.to_thread(schema_filling.fill, schema, text)
         yield Answer(_ANSWER, _block(filled), {"method": "rules", "result": filled})
         return
-    found = await asyncio.to_thread(_find, text, work.sources, kinds)
+    limit = resources.settings.max_document_bytes
+    found = await asyncio.to_thread(_find, text, work.sources, kinds, limit)
     yield Answer(_ANSWER, _write(found, kinds), {"method": "rules", **found})
 
 
@@ -83,14 +84,25 @@ async def _ask(
     condensed = await asyncio.to_thread(summary.condense, text, resources.settings.model_input_chars)
     asked = f"The request was: {instruction}\n" if instruction else ""
     prompt = f"Extract data from the text below.\n{asked}\n{fence('text', condensed)}"
-    made_by: JsonObject = {"method": "model", "model": model.name, "provider": model.provider}
+    left_out = ""
+    if len(condensed) < len(text):
+        left_out = (
+            f"The text has {len(text):,} characters; the {len(condensed):,} of its most telling sentences were read "
+            "(MODEL_INPUT_CHARS). Send it in parts to have all of it searched."
+        )
+        yield Progress(left_out)
+    note = f"\n\n_{left_out}_" if left_out else ""
     if schema is None:
         answer, usage = await model.structured(prompt, _Facts, system=_SYSTEM)
         facts = [fact for fact in answer.facts if fact.value.strip()]
         yield usage
         lines = [f"- {markdown.text(fact.name)}: {markdown.text(fact.value)}" for fact in facts]
-        data: JsonObject = {**made_by, "facts": [{"name": fact.name, "value": fact.value} for fact in facts]}
-        yield Answer(_ANSWER, "\n".join(lines) or "The text holds nothing of what was asked for.", data)
+        data: JsonObject = {
+            **_made_by(model, left_out),
+            "facts": [{"name": fact.name, "value": fact.value} for fact in facts],
+        }
+        said = "\n".join(lines) or "The text holds nothing of what was asked for."
+        yield Answer(_ANSWER, said + note, data)
         return
 
     def verify(answer: BaseModel) -> None:
@@ -99,7 +111,12 @@ async def _ask(
     filled, usage = await model.structured(prompt, schema_filling.answer_model(schema), system=_SYSTEM, verify=verify)
     yield usage
     result = schema_filling.read_answer(schema, filled)
-    yield Answer(_ANSWER, _block(result), made_by | {"result": result})
+    yield Answer(_ANSWER, _block(result) + note, _made_by(model, left_out) | {"result": result})
+
+
+def _made_by(model: Model, left_out: str) -> JsonObject:
+    made: JsonObject = {"method": "model", "model": model.name, "provider": model.provider}
+    return made | ({"left_out": left_out} if left_out else {})
 
 
 _WORDS = (
@@ -117,14 +134,13 @@ def _is_covered(instruction: str, kinds: Sequence[Kind]) -> bool:
     return not re.search(r"[^\W\d_]{2,}", re.sub(rf"\b(?:{_WORDS})\b", " ", left, flags=re.IGNORECASE))
 
 
-def _find(text: str, sources: Sequence[Source], kinds: Sequence[Kind]) -> JsonObject:
+def _find(text: str, sources: Sequence[Source], kinds: Sequence[Kind], max_bytes: int) -> JsonObject:
     """Return the facts of the kinds asked for, empty ones too; or all that there are, when none is asked for."""
     found = extraction.extract(text, kinds or KINDS)
     for source in sources:
-        if source.media_type.startswith(_HTML) or source.content[:15].lstrip().lower().startswith(
-            (b"<!doctype", b"<html")
-        ):
-            tables, links = extraction.html_facts(source.content)
+        start = source.head(15).lstrip().lower()
+        if source.media_type.startswith(_HTML) or start.startswith((b"<!doctype", b"<html")):
+            tables, links = extraction.html_facts(content_of(source, max_bytes))
             mails: list[JsonValue] = [
                 link.removeprefix("mailto:").partition("?")[0] for link in links if link.startswith("mailto:")
             ]

@@ -22,16 +22,17 @@ class TextTable:
 
 
 def unique_names(header: Iterable[str]) -> list[str]:
-    """Return column names without blanks around them, none empty, none twice."""
-    names: dict[str, None] = {}
+    """Return column names without blanks around them, none empty, none twice, whatever their case."""
+    names: dict[str, str] = {}
     for number, cell in enumerate(header, 1):
-        wanted = " ".join(cell.split()) or f"column_{number}"
+        printable = "".join(character if character.isprintable() else " " for character in cell)
+        wanted = " ".join(printable.split()) or f"column_{number}"
         name, copy = wanted, 1
-        while name in names:
+        while name.casefold() in names:
             copy += 1
             name = f"{wanted}_{copy}"
-        names[name] = None
-    return list(names)
+        names[name.casefold()] = name
+    return list(names.values())
 
 
 def find_markdown(text: str) -> list[tuple[int, int]]:

@@ -5,6 +5,7 @@ followed by the result of an earlier step.
 """
 
 import json
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +22,30 @@ MESSAGE = "the message"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Something to work on, with the name it has in answers."""
+    """Something to work on, with the name it has in answers: in memory (`content`), or a file on disk (`path`)."""
 
     name: str
     media_type: str
-    content: bytes
+    content: bytes = b""
+    path: Path | None = None
+
+    @property
+    def size_bytes(self) -> int:
+        """How large it is. Blocking."""
+        return self.path.stat().st_size if self.path else len(self.content)
+
+    def head(self, size_bytes: int) -> bytes:
+        """Return its first bytes. Blocking."""
+        if self.path is None:
+            return self.content[:size_bytes]
+        with self.path.open("rb") as file:
+            return file.read(size_bytes)
+
+    def on_disk(self, to: Path) -> Path:
+        """Return it as a file, which is written to `to` where it is in memory. Blocking."""
+        if self.path is None:
+            to.write_bytes(self.content)
+        return self.path or to
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +185,7 @@ _FILE_NAME = re.compile(
 )
 
 
-def find_file(instruction: str, folder: Path, max_bytes: int) -> Source | None:
+def find_file(instruction: str, folder: Path) -> Source | None:
     """Return the file of `folder` that the instruction names, or None when it names none. Blocking.
 
     Raises: InvalidRequestError when a file is named that is not in the folder, or not readable.
@@ -177,11 +197,9 @@ def find_file(instruction: str, folder: Path, max_bytes: int) -> Source | None:
     for candidate in ((root / match[1]), (root.parent / match[1])):
         path = candidate.resolve()
         if path.is_relative_to(root) and path.is_file():
-            try:
-                with path.open("rb") as file:
-                    return Source(match[1], "", file.read(max_bytes + 1))
-            except OSError as error:
-                raise InvalidRequestError(f"The file {match[1]} cannot be read: {error.strerror}.") from error
+            if not os.access(path, os.R_OK):
+                raise InvalidRequestError(f"The file {match[1]} cannot be read: permission denied.")
+            return Source(match[1], "", path=path)
     raise InvalidRequestError(
         f"There is no file {match[1]} here. Attach it, give a URL, paste its content, or put it into the folder of the "
         "setting DATA_FILES."

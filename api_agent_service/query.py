@@ -1,6 +1,6 @@
 """A question about a table in typed form: what is computed, for which groups, of which rows.
 
-Rules (`questions`) or a model make it; Polars answers it (`answers`). A model never computes and never writes code.
+Rules (`questions`) make it, `query_sql` writes it as SQL, and DuckDB answers it (`answers`).
 """
 
 from typing import Literal, TypeAlias

@@ -1,12 +1,15 @@
-"""Tables in JSON and JSON Lines: records, rows or columns of values, nested or not."""
+"""Tables in JSON and JSON Lines: records, rows or columns of values, nested or not; as names and rows of text."""
 
+import csv
 import json
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import TypeAlias, cast
 
-import polars as pl
 from pydantic import JsonValue
 
+from api_agent_service.delimited import Watch, write_rows
 from api_agent_service.markup_tables import unique_names
 from shared.agent import JsonObject
 from shared.errors import InvalidRequestError
@@ -14,23 +17,23 @@ from shared.errors import InvalidRequestError
 Scalar: TypeAlias = str | int | float | bool | None
 
 _DEEPEST = 4
+_LONGEST_FIELD = 200_000_000
 
 
-def read_json(label: str, text: str) -> pl.DataFrame:
-    """Return the table in a JSON document. Raises: InvalidRequestError, naming line and column."""
+def read_json(label: str, text: str) -> Iterator[JsonObject]:
+    """Yield the records in a JSON document. Raises: InvalidRequestError, naming line and column."""
     try:
         value = _parse(text)
     except json.JSONDecodeError as error:
         raise InvalidRequestError(
             f"{label} is not valid JSON at line {error.lineno}, column {error.colno}: {error.msg}.", line=error.lineno
         ) from error
-    return _frame(_find_rows(label, value))
+    yield from _find_rows(label, value)
 
 
-def read_json_lines(label: str, text: str) -> pl.DataFrame:
-    """Return the table in JSON Lines. Raises: InvalidRequestError, naming line and column."""
-    rows: list[JsonObject] = []
-    for number, line in enumerate(text.split("\n"), 1):
+def read_json_lines(label: str, lines: Iterable[str]) -> Iterator[JsonObject]:
+    """Yield the records in JSON Lines. Raises: InvalidRequestError, naming line and column."""
+    for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
@@ -39,8 +42,36 @@ def read_json_lines(label: str, text: str) -> pl.DataFrame:
             raise InvalidRequestError(
                 f"{label} is not valid JSON Lines at line {number}, column {error.colno}: {error.msg}.", line=number
             ) from error
-        rows.append(_record(value))
-    return _frame(rows)
+        yield _record(value)
+
+
+def write(records: Iterable[JsonObject], to: Path, watch: Watch) -> tuple[str, ...]:
+    """Write records as rows of text, spread into columns, one record after the other; returns the columns' names.
+
+    A record may bring columns that those before it did not have.
+    """
+    places: dict[str, int] = {}
+    widths: set[int] = set()
+
+    def rows() -> Iterator[list[str]]:
+        for record in records:
+            values = dict(_flatten(record))
+            for name in values:
+                places.setdefault(name, len(places))
+            row = [""] * len(places)
+            for name, value in values.items():
+                row[places[name]] = _text(value)
+            widths.add(len(row))
+            yield row
+
+    write_rows(to, watch(rows()))
+    if len(widths) > 1:
+        narrow = to.rename(to.with_suffix(".narrow"))
+        csv.field_size_limit(_LONGEST_FIELD)
+        with narrow.open(encoding="utf-8", newline="") as file:
+            write_rows(to, ([*row, *[""] * (len(places) - len(row))] for row in watch(csv.reader(file))))
+        narrow.unlink()
+    return tuple(places)
 
 
 def _parse(text: str) -> JsonValue:
@@ -87,18 +118,12 @@ def _from_object(value: JsonObject) -> list[JsonObject]:
 
 def _from_rows(rows: list[list[JsonValue]]) -> list[JsonObject]:
     named = len(rows) > 1 and all(isinstance(cell, str) for cell in rows[0])
-    names = unique_names(str(cell) for cell in rows[0]) if named else unique_names([""] * max(map(len, rows)))
+    names = unique_names(map(str, rows[0]) if named else [""] * max(map(len, rows)))
     return [dict(zip(names, row, strict=False)) for row in rows[named:]]
 
 
 def _record(value: JsonValue) -> JsonObject:
     return value if isinstance(value, dict) else {"value": value}
-
-
-def _frame(rows: list[JsonObject]) -> pl.DataFrame:
-    flat = [dict(_flatten(row)) for row in rows]
-    names = dict.fromkeys(key for row in flat for key in row)
-    return pl.DataFrame([_series(name, [row.get(name) for row in flat]) for name in names])
 
 
 def _flatten(record: JsonObject, prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Scalar]]:
@@ -113,27 +138,13 @@ def _flatten(record: JsonObject, prefix: str = "", depth: int = 0) -> Iterator[t
             yield name, value
 
 
-def _series(name: str, values: list[Scalar]) -> pl.Series:
-    """Return a column of one type: floating point where integers are too long, text where values are mixed."""
-    kinds = {type(value) for value in values if value is not None}
-    if kinds == {bool}:
-        return pl.Series(name, values, dtype=pl.Boolean)
-    numbers = [cast("int | float | None", value) for value in values]
-    if kinds == {int} and all(value is None or -(2**63) <= value < 2**63 for value in numbers):
-        return pl.Series(name, values, dtype=pl.Int64)
-    if kinds and kinds <= {int, float}:
-        return pl.Series(name, [None if value is None else _float(value) for value in numbers], dtype=pl.Float64)
-    return pl.Series(name, [None if value is None else _text(value) for value in values], dtype=pl.String)
-
-
-def _float(value: float) -> float | None:
-    try:
-        return float(value)
-    except OverflowError:
-        return None
-
-
-def _text(value: str | float) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value).encode("utf-8", "replace").decode()
+def _text(value: Scalar) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case float():
+            return repr(value) if math.isfinite(value) else ""
+        case _:
+            return str(value).replace("\0", "")

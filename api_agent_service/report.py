@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from api_agent_service import markdown
 from api_agent_service.answers import Answered
 from api_agent_service.data_analysis import Column, Outliers, Profile
-from api_agent_service.query import label, superlative
+from api_agent_service.query import Query, label, superlative
 from shared.agent import JsonObject
 
 Section: TypeAlias = Literal[
@@ -62,9 +62,11 @@ def write_profile(profile: Profile, sections: Sequence[Section] = SECTIONS, name
 
 def write_answer(answered: Answered) -> str:
     """Return an answer as Markdown: a sentence for one number, a table for more."""
+    if answered.query is None:
+        return _write_sql_answer(answered)
     parts: list[str] = []
     if len(answered.rows) == 1 and not answered.query.groups and not answered.query.rows:
-        said = [_sentence(answered, index) for index in range(len(answered.names))]
+        said = [_sentence(answered, answered.query, index) for index in range(len(answered.names))]
         parts.append(" ".join(said))
         if answered.witnesses:
             names = list(answered.witnesses[0])
@@ -72,17 +74,29 @@ def write_answer(answered: Answered) -> str:
             parts.append(f"Found in:\n\n{markdown.table(names, rows)}")
     else:
         if answered.query.limit == 1 and len(answered.names) - len(answered.query.groups) == 1:
-            parts.append(_winner(answered))
-        title = answered.title[0].upper() + answered.title[1:]
-        names = [name + (f" ({unit})" if (unit := answered.units.get(name)) else "") for name in answered.names]
-        rows = [[_cell(value) for value in row] for row in answered.rows[:_MOST_ROWS]]
-        parts.append(f"**{markdown.text(title)}**\n\n{markdown.table(names, rows)}")
-        if answered.total_rows > _MOST_ROWS:
-            parts.append(f"The first {_MOST_ROWS} of {answered.total_rows:,}.")
+            parts.append(_winner(answered, answered.query))
+        parts += _write_rows(answered)
     used = f"Computed from {markdown.count(answered.used_rows, 'row')}"
     missing = f"; in {answered.missing:,} of them a value is missing" if answered.missing else ""
     parts.append(f"{used}{missing}.")
     return "\n\n".join(parts)
+
+
+def _write_sql_answer(answered: Answered) -> str:
+    """Return what a query in SQL brought, and the query."""
+    rows = _write_rows(answered) if answered.rows else [f"**{markdown.text(answered.title)}**", "No row answers this."]
+    fence = "`" * (3 + max((len(found) for found in re.findall("`+", answered.sql)), default=0))
+    return "\n\n".join((*rows, f"Computed by this SQL:\n\n{fence}sql\n{answered.sql}\n{fence}"))
+
+
+def _write_rows(answered: Answered) -> list[str]:
+    title = answered.title[0].upper() + answered.title[1:]
+    names = [name + (f" ({unit})" if (unit := answered.units.get(name)) else "") for name in answered.names]
+    rows = [[_cell(value) for value in row] for row in answered.rows[:_MOST_ROWS]]
+    parts = [f"**{markdown.text(title)}**\n\n{markdown.table(names, rows)}"]
+    if answered.total_rows > _MOST_ROWS:
+        parts.append(f"The first {_MOST_ROWS} of {answered.total_rows:,}.")
+    return parts
 
 
 def profile_json(profile: Profile) -> JsonObject:
@@ -98,7 +112,7 @@ def _cell(value: JsonValue) -> str:
     return shown if len(shown) <= _LONGEST_CELL else shown[: _LONGEST_CELL - 1] + "…"
 
 
-def _sentence(answered: Answered, index: int) -> str:
+def _sentence(answered: Answered, query: Query, index: int) -> str:
     name, value = answered.names[index], answered.rows[0][index]
     unit = answered.units.get(name, "")
     shown = _cell(value)
@@ -107,19 +121,19 @@ def _sentence(answered: Answered, index: int) -> str:
     said = f"**{markdown.text(shown)}{'' if not unit else f' {unit}' if unit != '%' else '%'}**"
     if name == "rows":
         return f"There are {said} rows{condition}." if value != 1 else f"There is {said} row{condition}."
-    if any(label(item) == name and item.aggregation == "distinct" for item in answered.query.measures):
+    if any(label(item) == name and item.aggregation == "distinct" for item in query.measures):
         return f"The {markdown.text(name)} values is {said}{condition}."
     return f"The {markdown.text(name)} is {said}{condition}."
 
 
-def _winner(answered: Answered) -> str:
+def _winner(answered: Answered, query: Query) -> str:
     """Return who has the first place, as a sentence."""
-    places = len(answered.query.groups)
+    places = len(query.groups)
     names = [", ".join(_cell(value) for value in row[:places]) for row in answered.rows[:_MOST_GROUPS]]
     measure, verb = answered.names[places], "have" if len(names) > 1 else "has"
     value = _cell(answered.rows[0][places])
     who = " and ".join(f"**{markdown.text(name)}**" for name in names)
-    return f"{who} {verb} the {superlative(answered.query)} {markdown.text(measure)}: **{markdown.text(value)}**."
+    return f"{who} {verb} the {superlative(query)} {markdown.text(measure)}: **{markdown.text(value)}**."
 
 
 def _columns(columns: Sequence[Column]) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 
@@ -13,7 +14,7 @@ from api_agent_service.settings import Settings
 from shared import documents
 from shared.agent import AgentRequest, JsonObject, Progress
 from shared.errors import InvalidRequestError, NotFoundError, TooLargeError, UnavailableError
-from shared.http import fetch
+from shared.http import fetch_to
 from shared.llm import Model
 
 _MOST_SOURCES = 10
@@ -22,11 +23,12 @@ _LONGEST_INSTRUCTION = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What is open while the agent serves."""
+    """What a request is answered with. `folder` is its own; nothing in it outlives the request."""
 
     settings: Settings
     client: httpx.AsyncClient
     model: Model | None
+    folder: Path
 
 
 @dataclass(slots=True)
@@ -62,8 +64,7 @@ async def prepare(request: AgentRequest, split: Callable[[str], Parts], resource
     if not found and not addresses:
         addresses += material.urls(instruction)
     if not found and not addresses:
-        settings = resources.settings
-        named = await asyncio.to_thread(material.find_file, instruction, settings.data_files, settings.max_data_bytes)
+        named = await asyncio.to_thread(material.find_file, instruction, resources.settings.data_files)
         found += [named] if named else []
     if len(addresses) + len(found) > _MOST_SOURCES:
         raise InvalidRequestError(f"At most {_MOST_SOURCES} files and URLs are taken in one request; send fewer.")
@@ -72,16 +73,14 @@ async def prepare(request: AgentRequest, split: Callable[[str], Parts], resource
 
 async def fetch_all(work: Work, resources: Resources) -> AsyncGenerator[Progress]:
     """Fetch the addresses of some work and add them to its sources, saying so. Raises: what fetching raises."""
-    for address in work.addresses:
+    for number, address in enumerate(work.addresses):
         yield Progress(f"Fetching {address[:200]}")
-        work.sources.append(await _fetch(address, resources))
+        work.sources.append(await _fetch(address, resources, resources.folder / f"fetched-{number}"))
 
 
 async def read_text(source: Source, settings: Settings) -> documents.Document:
     """Return a source as text. Raises: InvalidRequestError, TooLargeError."""
-    if len(source.content) > settings.max_data_bytes:
-        raise TooLargeError(f"{source.name} has more than {settings.max_data_bytes:,} bytes (MAX_DATA_BYTES).")
-    document = await asyncio.to_thread(documents.extract_text, source.content, source.media_type, _file_name(source))
+    document = await asyncio.to_thread(_read_document, source, settings.max_document_bytes)
     if len(document.text) > settings.max_text_chars:
         raise TooLargeError(
             f"The text of {source.name} has {len(document.text):,} characters; at most {settings.max_text_chars:,} are "
@@ -90,10 +89,21 @@ async def read_text(source: Source, settings: Settings) -> documents.Document:
     return document
 
 
-async def _fetch(address: str, resources: Resources) -> Source:
+def content_of(source: Source, max_bytes: int) -> bytes:
+    """Return all of a source. Blocking. Raises: TooLargeError."""
+    if source.size_bytes > max_bytes:
+        raise TooLargeError(f"{source.name} has more than {max_bytes:,} bytes (MAX_DOCUMENT_BYTES). Send a part of it.")
+    return source.head(max_bytes)
+
+
+def _read_document(source: Source, max_bytes: int) -> documents.Document:
+    return documents.extract_text(content_of(source, max_bytes), source.media_type, _file_name(source))
+
+
+async def _fetch(address: str, resources: Resources, to: Path) -> Source:
     settings = resources.settings
-    found = await fetch(
-        resources.client, address, timeout_s=settings.fetch_timeout_s, max_bytes=settings.max_data_bytes
+    found = await fetch_to(
+        resources.client, address, to, timeout_s=settings.fetch_timeout_s, max_bytes=settings.max_data_bytes
     )
     if found.status in {404, 410}:
         raise NotFoundError(f"There is nothing at {address[:200]} (HTTP {found.status}). Check the address.")
@@ -103,9 +113,9 @@ async def _fetch(address: str, resources: Resources) -> Source:
         raise InvalidRequestError(
             f"{address[:200]} answered with HTTP {found.status}; it cannot be read without permission."
         )
-    if not found.content.strip():
+    if not found.size_bytes:
         raise InvalidRequestError(f"{address[:200]} answered with nothing to read.")
-    return Source(address, found.media_type, found.content)
+    return Source(address, found.media_type, path=to)
 
 
 def _file_name(source: Source) -> str:

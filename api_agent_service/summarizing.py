@@ -1,10 +1,13 @@
 """The skill `summarize`: by the model where there is one, else by extraction; never not at all."""
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import dataclass
 
 from api_agent_service import material, summary
+from api_agent_service.settings import Settings
 from api_agent_service.sources import Resources, fetch_all, prepare, read_text
 from api_agent_service.summary import Length
 from shared.agent import AgentRequest, Answer, Delta, JsonObject, Progress, Update, Usage
@@ -13,9 +16,23 @@ from shared.llm import MODEL_ERRORS, Model, fence, spent
 
 _ANSWER = "summary"
 _SYSTEM = (
-    "You write summaries. Say only what the text says, in the language of the text, without an introduction or a "
-    "closing remark. Answer in Markdown."
+    "You write summaries. Say only what the text says, in its language if no other is asked for, without an "
+    "introduction or a closing remark. Answer in Markdown."
 )
+_NOTES_SYSTEM = (
+    "You take notes of one part of a long text for somebody who will summarize the whole. Keep what matters: names, "
+    "figures, dates, claims, conclusions. Say only what the part says, in its language, as short bullet points."
+)
+_NOTES_TOKENS = 700
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """A text as the model will read it, in parts; `left_out` says in a sentence what of it the model will not read."""
+
+    first: str
+    others: tuple[str, ...] = ()
+    left_out: str = ""
 
 
 async def summarize(request: AgentRequest, resources: Resources) -> AsyncGenerator[Update]:
@@ -34,45 +51,84 @@ async def summarize(request: AgentRequest, resources: Resources) -> AsyncGenerat
             "There is no text to summarize. Put it below the instruction, attach a file (text, Markdown, HTML, PDF), "
             "or give a URL."
         )
-    length = summary.read_length(work.instruction)
+    length, style = summary.read_length(work.instruction), summary.read_style(work.instruction)
     facts: JsonObject = {
         "sources": [name for name, _ in documents],
         "titles": [document.title for _, document in documents if document.title],
         "characters": len(text),
     }
+    notes: list[str] = []
     if resources.model is not None:
-        prompt = await _prompt(text, work.instruction, length, resources.settings.model_input_chars)
-        written = ""
+        parts = await asyncio.to_thread(_divide, text, resources.settings)
         try:
-            async with aclosing(
-                resources.model.stream(prompt, system=_SYSTEM, max_tokens=_max_tokens(length))
-            ) as pieces:
-                async for piece in pieces:
-                    if isinstance(piece, Usage):
-                        yield piece
-                    else:
-                        written += piece
-                        yield Delta(_ANSWER, piece)
+            async with aclosing(_write(resources.model, parts, work.instruction, length)) as updates:
+                async for update in updates:
+                    yield update if not isinstance(update, str) else _answer(update, facts, parts, resources.model)
         except MODEL_ERRORS as error:
             yield spent(error)
-            yield Progress(f"Without the language model: {error} The most telling sentences follow instead.")
+            notes.append(f"Without the language model: {error} The most telling sentences follow instead.")
+            yield Progress(notes[0])
         else:
-            yield Answer(_ANSWER, written.strip(), facts | {"summary": written.strip(), **_made_by(resources.model)})
             return
+    if style:
+        notes.append(f"These are the text's own sentences; another style ({', '.join(style)}) needs a language model.")
     found = await asyncio.to_thread(summary.summarize, text, length)
     facts |= {"summary": found.text, "method": "extractive", "of_sentences": found.of_sentences}
-    facts["sentences"] = list(found.sentences)
+    facts |= {"sentences": list(found.sentences), "notes": list(notes)}
     yield Answer(_ANSWER, found.text, facts)
 
 
-def _made_by(model: Model) -> JsonObject:
-    return {"method": "model", "model": model.name, "provider": model.provider}
-
-
-async def _prompt(text: str, instruction: str, length: Length, max_chars: int) -> str:
-    condensed = await asyncio.to_thread(summary.condense, text, max_chars)
+async def _write(model: Model, parts: _Parts, instruction: str, length: Length) -> AsyncGenerator[Update | str]:
+    """Let the model write: notes of each part first, where there are several. The summary itself comes last."""
     asked = f"The request was: {instruction}\n" if instruction else ""
-    return f"Summarize the text below. Length: {summary.describe(length)}.\n{asked}\n{fence('text', condensed)}"
+    fenced = fence("text", parts.first)
+    if parts.others:
+        notes: list[str] = []
+        texts = (parts.first, *parts.others)
+        for number, text in enumerate(texts, 1):
+            yield Progress(f"Reading part {number} of {len(texts)}")
+            prompt = f"This is part {number} of {len(texts)}.\n\n{fence('part', text)}"
+            taken = await model.complete(prompt, system=_NOTES_SYSTEM, max_tokens=_NOTES_TOKENS)
+            yield taken.usage
+            notes.append(f"Part {number}:\n{taken.text.strip()}")
+        yield Progress("Writing the summary from the notes of the parts")
+        fenced = fence("notes of the parts of the text, in order", "\n\n".join(notes))
+    prompt = f"Summarize the text below. Length: {summary.describe(length)}.\n{asked}\n{fenced}"
+    written = ""
+    async with aclosing(model.stream(prompt, system=_SYSTEM, max_tokens=_max_tokens(length))) as pieces:
+        async for piece in pieces:
+            if isinstance(piece, Usage):
+                yield piece
+            else:
+                written += piece
+                yield Delta(_ANSWER, piece)
+    yield written.strip()
+
+
+def _answer(written: str, facts: JsonObject, parts: _Parts, model: Model) -> Answer:
+    made: JsonObject = {"summary": written, "method": "model", "model": model.name, "provider": model.provider}
+    if parts.others:
+        made["parts"] = 1 + len(parts.others)
+    if parts.left_out:
+        made["left_out"] = parts.left_out
+    text = f"{written}\n\n_{parts.left_out}_" if parts.left_out else written
+    return Answer(_ANSWER, text, facts | made)
+
+
+def _divide(text: str, settings: Settings) -> _Parts:
+    """Divide a text into as many parts as may be read; parts that are still too long lose sentences. Blocking."""
+    most_chars = settings.model_input_chars
+    if len(text) <= most_chars:
+        return _Parts(text)
+    count = min(settings.summary_calls - 1, math.ceil(len(text) / most_chars) + 1)
+    whole = summary.divide(text, count)
+    parts = tuple(summary.condense(part, most_chars) for part in whole)
+    read = sum(map(len, parts))
+    left_out = (
+        f"The text has {len(text):,} characters. Of each of its {len(parts)} parts the most telling sentences were "
+        f"read, {read:,} characters in all (SUMMARY_CALLS, MODEL_INPUT_CHARS)."
+    )
+    return _Parts(parts[0], parts[1:], left_out if read < sum(map(len, whole)) else "")
 
 
 def _max_tokens(length: Length) -> int:

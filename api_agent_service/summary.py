@@ -82,6 +82,37 @@ def read_length(instruction: str) -> Length:  # noqa: PLR0911 - one line for eac
     return Length(bullets=bullets)
 
 
+_STYLES = re.compile(
+    r"\b(?:(?:in)?formal(?:ly)?|casual(?:ly)?|friendly|funny|humorous|playful|professional|academic|scientific|technical|"
+    r"non-technical|simple|plain|neutral|enthusiastic|serious|poetic|rhyming|dramatic|persuasive|journalistic|layman|"
+    r"as an? (?:tweet|poem|headline|e-?mail|letter|abstract|press release|story|dialogue)|"
+    r"in (?:English|German|French|Spanish|Italian|Portuguese|Dutch|Polish|Russian|Ukrainian|Turkish|Arabic|Chinese|"
+    r"Japanese|Korean|Hindi)|"
+    r"for (?:an? )?(?:\w+-year-olds?|children|child|kids?|beginners?|experts?|laypeople|executives?|managers?|"
+    r"students?))\b",
+    re.IGNORECASE,
+)
+
+
+def read_style(instruction: str) -> tuple[str, ...]:
+    """Return the words of an instruction that say how a summary shall sound: "formal", "for beginners", "in German"."""
+    return tuple(dict.fromkeys(match[0].lower() for match in _STYLES.finditer(instruction)))
+
+
+def divide(text: str, count: int) -> list[str]:
+    """Return a text in so many parts of about the same size; paragraphs and sentences stay whole where they can."""
+    parts: list[str] = []
+    start = 0
+    for left in range(count, 1, -1):
+        size = (len(text) - start) // left
+        end = start + size
+        places = (text.rfind(mark, end - size // 10, end) for mark in ("\n\n", "\n", ". ", " "))
+        end = next((place + 1 for place in places if place >= 0), end)
+        parts.append(text[start:end].strip())
+        start = end
+    return [part for part in (*parts, text[start:].strip()) if part]
+
+
 def describe(length: Length) -> str:
     """Return a length as an instruction to a model."""
     if length.words:

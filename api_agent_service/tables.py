@@ -1,47 +1,48 @@
-"""Tables from whatever comes: CSV, TSV, JSON, JSON Lines, Parquet, Markdown tables, as a Polars frame.
+"""Tables from whatever comes: CSV, TSV, JSON, JSON Lines, Parquet, Markdown and HTML tables, in a DuckDB database.
 
-This module and those that import it load Polars: they are imported when the first table comes.
+Delimited text, JSON Lines and Parquet are scanned from disk; what has to be held in memory is bounded by itself.
 """
 
-# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
-# Polars' signatures name NumPy, which is not installed.
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePath
 
-import io
-from dataclasses import dataclass, field
-from pathlib import PurePath
+import duckdb
 
-import polars as pl
-from polars.exceptions import PanicException, PolarsError
-
-from api_agent_service import column_types, delimited, markup_tables, records
+from api_agent_service import column_types, database, delimited, encodings, markup_tables, records
+from api_agent_service.column_types import Column
+from api_agent_service.database import TABLE, Database
+from api_agent_service.delimited import TextTable
 from api_agent_service.material import Source
+from api_agent_service.settings import Settings
+from api_agent_service.vocabulary import Kind
 from shared.errors import InvalidRequestError, TooLargeError
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table with typed columns: numbers, text, booleans, dates and times.
+    """A table with typed columns (numbers, text, truth values, dates and times), in a sealed database.
 
     `notes` are sentences on what had to be decided to read it. `units` has the currency or per cent sign of a column.
     """
 
     name: str
-    frame: pl.DataFrame
+    store: Database
     format: str
+    rows: int
+    kinds: dict[str, Kind]
     notes: tuple[str, ...] = ()
     units: dict[str, str] = field(default_factory=dict[str, str])
 
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a table may have at most; the settings MAX_DATA_BYTES, MAX_DATA_ROWS and MAX_DATA_COLUMNS."""
-
-    size_bytes: int
-    rows: int
-    columns: int
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns."""
+        return list(self.kinds)
 
 
 _SAMPLE_CHARS = 2_000
+_HEAD_BYTES = 8_000
+_DEEPEST = 4
 _FORMATS = {
     "text/csv": "csv",
     "application/csv": "csv",
@@ -67,59 +68,175 @@ _FORMATS = {
 }
 
 
-def read(source: Source, limits: Limits) -> Table:
-    """Return the table that a source holds. Blocking.
+def read(source: Source, store: Database, settings: Settings) -> Table:
+    """Load the table that a source holds into a database, and seal that. Blocking.
 
     Raises: InvalidRequestError, naming the place, for what is no table; TooLargeError, naming the setting.
     """
-    if len(source.content) > limits.size_bytes:
+    label = _label(source)
+    if source.size_bytes > settings.max_data_bytes:
         raise TooLargeError(
-            f"{_label(source)} has more than {limits.size_bytes:,} bytes, the limit set by MAX_DATA_BYTES."
+            f"{label} has more than {settings.max_data_bytes:,} bytes, the limit set by MAX_DATA_BYTES."
         )
-    if not source.content.strip(b"\xef\xbb\xbf \t\r\n"):
-        raise InvalidRequestError(
-            f"{_label(source)} is empty. Send a table with a line of column names and a line for each row."
-        )
-    kind = _kind(source)
+    head = source.head(_HEAD_BYTES)
+    if not head.strip(b"\xef\xbb\xbf \t\r\n") and source.size_bytes <= _HEAD_BYTES:
+        raise _no_rows(f"{label} is empty")
+    kind = _kind(source, head)
     if kind == "parquet":
-        typed, notes = _read_parquet(source, limits), ()
+        table = _load_parquet(source, store, settings)
     else:
-        text = _decode(source)
-        kind = kind or _guess(text)
-        frame, notes = _read_text(kind, _label(source), text, limits)
-        _check_size(source, frame.height, frame.width, limits)
-        typed = column_types.convert(frame)
-    if typed.frame.width == 0 or typed.frame.height == 0:
-        raise InvalidRequestError(
-            f"{_label(source)} has no rows. Send a table with a line of column names and a line for each row."
+        path, note = encodings.to_utf8(label, source.on_disk(store.folder / "source"), store.folder / "utf8")
+        kind = kind or _guess(Source("", "", path=path).head(_HEAD_BYTES).decode("utf-8-sig", "replace"))
+        try:
+            table = _load_text(source, store, settings, path, kind)
+        except duckdb.Error as error:
+            raise InvalidRequestError(f"{label} cannot be read as a table: {database.said(error)}") from error
+        table = replace(table, notes=tuple(filter(None, (note, *table.notes))))
+    if not table.kinds or not table.rows:
+        raise _no_rows(f"{label} has no rows")
+    store.seal()
+    return table
+
+
+def _no_rows(said: str) -> InvalidRequestError:
+    return InvalidRequestError(f"{said}. Send a table with a line of column names and a line for each row.")
+
+
+def _load_text(source: Source, store: Database, settings: Settings, path: Path, kind: str) -> Table:
+    label, to = _label(source), store.folder / "rows.csv"
+    if kind == "csv":
+        found = delimited.open_csv(label, path)
+        return _load_csv(source, store, settings, found)
+    notes: tuple[str, ...] = ()
+    if kind == "jsonl":
+        with path.open(encoding="utf-8-sig") as lines:
+            names = records.write(records.read_json_lines(label, lines), to, store.watched)
+    else:
+        if path.stat().st_size > settings.max_document_bytes:
+            raise TooLargeError(
+                f"{label} is one document of more than {settings.max_document_bytes:,} bytes, which is not read whole "
+                "(MAX_DOCUMENT_BYTES). Send it as CSV, JSON Lines or Parquet."
+            )
+        text = path.read_text(encoding="utf-8-sig")
+        if kind == "json":
+            names = records.write(records.read_json(label, text), to, store.watched)
+        else:
+            names, notes = _write_markup(label, text, kind, to)
+    typed = TextTable(to, tuple(markup_tables.unique_names(names)), notes=notes)
+    return _load(source, store, settings, kind, typed.names, typed.scan(), typed.notes)
+
+
+def _load_csv(source: Source, store: Database, settings: Settings, found: TextTable) -> Table:
+    """Load CSV as it is, or written anew where DuckDB does not take it so."""
+    label = _label(source)
+    if delimited.is_plain(found):
+        try:
+            return _load(source, store, settings, "csv", found.names, found.scan(), found.notes)
+        except duckdb.Error:
+            store.run(f"DROP TABLE IF EXISTS {TABLE}")
+    to = store.folder / "rows.csv"
+    anew = delimited.rewrite(label, found, to, store.watched, max_rows=settings.max_data_rows)
+    return _load(source, store, settings, "csv", anew.names, anew.scan(), anew.notes)
+
+
+def _write_markup(label: str, text: str, kind: str, to: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Write the table with the most rows; returns its names, and notes."""
+    found = [markup_tables.read_markdown(text)] if kind == "markdown" else markup_tables.read_html(text.encode())
+    if not found:
+        raise InvalidRequestError(f"{label} is a web page without a table. Give the address of a CSV or JSON file.")
+    table = max(found, key=lambda each: len(each.rows))
+    delimited.write_rows(to, table.rows)
+    note = f"The page has {len(found)} tables; this is the largest." if len(found) > 1 else ""
+    return table.names, (note,) if note else ()
+
+
+def _load(
+    source: Source,
+    store: Database,
+    settings: Settings,
+    kind: str,
+    names: Sequence[str],
+    scan: str,
+    notes: Sequence[str],
+) -> Table:
+    """Type the columns of scanned text and fill the table with them."""
+    _check_width(source, len(names), settings)
+    if not names:
+        return Table(source.name, store, kind, 0, {})
+    store.widen(len(names))
+    table = _fill(source, store, kind, column_types.type_columns(store, scan, names), scan, notes)
+    _check_rows(source, table.rows, settings)
+    return table
+
+
+def _fill(
+    source: Source, store: Database, kind: str, columns: Sequence[Column], scan: str, notes: Sequence[str]
+) -> Table:
+    if not columns:
+        return Table(source.name, store, kind, 0, {})
+    selected = ", ".join(f"{column.expression} AS {database.name(column.name)}" for column in columns)
+    store.run(f"CREATE TABLE {TABLE} AS SELECT {selected} FROM {scan}")
+    [rows] = store.row(f"SELECT count(*) FROM {TABLE}")
+    return Table(
+        name=source.name,
+        store=store,
+        format=kind,
+        rows=int(str(rows)),
+        kinds={column.name: column.kind for column in columns},
+        notes=(*notes, *(column.note for column in columns if column.note)),
+        units={column.name: column.unit for column in columns if column.unit},
+    )
+
+
+def _load_parquet(source: Source, store: Database, settings: Settings) -> Table:
+    label = _label(source)
+    path = source.on_disk(store.folder / "source")
+    scan = f"(SELECT * FROM read_parquet({database.text(str(path))}))"
+    try:
+        [rows] = store.row(f"SELECT count(*) FROM {scan}")
+        _check_rows(source, int(str(rows)), settings)
+        found = store.columns(f"SELECT * FROM {scan}")
+        depth = 0
+        while depth < _DEEPEST and any(kind.startswith("STRUCT(") and not kind.endswith("]") for _, kind in found):
+            scan, depth = _spread(store, scan, found), depth + 1
+            found = store.columns(f"SELECT * FROM {scan}")
+        _check_width(source, len(found), settings)
+        store.widen(len(found))
+        columns, notes = column_types.simplify(found)
+        return _fill(source, store, "parquet", columns, scan, notes)
+    except duckdb.Error as error:
+        raise InvalidRequestError(f"{label} is not Parquet that can be read: {database.said(error)[:200]}") from error
+
+
+def _spread(store: Database, scan: str, columns: Sequence[tuple[str, str]]) -> str:
+    """Return the same rows with the fields of objects as columns of their own, under dotted names."""
+    selected: list[str] = []
+    names: list[str] = []
+    for name, kind in columns:
+        quoted = database.name(name)
+        if not kind.startswith("STRUCT(") or kind.endswith("]"):
+            selected.append(quoted)
+            names.append(name)
+            continue
+        fields = store.columns(f"SELECT unnest({quoted}) FROM {scan}")
+        selected += [f"struct_extract({quoted}, {database.text(inner)})" for inner, _ in fields]
+        names += [f"{name}.{inner}" for inner, _ in fields]
+    named = zip(selected, markup_tables.unique_names(names), strict=True)
+    return f"(SELECT {', '.join(f'{value} AS {database.name(name)}' for value, name in named)} FROM {scan})"
+
+
+def _check_rows(source: Source, rows: int, settings: Settings) -> None:
+    most = settings.max_data_rows
+    if rows > most:
+        raise TooLargeError(f"{_label(source)} has more than {most:,} rows, the limit set by MAX_DATA_ROWS.")
+
+
+def _check_width(source: Source, columns: int, settings: Settings) -> None:
+    most = settings.max_data_columns
+    if columns > most:
+        raise TooLargeError(
+            f"{_label(source)} has {columns:,} columns, more than {most:,}, the limit of MAX_DATA_COLUMNS."
         )
-    return Table(source.name, typed.frame, kind, (*notes, *typed.notes), typed.units)
-
-
-def _read_text(kind: str, label: str, text: str, limits: Limits) -> tuple[pl.DataFrame, tuple[str, ...]]:
-    match kind:
-        case "json":
-            return records.read_json(label, text), ()
-        case "jsonl":
-            return records.read_json_lines(label, text), ()
-        case "markdown":
-            return _frame([markup_tables.read_markdown(text)]), ()
-        case "html":
-            tables = markup_tables.read_html(text.encode("utf-8", "replace"))
-            if not tables:
-                raise InvalidRequestError(
-                    f"{label} is a web page without a table. Give the address of a CSV or JSON file."
-                )
-            note = f"The page has {len(tables)} tables; this is the largest." if len(tables) > 1 else ""
-            return _frame(tables), (note,) if note else ()
-        case _:
-            return delimited.read_csv(label, text, max_rows=limits.rows)
-
-
-def _frame(tables: list[markup_tables.TextTable]) -> pl.DataFrame:
-    """Return the table with the most rows."""
-    table = max(tables, key=lambda table: len(table.rows))
-    return pl.DataFrame(list(table.rows), schema=dict.fromkeys(table.names, pl.String), orient="row")
 
 
 def _label(source: Source) -> str:
@@ -128,15 +245,15 @@ def _label(source: Source) -> str:
     )
 
 
-def _kind(source: Source) -> str:
-    if source.content[:4] == b"PAR1":
+def _kind(source: Source, head: bytes) -> str:
+    if head[:4] == b"PAR1":
         return "parquet"
     path = PurePath(source.name.partition("?")[0] if "://" in source.name else source.name)
     kind = _FORMATS.get(source.media_type.partition(";")[0].strip().lower(), "") or _FORMATS.get(
         path.suffix.lower(), ""
     )
-    head = source.content[:64].lstrip(b"\xef\xbb\xbf \t\r\n")
-    return "" if kind == "csv" and head[:1] in (b"{", b"[") else kind
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    return "" if kind == "csv" and start[:1] in (b"{", b"[") else kind
 
 
 def _guess(text: str) -> str:
@@ -151,43 +268,3 @@ def _guess(text: str) -> str:
     if markup_tables.find_markdown(start[:_SAMPLE_CHARS])[:1] == [(0, len(start[:_SAMPLE_CHARS]))]:
         return "markdown"
     return "csv"
-
-
-def _check_size(source: Source, rows: int, columns: int, limits: Limits) -> None:
-    if rows > limits.rows:
-        raise TooLargeError(f"{_label(source)} has more than {limits.rows:,} rows, the limit set by MAX_DATA_ROWS.")
-    if columns > limits.columns:
-        raise TooLargeError(
-            f"{_label(source)} has {columns:,} columns, more than {limits.columns:,}, the limit of MAX_DATA_COLUMNS."
-        )
-
-
-def _decode(source: Source) -> str:
-    content = source.content
-    encodings = ["utf-8-sig", "cp1252", "latin-1"]
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        encodings.insert(0, "utf-16")
-    for encoding in encodings:
-        try:
-            text = content.decode(encoding)
-            break
-        except UnicodeDecodeError:
-            continue
-    else:
-        text = ""
-    if "\x00" in text:
-        raise InvalidRequestError(
-            f"{_label(source)} is binary and not Parquet. Send CSV, TSV, JSON, JSON Lines or Parquet."
-        )
-    return text
-
-
-def _read_parquet(source: Source, limits: Limits) -> column_types.Typed:
-    try:
-        scan = pl.scan_parquet(io.BytesIO(source.content))
-        rows = int(scan.select(pl.len()).collect().item())
-        _check_size(source, rows, len(scan.collect_schema()), limits)
-        return column_types.simplify(scan.collect())
-    except (PolarsError, PanicException) as error:  # a broken file can make Polars panic, which is no Exception
-        reason = str(error).partition("\n")[0].removeprefix("parquet: ")[:200]
-        raise InvalidRequestError(f"{_label(source)} is not Parquet that can be read: {reason}.") from error

@@ -1,6 +1,6 @@
 """What does a browser task cost, beside plain Playwright doing the same with a context made ahead?
 
-    .venv/bin/python benchmarks/browser_tasks.py [--quick]
+    .venv/bin/python -m benchmarks.browser_tasks [--quick] [--peers]
 
 - An isolated task: a new context, a local page, its heading; ours as an agent's answer, and bare Playwright, in turn.
   The same on a page with a script, where ours waits until it has been quiet for 250 ms and Playwright does not.
@@ -9,15 +9,12 @@
 - An observation of a page with 5,000 elements: how long and how large.
 - Tasks a second with 1, 4 and 8 at once.
 
-Where `@playwright/mcp` is installed (`npm install -g @playwright/mcp`), the same task is done by it as well; without it
-that part is left out, and said. browser-use needs a model for every step, so it has no task without one to compare.
+With `--peers` others do the isolated task too, without a model (`browser_peers.py`).
 """
 
 import argparse
 import asyncio
-import json
 import os
-import shutil
 import signal
 import statistics
 import sys
@@ -32,6 +29,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
+from benchmarks import browser_peers
 from browser_service import chromium, observation
 from browser_service.agent import open_agent
 from browser_service.browser import open_browser
@@ -180,49 +178,33 @@ async def _throughput(url: str, folder: Path, tasks: int) -> None:
             print(f"  {at_once} at once {tasks / took_ms * 1000:8.2f}")
 
 
-async def _peer_mcp(url: str) -> None:
-    program = shutil.which("mcp-server-playwright") or shutil.which("playwright-mcp")
-    if program is None:
-        print("\n@playwright/mcp is not installed (npm install -g @playwright/mcp): left out")
-        return
-    process = await asyncio.create_subprocess_exec(
-        program, "--headless", "--isolated", "--no-sandbox", "--executable-path",
-        str(getattr(chromium.find(_settings(Path())), "path", "chromium")),
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=10_000_000,
-    )  # fmt: skip
-    assert process.stdin is not None
-    assert process.stdout is not None
+async def _peers(url: str, folder: Path, rounds: int) -> None:
+    """Do the isolated task with ours and with each peer, in turn."""
+    for name, why in browser_peers.prepare().items():
+        print(f"\n{name} could not be installed and is left out: {why}")
+    found = chromium.find(_settings(folder))
+    assert found is not None
+    async with open_agent(_settings(folder)) as agent:
 
-    async def call(number: int, method: str, params: dict[str, object]) -> None:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        body = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
-        process.stdin.write(json.dumps(body).encode() + b"\n")
-        while json.loads(await process.stdout.readline()).get("id") != number:
-            pass
+        async def ours() -> None:
+            request = AgentRequest(f"get the heading of {url}/", task_id="t", context_id="c", message_id="m")
+            async for _ in agent.answer(request):
+                pass
 
-    hello: dict[str, object] = {
-        "protocolVersion": "2025-06-18",
-        "capabilities": {},
-        "clientInfo": {"name": "benchmark", "version": "1"},
-    }
-    try:
-        async with asyncio.timeout(120):
-            await call(0, "initialize", hello)
-            times: list[float] = []
-            for number in range(6):
-                began = time.perf_counter()
-                await call(number * 3 + 1, "tools/call", {"name": "browser_navigate", "arguments": {"url": f"{url}/"}})
-                await call(number * 3 + 2, "tools/call", {"name": "browser_snapshot", "arguments": {}})
-                await call(number * 3 + 3, "tools/call", {"name": "browser_close", "arguments": {}})
-                times.append((time.perf_counter() - began) * 1000)
-        print(f"\n@playwright/mcp, the same task\n  {statistics.median(times[1:]):.1f} ms (n = 5)")
-    finally:
-        process.kill()
-        await process.wait()
+        print("\nThe isolated task, by others")
+        for open_peer in (browser_peers.open_mcp, browser_peers.open_browser_use):
+            try:
+                async with open_peer(f"{url}/", found.path) as (name, task):
+                    times = [(await _timed(ours), await _timed(task)) for _ in range(rounds + 1)][1:]
+            except (OSError, RuntimeError, TimeoutError) as error:
+                print(f"  left out: {error}")
+                continue
+            theirs = statistics.median(each for _, each in times)
+            ratio = statistics.median(b / a for a, b in times)
+            print(f"  {name:<24}{theirs:8.1f} ms, ours {ratio:.1f} x as fast (target: 3 x, n = {rounds})")
 
 
-async def _run(*, quick: bool) -> None:
+async def _run(*, quick: bool, peers: bool) -> None:
     rounds = 3 if quick else 30
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -232,15 +214,19 @@ async def _run(*, quick: bool) -> None:
             await _revived(folder, 3 if quick else 10)
             await _observe(url, folder, rounds)
             await _throughput(url, folder, 8 if quick else 80)
-            if not quick:
-                await _peer_mcp(url)
+            if peers:
+                await _peers(url, folder, 3 if quick else 10)
 
 
 def main() -> None:
     """Read the arguments and measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a few rounds only, to see that it works")
-    asyncio.run(_run(quick=parser.parse_args().quick))
+    parser.add_argument(
+        "--peers", action="store_true", help="install @playwright/mcp and browser-use; compare them too"
+    )
+    chosen = parser.parse_args()
+    asyncio.run(_run(quick=chosen.quick, peers=chosen.peers))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """Does research find the right page, without any model?
 
-    .venv/bin/python benchmarks/research.py [--held-out] [--python FOLDER] [--postgresql FOLDER] [--verbose]
+    .venv/bin/python benchmarks/research.py [--held-out] [--verbose] [--python FOLDER …]
 
 The documents are what others wrote: the HTML pages of Python's own documentation, and with `--held-out` those of
-PostgreSQL's too, hundreds each, as Debian packages them. The questions use words that the titles do not. A question
+PostgreSQL's and Git's, hundreds each, as Debian packages them. The questions use words that the titles do not. One
 counts when a page that answers it is among the first five sources. Target: 27 of the 30 of `research_questions.py`,
 which the ranking's parameters were chosen by, and 85 % of those of `research_held_out.py`, which they were not.
 """
@@ -46,6 +46,7 @@ TUNED: Final = (Examination("Python, tuned on these", documentation.PYTHON, QUES
 HELD_OUT: Final = (
     Examination("Python, held out", documentation.PYTHON, research_held_out.PYTHON, 0.85),
     Examination("PostgreSQL, held out", documentation.POSTGRESQL, research_held_out.POSTGRESQL, 0.85),
+    Examination("Git, held out", documentation.GIT, research_held_out.GIT, 0.85),
 )
 
 
@@ -55,9 +56,14 @@ def main() -> None:
     parser.add_argument("--held-out", action="store_true", help="ask what no ranking was tuned on")
     parser.add_argument("--python", type=Path, default=None, help="folder of Python's HTML pages")
     parser.add_argument("--postgresql", type=Path, default=None, help="folder of PostgreSQL's HTML pages")
+    parser.add_argument("--git", type=Path, default=None, help="folder of Git's HTML pages")
     parser.add_argument("--verbose", action="store_true", help="show the sources of each question")
     given = parser.parse_args()
-    folders = {documentation.PYTHON: given.python, documentation.POSTGRESQL: given.postgresql}
+    folders = {
+        documentation.PYTHON: given.python,
+        documentation.POSTGRESQL: given.postgresql,
+        documentation.GIT: given.git,
+    }
     rows: list[tuple[str, ...]] = []
     for each in HELD_OUT if given.held_out else TUNED:
         with tempfile.TemporaryDirectory() as folder:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from datetime import date
 
-from browser_service import dates, lookup, pointing
+from browser_service import dates, labels, lookup, pointing
 from browser_service.browser_session import BrowserSession
 from browser_service.errors import ElementNotFoundError
 from browser_service.snapshot import CHECK_ROLES, Node, Snapshot
@@ -48,7 +48,7 @@ async def tick(session: BrowserSession, node: Node, seen: Snapshot, *, on: bool)
     if node.is_checked == on:
         return
     if node.role == "radio" and not on:
-        raise ElementNotFoundError(f"{lookup.name_of(node, seen)!r} is a radio button: choose another one instead.")
+        raise ElementNotFoundError(f"{labels.name_of(node, seen)!r} is a radio button: choose another one instead.")
     await pointing.click(session, node, seen)
     after = (await session.elements.look()).by_id.get(node.id)
     if after is not None and after.is_checked != on:  # the click went to something else
@@ -57,7 +57,7 @@ async def tick(session: BrowserSession, node: Node, seen: Snapshot, *, on: bool)
             await pointing.click(session, label, seen)
         after = (await session.elements.look()).by_id.get(node.id)
         if after is not None and after.is_checked != on:
-            raise ElementNotFoundError(f"{lookup.name_of(node, seen)!r} does not change when it is clicked.")
+            raise ElementNotFoundError(f"{labels.name_of(node, seen)!r} does not change when it is clicked.")
 
 
 async def choose(session: BrowserSession, node: Node, options: Sequence[str]) -> None:
@@ -130,7 +130,7 @@ async def slide(session: BrowserSession, node: Node, seen: Snapshot, value: str)
     """Move a slider by its keys until it, or the number that moves with it, shows `value`."""
     match = _NUMBER.search(value)
     if match is None:
-        raise ElementNotFoundError(f"{value!r} is not a number for the slider {lookup.name_of(node, seen)!r}.")
+        raise ElementNotFoundError(f"{value!r} is not a number for the slider {labels.name_of(node, seen)!r}.")
     wanted = float(match[0])
     element = await session.elements.handle(node)
     await session.deadlines.act(element.focus(), "The slider could not be focused")
@@ -160,7 +160,7 @@ async def slide(session: BrowserSession, node: Node, seen: Snapshot, value: str)
         elif shown is None or shown == last:
             forward = not forward  # at its end, or nothing moves this way
     raise ElementNotFoundError(
-        f"The slider {lookup.name_of(node, seen)!r} cannot be set to {value!r}; it shows {shown}."
+        f"The slider {labels.name_of(node, seen)!r} cannot be set to {value!r}; it shows {shown}."
     )
 
 
@@ -180,7 +180,7 @@ def field_of(node: Node, seen: Snapshot) -> Node:
         if each.is_editable
         and not each.get("hidden")
         and node.own
-        and lookup.beside(each, seen) == node.own.rstrip(" :*")
+        and labels.beside(each, seen) == node.own.rstrip(" :*")
     ]
     if len(beside) == 1:
         return beside[0]
@@ -191,7 +191,7 @@ def field_of(node: Node, seen: Snapshot) -> Node:
 
 async def _write(session: BrowserSession, node: Node, seen: Snapshot, value: str) -> None:
     element = await session.elements.handle(node)
-    name = lookup.name_of(node, seen)[:80] or node.ref
+    name = labels.name_of(node, seen)[:80] or node.ref
     filling = element.fill(value, timeout=session.deadlines.action_timeout_s * 1000)
     await session.deadlines.act(filling, f"{name!r} takes no text")
 

@@ -22,7 +22,7 @@ from browser_service.actions import (
 )
 from browser_service.checks import Check
 from browser_service.masking import URL_TOKEN, Masked
-from browser_service.phrases import Context
+from browser_service.phrase_context import Context
 from shared.errors import InvalidRequestError
 
 MAX_CHARS = 20_000

@@ -3,11 +3,11 @@
 import difflib
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
-from browser_service import described, likeness
+from browser_service import described, labels, likeness, nearness
 from browser_service.described import Described, Kind
 from browser_service.errors import AmbiguousTargetError, ElementNotFoundError, StaleRefError
+from browser_service.nearness import Scored
 from browser_service.snapshot import CHECK_ROLES, Node, Snapshot
 from browser_service.targets import Target, Use
 
@@ -15,7 +15,6 @@ _LISTED = 8
 _UNDOES = re.compile(r"\b(?:delete|remove|trash|discard|erase|buy|order|pay|archive|block)\b", re.IGNORECASE)
 _GOOD = 40.0  # the least score that counts as found
 _TEXT_FIELDS = frozenset({"textbox", "searchbox", "spinbutton", "combobox", "date", "time", "color"})
-
 _KINDS: dict[Kind, Callable[[Node], bool]] = {
     "button": lambda node: node.role == "button" or (node.role == "link" and "button" in node.get("hints")),
     "link": lambda node: node.role == "link",
@@ -57,12 +56,6 @@ _USES: dict[Use, Callable[[Node], bool]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Scored:
-    node: Node
-    score: float
-
-
 def find(target: Target, snapshot: Snapshot, use: Use = "click") -> Node:
     """Return what `target` means.
 
@@ -76,13 +69,13 @@ def find(target: Target, snapshot: Snapshot, use: Use = "click") -> Node:
     found = _fitting(target, snapshot, use)
     if not found:
         raise _missing(target, snapshot, use)
-    best = _best(found)
+    best = nearness.best(found)
     if target.within is not None:
-        best = _within(best, find(target.within, snapshot, "read"), snapshot)
+        best = nearness.within(best, find(target.within, snapshot, "read"), snapshot)
         if not best:
             raise ElementNotFoundError(f"{target.within} is there, but holds no {target}.")
     if target.near is not None and (anchor := _anchor(target, snapshot)) is not None:
-        best = _nearest(best, anchor, snapshot)
+        best = nearness.nearest(best, anchor, snapshot)
     if target.nth is not None:
         return _counted(best, target.nth, target)
     return best[0].node if len(best) == 1 else _single(best, target, snapshot)
@@ -105,76 +98,20 @@ def _anchor(target: Target, snapshot: Snapshot) -> Node | None:
 
 def matches(target: Target, snapshot: Snapshot, use: Use = "read") -> list[Node]:
     """Return all that fit `target` equally well, in the order of the page; nothing when there is none."""
-    best = _best(_fitting(target, snapshot, use))
+    best = nearness.best(_fitting(target, snapshot, use))
     if target.within is not None and best:
-        best = _within(best, find(target.within, snapshot, "read"), snapshot)
+        best = nearness.within(best, find(target.within, snapshot, "read"), snapshot)
     return [each.node for each in best]
 
 
 def names_for(use: Use, snapshot: Snapshot) -> list[str]:
     """Return the names of what could be used so, for people to choose from."""
     usable = [node for node in snapshot.nodes if _USES[use](node) and _is_shown(node)]
-    names = (name_of(node, snapshot) for node in usable if node.tag != "label")
+    names = (labels.name_of(node, snapshot) for node in usable if node.tag != "label")
     return list(dict.fromkeys(name[:60] for name in names if name))
 
 
-def name_of(node: Node, snapshot: Snapshot) -> str:
-    """Return what people would call `node`: its name, else what stands beside it."""
-    told = node.name or node.get("placeholder")
-    if not told and (node.is_field or node.role in CHECK_ROLES):
-        told = beside(node, snapshot)
-    return told or node.get("title") or _readable_hint(node)
-
-
-def beside(node: Node, snapshot: Snapshot) -> str:
-    """Return the text that stands before a field as its label: in its row's head, to its left, or right above it."""
-    if node.role in CHECK_ROLES:
-        return _text_after(node, snapshot)
-    if node.parent >= 0:
-        around = list(snapshot.below(snapshot.nodes[node.parent]))
-        told = [each.own for each in around if each.own and not each.is_clickable and not each.get("hidden")]
-        if len(told) == 1 and len(told[0]) <= 80 and sum(each.is_field for each in around) == 1:
-            return told[0].rstrip(" :*")
-    best, best_distance = "", 1e9
-    for other in snapshot.nodes:
-        if not other.own or other.get("hidden") or other.is_editable or len(other.own) > 80 or other.role == "button":
-            continue
-        dx = node.box.x - (other.box.x + other.box.width)
-        overlap = min(node.box.y + node.box.height, other.box.y + other.box.height) - max(node.box.y, other.box.y)
-        dy = node.box.y - (other.box.y + other.box.height)
-        is_left = overlap > 0.4 * min(node.box.height, other.box.height) and -4 <= dx <= 250
-        is_above = (
-            -4 <= dy <= 30 and other.box.x < node.box.x + node.box.width and other.box.x + other.box.width > node.box.x
-        )
-        distance = dx if is_left else dy + 60 if is_above else 1e9
-        if distance < best_distance:
-            best, best_distance = other.own, distance
-    return best.rstrip(" :*")
-
-
-def labelled(node: Node, snapshot: Snapshot) -> Node:
-    """Return what a click on `node` is meant for: where it is only the label of a thing to click, that thing."""
-    if node.is_clickable or not node.text.endswith(":") or any(each.is_clickable for each in snapshot.ancestors(node)):
-        return node
-    for outer in list(snapshot.ancestors(node))[:2]:
-        for each in snapshot.below(outer):
-            if each.is_clickable and each.index > node.index:
-                return each
-    return node
-
-
-def _text_after(node: Node, snapshot: Snapshot) -> str:
-    """Return the text right of a tick box without a label."""
-    best, best_distance = "", 120.0
-    for other in snapshot.nodes:
-        if other.own and not other.get("hidden") and abs(other.box.centre[1] - node.box.centre[1]) < 12:
-            distance = other.box.x - (node.box.x + node.box.width)
-            if -2 <= distance < best_distance:
-                best, best_distance = other.own, distance
-    return best
-
-
-def _fitting(target: Target, snapshot: Snapshot, use: Use) -> list[_Scored]:
+def _fitting(target: Target, snapshot: Snapshot, use: Use) -> list[Scored]:
     nodes = [node for node in snapshot.nodes if _is_shown(node)]
     if target.css is not None:
         nodes = [node for node in nodes if target.css in node.selectors]
@@ -190,7 +127,9 @@ def _fitting(target: Target, snapshot: Snapshot, use: Use) -> list[_Scored]:
         label = target.label
         nodes = [node for node in nodes if node.is_field or node.role in CHECK_ROLES or node.role == "file"]
         tests.append(
-            lambda node: max(likeness.compare(label, node.name), likeness.compare(label, beside(node, snapshot)) - 5)
+            lambda node: max(
+                likeness.compare(label, node.name), likeness.compare(label, labels.beside(node, snapshot)) - 5
+            )
         )
     if target.placeholder is not None:
         placeholder = target.placeholder
@@ -198,7 +137,7 @@ def _fitting(target: Target, snapshot: Snapshot, use: Use) -> list[_Scored]:
     if target.text is not None:
         text = target.text
         tests.append(lambda node: likeness.compare(text, node.text) if node.text else 0)
-    scored = [_Scored(node, min([100.0, *(test(node) for test in tests)])) for node in nodes]
+    scored = [Scored(node, min([100.0, *(test(node) for test in tests)])) for node in nodes]
     scored = [each for each in scored if each.score >= _GOOD]
     if target.described is not None:
         fits = {each.node.index for each in scored}
@@ -208,9 +147,9 @@ def _fitting(target: Target, snapshot: Snapshot, use: Use) -> list[_Scored]:
     return scored
 
 
-def _described(words: str, snapshot: Snapshot, use: Use) -> list[_Scored]:
+def _described(words: str, snapshot: Snapshot, use: Use) -> list[Scored]:
     """Return what fits the best of the meanings that `words` can have."""
-    best: list[_Scored] = []
+    best: list[Scored] = []
     top = _GOOD - 1
     for penalty, meaning in enumerate(described.interpret(words)):
         found = _meaning(meaning, snapshot, use)
@@ -220,37 +159,37 @@ def _described(words: str, snapshot: Snapshot, use: Use) -> list[_Scored]:
     return best
 
 
-def _meaning(meaning: Described, snapshot: Snapshot, use: Use) -> list[_Scored]:
+def _meaning(meaning: Described, snapshot: Snapshot, use: Use) -> list[Scored]:
     nodes = [node for node in snapshot.nodes if _is_shown(node)]
     if meaning.colour:
         nodes = likeness.coloured(nodes, meaning.colour)
     if meaning.name:
-        scored = [_Scored(node, _score(meaning, node, snapshot, use)) for node in nodes]
+        scored = [Scored(node, _score(meaning, node, snapshot, use)) for node in nodes]
         scored = [each for each in scored if each.score >= _GOOD]
         if not scored and meaning.kind is None and (kind := described.kind_of(meaning.name)):
-            scored = [_Scored(node, 70.0) for node in nodes if _KINDS[kind](node)]
+            scored = [Scored(node, 70.0) for node in nodes if _KINDS[kind](node)]
         scored = _innermost(scored, snapshot, use)
     elif meaning.kind is not None:
         kind = _KINDS[meaning.kind]
-        scored = [_Scored(node, 80.0) for node in nodes if kind(node)]
+        scored = [Scored(node, 80.0) for node in nodes if kind(node)]
         if meaning.nth is None:  # a field may be called "Time" or "Date"
-            scored += [_Scored(node, 99.0) for node in nodes if _USES[use](node) and _is_called(meaning.noun, node)]
-        scored = scored or [_Scored(node, 70.0) for node in nodes if _is_like(meaning.kind, node)]
+            scored += [Scored(node, 99.0) for node in nodes if _USES[use](node) and _is_called(meaning.noun, node)]
+        scored = scored or [Scored(node, 70.0) for node in nodes if _is_like(meaning.kind, node)]
         usable = [each for each in scored if _USES[use](each.node)]
         scored = usable or scored
     elif meaning.colour:
-        scored = [_Scored(node, 75.0) for node in nodes]
+        scored = [Scored(node, 75.0) for node in nodes]
     else:
         return []
     if meaning.relation is not None and scored:
         scored = _related(scored, meaning, snapshot)
     if meaning.place is not None and scored:
-        scored = _placed(_best(scored), meaning.place)
+        scored = nearness.placed(nearness.best(scored), meaning.place)
     if meaning.nth is not None and scored:
-        top = _best(scored)
+        top = nearness.best(scored)
         place = meaning.nth - 1 if meaning.nth > 0 else len(top) + meaning.nth
         scored = [top[place]] if 0 <= place < len(top) else []
-    return _best(scored)[:1] if meaning.is_any else scored
+    return nearness.best(scored)[:1] if meaning.is_any else scored
 
 
 def _is_called(name: str, node: Node) -> bool:
@@ -280,7 +219,7 @@ def _score(meaning: Described, node: Node, snapshot: Snapshot, use: Use) -> floa
         texts.append((node.get("value"), 3.0))
     score = max((likeness.compare(wanted, text) - off for text, off in texts if text), default=0.0)
     if score < 90 and (node.is_field or node.role in CHECK_ROLES):
-        score = max(score, likeness.compare(wanted, beside(node, snapshot)) - 5)
+        score = max(score, likeness.compare(wanted, labels.beside(node, snapshot)) - 5)
     if score < 60 and use != "read" and (hints := node.get("hints")) and (node.is_clickable or not node.text):
         score = max(score, likeness.compare_hints(wanted, hints))
     if score < _GOOD and use == "read" and likeness.folded(node.get("hints")) == likeness.folded(wanted):
@@ -302,13 +241,7 @@ def _is_shown(node: Node) -> bool:
     return not hidden or node.role == "file" or (node.role in CHECK_ROLES and hidden != "aria-only")
 
 
-def _best(found: Sequence[_Scored]) -> list[_Scored]:
-    """Return those that fit about as well as the best."""
-    top = max((each.score for each in found), default=0.0)
-    return [each for each in found if each.score >= top - 3]
-
-
-def _innermost(found: Sequence[_Scored], snapshot: Snapshot, use: Use) -> list[_Scored]:
+def _innermost(found: Sequence[Scored], snapshot: Snapshot, use: Use) -> list[Scored]:
     """Leave out what only fits because of what is in it, and labels of what fits itself.
 
     Of a thing that can be used and the text in it, the thing stays.
@@ -331,76 +264,38 @@ def _innermost(found: Sequence[_Scored], snapshot: Snapshot, use: Use) -> list[_
     return [each for each in found if each.node.index not in dropped]
 
 
-def _related(found: list[_Scored], meaning: Described, snapshot: Snapshot) -> list[_Scored]:
+def _related(found: list[Scored], meaning: Described, snapshot: Snapshot) -> list[Scored]:
     """Keep what stands to the anchor as `meaning` says; nothing when the anchor is not there."""
-    anchors = _best(_described(meaning.anchor, snapshot, "read"))
+    anchors = nearness.best(_described(meaning.anchor, snapshot, "read"))
     if not anchors:  # "in the contact book" may be what people call the page itself
-        return [_Scored(each.node, each.score - 12) for each in found] if meaning.relation == "within" else []
+        return [Scored(each.node, each.score - 12) for each in found] if meaning.relation == "within" else []
     anchor = anchors[0].node
     weight = min(0.0, anchors[0].score - 90) / 4
     x, y = anchor.box.centre
     match meaning.relation:
         case "within":
-            kept = _within(_best(found), anchor, snapshot)
+            kept = nearness.within(nearness.best(found), anchor, snapshot)
         case "above":
-            kept = _closest([each for each in found if each.node.box.centre[1] < y - 2], anchor)
+            kept = nearness.closest([each for each in found if each.node.box.centre[1] < y - 2], anchor)
         case "below":
-            kept = _closest([each for each in found if each.node.box.centre[1] > y + 2], anchor)
+            kept = nearness.closest([each for each in found if each.node.box.centre[1] > y + 2], anchor)
         case "left":
-            kept = _closest([each for each in found if each.node.box.centre[0] < x - 2], anchor)
+            kept = nearness.closest([each for each in found if each.node.box.centre[0] < x - 2], anchor)
         case "right":
-            kept = _closest([each for each in found if each.node.box.centre[0] > x + 2], anchor)
+            kept = nearness.closest([each for each in found if each.node.box.centre[0] > x + 2], anchor)
         case _:
-            kept = _nearest(_best(found), anchor, snapshot)
-    return [_Scored(each.node, each.score + weight) for each in kept]
+            kept = nearness.nearest(nearness.best(found), anchor, snapshot)
+    return [Scored(each.node, each.score + weight) for each in kept]
 
 
-def _within(found: list[_Scored], outer: Node, snapshot: Snapshot) -> list[_Scored]:
-    """Keep what is in `outer`; where that is only a heading or a label, what is under the same roof."""
-    inside = [each for each in found if snapshot.is_within(each.node, outer)]
-    if inside:
-        return inside
-    if outer.role in {"dialog", "row", "table", "form", "list", "group"}:
-        return []
-    deepest = max((snapshot.common(each.node, outer) for each in found), default=0)
-    return [each for each in found if snapshot.common(each.node, outer) == deepest]
-
-
-def _nearest(found: list[_Scored], anchor: Node, snapshot: Snapshot) -> list[_Scored]:
-    """Keep what belongs to `anchor` most: what shares the smallest part of the page with it, then the closest."""
-    others = [each for each in found if each.node.index != anchor.index] or found
-    inside = [each for each in others if snapshot.is_within(each.node, anchor)]
-    others = inside or others
-    deepest = max((snapshot.common(each.node, anchor) for each in others), default=0)
-    return _closest([each for each in others if snapshot.common(each.node, anchor) == deepest], anchor)
-
-
-def _closest(found: list[_Scored], anchor: Node) -> list[_Scored]:
-    return sorted(_best(found), key=lambda each: _distance(each.node, anchor))[:1]
-
-
-def _distance(node: Node, other: Node) -> float:
-    dx = max(node.box.x - other.box.x - other.box.width, other.box.x - node.box.x - node.box.width, 0)
-    dy = max(node.box.y - other.box.y - other.box.height, other.box.y - node.box.y - node.box.height, 0)
-    return dx + dy * 2  # what stands beside a thing belongs to it rather than what stands below
-
-
-def _placed(found: list[_Scored], place: described.Place) -> list[_Scored]:
-    by_y = sorted(found, key=lambda each: each.node.box.centre[1])
-    by_x = sorted(found, key=lambda each: each.node.box.centre[0])
-    picked = {"top": by_y[0], "bottom": by_y[-1], "left": by_x[0], "right": by_x[-1]}
-    spread = by_y if by_y[-1].node.box.centre[1] - by_y[0].node.box.centre[1] > 4 else by_x
-    return [picked.get(place, spread[len(spread) // 2])]
-
-
-def _counted(found: list[_Scored], nth: int, target: Target) -> Node:
+def _counted(found: list[Scored], nth: int, target: Target) -> Node:
     place = nth - 1 if nth > 0 else len(found) + nth
     if not 0 <= place < len(found):
         raise ElementNotFoundError(f"There {'is' if len(found) == 1 else 'are'} only {len(found)} for {target}.")
     return found[place].node
 
 
-def _single(found: list[_Scored], target: Target, snapshot: Snapshot) -> Node:
+def _single(found: list[Scored], target: Target, snapshot: Snapshot) -> Node:
     """Return the first of several that do the same. Raises: AmbiguousTargetError when they do not."""
     top = max(each.score for each in found)
     first, *others = [each.node for each in found if each.score >= top - 0.5] or [found[0].node]
@@ -451,7 +346,3 @@ def _missing(target: Target, snapshot: Snapshot, use: Use) -> ElementNotFoundErr
         use, "button, link or text"
     )
     return ElementNotFoundError(f"No {kind} {target} is on the page. {also}")
-
-
-def _readable_hint(node: Node) -> str:
-    return " ".join(re.findall(r"[A-Za-z][a-z]+", node.get("hints"))[:4]).lower()

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Literal, TypeAlias
 
-from browser_service.lookup import name_of
+from browser_service.labels import name_of
 from browser_service.snapshot import CHECK_ROLES, Node, Snapshot
 
 Level: TypeAlias = Literal["interactive", "outline", "scoped", "full"]

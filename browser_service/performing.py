@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
-from browser_service import actions, checks, choosing, extracting, filling, lookup, pictures, pointing
+from browser_service import actions, checks, choosing, extracting, filling, labels, lookup, pictures, pointing
 from browser_service.actions import (
     Action,
     Assert,
@@ -95,7 +95,7 @@ async def _do(action: Action, session: BrowserSession, findings: Findings) -> No
             await session.back()
         case Click(target=target, seek=seek):
             node, seen = await _find_to_click(session, target, seek=seek)
-            await pointing.click(session, lookup.labelled(node, seen), seen)
+            await pointing.click(session, labels.labelled(node, seen), seen)
         case DoubleClick(target=target):
             node, seen = await session.elements.find(target)
             await pointing.click(session, node, seen, count=2)
@@ -196,7 +196,7 @@ def _only_field(seen: Snapshot) -> Node:
     if not candidates:
         raise ElementNotFoundError("The page has no field to fill in.")
     if len(candidates) > 1:
-        names = ", ".join(repr(lookup.name_of(node, seen) or node.ref) for node in candidates[:8])
+        names = ", ".join(repr(labels.name_of(node, seen) or node.ref) for node in candidates[:8])
         raise AmbiguousTargetError(f"The page has {len(candidates)} fields: {names}. Say which is meant.")
     return candidates[0]
 

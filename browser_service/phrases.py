@@ -4,10 +4,8 @@ Things are kept as they were described: what they mean is decided by what is on 
 """
 
 import re
-from dataclasses import dataclass
 from typing import Literal, cast
 
-from browser_service import clauses, dates
 from browser_service.actions import (
     Action,
     Back,
@@ -22,16 +20,15 @@ from browser_service.actions import (
     InWords,
     Press,
     Scroll,
-    Select,
     SelectText,
     SwitchTab,
-    Tick,
-    Uncheck,
     Upload,
     WaitFor,
 )
 from browser_service.described import COUNT, number_of
-from browser_service.masking import QUOTE_TOKEN, Masked
+from browser_service.field_phrases import read_choosing, read_filling
+from browser_service.masking import QUOTE_TOKEN
+from browser_service.phrase_context import ALL, PRONOUN, Context, in_words
 from browser_service.targets import Target
 
 _I = re.IGNORECASE
@@ -41,38 +38,6 @@ _KEYS = {
     "backspace": "Backspace", "delete": "Delete", "up": "ArrowUp", "down": "ArrowDown", "left": "ArrowLeft",
     "right": "ArrowRight", "page up": "PageUp", "page down": "PageDown", "home": "Home", "end": "End",
 }  # fmt: skip
-
-
-@dataclass(slots=True)
-class Context:
-    """What earlier clauses of the same request said: what "it" means, what was copied, whether to look behind tabs."""
-
-    masked: Masked
-    subject: Target | None = None
-    copied: Target | None = None
-    tool: Target | None = None
-    seek: bool = False
-
-    def target(self, words: str) -> Target:
-        """Return the thing that `words`, a piece of the masked request, describe."""
-        return Target(described=self.masked.requote(words)[:2_000], near=self.subject)
-
-    def plain(self, words: str) -> str:
-        """Return the quoted text in `words`, else all of it without an article before."""
-        token = re.search(QUOTE_TOKEN, words)
-        plain = self.masked.unmask(token[0] if token else words)
-        return plain if token else re.sub(r"^(?:the|an?)\s+", "", plain, flags=_I)
-
-
-def read(text: str, context: Context) -> list[Action] | None:
-    """Return the actions that the clause `text` asks for; nothing to do is an empty list, None what is not read."""
-    for reader in _READERS:
-        found = reader(text, context)
-        if found is not None:
-            return found
-    return None
-
-
 _PRESS = re.compile(
     rf"(?:press|hit|push|use)\s+(?:the\s+)?(?:arrow\s+)?(?P<key>{'|'.join(_KEYS)})(?:\s+(?:arrow|key|bar))*"
     rf"|(?P<alone>enter|return|escape)|(?:press|hit)\s+(?P<combination>(?:(?:ctrl|control|shift|alt|cmd|meta)\s*\+\s*)+\w{{1,12}})",
@@ -86,7 +51,6 @@ _BACK = re.compile(
     r"(?:go|navigate|return|move)\s+back(?:\s+to\s+(?:the\s+)?(?:previous|last)(?:\s+page)?)?|(?:go|return)\s+to\s+the\s+previous\s+page",
     _I,
 )
-_SEARCH = re.compile(r"(?:search|look)(?:\s+(?:the\s+)?(?:page|site|web|it))?\s+for\s+.+|search\s+.+", _I)
 _WAIT_S = re.compile(
     r"wait\s+(?:for\s+)?(?P<number>\d{1,2}(?:\.\d+)?)\s*(?P<unit>s|secs?|seconds?|ms|milliseconds?)", _I
 )
@@ -118,38 +82,10 @@ _FOCUS = re.compile(
     r"(?:focus)(?:\s+(?:in|into|on|onto))?\s+(?P<name>.+)|put\s+the\s+(?:cursor|focus)\s+(?:in|into|on)\s+(?P<in>.+)",
     _I,
 )
-_IN_CASE = re.compile(r"\s+in\s+(?:all\s+)?(?P<case>upper|lower|capital)[\s-]*(?:case)?(?:\s+letters)?(?=\s|$)", _I)
-_FILL = re.compile(
-    r"(?:type|enter|write|put|input|insert|paste|fill)\s+(?:in\s+)?(?P<text>.+?)\s+(?:in(?:to)?|to|on|inside|for|as)\s+"
-    r"(?:the\s+)?(?P<name>.+)",
-    _I,
-)
-_FILL_WITH = re.compile(
-    r"(?:fill|complete|set|change)(?:\s+(?:in|out))?\s+(?:the\s+)?(?P<name>.+?)\s+(?:with|to|as|=)\s+(?P<text>.+)", _I
-)
-_FILL_NAMED = re.compile(
-    rf"(?:type|enter|write|put|input|fill\s+in)\s+(?:the\s+|an?\s+)?(?P<name>[\w -]{{2,40}}?)\s*:?\s+(?P<text>{_Q})", _I
-)
-_FILL_ONLY = re.compile(rf"(?:type|enter|write|input)\s+(?P<text>{_Q}|\S+)(?:\s+there)?", _I)
-_PAIR = re.compile(rf"(?:the\s+|an?\s+)?(?P<name>[\w -]{{2,40}}?)\s*:?\s*(?P<text>{_Q})", _I)
-_LOGIN = re.compile(
-    r"(?:log\s*in|sign\s*in|login)\s+(?:with|as|using)\s+(?:the\s+)?(?:user(?:name)?\s+)?(?P<user>.+?)\s+(?:and|with|/)\s+(?:the\s+)?(?:password\s+)?(?P<password>.+)",
-    _I,
-)
-_AS_DATE = re.compile(
-    r"(?:select|choose|pick|enter|set)\s+(?P<text>.+?)\s+as\s+(?:the\s+)?(?P<name>.*(?:date|day|time).*)", _I
-)
-_SELECT = re.compile(r"(?:select|choose|pick)\s+(?P<text>.+)", _I)
-_SELECT_IN = re.compile(r"(?P<text>.+?)\s+(?:from|in|with|using|on|out\s+of|for|as)\s+(?P<name>.+)", _I)
-_MOVED = re.compile(r"slider|spinner|spin\s*box", _I)
-_LISTS = re.compile(r"drop-?\s*down|\blist\b|\bmenu\b|select|combo|picker", _I)
-_GENERIC_LIST = re.compile(r"(?:the\s+)?(?:scroll\s+)?(?:list|menu|options?|choices?)(?:\s+below)?", _I)
-_KINDS_TICKED = re.compile(r"\b(?:check\s*box|checkbox|radio(?:\s+button)?|tick\s*box|box|option)(?:es|s)?$", _I)
 _TEXT_OF = re.compile(
     rf"(?:highlight|select|mark)\s+(?:(?:all\s+(?:of\s+)?)?the\s+text\s+(?:in|of|inside)\s+(?P<name>.+)|(?P<piece>{_Q})\s+in\s+(?P<of>.+))|highlight\s+(?P<whole>.+)",
     _I,
 )
-_TICK = re.compile(r"(?P<verb>check|tick|uncheck|untick|deselect)(?:\s+off)?\s+(?P<name>.+)", _I)
 _COPY = re.compile(r"copy\s+(?:(?:all\s+)?(?:the\s+)?text\s+(?:in|from|of)\s+)?(?P<name>.+)", _I)
 _PASTE = re.compile(
     r"paste\s+(?:it|this|that|the\s+text)?\s*(?:in(?:to)?|to)\s+(?P<name>.+)|paste(?:\s+(?:it|this|that))?", _I
@@ -190,18 +126,20 @@ _FIND = re.compile(r"(?:find|locate|look\s+for)(?:\s+(?P<name>.+))?", _I)
 _FOR = re.compile(r"(?:for|on|in|within|inside|under|at)\s+(?:the\s+)?(?P<name>.+?)\s*,\s*(?P<rest>\w.+)", _I)
 _FOR_ONLY = re.compile(r"for\s+(?:the\s+)?(?:(?:user|row|item|person|entry|post)\s+)?(?P<name>.+)", _I)
 _USE = re.compile(r"(?:use|using)\s+(?:the\s+)?(?P<name>.+)", _I)
-_ALL = re.compile(
-    r"\b(?:all|both|each|every)\b|\b\d+\s+(?:posts?|items?|rows?|entries|times)\b|ascending|descending|increasing|\bvalue\s+of\b|\bcorrespond|\bcheapest|\bexpensive|\bshortest|\blongest|\blowest|\bhighest",
-    _I,
-)
-_PRONOUN = re.compile(
-    r"(?:it|that|this|them|that\s+(?:word|text|value|number)|the\s+(?:word|result|value|number|answer))", _I
-)
 _LIVE = re.compile(
     r"(?:expand|collapse|close|hide|reply|respond|answer|forward|delete|remove|mark|star|archive|like|share|retweet|buy|book|order|add|create|"
     r"resize|sort|give|make|set\s+the\s+sliders|comment|send|save|cancel|log\s*out|sign\s*out|log\s*in|sign\s*in|rate|follow|unfollow|accept|agree|decline|show|hide|sign)\b.*",
     _I,
 )
+
+
+def read(text: str, context: Context) -> list[Action] | None:
+    """Return the actions that the clause `text` asks for; nothing to do is an empty list, None what is not read."""
+    for reader in _READERS:
+        found = reader(text, context)
+        if found is not None:
+            return found
+    return None
 
 
 def _keys(text: str, _context: Context) -> list[Action] | None:
@@ -288,8 +226,8 @@ def _special(text: str, context: Context) -> list[Action] | None:
         return [Click(target=context.target(match["name"] or match["in"]))]
     if text.lower().startswith(("drag", "drop", "move")):
         match = _DRAG.fullmatch(text)
-        if match is None or _POSITION.search(text) or _ALL.search(text):
-            return [_in_words(text, context)]
+        if match is None or _POSITION.search(text) or ALL.search(text):
+            return [in_words(text, context)]
         side = (match["side"] or "onto").lower()
         where = "before" if side in {"before", "above", "in front of"} else "onto" if side == "onto" else "after"
         return [
@@ -302,92 +240,12 @@ def _special(text: str, context: Context) -> list[Action] | None:
     return None
 
 
-def _filling(text: str, context: Context) -> list[Action] | None:
-    if match := _LOGIN.fullmatch(text):
-        user, password = (
-            Fill(target=Target(described=name), value=context.plain(match[group]))
-            for name, group in (("username", "user"), ("password", "password"))
-        )
-        return [user, password, InWords(words="submit")]
-    if _SEARCH.fullmatch(text):
-        return [_in_words(text, context)]
-    if match := _AS_DATE.fullmatch(text):
-        return [Fill(target=context.target(match["name"]), value=context.plain(match["text"]))]
-    verb = re.match(r"(?:type|enter|write|put|input|insert|paste|fill|complete|set|change)\b", text, _I)
-    if verb is None:
-        return None
-    cased = _IN_CASE.search(text)
-    plain_text = _IN_CASE.sub("", text, count=1) if cased else text
-    if _ALL.search(re.sub(_Q, "", plain_text)) or re.search(
-        r"\bstarts?\s+with\b|\bends?\s+with\b|\bsliders\b", text, _I
-    ):
-        return [_in_words(text, context)]
-    pairs = _pairs(plain_text)
-    if len(pairs) > 1:
-        return [Fill(target=context.target(name), value=context.plain(value)) for name, value in pairs]
-    if match := _FILL.fullmatch(plain_text) or _FILL_WITH.fullmatch(plain_text):
-        if _PRONOUN.fullmatch(match["text"].strip()):
-            return [_in_words(text, context)]
-        value = _cased(context.plain(match["text"]), cased["case"] if cased else "")
-        return [Fill(target=context.target(match["name"]), value=value)]
-    if match := _FILL_NAMED.fullmatch(plain_text):
-        return [Fill(target=context.target(match["name"]), value=context.plain(match["text"]))]
-    if match := _FILL_ONLY.fullmatch(plain_text):
-        if _PRONOUN.fullmatch(match["text"]):
-            return [_in_words(text, context)]
-        value = _cased(context.plain(match["text"]), cased["case"] if cased else "")
-        return [Fill(target=context.tool, value=value)]
-    return None
-
-
-def _pairs(text: str) -> list[tuple[str, str]]:
-    """Return what several fields are to get: "the username 'a' and the password 'b'"; nothing if one has no name."""
-    found: list[tuple[str, str]] = []
-    for match in _PAIR.finditer(re.sub(r"^\w+\s+", "", text)):
-        name = re.sub(r"^(?:(?:and|the|with|an?|as|into|in|to)\b\s*)+", "", match["name"].strip(), flags=_I)
-        if not name:
-            return []
-        found.append((name, match["text"]))
-    return found
-
-
-def _choosing(text: str, context: Context) -> list[Action] | None:
-    if (match := _TICK.fullmatch(text)) and not _ALL.search(text):
-        is_on = match["verb"].lower() in {"check", "tick"}
-        names = [match["name"]] if _KINDS_TICKED.search(match["name"]) else clauses.items(match["name"])
-        return [Tick(target=context.target(name)) if is_on else Uncheck(target=context.target(name)) for name in names]
-    match = _SELECT.fullmatch(text)
-    if match is None:
-        return None
-    wanted = match["text"]
-    if re.fullmatch(r"(?:nothing|none(?:\s+of\s+them)?|no\s+\w+)", wanted, _I):
-        return []
-    if _ALL.search(re.sub(_Q, "", wanted)):
-        return [_in_words(text, context)]
-    inside = _SELECT_IN.fullmatch(wanted)
-    if inside and (
-        _MOVED.search(inside["name"]) or (dates.read_date(context.plain(inside["text"])) and "date" in inside["name"])
-    ):
-        return [Fill(target=context.target(inside["name"]), value=context.plain(inside["text"]))]
-    if inside and (
-        _LISTS.search(inside["name"])
-        or re.search(QUOTE_TOKEN, inside["text"])
-        or re.search(QUOTE_TOKEN, inside["name"])
-    ):
-        options = [context.plain(item) for item in clauses.items(inside["text"])]
-        is_generic = _GENERIC_LIST.fullmatch(inside["name"])
-        return [Select(options=options, target=None if is_generic else context.target(inside["name"]))]
-    if re.match(rf"(?:the\s+)?{COUNT}\s", wanted, _I) or _KINDS_TICKED.search(wanted):
-        return [Click(target=context.target(wanted), seek=context.seek)]
-    return [Select(options=[context.plain(item) for item in clauses.items(wanted)])]
-
-
 def _finding(text: str, context: Context) -> list[Action] | None:
     """Read what later clauses are about."""
     if match := _FIND.fullmatch(text):
         context.seek = True
         if not match["name"] or re.search(r"\bword\b", match["name"], _I):
-            return [_in_words(text, context)] if match["name"] else []
+            return [in_words(text, context)] if match["name"] else []
         context.subject = Target(described=context.masked.requote(match["name"])[:2_000])
         return [InWords(words=f"find {context.masked.requote(match['name'])}"[:2_000])]
     if match := _FOR.fullmatch(text):
@@ -411,13 +269,13 @@ def _clicking(text: str, context: Context) -> list[Action] | None:
     if _SUBMIT.fullmatch(text):
         return [InWords(words="submit")]
     if _NTH_ITEM.fullmatch(text) or _LOGIN_BUTTON.fullmatch(text):
-        return [_in_words(text, context)]
+        return [in_words(text, context)]
     if match := _CLICK.fullmatch(text):
-        if _ALL.search(re.sub(_Q, "", match["name"])):
-            return [_in_words(text, context)]
+        if ALL.search(re.sub(_Q, "", match["name"])):
+            return [in_words(text, context)]
         name = re.sub(r"\s+to\s+(?:open|see|view|go|mark|delete|confirm|continue)\b.*$", "", match["name"], flags=_I)
         name = re.sub(r"^(?:close|exit)\s+the\s+.*?\s+by\s+clicking\s+", "", name, flags=_I)
-        if _PRONOUN.fullmatch(name) and context.subject is not None:
+        if PRONOUN.fullmatch(name) and context.subject is not None:
             return [Click(target=context.subject, seek=context.seek)]
         target = context.target(name)
         return [Click(target=target, seek=context.seek)]
@@ -427,21 +285,7 @@ def _clicking(text: str, context: Context) -> list[Action] | None:
         _I,
     ):
         return [Click(target=context.target(match["name"]))]
-    return [_in_words(text, context)] if _LIVE.fullmatch(text) else None
+    return [in_words(text, context)] if _LIVE.fullmatch(text) else None
 
 
-def _in_words(text: str, context: Context) -> InWords:
-    return InWords(words=context.masked.requote(text)[:2_000], about=context.subject)
-
-
-def _cased(text: str, case: str) -> str:
-    match case.lower():
-        case "upper" | "capital":
-            return text.upper()
-        case "lower":
-            return text.lower()
-        case _:
-            return text
-
-
-_READERS = (_keys, _special, _filling, _finding, _moving, _choosing, _clicking)
+_READERS = (_keys, _special, read_filling, _finding, _moving, read_choosing, _clicking)

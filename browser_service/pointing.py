@@ -4,7 +4,7 @@ from contextlib import suppress
 
 from playwright.async_api import Error, Page
 
-from browser_service import described, likeness, lookup
+from browser_service import described, labels, likeness, lookup
 from browser_service.actions import Drag, Scroll
 from browser_service.browser_session import BrowserSession
 from browser_service.errors import AmbiguousTargetError, ElementNotFoundError
@@ -24,7 +24,7 @@ async def click(session: BrowserSession, node: Node, seen: Snapshot, *, count: i
     if node.get("hidden") and node.role in CHECK_ROLES:
         node = label_of(node, seen) or node
     element = await session.elements.handle(node)
-    name = lookup.name_of(node, seen)[:80] or node.ref
+    name = labels.name_of(node, seen)[:80] or node.ref
     timeout_ms = session.deadlines.action_timeout_s * 1000
     if not node.is_in_view and not node.get("hidden"):  # what moves under the mouse once it is there has moved then
         await session.deadlines.act(element.hover(timeout=timeout_ms), f"{name!r} could not be clicked")
@@ -101,7 +101,7 @@ async def drag(session: BrowserSession, action: Drag) -> None:
         end = (x, y)
     else:
         end = (start[0] + action.by_x_px, start[1] + action.by_y_px)
-    await session.deadlines.act(_drag(session.page, start, end), f"{lookup.name_of(node, seen)!r} could not be dragged")
+    await session.deadlines.act(_drag(session.page, start, end), f"{labels.name_of(node, seen)!r} could not be dragged")
     await session.settle()
 
 

@@ -4,7 +4,7 @@ import re
 
 from browser_service import clauses
 from browser_service.actions import Action, Extract, InWords, Screenshot
-from browser_service.phrases import Context
+from browser_service.phrase_context import Context
 from browser_service.reading import What
 
 _I = re.IGNORECASE

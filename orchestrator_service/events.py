@@ -311,10 +311,10 @@ class EventLog:
     async def _begin(self, feed: _Feed, task_id: str, after: int) -> tuple[list[Recorded], bool]:
         """Return the first events, and whether there are none and never will be."""
         with patience(None):
-            batch = await self.database.read(read, task_id, after)
+            batch, is_over = await self.database.read(_read_or_over, task_id, after)
             feed.publish(batch)
             feed.is_stale = feed.is_stale or len(batch) == _BATCH
-            return batch, not batch and await self.database.read(_is_over, task_id)
+            return batch, is_over
 
     async def _read(self, feed: _Feed, task_id: str, after: int) -> list[Recorded]:
         async with feed.reading:
@@ -376,8 +376,10 @@ def _last_seq(connection: Connection, task_id: str) -> int:
     return connection.execute(select(Task.last_seq).where(Task.id == task_id)).scalar_one()
 
 
-def _is_over(connection: Connection, task_id: str) -> bool:
-    return connection.execute(_STATUS, {"of_task": task_id}).scalar_one_or_none() in TERMINAL
+def _read_or_over(connection: Connection, task_id: str, after: int) -> tuple[list[Recorded], bool]:
+    """Return the next events, and whether there are none and never will be, both of one state of the log."""
+    batch = read(connection, task_id, after)
+    return batch, not batch and connection.execute(_STATUS, {"of_task": task_id}).scalar_one_or_none() in TERMINAL
 
 
 def _is_stored(connection: Connection, event: Recorded) -> bool:

@@ -69,7 +69,7 @@ class _Spawned:
 
 
 class Spawner:
-    """Begins agents from templates. `skills` are those that templates offer, as far as it is known."""
+    """Begins agents from templates."""
 
     def __init__(self, settings: Settings, client: http.Client, database: Database, registrar: Registrar) -> None:
         self._settings = settings
@@ -77,7 +77,11 @@ class Spawner:
         self._database = database
         self._registrar = registrar
         self._templates: tuple[_Template, ...] = ()
-        self.skills: frozenset[str] = frozenset()
+
+    @property
+    def skills(self) -> frozenset[str]:
+        """The skills that templates offer, as far as it is known."""
+        return frozenset(skill.id for template in self._templates for skill in template.skills)
 
     def offers(self, known: Collection[str] = ()) -> list[Offer]:
         """Return the skills of templates beside those that registered agents have (`known`)."""
@@ -135,7 +139,6 @@ class Spawner:
         except (FederationError, ValidationError, strict_json.JsonError):
             return False
         self._templates = listing.items
-        self.skills = frozenset(skill.id for template in listing.items for skill in template.skills)
         return True
 
     async def _retire(self, spawned: Sequence[_Spawned]) -> None:

@@ -7,12 +7,13 @@ No proxies from the environment, no cookies, no redirects, no compressed answers
 import asyncio
 import socket
 import zlib
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from pathlib import Path
 from ssl import SSLContext
-from typing import cast
+from typing import Protocol, TypeVar, cast
 
 import aiohttp
 import httpx
@@ -43,14 +44,18 @@ __all__ = [
     "Client",
     "Fetched",
     "LookUp",
+    "Saved",
     "Shown",
     "check_url",
     "fetch",
+    "fetch_to",
     "open_client",
     "origin_of",
     "parse_url",
     "translate",
 ]
+
+T = TypeVar("T")
 
 MAX_BYTES = "federation.max_bytes"
 """Request extension: the most bytes of body that are read; default 64 MiB."""
@@ -58,6 +63,7 @@ ALLOW_ENCODED = "federation.allow_encoded"
 """Request extension: true lets an answer with a Content-Encoding pass; whoever asks decodes it, capped."""
 
 _DEFAULT_MAX_BYTES = 64 * 1024 * 1024
+_PIECE_BYTES = 256 * 1024
 _RESOLVE_TIMEOUT_S = 10.0
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
@@ -70,6 +76,16 @@ class Fetched:
     status: int
     media_type: str
     content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What a GET brought into a file. The rest is as in `Fetched`."""
+
+    url: str
+    status: int
+    media_type: str
+    size_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,20 +143,24 @@ async def fetch(
     `timeout_s` is for everything together; `max_bytes` counts the decoded body; `shown` is seen by its own origin only.
     Raises: AddressRefusedError, InvalidRequestError (not a URL), TooLargeError, TimedOutError, UnavailableError.
     """
-    target = parse_url(url)
-    try:
-        async with asyncio.timeout(timeout_s):
-            for _ in range(max_redirects + 1):
-                if shown is not None and isinstance(client, Client) and origin_of(str(target)) == shown.origin:
-                    fetched, location = await _get_as(client, target, max_bytes, timeout_s, shown)
-                else:
-                    fetched, location = await _get(client, target, max_bytes)
-                if location is None:
-                    return fetched
-                target = parse_url(location, target)
-    except TimeoutError as error:
-        raise TimedOutError(f"{target.host} did not send the whole answer within {timeout_s:g} s.") from error
-    raise UnavailableError(f"{parse_url(url).host} redirects more than {max_redirects} times.")
+
+    async def get(target: httpx.URL) -> tuple[Fetched, str | None]:
+        if shown is not None and isinstance(client, Client) and origin_of(str(target)) == shown.origin:
+            return await _get_as(client, target, max_bytes, timeout_s, shown)
+        return await _get(client, target, max_bytes)
+
+    return await _following(url, get, timeout_s, max_redirects)
+
+
+async def fetch_to(
+    client: httpx.AsyncClient, url: str, path: Path, *, timeout_s: float, max_bytes: int, max_redirects: int = 5
+) -> Saved:
+    """GET `url` into the file `path`, never all of it in memory; the rest as in `fetch`, errors too."""
+
+    async def get(target: httpx.URL) -> tuple[Saved, str | None]:
+        return await _save(client, target, path, max_bytes)
+
+    return await _following(url, get, timeout_s, max_redirects)
 
 
 async def check_url(settings: FederationSettings, url: str) -> None:
@@ -196,12 +216,44 @@ def translate(error: httpx.HTTPError, url: httpx.URL) -> FederationError:
             return UnavailableError(f"The connection to {where} broke before the answer was complete.")
 
 
+async def _following(
+    url: str, get: Callable[[httpx.URL], Awaitable[tuple[T, str | None]]], timeout_s: float, max_redirects: int
+) -> T:
+    """Return what the last of some redirects brings; `get` tells where the next one leads."""
+    target = parse_url(url)
+    try:
+        async with asyncio.timeout(timeout_s):
+            for _ in range(max_redirects + 1):
+                found, location = await get(target)
+                if location is None:
+                    return found
+                target = parse_url(location, target)
+    except TimeoutError as error:
+        raise TimedOutError(f"{target.host} did not send the whole answer within {timeout_s:g} s.") from error
+    raise UnavailableError(f"{parse_url(url).host} redirects more than {max_redirects} times.")
+
+
 async def _get(client: httpx.AsyncClient, url: httpx.URL, max_bytes: int) -> tuple[Fetched, str | None]:
     try:
         async with client.stream("GET", url, extensions={MAX_BYTES: max_bytes, ALLOW_ENCODED: True}) as response:
             location = _location(response.status_code, response.headers)
-            content = b"" if location else await _read_decoded(response, max_bytes)
+            content = b"" if location else b"".join([piece async for piece in _decoded(response, max_bytes)])
             return Fetched(str(response.url), response.status_code, _media_type(response.headers), content), location
+    except httpx.HTTPError as error:
+        raise translate(error, url) from error
+
+
+async def _save(client: httpx.AsyncClient, url: httpx.URL, path: Path, max_bytes: int) -> tuple[Saved, str | None]:
+    size = 0
+    try:
+        async with client.stream("GET", url, extensions={MAX_BYTES: max_bytes, ALLOW_ENCODED: True}) as response:
+            location = _location(response.status_code, response.headers)
+            if location is None:
+                with await asyncio.to_thread(path.open, "wb") as file:
+                    async with aclosing(_decoded(response, max_bytes)) as pieces:
+                        async for piece in pieces:
+                            size += await asyncio.to_thread(file.write, piece)
+            return Saved(str(response.url), response.status_code, _media_type(response.headers), size), location
     except httpx.HTTPError as error:
         raise translate(error, url) from error
 
@@ -239,24 +291,48 @@ def _media_type(headers: Mapping[str, str]) -> str:
     return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-async def _read_decoded(response: httpx.Response, max_bytes: int) -> bytes:
-    """Read the body; what a server compressed without being asked is unpacked up to `max_bytes`."""
+async def _decoded(response: httpx.Response, max_bytes: int) -> AsyncGenerator[bytes]:
+    """Yield the body in pieces; what a server compressed without being asked is unpacked up to `max_bytes`."""
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
-    body = b"".join([chunk async for chunk in response.aiter_raw()])
+    pieces = response.aiter_raw(_PIECE_BYTES)
     if encoding in {"identity", ""}:
-        return body
+        async for piece in pieces:
+            yield piece
+        return
     if encoding not in {"gzip", "x-gzip", "deflate"}:
         raise httpx.DecodingError(encoding[:40])
-    inflater = zlib.decompressobj(wbits=47 if encoding != "deflate" or body[:1] == b"\x78" else -15)
-    try:
-        content = inflater.decompress(body, max_bytes + 1)
-    except zlib.error as error:
-        raise httpx.DecodingError(f"broken {encoding}") from error
-    if len(content) > max_bytes:
-        raise too_large(response.request.url.host, max_bytes)
+    inflater = zlib.decompressobj(wbits=47)
+    size = 0
+    is_first = True
+    async for piece in pieces:
+        if is_first and encoding == "deflate" and piece[:1] != b"\x78":
+            inflater = zlib.decompressobj(wbits=-15)  # as some servers understand the word
+        is_first = False
+        try:
+            for content in _inflated(inflater, piece):
+                size += len(content)
+                if size > max_bytes:
+                    raise too_large(response.request.url.host, max_bytes)
+                yield content
+        except zlib.error as error:
+            raise httpx.DecodingError(f"broken {encoding}") from error
     if not inflater.eof:
         raise httpx.DecodingError(f"incomplete {encoding}")
-    return content
+
+
+class _Inflater(Protocol):
+    """What is used of zlib's decompression object, which has no name of its own."""
+
+    @property
+    def unconsumed_tail(self) -> bytes: ...
+    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+
+
+def _inflated(inflater: _Inflater, piece: bytes) -> Iterator[bytes]:
+    """Yield what a piece unpacks to, little by little, however much it is."""
+    while content := inflater.decompress(piece, _PIECE_BYTES):
+        yield content
+        piece = inflater.unconsumed_tail
 
 
 class _CheckedTransport(httpx.AsyncBaseTransport):

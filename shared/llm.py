@@ -199,7 +199,8 @@ class Model:
     ) -> tuple[T, Usage]:
         """Return the model's answer in the form of `schema`. One answer that does not fit is sent back for repair.
 
-        `verify` may raise a FederationError with what is wrong beyond the form; that counts as not fitting.
+        `verify`, which may be a coroutine function, may raise a FederationError with what is wrong beyond the form;
+        that counts as not fitting.
         Raises: one of MODEL_ERRORS; `spent` tells what the failed answers cost.
         """
         form = _form_of(schema)
@@ -214,7 +215,7 @@ class Model:
                     raise charge(error, usage) from error
                 usage += paid
                 try:
-                    answer = llm_prompts.read(text, schema, verify)
+                    answer = await llm_prompts.read(text, schema, verify)
                 except UnfitAnswerError as error:
                     problem = str(error)
                 else:

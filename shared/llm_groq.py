@@ -1,17 +1,19 @@
 """Groq, by its own SDK."""
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import TYPE_CHECKING, cast
 
 import groq
 import httpx
 
+from shared import llm_chat
 from shared.llm_choice import Access
 from shared.llm_providers import CONNECT_TIMEOUT_S, RUBBISH, CallFailedError, Form, Message, Reply, failed, openai_form
 
 if TYPE_CHECKING:
     from groq.types import CompletionUsage
-    from groq.types.chat import ChatCompletionMessageParam
+    from groq.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
 
 _FAILURES = (groq.GroqError, httpx.HTTPError, *RUBBISH, TimeoutError)
 
@@ -45,32 +47,27 @@ class Groq:
             text = choice.message.content or ""
             for call in choice.message.tool_calls or ():
                 text = call.function.arguments
-            return _reply(text, completion.usage, choice.finish_reason)
+            return llm_chat.reply(text, completion.usage, choice.finish_reason)
         except _FAILURES as error:
             raise self._failed(error, model) from error
 
     async def stream(self, model: str, messages: list[Message], max_tokens: int) -> AsyncGenerator[str | Reply]:
         """See `Provider`."""
-        usage: CompletionUsage | None = None
-        reason: str | None = None
         try:
-            async with await self._client.chat.completions.create(
-                model=model,
-                messages=_messages(messages),
-                max_completion_tokens=max_tokens,
-                extra_body={"stream_options": {"include_usage": True}} | effort(model),
-                stream=True,
-            ) as chunks:
-                async for chunk in chunks:
-                    at_end = cast("CompletionUsage | None", getattr(chunk, "usage", None))  # not in every version
-                    usage = at_end or (chunk.x_groq.usage if chunk.x_groq else None) or usage
-                    for choice in chunk.choices[:1]:
-                        reason = choice.finish_reason or reason
-                        if choice.delta.content:
-                            yield choice.delta.content
+            async with (
+                await self._client.chat.completions.create(
+                    model=model,
+                    messages=_messages(messages),
+                    max_completion_tokens=max_tokens,
+                    extra_body={"stream_options": {"include_usage": True}} | effort(model),
+                    stream=True,
+                ) as chunks,
+                aclosing(llm_chat.pieces(chunks, _usage_of)) as pieces,
+            ):
+                async for piece in pieces:
+                    yield piece
         except _FAILURES as error:
             raise self._failed(error, model) from error
-        yield _reply("", usage, reason)
 
     async def models(self) -> list[str]:
         """See `Provider`."""
@@ -94,12 +91,9 @@ def effort(model: str) -> dict[str, object]:
 
 
 def _messages(messages: list[Message]) -> "list[ChatCompletionMessageParam]":
-    return [cast("ChatCompletionMessageParam", {"role": role, "content": content}) for role, content in messages]
+    return cast("list[ChatCompletionMessageParam]", llm_chat.to_messages(messages))
 
 
-def _reply(text: str, usage: "CompletionUsage | None", reason: str | None) -> Reply:
-    if usage is None:
-        return Reply(text, 0, 0, reason)
-    details = cast("object", getattr(usage, "prompt_tokens_details", None))
-    cached = cast("int | None", getattr(details, "cached_tokens", None)) or 0
-    return Reply(text, usage.prompt_tokens, usage.completion_tokens, reason, cached)
+def _usage_of(chunk: "ChatCompletionChunk") -> "CompletionUsage | None":
+    at_end = cast("CompletionUsage | None", getattr(chunk, "usage", None))  # not in every version
+    return at_end or (chunk.x_groq.usage if chunk.x_groq else None)

@@ -1,12 +1,14 @@
 """OpenAI, and every server that speaks as it does: Together, OpenRouter, Ollama, vLLM and others."""
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import TYPE_CHECKING, cast
 
 import httpx2
 import openai
 from openai.types.chat import ChatCompletion
 
+from shared import llm_chat
 from shared.llm_choice import Access
 from shared.llm_providers import (
     CONNECT_TIMEOUT_S,
@@ -21,7 +23,6 @@ from shared.llm_providers import (
 )
 
 if TYPE_CHECKING:
-    from openai.types import CompletionUsage
     from openai.types.chat import ChatCompletionMessageParam
 
 _FAILURES = (openai.OpenAIError, httpx2.HTTPError, *RUBBISH, TimeoutError)
@@ -56,31 +57,27 @@ class OpenAI:
             for call in choice.message.tool_calls or ():
                 if call.type == "function":
                     text = call.function.arguments
-            return _reply(text, completion.usage, choice.finish_reason)
+            return llm_chat.reply(text, completion.usage, choice.finish_reason)
         except _FAILURES as error:
             raise self._failed(error, model) from error
 
     async def stream(self, model: str, messages: list[Message], max_tokens: int) -> AsyncGenerator[str | Reply]:
         """See `Provider`."""
-        usage: CompletionUsage | None = None
-        reason: str | None = None
         try:
-            async with await self._client.chat.completions.create(
-                model=model,
-                messages=_messages(messages),
-                stream=True,
-                stream_options={"include_usage": True},
-                extra_body=token_limit(self._access, max_tokens),
-            ) as chunks:
-                async for chunk in chunks:
-                    usage = chunk.usage or usage
-                    for choice in chunk.choices[:1]:
-                        reason = choice.finish_reason or reason
-                        if choice.delta.content:
-                            yield choice.delta.content
+            async with (
+                await self._client.chat.completions.create(
+                    model=model,
+                    messages=_messages(messages),
+                    stream=True,
+                    stream_options={"include_usage": True},
+                    extra_body=token_limit(self._access, max_tokens),
+                ) as chunks,
+                aclosing(llm_chat.pieces(chunks, lambda chunk: chunk.usage)) as pieces,
+            ):
+                async for piece in pieces:
+                    yield piece
         except _FAILURES as error:
             raise self._failed(error, model) from error
-        yield _reply("", usage, reason)
 
     async def models(self) -> list[str]:
         """See `Provider`."""
@@ -99,12 +96,4 @@ class OpenAI:
 
 
 def _messages(messages: list[Message]) -> "list[ChatCompletionMessageParam]":
-    return [cast("ChatCompletionMessageParam", {"role": role, "content": content}) for role, content in messages]
-
-
-def _reply(text: str, usage: "CompletionUsage | None", reason: str | None) -> Reply:
-    if usage is None:
-        return Reply(text, 0, 0, reason)
-    details = usage.prompt_tokens_details
-    cached = (details.cached_tokens if details else None) or 0
-    return Reply(text, usage.prompt_tokens, usage.completion_tokens, reason, cached)
+    return cast("list[ChatCompletionMessageParam]", llm_chat.to_messages(messages))

@@ -1,9 +1,10 @@
-"""How prompts hold what others wrote, and how an answer is read that is to have a form. Pure."""
+"""How prompts hold what others wrote, and how an answer is read that is to have a form."""
 
 import hashlib
 import json
 import re
 from collections.abc import Callable
+from inspect import isawaitable
 from typing import Final, TypeVar
 
 from pydantic import BaseModel, JsonValue, ValidationError
@@ -55,13 +56,16 @@ class UnfitAnswerError(ValueError):
     """An answer does not have the asked form. The text says exactly what is wrong with it."""
 
 
-def read(text: str, schema: type[T], verify: Callable[[T], object] | None) -> T:
-    """Return the answer in a text: its first JSON object, checked. Raises: UnfitAnswerError."""
+async def read(text: str, schema: type[T], verify: Callable[[T], object] | None) -> T:
+    """Return the answer in a text: its first JSON object, checked; what `verify` returns is awaited, if it can be.
+
+    Raises: UnfitAnswerError.
+    """
     text = re.sub(r"<think>.*?</think>", "", text, flags=re.DOTALL)
     try:
         answer = schema.model_validate(strict_json.find_object(text))
-        if verify is not None:
-            verify(answer)
+        if verify is not None and isawaitable(checked := verify(answer)):
+            await checked
     except ValidationError as error:
         raise UnfitAnswerError(_validation_text(error)) from error
     except strict_json.JsonError as error:

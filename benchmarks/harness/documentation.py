@@ -32,6 +32,7 @@ class Documentation:
 PYTHON: Final = Documentation(
     "python3-doc", tuple(f"/usr/share/doc/python3{minor}/html" for minor in (".11", "", ".13"))
 )
+GIT: Final = Documentation("git-doc", ("/usr/share/doc/git-doc",))
 POSTGRESQL: Final = Documentation(
     "postgresql-doc", tuple(f"/usr/share/doc/postgresql-doc-{major}/html" for major in (15, 16, 17, 18))
 )

@@ -1,5 +1,7 @@
 """Asks the API agent, opened with real settings, and gathers its updates."""
 
+import os
+import tempfile
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +29,7 @@ def make_settings(model: ModelServer | None = None, **changes: object) -> Settin
         "federation_host": "127.0.0.1",
         "federation_register": False,
         "data_files": Path("no such folder"),
+        "data_dir": Path(tempfile.gettempdir()) / f"api-agent-tests-{os.getpid()}",
         "openai_api_key": None,
         "groq_api_key": None,
         "llm_provider": None,
@@ -86,10 +89,18 @@ async def ask(
     data: tuple[JsonObject | list[JsonObject], ...] = (),
     files: tuple[File, ...] = (),
     settings: Settings | None = None,
+    metadata: JsonObject | None = None,
 ) -> Outcome:
     """Open the agent, send one request and return what came. Raises: what the agent raises."""
     request = AgentRequest(
-        text, "task", "context", "message", data=cast("tuple[JsonObject, ...]", data), files=files, skill=skill
+        text,
+        "task",
+        "context",
+        "message",
+        data=cast("tuple[JsonObject, ...]", data),
+        files=files,
+        skill=skill,
+        metadata=metadata or {},
     )
     outcome = Outcome()
     async with open_agent(settings or make_settings()) as agent, aclosing(agent.answer(request)) as updates:

@@ -1,12 +1,13 @@
 """The skill `analyze-data`: reading tables in all their forms, and profiling them."""
 
-import io
 import json
-from datetime import date
+import tempfile
+from collections.abc import Generator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import cast
 
-import polars as pl
+import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,14 +17,12 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from api_agent_service import data_analysis, report, tables
+from api_agent_service.database import Database
 from api_agent_service.material import Source
-from api_agent_service.tables import Limits
 from shared.agent import File, JsonObject
 from shared.errors import InvalidRequestError, TooLargeError
 from tests.api_agent.asking import SALES, Outcome, ask, make_settings
 from tests.support.serving import serve
-
-LIMITS = Limits(10_000_000, 100_000, 100)
 
 
 async def profile(content: str | bytes, name: str = "", media_type: str = "") -> Outcome:
@@ -36,10 +35,14 @@ def kinds(outcome: Outcome) -> dict[str, str]:
     return {str(column["name"]): str(column["kind"]) for column in columns}
 
 
-def parquet(frame: pl.DataFrame) -> bytes:
-    buffer = io.BytesIO()
-    frame.write_parquet(buffer)
-    return buffer.getvalue()
+def parquet(sql: str) -> bytes:
+    with tempfile.TemporaryDirectory() as folder, duckdb.connect() as connection:
+        path = Path(folder) / "t.parquet"
+        connection.execute(f"COPY ({sql}) TO '{path}' (FORMAT parquet)")
+        return path.read_bytes()
+
+
+CITIES = "SELECT * FROM (VALUES ('Paris', 2.5::DOUBLE), ('Rome', NULL)) AS t(city, price)"
 
 
 RECORDS = [{"city": "Paris", "price": 2.5}, {"city": "Rome", "price": None}]
@@ -58,8 +61,8 @@ RECORDS = [{"city": "Paris", "price": 2.5}, {"city": "Rome", "price": None}]
         ('{"city": "Paris", "price": 2.5}\n{"city": "Rome", "price": NaN}\n', "t.jsonl", ""),
         ("| city | price |\n|------|------:|\n| Paris | 2.5 |\n| Rome | |\n", "", "text/plain"),
         ("<table><tr><th>city<th>price<tr><td>Paris<td>2.5<tr><td>Rome<td></table>", "t.html", ""),
-        (parquet(pl.DataFrame(RECORDS)), "t.parquet", ""),
-        (parquet(pl.DataFrame(RECORDS)), "", "application/octet-stream"),
+        (parquet(CITIES), "t.parquet", ""),
+        (parquet(CITIES), "", "application/octet-stream"),
     ],
     ids=[
         "csv",
@@ -157,12 +160,11 @@ async def test_a_chart_comes_as_a_specification_and_drawn() -> None:
     for outcome in (profiled, answered):
         specification, picture = outcome.files
         assert specification.media_type == "application/vnd.vegalite.v5+json"
-        assert picture.media_type == "image/svg+xml"
-        assert (picture.content or b"").startswith(b"<svg")
+        assert picture.media_type == "image/png"
+        assert (picture.content or b"").startswith(b"\x89PNG")
     drawn = json.loads(answered.files[0].content or b"")
     assert drawn["mark"]["type"] == "line"
     assert drawn["data"]["values"][0] == {"x": "2023-12", "y": 10.0}
-    assert b"2024-02" in (answered.files[1].content or b"")
     assert plain.files == []
 
 
@@ -233,22 +235,17 @@ async def test_nested_json_is_spread_into_columns() -> None:
 
 
 async def test_rare_types_of_parquet_are_made_plain() -> None:
-    frame = pl.DataFrame(
-        {
-            "s": [{"x": 1, "y": "a"}],
-            "d": pl.Series(["1.50"]).cast(pl.Decimal(10, 2)),
-            "c": pl.Series(["a"], dtype=pl.Categorical),
-            "l": [[1, 2]],
-            "t": [date(2024, 1, 5)],
-            "b": [b"x"],
-            "n": [float("nan")],
-        }
+    outcome = await profile(
+        parquet(
+            "SELECT {'x': 1, 'y': {'z': 'a'}} AS s, 1.50::DECIMAL(10, 2) AS d, 'a'::ENUM('a', 'b') AS c, [1, 2] AS l, "
+            "DATE '2024-01-05' AS t, 'x'::BLOB AS b, 'nan'::DOUBLE AS n, TIMESTAMPTZ '2024-01-05 10:00:00+02' AS z"
+        )
     )
-    outcome = await profile(parquet(frame))
 
     numbers = dict.fromkeys(("s.x", "d", "n"), "number")
-    assert kinds(outcome) == {**numbers, "s.y": "text", "c": "text", "l": "text", "t": "date"}
+    assert kinds(outcome) == {**numbers, "s.y.z": "text", "c": "text", "l": "text", "t": "date", "z": "datetime"}
     assert outcome.column("n")["missing"] == 1
+    assert outcome.column("z")["earliest"] == "2024-01-05 08:00:00"
     assert "The column b is binary and left out" in outcome.text
 
 
@@ -290,7 +287,7 @@ async def test_a_ragged_table_in_the_text_is_told_so() -> None:
     ],
 )
 async def test_a_table_above_a_limit_names_its_setting(limits: dict[str, object], said: str) -> None:
-    for content in (SALES.encode(), parquet(pl.read_csv(io.StringIO(SALES)))):
+    for content in (SALES.encode(), parquet(f"SELECT n AS {', n AS '.join('abcdefgh')} FROM range(6) AS t(n)")):
         with pytest.raises(TooLargeError, match=said):
             await ask(
                 "Profile", files=(File("t", "", content),), skill="analyze-data", settings=make_settings(None, **limits)
@@ -339,6 +336,12 @@ async def test_markup_in_a_table_stays_text() -> None:
     assert r"\<img src=x onerror=alert(1)\>\|\[x\](javascript:1)" in outcome.text
 
 
+@contextmanager
+def open_table(source: Source) -> Generator[tables.Table]:
+    with tempfile.TemporaryDirectory() as folder, closing(Database(Path(folder) / "t", make_settings())) as store:
+        yield tables.read(source, store, make_settings())
+
+
 cells = st.one_of(
     st.none(),
     st.booleans(),
@@ -350,13 +353,13 @@ cells = st.one_of(
 
 
 @given(st.lists(st.dictionaries(st.text(max_size=6), cells, max_size=4), min_size=1, max_size=12))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_any_records_are_profiled_without_losing_a_row(records: list[dict[str, object]]) -> None:
     content = json.dumps(records).encode()
     if not any(records):
         return
-    table = tables.read(Source("t", "application/json", content), LIMITS)
-    found = data_analysis.profile(table)
+    with open_table(Source("t", "application/json", content)) as table:
+        found = data_analysis.profile(table)
 
     assert found.rows == len(records)
     json.dumps(report.profile_json(found), allow_nan=False)
@@ -364,13 +367,12 @@ def test_any_records_are_profiled_without_losing_a_row(records: list[dict[str, o
 
 
 @given(st.lists(st.lists(st.text(alphabet="ab1,;\"\n' é", max_size=6), min_size=2, max_size=2), min_size=1, max_size=8))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_quoted_csv_is_read_as_it_was_written(rows: list[list[str]]) -> None:
     quoted = ["name,value", *(",".join('"' + cell.replace('"', '""') + '"' for cell in row) for row in rows)]
     kept = [row for row in rows if any(cell.strip() for cell in row)]
     if not kept:
         return
-    table = tables.read(Source("t.csv", "text/csv", "\n".join(quoted).encode()), LIMITS)
-
-    assert table.frame.columns == ["name", "value"]
-    assert table.frame.height == len(kept)
+    with open_table(Source("t.csv", "text/csv", "\n".join(quoted).encode())) as table:
+        assert table.columns == ["name", "value"]
+        assert table.rows == len(kept)

@@ -1,17 +1,28 @@
 """The API agent with a model: better answers, and the same as without one whenever the model fails."""
 
 import asyncio
-from contextlib import aclosing
+from contextlib import aclosing, closing
+from pathlib import Path
 from typing import cast
 
+import duckdb
 import pytest
 
+from api_agent_service import tables
 from api_agent_service.agent import open_agent
-from shared.agent import AgentRequest, Delta, JsonObject, Usage
-from shared.errors import InvalidRequestError
+from api_agent_service.database import Database
+from api_agent_service.material import Source
+from shared.agent import METADATA_KEY, AgentRequest, Delta, JsonObject, Usage
+from shared.errors import (
+    FederationError,
+    InvalidRequestError,
+    ModelAnswerError,
+    ModelRefusedError,
+    ModelUnavailableError,
+)
 from tests.api_agent.asking import SALES, ask, make_settings
 from tests.api_agent.test_summarize import TEXT, is_extract
-from tests.support.model_server import Cut, Failure, Hang, Raw, Reply, model_server
+from tests.support.model_server import Cut, Failure, Hang, ModelRequest, Raw, Reply, model_server
 
 
 async def test_a_summary_is_streamed_from_the_model() -> None:
@@ -60,37 +71,145 @@ async def test_a_model_that_fails_leaves_an_extractive_summary(reply: Reply) -> 
     assert any(said.startswith("Without the language model:") for said in outcome.progress)
 
 
-async def test_a_long_text_is_condensed_before_it_goes_to_the_model() -> None:
-    text = " ".join(f"The harbour of town {number} has {number} ships." for number in range(5_000))
-    async with model_server("Harbours have ships.") as model:
-        outcome = await ask(f"Summarize:\n\n{text}", settings=make_settings(model, model_input_chars=2_000))
-
-    assert outcome.text == "Harbours have ships."
-    assert len(model.requests[0].prompt) < 3_000
+TOWNS = "\n\n".join(f"The harbour of town {number} has {number} ships. It is old." for number in range(300))
 
 
-QUERY: JsonObject = {
-    "measures": [{"aggregation": "mean", "column": "price"}],
-    "groups": [{"column": "city", "bucket": "value"}],
-    "filters": [],
-    "order": "descending",
-    "limit": 1,
-    "rows": False,
-}
+async def test_a_long_text_is_read_in_parts_and_joined_within_the_bound_of_calls() -> None:
+    def reply(request: ModelRequest) -> str:
+        return "Ships are in all the harbours." if "You write summaries" in request.system else "- many harbours"
+
+    async with model_server(otherwise=reply) as model:
+        own = make_settings(model, model_input_chars=5_000, summary_calls=8)
+        outcome = await ask(f"Summarize formally, in one sentence:\n\n{TOWNS}", settings=own)
+
+    *parts, last = [request.prompt for request in model.requests]
+    assert outcome.text == "Ships are in all the harbours."
+    assert len(parts) == outcome.data["parts"]
+    assert 3 <= len(parts) <= 7
+    assert all(f"town {number} has" in "".join(parts) for number in range(300)), "every sentence is in one part"
+    assert "- many harbours" in last
+    assert "exactly 1 sentences" in last
+    assert "Summarize formally" in last
+    assert [said for said in outcome.progress if "part 2 of" in said] == [f"Reading part 2 of {len(parts)}"]
+    assert sum(usage.llm_calls for usage in outcome.usage) == len(model.requests)
 
 
-async def test_the_model_reads_a_question_that_rules_cannot_and_polars_computes() -> None:
-    async with model_server({"queries": [QUERY]}) as model:
-        outcome = await ask(
-            f"In which town do customers pay the most dearly?\n{SALES}",
-            settings=make_settings(model),
-            skill="analyze-data",
-        )
+async def test_what_is_left_out_of_a_text_that_is_longer_still_is_said() -> None:
+    async with model_server(otherwise="Ships.") as model:
+        own = make_settings(model, model_input_chars=1_000, summary_calls=3)
+        outcome = await ask(f"Summarize:\n\n{TOWNS}", settings=own)
 
-    assert outcome.rows == [{"city": "Oslo", "average price": 40.0}]
+    assert len(model.requests) == 3
+    assert all(len(request.prompt) < 1_300 for request in model.requests)
+    left_out = str(outcome.data["left_out"])
+    assert left_out.startswith(f"The text has {len(TOWNS):,} characters. Of each of its 2 parts")
+    assert outcome.text == f"Ships.\n\n_{left_out}_"
+
+
+async def test_a_summary_stops_asking_when_the_budget_is_spent() -> None:
+    async with model_server(otherwise="Ships.") as model:
+        own = make_settings(model, model_input_chars=1_000, summary_calls=20)
+        metadata: JsonObject = {METADATA_KEY: {"budget": {"tokens": 900}}}
+        outcome = await ask(f"Summarize:\n\n{TOWNS}", settings=own, metadata=metadata)
+
+    assert 0 < len(model.requests) < 5
+    assert outcome.data["method"] == "extractive"
+    assert "What the task may still spend is too little" in str(outcome.data["notes"])
+
+
+def _sql(*queries: str) -> JsonObject:
+    return {"queries": [{"question": "Dearest town", "sql": query} for query in queries]}
+
+
+DEAREST = "SELECT city, avg(price) AS mean_price FROM data GROUP BY city ORDER BY mean_price DESC"
+DEARLY = f"In which town do customers pay the most dearly?\n{SALES}"
+
+
+async def test_a_question_that_rules_cannot_read_is_answered_by_sql_that_is_shown() -> None:
+    async with model_server(_sql(DEAREST)) as model:
+        outcome = await ask(DEARLY, settings=make_settings(model), skill="analyze-data")
+
+    assert outcome.rows[0] == {"city": "Oslo", "mean_price": 40.0}
+    assert "| Oslo | 40 |" in outcome.text
+    assert f"```sql\n{DEAREST}\n```" in outcome.text
+    assert [file.media_type for file in outcome.files] == ["application/vnd.vegalite.v5+json", "image/png"]
     assert sum(usage.llm_calls for usage in outcome.usage) == 1
     assert "price: number" in model.requests[0].prompt
+    assert "status: text, one of: 'shipped', 'open', 'cancelled'" in model.requests[0].prompt
     assert "120.00" not in model.requests[0].prompt, "rows stay here"
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("SELECT town FROM data", 'Referenced column \\"town\\" not found'),
+        ("SELECT CAST(city AS INTEGER) FROM data", "Could not convert string 'Paris' to INT32"),
+        ("SELEC 1", 'syntax error at or near \\"SELEC\\"'),
+        ("DROP TABLE data", "Only SELECT statements"),
+        ("SELECT 1; SELECT 2", "Only one SELECT statement can be run; these are several"),
+        ("COPY data TO '/tmp/stolen.csv'", "Only SELECT statements"),
+        ("SELECT * FROM read_csv('/etc/passwd')", "The table function 'read_csv' cannot be used"),
+        ("SELECT * FROM '/etc/passwd'", "There is no table '/etc/passwd'; the only one is 'data'"),
+        ("SELECT * FROM glob('/*')", "The table function 'glob' cannot be used"),
+        ("SELECT (SELECT content FROM read_text('/etc/passwd'))", "The table function 'read_text' cannot be used"),
+        ("SELECT * FROM query('SELECT 1')", "The table function 'query' cannot be used"),
+        ("SELECT * FROM information_schema.tables", "There is no table 'information_schema.tables'"),
+        ("FROM (SHOW ALL TABLES)", "SHOW_REF cannot be used in FROM"),
+        ("SELECT current_setting('temp_directory')", "The function current_setting cannot be used"),
+    ],
+)
+async def test_sql_that_may_not_or_cannot_run_is_sent_back_with_the_exact_reason(sql: str, said: str) -> None:
+    async with model_server(_sql(sql), _sql(DEAREST)) as model:
+        outcome = await ask(DEARLY, settings=make_settings(model), skill="analyze-data")
+
+    assert outcome.rows[0] == {"city": "Oslo", "mean_price": 40.0}
+    assert said.replace("\\", "") in model.requests[1].prompt
+    assert sum(usage.llm_calls for usage in outcome.usage) == 2
+
+
+async def test_sql_that_takes_too_long_is_interrupted_and_sent_back() -> None:
+    endless = "SELECT sum(a.range) FROM range(10000000) a, range(10000000) b"
+    async with model_server(_sql(endless), _sql(DEAREST)) as model:
+        outcome = await ask(DEARLY, settings=make_settings(model, data_timeout_s=2.0), skill="analyze-data")
+
+    assert outcome.rows[0] == {"city": "Oslo", "mean_price": 40.0}
+    assert "was not read and computed within 2 s (DATA_TIMEOUT_S)" in model.requests[1].prompt
+
+
+async def test_a_request_that_no_query_answers_gets_the_profile() -> None:
+    async with model_server({"queries": []}) as model:
+        outcome = await ask(DEARLY.replace("pay the most", "walk"), settings=make_settings(model), skill="analyze-data")
+
+    assert outcome.profile["rows"] == 6
+    assert "The language model found no query that answers this" in outcome.text
+
+
+async def test_sql_that_is_wrong_twice_fails_with_the_reason() -> None:
+    async with model_server(_sql("SELECT town FROM data"), _sql("SELECT towns FROM data")) as model:
+        with pytest.raises(ModelAnswerError, match=r'no usable answer, twice: .*"towns" not found'):
+            await ask(DEARLY, settings=make_settings(model), skill="analyze-data")
+
+
+def test_a_sealed_database_is_a_wall_by_itself(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.csv"
+    secret.write_text("a\n1\n")
+    with closing(Database(tmp_path / "t", make_settings())) as store:
+        tables.read(Source("t.csv", "text/csv", SALES.encode()), store, make_settings())
+        for statement in (
+            f"SELECT * FROM read_csv('{secret}')",
+            f"SELECT * FROM '{secret}'",
+            f"COPY data TO '{tmp_path / 'out.csv'}'",
+            f"ATTACH '{tmp_path / 'other.duckdb'}'",
+            "SET enable_external_access = true",
+            "SET memory_limit = '10GB'",
+            "INSERT INTO data SELECT * FROM data",
+            "DROP TABLE data",
+            "INSTALL httpfs",
+            "LOAD httpfs",
+        ):
+            with pytest.raises(duckdb.Error):
+                store.run(statement)
+        assert store.rows("SELECT count(*) FROM data") == [(6,)]
 
 
 async def test_a_question_that_rules_read_costs_no_call() -> None:
@@ -102,27 +221,48 @@ async def test_a_question_that_rules_read_costs_no_call() -> None:
     assert model.requests == []
 
 
-async def test_a_query_with_a_column_that_does_not_exist_is_sent_back() -> None:
-    wrong: JsonObject = {**QUERY, "groups": [{"column": "town", "bucket": "value"}]}
-    async with model_server({"queries": [wrong]}, {"queries": [QUERY]}) as model:
+async def test_a_column_that_is_nearly_named_is_asked_of_the_model() -> None:
+    async with model_server(_sql(DEAREST)) as model:
         outcome = await ask(f"average price by town\n{SALES}", settings=make_settings(model))
 
-    assert outcome.rows == [{"city": "Oslo", "average price": 40.0}]
-    assert "There is no column 'town'" in model.requests[1].prompt
+    assert outcome.rows[0] == {"city": "Oslo", "mean_price": 40.0}
 
 
 @pytest.mark.parametrize(
-    "reply", [Failure(429, retry_after_s=0), "I cannot do that.", {"queries": [{"code": "rm"}]}, Hang()]
+    ("reply", "error", "said"),
+    [
+        (Failure(429, retry_after_s=0), ModelUnavailableError, r"limits the rate \(429\); try again later"),
+        (Failure(401), ModelRefusedError, r"refused the key \(401\); check"),
+        (Raw("<html>", "text/html"), ModelAnswerError, "is not a chat completion; check LLM_BASE_URL and LLM_MODEL"),
+        ("I cannot do that.", ModelAnswerError, "no usable answer, twice"),
+        (
+            {"queries": [{"code": "rm"}]},
+            ModelAnswerError,
+            "no usable answer, twice: queries/0/question: Field required",
+        ),
+        (Hang(), ModelUnavailableError, r"did not answer within 1 s \(LLM_TIMEOUT_S\)"),
+    ],
+    ids=["429", "401", "rubbish", "words", "another form", "hang"],
 )
-async def test_a_model_that_fails_leaves_what_rules_can_do(reply: Reply) -> None:
+async def test_a_question_that_the_model_fails_at_is_a_typed_failure_and_what_rules_can_do_is_done(
+    reply: Reply, error: type[FederationError], said: str
+) -> None:
     async with model_server(otherwise=reply) as model:
         own = make_settings(model, llm_timeout_s=1.0)
-        profiled = await ask(f"Where do customers pay dearly, and why?\n{SALES}", settings=own, skill="analyze-data")
+        with pytest.raises(error, match=said):
+            await ask(f"Where do customers pay dearly, and why?\n{SALES}", settings=own, skill="analyze-data")
         with pytest.raises(InvalidRequestError, match=r"There is no column 'prize'\. Did you mean price"):
             await ask(f"average prize by city\n{SALES}", settings=own)
+        profiled = await ask(f"Profile this, and where is it dear?\n{SALES}", settings=own, skill="analyze-data")
 
     assert profiled.profile["rows"] == 6
-    assert any(said.startswith("The language model could not read the question:") for said in profiled.progress)
+
+
+async def test_without_a_model_a_question_that_no_rule_reads_gets_the_profile_and_how_to_ask() -> None:
+    outcome = await ask(f"Where do customers pay dearly, and why?\n{SALES}", skill="analyze-data")
+
+    assert outcome.profile["rows"] == 6
+    assert "No rule reads the question, so this is the profile of the table. Ask as in" in outcome.text
 
 
 SCHEMA: JsonObject = {

@@ -53,7 +53,7 @@ async def test_each_skill_answers_a_direct_call_over_a2a(tmp_path: Path) -> None
         assert "TASK_STATE_COMPLETED" in str(task["status"])
         assert said in str(task["artifacts"])
     names = {str(artifact["name"]) for artifact in cast("list[JsonObject]", answered["artifacts"])}
-    assert names == {"analysis", "chart.vl.json", "chart.svg"}
+    assert names == {"analysis", "chart.vl.json", "chart.png"}
     assert "TASK_STATE_FAILED" in str(failed["status"])
     assert "There is no column 'prize'. Did you mean price?" in str(failed["status"])
 
@@ -154,7 +154,7 @@ def test_nothing_is_lost_between_instruction_and_material(text: str) -> None:
 
 
 def test_an_idle_service_does_not_carry_what_only_requests_need() -> None:
-    heavy = "{'polars', 'vl_convert', 'jsonschema_rs', 'lxml', 'trafilatura', 'pypdf', 'openai', 'groq'}"
+    heavy = "{'duckdb', 'vl_convert', 'jsonschema_rs', 'lxml', 'trafilatura', 'pypdf', 'openai', 'groq'}"
     code = f"import sys, api_agent_service.main; print({heavy} & set(sys.modules))"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 

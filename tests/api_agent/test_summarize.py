@@ -64,6 +64,16 @@ async def test_bullet_points_and_words_are_kept_to() -> None:
     assert 0 < len(words.text.split()) <= 20
 
 
+async def test_a_style_is_the_models_to_keep_and_without_one_that_is_said() -> None:
+    outcome = await ask(f"Summarize formally, for beginners and in German:\n{TEXT}", skill="summarize")
+    plain = await ask(f"Summarize it:\n{TEXT}", skill="summarize")
+
+    assert outcome.data["notes"] == [
+        "These are the text's own sentences; another style (formally, for beginners, in german) needs a language model."
+    ]
+    assert plain.data["notes"] == []
+
+
 @pytest.mark.parametrize(
     "file",
     [
@@ -121,8 +131,8 @@ async def test_nothing_to_summarize_says_how_to_give_it() -> None:
 async def test_a_text_above_the_limit_names_the_setting() -> None:
     with pytest.raises(TooLargeError, match=r"has 1,199,999 characters; at most 1,000,000 are read \(MAX_TEXT_CHARS\)"):
         await ask("Summarize:\n\n" + "Tall tower. " * 100_000)
-    with pytest.raises(TooLargeError, match="MAX_DATA_BYTES"):
-        await ask("Summarize", files=(File("a.txt", "", b"x" * 2000),), settings=make_settings(max_data_bytes=1000))
+    with pytest.raises(TooLargeError, match="MAX_DOCUMENT_BYTES"):
+        await ask("Summarize", files=(File("a.txt", "", b"x" * 2000),), settings=make_settings(max_document_bytes=1000))
 
 
 async def test_a_long_text_is_summarized_in_full() -> None:

@@ -25,6 +25,8 @@ _SENTENCES = (
     "take a screenshot of {shop}/parts",
 )
 
+_LOOKS = 5
+
 
 def memory_mb() -> float:
     """Return the memory that this process and its Chromium share out among them (PSS), in MB."""
@@ -37,6 +39,15 @@ def memory_mb() -> float:
             continue
         total_kb += next((int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")), 0)
     return total_kb / 1024
+
+
+async def _settled_mb() -> float:
+    """Return the least of some looks: pages that close, and the one that is made ready, come and go meanwhile."""
+    looks: list[float] = []
+    for _ in range(_LOOKS):
+        looks.append(memory_mb())
+        await asyncio.sleep(0.2)
+    return min(looks)
 
 
 async def soak(tasks: int, at_once: int = 2) -> list[float]:
@@ -53,7 +64,7 @@ async def soak(tasks: int, at_once: int = 2) -> list[float]:
                     for number in range(first, min(tasks, first + at_once)):
                         group.create_task(ask(agent, _SENTENCES[number % len(_SENTENCES)].format(shop=shop)))
                 if (first + at_once) % every < at_once:
-                    samples.append(memory_mb())
+                    samples.append(await _settled_mb())
                     print(f"{first + at_once:>5} tasks: {samples[-1]:.0f} MB", flush=True)  # noqa: T201 - a program
             left = len(descendants("--headless"))
     if left != processes:

@@ -1,8 +1,10 @@
 """What the browser agent makes of pages: it reads, clicks, fills in, extracts, takes screenshots, verifies."""
 
 import struct
+from collections.abc import AsyncGenerator
 
 import pytest
+import pytest_asyncio
 
 from browser_service.agent import open_agent
 from browser_service.errors import ElementNotFoundError, PageNotLoadedError, PageTimedOutError
@@ -251,24 +253,28 @@ async def test_a_task_ends_at_its_deadline(site: Site) -> None:
             await ask(agent, f"get the heading of {site.url}/never-finishes")
 
 
-async def test_an_endless_page_is_cut_off_at_the_limit(site: Site) -> None:
-    async with open_agent(make_settings(browser_max_page_bytes=2_000_000)) as agent:
-        with pytest.raises(TooLargeError, match=r"2,000,000 bytes \(BROWSER_MAX_PAGE_BYTES\)"):
-            await ask(agent, f"open {site.url}/huge")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def strict_agent() -> AsyncGenerator[OpenAgent]:
+    async with open_agent(make_settings(browser_max_page_bytes=2_000_000, browser_max_text_chars=100)) as opened:
+        yield opened
 
 
-async def test_an_endless_frame_of_another_site_is_cut_off_too(site: Site) -> None:
+async def test_an_endless_page_is_cut_off_at_the_limit(strict_agent: OpenAgent, site: Site) -> None:
+    with pytest.raises(TooLargeError, match=r"2,000,000 bytes \(BROWSER_MAX_PAGE_BYTES\)"):
+        await ask(strict_agent, f"open {site.url}/huge")
+
+
+async def test_an_endless_frame_of_another_site_is_cut_off_too(strict_agent: OpenAgent, site: Site) -> None:
     elsewhere = site.url.replace("127.0.0.1", "localhost")  # another site, so another process of Chromium
-    async with open_site(elsewhere) as around, open_agent(make_settings(browser_max_page_bytes=2_000_000)) as agent:
+    async with open_site(elsewhere) as around:
         with pytest.raises(TooLargeError, match="BROWSER_MAX_PAGE_BYTES"):
-            await ask(agent, f"open {around.url}/frame-of-elsewhere")
+            await ask(strict_agent, f"open {around.url}/frame-of-elsewhere")
 
 
-async def test_long_text_is_cut_and_says_so(site: Site) -> None:
-    async with open_agent(make_settings(browser_max_text_chars=100)) as agent:
-        answered = await ask(agent, f"get the text of {site.url}/")
-        assert len(str(answered.data["text"])) <= 100
-        assert "cut" in answered.text
+async def test_long_text_is_cut_and_says_so(strict_agent: OpenAgent, site: Site) -> None:
+    answered = await ask(strict_agent, f"get the text of {site.url}/")
+    assert len(str(answered.data["text"])) <= 100
+    assert "cut" in answered.text
 
 
 async def test_control_and_direction_characters_of_a_page_are_dropped(agent: OpenAgent, site: Site) -> None:

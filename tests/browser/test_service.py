@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import httpx
-import pytest
 from a2a.client import ClientConfig, ClientFactory
 from a2a.client.card_resolver import A2ACardResolver
 from a2a.types import Message, Part, Role, SendMessageRequest, Task, TaskState
@@ -64,21 +63,22 @@ async def test_a_model_is_not_asked_when_the_rules_read_everything(tmp_path: Pat
     assert model.requests == []
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
+async def test_a_models_plan_that_is_not_allowed_is_not_followed(tmp_path: Path) -> None:
+    refused: list[JsonObject] = [
         {"actions": [{"do": "navigate", "url": "http://elsewhere.example/"}, {"do": "extract", "what": "text"}]},
         {"actions": []},
         {"actions": [{"do": "run", "script": "alert(1)"}]},
-    ],
-)
-async def test_a_models_plan_that_is_not_allowed_is_not_followed(answer: JsonObject, tmp_path: Path) -> None:
-    async with open_site() as site, model_server(*[answer] * 2) as model:
-        open_with_model = open_agent(_with_model(model, tmp_path))
-        async with open_with_model as agent:
+    ]
+    replies = [answer for answer in refused for _ in range(2)]  # each is asked for again once
+    async with (
+        open_site() as site,
+        model_server(*replies) as model,
+        open_agent(_with_model(model, tmp_path)) as agent,
+    ):
+        for number in range(len(refused)):
             answered = await ask(agent, f"get the main heading of {site.url}/ and juggle")
-    assert len(model.requests) == 2
-    assert answered.text.startswith("Welcome to Harbour Town\n\nNote: This part of the request was not understood")
+            assert answered.text.startswith("Welcome to Harbour Town\n\nNote: This part of the request was not")
+            assert len(model.requests) == 2 * (number + 1)
 
 
 def _with_model(model: ModelServer, folder: Path) -> main.Settings:

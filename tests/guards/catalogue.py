@@ -21,6 +21,7 @@ _CALLBACKS: Final = "orchestrator/test_callbacks.py::"
 _ADMISSION: Final = "orchestrator/test_registry_admission.py::"
 _VERIFIES: Final = "orchestrator/test_registry_verifies.py::"
 _SECRETS: Final = "orchestrator/test_credentials.py::"
+_MODEL_SQL: Final = "api_agent/test_model.py::"
 _FAILOVER: Final = "orchestrator/test_failover.py::"
 
 GUARDS: Final[Mapping[str, tuple[Guard, ...]]] = {
@@ -514,6 +515,36 @@ GUARDS: Final[Mapping[str, tuple[Guard, ...]]] = {
             '    TASKS.c.owner == bindparam("of_owner"),\n',
             "",
             "shared/test_agent_negotiation.py::test_tasks_of_one_tenant_are_nowhere_to_be_found_for_another",
+        ),
+    ),
+    "SQL from a model": (
+        Guard(
+            "one SELECT over the one table, as DuckDB's own parser reads it",
+            "api_agent_service/asking.py",
+            "sql_check.check(table.store, one.sql)",
+            "one.sql",
+            f"{_MODEL_SQL}test_sql_that_may_not_or_cannot_run_is_sent_back_with_the_exact_reason",
+        ),
+        Guard(
+            "the database is read-only",
+            "api_agent_service/database.py",
+            "read_only=read_only, config=config",
+            "read_only=False, config=config",
+            f"{_MODEL_SQL}test_a_sealed_database_is_a_wall_by_itself",
+        ),
+        Guard(
+            "and reaches no file and no network",
+            "api_agent_service/database.py",
+            '            connection.execute("SET enable_external_access = false")\n',
+            "",
+            f"{_MODEL_SQL}test_a_sealed_database_is_a_wall_by_itself",
+        ),
+        Guard(
+            "and no setting can be changed",
+            "api_agent_service/database.py",
+            '            connection.execute("SET lock_configuration = true")\n',
+            "",
+            f"{_MODEL_SQL}test_a_sealed_database_is_a_wall_by_itself",
         ),
     ),
 }

@@ -2,9 +2,10 @@
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
 
 import httpx
 import pytest
@@ -15,8 +16,12 @@ from orchestrator_service.events import EventLog
 from orchestrator_service.models import Base, Task
 from orchestrator_service.signals import open_signals
 from shared.agent import AgentRequest, Answer, JsonObject, Progress, Update
-from shared.db import Database, now, open_database
+from shared.db import Database, now, open_database, open_engine
+from tests.orchestrator.stored_tasks import add_task, tables
 from tests.support.federation import TestAgent, federation, step
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _WATCHERS = 50
 _PIECES = 40
@@ -173,3 +178,34 @@ def _make_task(connection: Connection) -> None:
             "created_at": now(),
         },
     )
+
+
+class _EndsBetween(Database):
+    """A database in which the task ends right after it was read for the first time."""
+
+    reads = 0
+
+    async def read(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Read; then, once, write the end."""
+        found = await super().read(work, *args, **kwargs)
+        self.reads += 1
+        if self.reads == 1:
+            await self.write(_end_the_only_task)
+        return found
+
+
+def _end_the_only_task(connection: Connection) -> None:
+    task_id = connection.execute(select(Task.id)).scalar_one()
+    events.append(connection, task_id, [events.draft("task.status", status="completed")], status="completed")
+
+
+async def test_who_begins_to_follow_as_the_task_ends_sees_the_end(tmp_path: Path) -> None:
+    async with tables(tmp_path, None) as database:
+        task_id = await database.write(add_task)
+        between = _EndsBetween(open_engine(database.url))
+        try:
+            async with asyncio.timeout(20):
+                seen = [event.seq async for event in EventLog(between).follow(task_id) if event.is_last]
+        finally:
+            await between.close()
+    assert seen == [1]

@@ -74,6 +74,8 @@ REQUIREMENTS = (
             f"{_SEEN}::test_a_secret_is_taken_out_in_whatever_way_it_is_written",
             f"{_SEEN}::test_what_is_old_or_too_much_is_removed_the_oldest_first",
             f"{_SEEN}::test_less_is_kept_when_that_is_wanted",
+            "browser/test_films.py::test_frames_are_piped_to_ffmpeg_and_last_as_long_as_they_were_shown",
+            "browser/test_films.py::test_what_ffmpeg_does_not_take_and_where_it_is_missing_becomes_an_animated_webp",
         ),
     ),
     Requirement(

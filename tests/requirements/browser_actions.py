@@ -58,8 +58,7 @@ REQUIREMENTS = (
         "A bounded queue with 429 and Retry-After, pressure, idle sessions reaped, profiles encrypted, no orphan.",
         (
             "browser/test_held_sessions.py::test_a_session_is_kept_open_and_observed_within_its_bounds",
-            "browser/test_held_sessions.py::test_too_many_sessions_are_refused_with_the_time_to_try_again",
-            "browser/test_held_sessions.py::test_an_idle_session_is_closed",
+            "browser/test_held_sessions.py::test_too_many_sessions_are_refused_until_an_idle_one_is_closed",
             "browser/test_held_sessions.py::test_a_profile_keeps_cookies_from_one_session_to_the_next_encrypted",
             "browser/test_held_sessions.py::test_a_killed_service_leaves_no_chromium",
             "browser/test_browser.py::test_a_task_whose_chromium_dies_fails_with_a_sentence",

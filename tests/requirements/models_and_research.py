@@ -59,12 +59,146 @@ REQUIREMENTS = (
         ),
     ),
     Requirement(
+        "summaries-in-parts",
+        "Summaries: long input in parts, bounded calls within the budget; length and style; what is left out is said.",
+        (
+            "api_agent/test_model.py::test_a_long_text_is_read_in_parts_and_joined_within_the_bound_of_calls",
+            "api_agent/test_model.py::test_what_is_left_out_of_a_text_that_is_longer_still_is_said",
+            "api_agent/test_model.py::test_a_summary_stops_asking_when_the_budget_is_spent",
+            "api_agent/test_summarize.py::test_bullet_points_and_words_are_kept_to",
+            "api_agent/test_summarize.py::test_a_style_is_the_models_to_keep_and_without_one_that_is_said",
+        ),
+    ),
+    Requirement(
+        "data-questions",
+        "Questions in words: rules first, else SQL by the model: read-only, checked, shown, one repair, typed failure.",
+        (
+            "api_agent/test_questions.py::test_a_question_is_answered",
+            "api_agent/test_model.py::test_a_question_that_rules_read_costs_no_call",
+            "api_agent/test_model.py::test_a_question_that_rules_cannot_read_is_answered_by_sql_that_is_shown",
+            "api_agent/test_model.py::test_sql_that_may_not_or_cannot_run_is_sent_back_with_the_exact_reason",
+            "api_agent/test_model.py::test_sql_that_takes_too_long_is_interrupted_and_sent_back",
+            "api_agent/test_model.py::test_sql_that_is_wrong_twice_fails_with_the_reason",
+            "api_agent/test_model.py::test_a_sealed_database_is_a_wall_by_itself",
+        ),
+    ),
+    Requirement(
+        "data-charts",
+        "Charts as Vega-Lite and PNG.",
+        ("api_agent/test_analyze.py::test_a_chart_comes_as_a_specification_and_drawn",),
+    ),
+    Requirement(
+        "data-large-files",
+        "Files up to 100 MB are streamed, not loaded whole.",
+        (
+            (
+                "api_agent/test_large_and_broken.py::"
+                "test_a_large_file_by_url_is_streamed_and_raises_the_memory_by_less_than_its_size"
+            ),
+            "api_agent/test_large_and_broken.py::test_a_file_above_the_limit_is_refused_while_it_comes",
+            "shared/test_http.py::test_a_body_goes_to_a_file_under_the_same_guards",
+        ),
+    ),
+    Requirement(
+        "data-bad-input",
+        "Broken, encrypted, binary and huge input, and models that fail: typed errors; nothing leaks between tasks.",
+        (
+            "api_agent/test_large_and_broken.py::test_a_table_that_cannot_be_read_says_what_to_change",
+            "api_agent/test_large_and_broken.py::test_lines_in_another_encoding_are_read_and_counted",
+            "api_agent/test_large_and_broken.py::test_a_document_that_cannot_be_read_says_what_to_change",
+            (
+                "api_agent/test_large_and_broken.py::"
+                "test_a_table_that_takes_too_long_names_the_setting_and_a_cancelled_one_ends"
+            ),
+            "api_agent/test_large_and_broken.py::test_requests_have_folders_of_their_own_and_nothing_is_left_of_them",
+            (
+                "api_agent/test_model.py::"
+                "test_a_question_that_the_model_fails_at_is_a_typed_failure_and_what_rules_can_do_is_done"
+            ),
+            "api_agent/test_model.py::test_a_model_that_fails_leaves_an_extractive_summary",
+        ),
+    ),
+    Requirement(
+        "data-through-tasks",
+        "Each skill of the API agent works through a task, without a model and with the scripted one.",
+        (
+            "api_agent/test_through_tasks.py::test_every_skill_works_through_a_task_without_a_model",
+            "api_agent/test_through_tasks.py::test_every_skill_works_through_a_task_with_a_model",
+        ),
+    ),
+    Requirement(
         "research-graph",
         "A killed run resumes at its node; ambiguous questions are asked back; the session is remembered.",
         (
             "research_agent/test_graph.py::test_a_killed_run_goes_on_at_its_node_and_asks_the_model_nothing_twice",
             "research_agent/test_graph.py::test_an_ambiguous_question_is_asked_back_once_and_the_answer_completes_it",
             "research_agent/test_graph.py::test_a_session_remembers_what_was_asked_and_read",
+        ),
+    ),
+    Requirement(
+        "research-through-tasks",
+        "Each skill of research works through a task on the orchestrator, without a model and with the scripted one.",
+        ("research_agent/test_through_tasks.py::test_each_skill_works_through_a_task",),
+    ),
+    Requirement(
+        "research-sources",
+        "Tavily, Brave, SearXNG, Wikipedia, arXiv and ddgs in the form that each documents; what they refuse is said.",
+        (
+            "research_agent/test_engines.py::test_what_an_engine_finds_is_read_and_cited",
+            "research_agent/test_engines.py::test_arxiv_is_asked_for_papers_without_the_words_that_only_say_so",
+            "research_agent/test_engines.py::test_public_engines_are_read_by_the_library_as_they_answer",
+            "research_agent/test_engines.py::test_a_wrong_key_is_said_with_the_setting_to_check",
+            "research_agent/test_engines.py::test_a_wrong_key_is_said_though_another_engine_answers",
+            ("research_agent/test_engines.py::test_an_engine_that_is_broken_is_named_and_the_documents_still_answer"),
+            "research_agent/test_engines.py::test_an_engine_is_left_alone_for_as_long_as_it_says",
+            "research_agent/test_engines.py::test_what_arxiv_tells_as_a_paper_is_no_paper",
+            "research_agent/test_engines.py::test_what_a_wiki_tells_as_an_error_is_no_answer",
+            "research_agent/test_engines.py::test_a_long_question_is_cut_to_what_the_engines_take",
+        ),
+    ),
+    Requirement(
+        "research-browser-pages",
+        "Pages that need a browser are read through the federation's own extract-page skill.",
+        (
+            "research_agent/test_browser_pages.py::test_a_page_made_by_scripts_is_read_by_the_federations_browser",
+            (
+                "research_agent/test_browser_pages.py::"
+                "test_what_the_browser_spends_is_counted_and_what_it_cannot_read_is_said"
+            ),
+        ),
+    ),
+    Requirement(
+        "research-meaning",
+        "The documents folder is searched by words, and by embeddings when configured; never needed without a key.",
+        (
+            "research_agent/test_meaning.py::test_a_document_is_found_by_its_meaning_though_it_has_none_of_the_words",
+            "research_agent/test_meaning.py::test_words_and_meaning_count_together",
+            "research_agent/test_meaning.py::test_a_passage_is_embedded_once_and_again_when_it_changes",
+            "research_agent/test_meaning.py::test_while_the_embedding_model_is_away_words_are_searched",
+            "research_agent/test_meaning.py::test_two_orders_become_one_that_keeps_what_both_agree_on",
+        ),
+    ),
+    Requirement(
+        "research-checkpoints-pruned",
+        "What is kept of runs that are over, or that nothing happened to for too long, is dropped.",
+        (
+            "research_agent/test_graph.py::test_what_is_kept_of_runs_goes_when_they_are_over_or_too_old",
+            (
+                "shared/test_agent_server_restart.py::"
+                "test_an_agent_is_told_which_tasks_are_not_over_so_that_it_can_drop_what_it_keeps_of_others"
+            ),
+        ),
+    ),
+    Requirement(
+        "research-bad-input",
+        "Models that are away, refuse or answer rubbish; documents that are broken, encrypted, binary or huge.",
+        (
+            "research_agent/test_model.py::test_without_a_usable_answer_of_the_model_the_sources_are_quoted",
+            "research_agent/test_model.py::test_a_model_that_is_away_is_asked_once",
+            "research_agent/test_folder.py::test_an_unreadable_file_is_named_and_the_rest_is_searched",
+            "research_agent/test_web.py::test_an_attachment_above_the_limit_is_refused_by_name",
+            "shared/test_documents.py::test_what_cannot_be_read_is_named_with_the_reason",
+            "shared/test_documents.py::test_a_pdf_that_is_only_locked_against_changes_is_read",
         ),
     ),
     Requirement(

@@ -31,6 +31,16 @@ REQUIREMENTS = (
         ),
     ),
     Requirement(
+        "teams-retried",
+        "A retry of a failed step of a team keeps the single answers that succeeded: they are not asked for again.",
+        (
+            "teams/test_retrying_teams.py::test_only_those_who_gave_no_answer_are_asked_again",
+            "teams/test_retrying_teams.py::test_answers_without_a_majority_are_kept_for_a_judge_that_was_away",
+            "teams/test_retrying_teams.py::test_rounds_that_were_judged_are_kept_and_the_next_one_goes_on_from_them",
+            "teams/test_retrying_teams.py::test_a_step_that_was_not_good_enough_in_all_its_rounds_is_done_anew",
+        ),
+    ),
+    Requirement(
         "critic-loop",
         "Answers and results are scored by criteria and asked for again with the critique, at most N times.",
         (

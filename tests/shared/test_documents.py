@@ -42,6 +42,17 @@ def test_a_long_page_keeps_its_article_and_loses_its_menus() -> None:
     assert "Link number 59" not in text
 
 
+@pytest.mark.parametrize("mark", ['div role="main"', "main", "article"])
+def test_what_a_page_marks_as_its_main_part_is_read_as_a_whole(mark: str) -> None:
+    entries = "".join(f"<dl><dt>option{number}</dt><dd>{number} seconds</dd></dl>" for number in range(200))
+    menu = "".join(f'<li><a href="/{number}">Chapter {number}</a></li>' for number in range(200))
+    page = f"<html><body><ul>{menu}</ul><{mark}><h1>Options</h1>{entries}</{mark.split(maxsplit=1)[0]}></body></html>"
+    text = extract_text(page.encode(), "text/html").text
+
+    assert all(f"option{number}" in text and f"{number} seconds" in text for number in range(200))
+    assert "Chapter" not in text
+
+
 def encrypted(algorithm: str, password: str = "secret") -> bytes:
     """Return a PDF that opens with a password."""
     writer = PdfWriter(BytesIO(make_pdf("Nobody is to read this.")))

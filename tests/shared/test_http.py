@@ -6,6 +6,7 @@ import socket
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
@@ -24,7 +25,7 @@ from shared.errors import (
     TooLargeError,
     UnavailableError,
 )
-from shared.http import AddressInfo, Fetched, open_client
+from shared.http import AddressInfo, Fetched, Saved, fetch_to, open_client
 from shared.settings import FederationSettings
 from tests.support.serving import serve
 
@@ -155,6 +156,23 @@ async def test_a_compressed_answer_is_unpacked_up_to_the_limit(web: Web, client:
             await get(client, f"{web.url}/compressed?how={how}&cut=10")
     with pytest.raises(UnavailableError, match="encoding that is not accepted"):
         await get(client, f"{web.url}/compressed?how=br")
+
+
+async def test_a_body_goes_to_a_file_under_the_same_guards(web: Web, client: httpx.AsyncClient, tmp_path: Path) -> None:
+    async def save(address: str) -> Saved:
+        return await fetch_to(client, address, tmp_path / "body", timeout_s=5, max_bytes=10_000)
+
+    found = await save(f"{web.url}/redirect?to={web.url}/")
+    assert (found.url, found.media_type, found.size_bytes) == (f"{web.url}/", "text/html", 5)
+    assert (tmp_path / "body").read_bytes() == b"hello"
+    assert (await save(f"{web.url}/compressed?how=gzip&times=1000")).size_bytes == 6_000
+    for path in ("compressed?how=gzip&times=1000000", "compressed?how=deflate&times=1000000", "endless"):
+        with pytest.raises(TooLargeError, match="10,000 bytes"):
+            await save(f"{web.url}/{path}")
+    with pytest.raises(UnavailableError, match="incomplete"):
+        await save(f"{web.url}/compressed?how=gzip&cut=10")
+    with pytest.raises(AddressRefusedError):
+        await save(f"{web.url}/redirect?to=http://169.254.169.254/latest/meta-data")
 
 
 async def test_a_compressed_answer_is_refused_outside_of_fetch(web: Web, client: httpx.AsyncClient) -> None:
