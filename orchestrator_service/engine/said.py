@@ -167,7 +167,7 @@ def _planned(connection: Connection, task_id: str, step_id: str) -> PlanStep | N
 def _came_of(row: RowMapping, rows: Sequence[RowMapping], events: Sequence[RowMapping]) -> list[RowMapping]:
     """Return the entries of the log from when the try began until the next one for the same answer did.
 
-    What an agent said last is written down a moment after its try has ended.
+    What an agent said last is written down a moment after its try has ended; that it runs is what we say.
     """
     later = [
         each["started_at"] for each in rows if each["step_id"] == row["step_id"] and each["number"] > row["number"]
@@ -177,6 +177,7 @@ def _came_of(row: RowMapping, rows: Sequence[RowMapping], events: Sequence[RowMa
         event
         for event in events
         if event["data"].get("step_id") == row["step_id"]
+        and event["data"].get("status") != "running"
         and row["started_at"] <= event["at"]
         and (until is None or event["at"] < until)
     ]

@@ -77,6 +77,19 @@ SOLD: Final[JsonObject] = {
         "color": {"condition": {"test": "datum.sold > 300", "value": "#c9762b"}, "value": "#2b8c81"},
     },
 }
+SPREAD: Final[JsonObject] = {
+    "background": "white",
+    "title": "Prices",
+    "width": 240,
+    "height": 160,
+    "data": {"values": [{"low": 0, "high": 10, "rows": 4}, {"low": 10, "high": 20, "rows": 3}]},
+    "mark": "bar",
+    "encoding": {
+        "x": {"field": "low", "bin": {"binned": True}, "type": "quantitative"},
+        "x2": {"field": "high"},
+        "y": {"field": "rows", "type": "quantitative"},
+    },
+}
 REMOTE: Final[JsonObject] = {**SOLD, "data": {"url": "http://198.51.100.7/rows.csv"}}
 ENDLESS: Final[JsonObject] = {**SOLD, "data": {"sequence": {"start": 0, "stop": 1_000_000_000, "as": "sold"}}}
 PAGE: Final = b"<h1>A page</h1><script>parent.pwned = 1; document.title = 'pwned'</script><p>Harmless text.</p>"
@@ -113,7 +126,7 @@ def cast(gates: Gates) -> list[TestAgent]:
             yield Answer("report", NASTY)
             return
         if "chart" in request.text:
-            for name, chart in {"sold": SOLD, "remote": REMOTE, "endless": ENDLESS}.items():
+            for name, chart in {"sold": SOLD, "spread": SPREAD, "remote": REMOTE, "endless": ENDLESS}.items():
                 if name in request.text:
                     yield Produced(File(f"{name}.vl.json", "application/vnd.vegalite.v5+json", orjson.dumps(chart)))
             yield Answer("charts", "Drawn.")

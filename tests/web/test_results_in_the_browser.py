@@ -9,15 +9,31 @@ from shared.agent import JsonObject
 from tests.support.federation import step
 from tests.web.stage import Stage
 
+_COLOURED = """(image) => {
+    const canvas = new OffscreenCanvas(image.naturalWidth, image.naturalHeight);
+    const context = canvas.getContext('2d');
+    context.drawImage(image, 0, 0);
+    const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+    let coloured = 0;
+    for (let at = 0; at < data.length; at += 4) {
+        if (data[at + 3] > 200 && Math.abs(data[at] - data[at + 1]) > 20) coloured += 1;
+    }
+    return coloured / (data.length / 4);
+}"""
+"""The share of an image that is neither grey nor transparent."""
+
 
 def test_a_chart_is_drawn_from_its_own_rows_and_from_nothing_else(page: Page, stage: Stage) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    task = stage.ended(stage.submit("Charts", step("a", "chart: sold, remote, endless", skill="write-report")))
+    task = stage.ended(stage.submit("Charts", step("a", "chart: sold, spread, remote, endless", skill="write-report")))
     page.goto(f"/tasks/{task['id']}/steps/a?tab=artifacts")
     drawn = page.get_by_role("region", name="sold.vl.json")
     expect(drawn.get_by_role("img", name="Tickets sold")).to_be_visible()
     assert drawn.get_by_role("img", name="Tickets sold").evaluate("(image) => image.naturalHeight > 200")
+    spread = page.get_by_role("region", name="spread.vl.json").get_by_role("img", name="Prices")
+    expect(spread).to_be_visible()
+    assert spread.evaluate(_COLOURED) > 0.3, "Its bars are not there."
     drawn.get_by_text("Data", exact=True).click()
     expect(drawn.get_by_role("row", name="Bergen 120")).to_be_visible()
     drawn.get_by_text("Source", exact=True).click()

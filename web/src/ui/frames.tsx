@@ -55,6 +55,7 @@ function summaryOf(frame: Frame): string {
   const content = frame.content as {
     type?: unknown;
     text?: unknown;
+    artifact?: { name?: unknown };
     status?: unknown;
     method?: unknown;
     result?: Record<string, unknown>;
@@ -63,7 +64,7 @@ function summaryOf(frame: Frame): string {
   if (typeof content !== 'object' || content === null) return String(content).slice(0, 120);
   if (typeof content.method === 'string') return content.method;
   if (typeof content.type === 'string' && content.type.startsWith('step.')) {
-    const said = [content.text, content.status].find((each) => typeof each === 'string') ?? '';
+    const said = [content.text, content.status, content.artifact?.name].find((each) => typeof each === 'string') ?? '';
     return `${content.type.slice(5)}: ${firstLine(String(said), 100)}`;
   }
   if (content.error) return `error: ${String(content.error.message)}`;

@@ -116,7 +116,6 @@ function look(): object {
     header: { labelColor: dim, titleColor: dim },
     text: { fill: text },
     mark: { color: colour('--af-accent') },
-    bar: { cornerRadiusEnd: 2 },
     range: { category: CATEGORIES },
   };
 }

@@ -31,7 +31,7 @@ addEventListener('message', ({ data }: MessageEvent<Wish>) => {
 
 async function draw({ spec, config, width }: Wish): Promise<string> {
   check(spec);
-  const sized = { ...(spec as object), ...size(spec as Record<string, unknown>, width) } as TopLevelSpec;
+  const sized = { ...(spec as object), ...fitted(spec as Record<string, unknown>, width) } as TopLevelSpec;
   const { spec: compiled } = compile(sized, { config, logger: quiet as never });
   const view = new View(parse(compiled, undefined, { ast: true }), {
     expr: expressionInterpreter,
@@ -46,10 +46,11 @@ async function draw({ spec, config, width }: Wish): Promise<string> {
   }
 }
 
-/** A chart of one view is as wide as there is room, unless it says how wide it is. */
-function size(spec: Record<string, unknown>, width: number): object {
+/** A chart of one view is as wide as there is room, unless it says how wide it is. White, Vega-Lite's own default, is the page's colour. */
+function fitted(spec: Record<string, unknown>, width: number): object {
   const isOneView = 'mark' in spec || 'layer' in spec;
   return {
+    ...(/^(white|#fff|#ffffff)$/i.test(String(spec.background)) && { background: 'transparent' }),
     ...(isOneView && (spec.width === undefined || spec.width === 'container') && { width }),
     ...(spec.height === 'container' && { height: Math.round(width / 2) }),
     autosize: { type: isOneView ? 'fit-x' : 'pad', contains: 'padding' },
