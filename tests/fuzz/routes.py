@@ -34,7 +34,7 @@ def fuzz(url: str, known: Mapping[str, Sequence[str]], *, examples: int) -> int:
     Raises: all at once what Schemathesis finds wrong: a failure that nobody foresaw, or an answer that is not as the
     document says.
     """
-    schema = schemathesis.openapi.from_url(f"{url}/openapi.json")
+    schema = schemathesis.openapi.from_url(f"{url}/openapi.json", timeout=60)
     routes, wrong = 0, list[BaseException]()
     for found in schema.get_all_operations():
         operation = cast("Ok[AnyOperation]", found).ok()
