@@ -235,6 +235,11 @@ async def test_nothing_is_split_inside_quotes_code_or_material() -> None:
     assert (await plan(f"{code}\nthen summarize the output")).steps[0].instruction == code
 
 
+async def test_a_pasted_table_stays_whole_whatever_its_cells_say() -> None:
+    text = "analyze this table\nstate,day,note\nopen,1,check\nclose,2,\nrun,3,"
+    assert [step.instruction for step in (await plan(text)).steps] == [text]
+
+
 async def test_twenty_parts_are_twenty_steps_at_once() -> None:
     planned = await plan("\n".join(f"{n}. compute {n} * {n}" for n in range(1, 21)))
     assert shape(planned) == [("run-code", [])] * 20
