@@ -1,8 +1,8 @@
 """Takes a request apart: which pieces of it are requests of their own, and in which order they were asked for. Pure.
 
-Nothing is split inside quotes, code, pasted tables, URLs, file names, numbers and parentheses: these are *masked* first,
-that is, replaced by a filler of the same length, so that places in the mask are places in the text. Every pattern here
-takes time linear in the text.
+Nothing is split inside quotes, code, pasted tables, URLs, file names, numbers and parentheses: these are *masked*
+first, that is, replaced by a filler of the same length, so that places in the mask are places in the text. Every
+pattern here takes time linear in the text.
 """
 
 import re
