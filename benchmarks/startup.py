@@ -88,7 +88,10 @@ async def _measure(data: Path, runs: int, idle_s: int) -> None:
 @asynccontextmanager
 async def _up(data: Path) -> AsyncGenerator[tuple[subprocess.Popen[bytes], float]]:
     """Run the federation; yields its process and how long it took to be ready."""
-    ports = {name: free_port() for name in _PORTS}
+    free: set[int] = set()
+    while len(free) < len(_PORTS):
+        free.add(free_port())
+    ports = dict(zip(_PORTS, free, strict=True))
     settings = {**ports, "DATA_DIR": data / "federation", "RESEARCH_DOCUMENTS": PROJECT / "docs"}
     with open_log(data) as output:
         began = perf_counter()

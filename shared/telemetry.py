@@ -45,6 +45,7 @@ def configure(settings: FederationSettings, service: ServiceName) -> None:
     root.setLevel(settings.log_level.upper())
     for name in _QUIET:  # they log whole cards, requests and statements
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    logging.getLogger("a2a.utils.error_handlers").setLevel(logging.ERROR)  # it warns of what its caller is told anyway
     logging.captureWarnings(capture=True)
 
 

@@ -87,6 +87,7 @@ def test_it_starts_works_heals_and_stops_without_a_trace(place: Place) -> None:
         up.expect("Ready after", timeout_s=_START_TIMEOUT_S)
         up.expect("No model: rules and extraction; set OPENAI_API_KEY, GROQ_API_KEY or LLM_BASE_URL")
         up.expect("Try, in another terminal")
+        assert "warning" not in up.text
 
         (place.documents / "cities.csv").write_text("city,price\nBonn,10\nUlm,20\nBonn,30\n", encoding="utf-8")
         code, said = place.call("run", "--json", "profile cities.csv")
