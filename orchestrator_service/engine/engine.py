@@ -146,7 +146,7 @@ class Engine:
                 with suppress(DatabaseUnavailableError):
                     if to_stop:
                         claimed += await write(queue.claim_to_stop, worker_id, to_stop)
-                    self._is_left = room <= 0
+                    self._is_left = True  # until the claim says otherwise: a run may end while it is made
                     if room > 0:
                         share = self._settings.tenant_max_running_tasks
                         found, self._is_left = await write(queue.claim, worker_id, room, share)

@@ -18,7 +18,7 @@ REQUIREMENTS = (
         "crash-agent",
         "An agent may be killed in every phase of its work.",
         (
-            "chaos/test_chaos.py::test_an_agent_may_die_in_every_phase_in_which_its_task_is_kept",
+            "chaos/test_chaos.py::test_an_agent_may_die_in_every_phase",
             "shared/test_agent_server_crashes.py::test_a_message_that_a_killed_agent_had_only_read_is_done_when_it_is_sent_again",
             "shared/test_agent_server_crashes.py::test_a_killed_agent_that_can_resume_does_the_same_task",
             "shared/test_agent_server_crashes.py::test_a_task_of_a_killed_agent_is_found_and_was_interrupted",
