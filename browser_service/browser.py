@@ -92,15 +92,20 @@ class Browser:
 
     @asynccontextmanager
     async def open_session(
-        self, owner: Owner, rules: Rules | None = None, *, storage_state: playwright.StorageState | None = None
+        self,
+        owner: Owner,
+        rules: Rules | None = None,
+        *,
+        storage_state: playwright.StorageState | None = None,
+        patience_s: float | None = None,
     ) -> AsyncGenerator[BrowserSession]:
         """Open a page of its own for `owner`, with nothing kept from any other, and close it whatever happens.
 
         `rules` say which hosts it may reach; `storage_state` with which cookies and stored values it begins.
-        Raises: BusyError when too many wait already, NotInstalledError, UnavailableError, InvalidRequestError when the
-        browser is on another machine, where rules cannot be kept.
+        Raises: BusyError when too many wait already, or no page became free in `patience_s`; NotInstalledError,
+        UnavailableError, InvalidRequestError when the browser is on another machine, where rules cannot be kept.
         """
-        async with self._slot():
+        async with self._slot(patience_s):
             opening = asyncio.ensure_future(self._open_room(storage_state))
             try:
                 room = await asyncio.shield(opening)
@@ -119,17 +124,24 @@ class Browser:
                 await self._close_room(room)
 
     @asynccontextmanager
-    async def _slot(self) -> AsyncGenerator[None]:
-        """Wait for a free page. Raises: BusyError when as many wait as may."""
+    async def _slot(self, patience_s: float | None) -> AsyncGenerator[None]:
+        """Wait for a free page. Raises: BusyError when as many wait as may, or none became free in `patience_s`."""
+        in_use = f"All {self._settings.browser_max_pages} pages are in use (BROWSER_MAX_PAGES)"
         if self._slots.locked() and self._waiting >= self._settings.browser_max_waiting:
             raise BusyError(
-                f"All {self._settings.browser_max_pages} pages are in use (BROWSER_MAX_PAGES) and {self._waiting} "
-                f"tasks wait already (BROWSER_MAX_WAITING). Try again in {_RETRY_AFTER_S} s.",
+                f"{in_use} and {self._waiting} tasks wait already (BROWSER_MAX_WAITING). "
+                f"Try again in {_RETRY_AFTER_S} s.",
                 retry_after_s=_RETRY_AFTER_S,
             )
         self._waiting += 1
         try:
-            await self._slots.acquire()
+            async with asyncio.timeout(patience_s):
+                await self._slots.acquire()
+        except TimeoutError as error:
+            raise BusyError(
+                f"{in_use}, and none became free in {patience_s:g} s. Close a session, or try again later.",
+                retry_after_s=_RETRY_AFTER_S,
+            ) from error
         finally:
             self._waiting -= 1
         self._pages += 1

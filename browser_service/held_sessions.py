@@ -78,7 +78,8 @@ class HeldSessions:
             raise UnavailableError("The browser is starting or stopping. Try again in a moment.")
         async with AsyncExitStack() as resources:
             owner = Owner(str(uuid7()), "rest")
-            session = await resources.enter_async_context(self._rooms.open(owner, given))
+            opening = self._rooms.open(owner, given, patience_s=self._settings.browser_queue_timeout_s)
+            session = await resources.enter_async_context(opening)
             self._held[session.id] = _Held(session, resources.pop_all(), asyncio.get_running_loop().time())
         return session
 

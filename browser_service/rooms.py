@@ -23,13 +23,17 @@ class Rooms:
         self._credentials = Credentials(settings)
 
     @asynccontextmanager
-    async def open(self, owner: Owner, given: Terms) -> AsyncGenerator[BrowserSession]:
+    async def open(
+        self, owner: Owner, given: Terms, *, patience_s: float | None = None
+    ) -> AsyncGenerator[BrowserSession]:
         """Open a session for `owner`; what it leaves is kept in the profile that `given` names.
 
         Raises: as `Browser.open_session`; TooLargeError when the profile cannot be kept.
         """
         state = await self.profiles.load(given.profile) if given.profile else None
-        async with self._browser.open_session(owner, given.rules, storage_state=state) as session:
+        async with self._browser.open_session(
+            owner, given.rules, storage_state=state, patience_s=patience_s
+        ) as session:
             session.credentials = lambda name, url: self._credentials.give(name, url, given.credentials)
             yield session
             if given.profile:

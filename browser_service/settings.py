@@ -25,6 +25,11 @@ class Settings(FederationSettings):
     browser_max_waiting: int = Field(
         default=32, ge=0, description="Most tasks that wait for a page; more are refused with 429 and Retry-After."
     )
+    browser_queue_timeout_s: float = Field(
+        default=10.0,
+        gt=0,
+        description="Longest wait to open a session over REST, in seconds; then 429.",
+    )
     browser_warm_contexts: int = Field(
         default=1, ge=0, le=4, description="Contexts with a blank page that are kept ready for the next tasks."
     )

@@ -25,7 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from starlette.websockets import WebSocketDisconnect
 
 from orchestrator_service import tasks
-from orchestrator_service.api.parts import OpenParts, Parts, WhoAsks
+from orchestrator_service.api.parts import OpenParts, Parts, SeqNumber, WhoAsks
 from orchestrator_service.events import Recorded
 from shared.agent import JsonObject
 from shared.auth import Caller
@@ -49,7 +49,7 @@ class _Message(BaseModel):
 class _Subscribe(_Message):
     type: Literal["subscribe"]
     task_id: str = Field(max_length=200)
-    after: int = Field(default=0, ge=0)
+    after: SeqNumber = 0
 
 
 class _Unsubscribe(_Message):

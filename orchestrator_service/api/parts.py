@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, cast
 
 from fastapi import Depends, Query
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 from starlette.requests import HTTPConnection
 
 from orchestrator_service.credentials import Credentials
@@ -66,6 +66,8 @@ async def caller() -> Caller:
 
 OpenParts = Annotated[Parts, Depends(parts)]
 WhoAsks = Annotated[Caller, Depends(caller)]
+SeqNumber = Annotated[int, Field(ge=0, le=2**53 - 1)]
+"""The number of an event, within what every reader of JSON can tell apart (RFC 7493, 2.2)."""
 Limit = Annotated[int, Query(ge=1, le=200, description="Most items to answer.")]
 Cursor = Annotated[str | None, Query(max_length=100, description="`next_cursor` of the page before.")]
 

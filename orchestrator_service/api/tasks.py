@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse
 
 from orchestrator_service import artifacts, events, inputs, lineage, task_views, tasks
 from orchestrator_service.api.event_shapes import EventPage
-from orchestrator_service.api.parts import Cursor, Limit, OpenParts, Parts, WhoAsks, page
+from orchestrator_service.api.parts import Cursor, Limit, OpenParts, Parts, SeqNumber, WhoAsks, page
 from orchestrator_service.api.task_bodies import Execution, NewAnswer, NewFork, NewTask
 from orchestrator_service.api.task_shapes import QuestionsAnswer, TaskAnswer, TasksAnswer
 from shared.agent import JsonObject
@@ -104,12 +104,12 @@ async def follow(
     request: Request,
     parts: OpenParts,
     who: WhoAsks,
-    after: Annotated[int | None, Query(ge=0, description="Begin after this event number.")] = None,
-    last_event_id: Annotated[str | None, Header(pattern=r"^\d{1,18}$")] = None,
+    after: Annotated[SeqNumber | None, Query(description="Begin after this event number.")] = None,
+    last_event_id: Annotated[SeqNumber | None, Header()] = None,
 ) -> Response:
     """Answer server-sent events; with `Accept: application/json`, those so far as a list."""
     await parts.database.read(tasks.require, who, task_id)
-    begin = after if after is not None else int(last_event_id or 0)
+    begin = after if after is not None else last_event_id or 0
     if "application/json" in request.headers.get("accept", ""):
         found = await parts.database.read(events.read, task_id, begin, 1000)
         return JSONResponse({"items": [event.to_json() for event in found], "next_cursor": None})

@@ -72,6 +72,18 @@ async def test_too_many_sessions_are_refused_until_an_idle_one_is_closed(tmp_pat
         assert (await http.post("/v1/sessions", json={})).status_code == 201
 
 
+async def test_who_waits_for_a_page_in_vain_is_told_after_a_while(tmp_path: Path, unused_tcp_port: int) -> None:
+    limits = {"browser_max_pages": 1, "browser_queue_timeout_s": 0.2}
+    async with served(tmp_path, unused_tcp_port, **limits) as http:
+        opened = (await http.post("/v1/sessions", json={})).json()
+        refused = await http.post("/v1/sessions", json={})
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, "5")
+        assert "none became free in 0.2 s" in refused.json()["detail"]
+        assert (await http.get("/pressure")).json()["waiting"] == 0
+        await http.post(f"/v1/sessions/{opened['id']}/close")
+        assert (await http.post("/v1/sessions", json={})).status_code == 201
+
+
 async def test_a_profile_keeps_cookies_from_one_session_to_the_next_encrypted(
     tmp_path: Path, unused_tcp_port: int
 ) -> None:

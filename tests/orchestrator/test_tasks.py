@@ -341,6 +341,17 @@ async def test_a_wrong_task_is_refused_and_the_answer_names_what_is_wrong(
         assert (await running.get("/api/tasks"))["items"] == []
 
 
+async def test_an_event_number_that_no_event_can_have_is_refused(tmp_path: Path) -> None:
+    async with federation(tmp_path, ECHO) as running:
+        path = f"/api/tasks/{(await running.run(step('a')))['id']}/events"
+        for after in ("9223372036854775808", "-1", "x"):
+            assert (await running.client.get(path, params={"after": after})).status_code == 422
+            assert (await running.client.get(path, headers={"Last-Event-ID": after})).status_code == 422
+        latest = {"after": 2**53 - 1}
+        told = await running.client.get(path, params=latest, headers={"Accept": "application/json"})
+        assert (told.status_code, told.json()["items"]) == (200, [])
+
+
 async def test_a_body_that_is_no_json_is_told_apart_from_one_that_is_wrong(tmp_path: Path) -> None:
     async with federation(tmp_path) as running:
         plain = await running.client.post("/api/tasks", content='{"description": "x"}')

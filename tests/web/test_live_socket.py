@@ -99,7 +99,12 @@ async def test_what_is_unsubscribed_is_not_heard(tmp_path: Path) -> None:
         assert cast("JsonObject", refused["problem"])["status"] == 404
 
 
-@pytest.mark.parametrize("message", ["", "[]", '{"type": "dance"}', '{"type": "subscribe"}', '"' + "x" * 5000 + '"'])
+_NO_NUMBER = '{"type": "subscribe", "task_id": "a", "after": 9223372036854775808}'
+
+
+@pytest.mark.parametrize(
+    "message", ["", "[]", '{"type": "dance"}', '{"type": "subscribe"}', _NO_NUMBER, '"' + "x" * 5000 + '"']
+)
 async def test_nonsense_closes_the_connection_with_a_reason(tmp_path: Path, message: str) -> None:
     async with federation(tmp_path) as running, _tab(running) as socket:
         await socket.send(message)

@@ -1,4 +1,4 @@
-// Made by `make types`; do not edit. OpenAPI document: sha256 f02536e48a2bfa3a3d11df53d6137d3ff1c51d912bb337eaa04981e3b2ef23c8
+// Made by `make types`; do not edit. OpenAPI document: sha256 d09e876dff2a7992bf6ad134ef874bba1385f42a1fec9e3285bc62f7f29356cf
 
 export interface paths {
     "/api/agents": {
@@ -5403,7 +5403,7 @@ export interface operations {
                 after?: number | null;
             };
             header?: {
-                "last-event-id"?: string | null;
+                "last-event-id"?: number | null;
             };
             path: {
                 task_id: string;
