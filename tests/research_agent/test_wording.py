@@ -36,7 +36,9 @@ async def test_a_row_torn_from_its_table_reads_as_text(tmp_path: Path) -> None:
 
 
 async def test_rows_that_are_quoted_without_their_table_read_as_text(tmp_path: Path) -> None:
-    rows = "\n".join(f"| `pump{number}.db` | what the pump number {number} has told about itself |" for number in range(9))
+    rows = "\n".join(
+        f"| `pump{number}.db` | what the pump number {number} has told about itself |" for number in range(9)
+    )
     write_documents(tmp_path, files=f"# Files\n\nAll is here:\n\n| | |\n|---|---|\n{rows}")
 
     outcome = await ask(make_settings(tmp_path), "What does the file of pump number 3 hold?")
