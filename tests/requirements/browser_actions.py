@@ -66,6 +66,14 @@ REQUIREMENTS = (
         ),
     ),
     Requirement(
+        "browser-settling",
+        "A page is read when it has drawn itself, by whatever way; one in which nothing is pending is not waited for.",
+        (
+            "browser/test_settling.py::test_a_page_is_read_whole_however_it_draws_itself",
+            "browser/test_pages.py::test_a_page_drawn_by_scripts_is_read_as_it_is_shown",
+        ),
+    ),
+    Requirement(
         "browser-web-mcp",
         "WebMCP tools of a page are offered and called as actions where Chromium has it.",
         (
