@@ -26,8 +26,8 @@ class PageWatch:
     """Follows the pages of one context.
 
     `broken` has the error as soon as the task cannot go on: a page crashed, too many bytes came, or an answer came from
-    an address that may not be reached. `under_way` are the requests not yet answered in full, `requests` counts how often
-    one began or ended, `status` is the HTTP status of the last document of `page`, the one that the task is at.
+    an address that may not be reached. `under_way` are the requests not yet answered in full, `requests` counts how
+    often one began or ended, `status` is the HTTP status of the last document of `page`, the one that the task is at.
     """
 
     def __init__(self, context: BrowserContext, page: Page, settings: Settings, boundary: Boundary) -> None:

@@ -139,7 +139,7 @@ async def _do(action: Action, session: BrowserSession, findings: Findings) -> No
         case Assert(check=check):
             findings.checks.append(await _verify(check, session, findings))
         case CallTool():
-            findings.parts.append(await session.page_tools.call(action.tool, action.arguments))
+            findings.parts.append(await session.page_tools.call(action.tool, action.arguments, action.origin))
         case InWords():
             raise InvalidRequestError("Words come to actions before they are done.")
 

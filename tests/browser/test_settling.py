@@ -38,7 +38,8 @@ WAYS = {
     "a fetch after load": "addEventListener('load', () => setTimeout(() => fetch('/data').then(draw), 30))",
     "XMLHttpRequest": "const x = new XMLHttpRequest(); x.open('GET', '/data'); x.onload = draw; x.send()",
     "an answer in pieces": "fetch('/pieces').then((a) => a.text()).then(draw)",
-    "a script": "window.draw = draw; document.head.append(Object.assign(document.createElement('script'), {src: '/late.js'}))",
+    "a script": "window.draw = draw; const s = document.createElement('script'); s.src = '/late.js'; "
+    "document.head.append(s)",
     "a module": "window.draw = draw; import('/late.js')",
     "a picture": "Object.assign(new Image(), {onload: draw, src: '/slow'})",
     "messages to itself": "let n = 0; onmessage = () => ++n < 50 ? postMessage(n, '*') : draw(); postMessage(0, '*')",
@@ -49,7 +50,8 @@ WAYS = {
     "a hash": "crypto.subtle.digest('SHA-256', new Uint8Array(40000000)).then(draw)",
     "an observer": "new IntersectionObserver(() => setTimeout(draw, 90)).observe(document.querySelector('h1'))",
     "an animation": "document.querySelector('h1').animate([{opacity: 0}, {opacity: 1}], 180).onfinish = draw",
-    "a frame": "const f = document.createElement('iframe'); document.body.append(f); f.contentWindow.setTimeout(draw, 150)",
+    "a frame": "const f = document.createElement('iframe'); document.body.append(f); "
+    "f.contentWindow.setTimeout(draw, 150)",
     "timers of its own": "const real = window.setTimeout; window.setTimeout = (f, ms) => real.call(window, f, ms * 2); "
     "setTimeout(draw, 90)",
     "no timers any more": "window.setTimeout = window.requestAnimationFrame = () => 0; draw()",
