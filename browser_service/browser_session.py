@@ -175,7 +175,16 @@ class BrowserSession:
         Raises: AddressRefusedError, PageNotLoadedError, PageTimedOutError when not even the document came to its end.
         """
         self._wanted_url = url
-        await self.boundary.check(url)
+        try:
+            await self.boundary.check(url)
+            self.title = ""
+            await self._go_to(url)
+        except FederationError as error:
+            error.facts.setdefault("url", url)
+            raise
+        await self.settle(has_arrived=True)
+
+    async def _go_to(self, url: str) -> None:
         limit_s = self._settings.browser_navigation_timeout_s
         self._watch.forget()
         late = (
@@ -190,7 +199,6 @@ class BrowserSession:
                 with suppress(Error):
                     await self._read_state()
             raise (self._watch.refusal() or navigation.explain(url, error)) from error
-        await self.settle(has_arrived=True)
 
     async def settle(self, *, has_arrived: bool = False) -> None:
         """Wait until the page loads nothing more and has stopped changing, at most BROWSER_SETTLE_TIMEOUT_S.

@@ -53,6 +53,7 @@ class PageWatch:
 
     def forget(self) -> None:
         """Forget what an earlier document left behind; the task opens another one."""
+        self.status = None
         self.under_way.clear()
         self._failed_documents.clear()
         self._script_errors.clear()
