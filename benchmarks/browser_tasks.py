@@ -3,7 +3,7 @@
     .venv/bin/python -m benchmarks.browser_tasks [--quick] [--peers]
 
 - An isolated task: a new context, a local page, its heading; ours as an agent's answer, and bare Playwright, in turn.
-  The same on a page with a script, where ours waits until it has been quiet for 250 ms and Playwright does not.
+  The same on a page with a script, where ours waits until nothing is pending in it and Playwright does not.
 - What a context costs that waits: memory of all processes with and without five of them.
 - A Chromium that is killed: how long until another one opens a page, beside a bare start of Chromium by Playwright.
 - An observation of a page with 5,000 elements: how long and how large.

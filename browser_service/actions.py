@@ -205,10 +205,11 @@ class Assert(_Action):
 
 
 class CallTool(_Action):
-    """Call a tool that the page itself offers (WebMCP)."""
+    """Call a tool that the page itself offers (WebMCP), or its frame of the `origin`, such as "https://example.com"."""
 
     do: Literal["call_tool"] = "call_tool"
     tool: Words
+    origin: Words | None = None
     arguments: dict[str, JsonValue] = Field(default_factory=dict)
 
 

@@ -26,7 +26,7 @@ from browser_service.settings import Settings
 from shared import page_tests
 from shared.agent import AgentRequest, Answer, JsonObject, OpenAgent, Progress
 from shared.db import new_id
-from shared.errors import ConflictError, FederationError, NotFoundError, UnavailableError
+from shared.errors import ConflictError, FederationError, InvalidRequestError, NotFoundError, UnavailableError
 from shared.event_response import EventResponse
 from shared.page_tests import MAX_GOAL_CHARS, PageTest, PageTestRequest
 
@@ -62,6 +62,18 @@ class Run:
     events: list[tuple[str, JsonObject]] = field(default_factory=list[tuple[str, JsonObject]])
     news: set[asyncio.Event] = field(default_factory=set[asyncio.Event])
     work: asyncio.Task[None] | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its last event was told."""
+        return self.events[-1][0] in {"COMPLETE", "ERROR"}
+
+    def number_in(self, event_id: str) -> int:
+        """Return the number of the event with this id. Raises: InvalidRequestError when the run has none such."""
+        run_id, _, number = event_id.rpartition(":")
+        if run_id != self.id or not number.isdecimal() or int(number) > len(self.events):
+            raise InvalidRequestError(f"The run has no event {event_id!r}. Resume after one that you were sent.")
+        return int(number)
 
     def tell(self, kind: str, **facts: JsonValue) -> None:
         """Add an event."""
@@ -135,8 +147,8 @@ class Automation:
                 for number, (kind, data) in enumerate(run.events[after:], start=after + 1):
                     after = number
                     yield f"id: {run.id}:{number}\nevent: {kind}\ndata: {json.dumps(data)}\n\n".encode()
-                    if kind in {"COMPLETE", "ERROR"}:
-                        return
+                if run.is_over and after == len(run.events):
+                    return
                 await news.wait()
         finally:
             run.news.discard(news)
@@ -163,6 +175,10 @@ class Automation:
         else:
             run.status = "COMPLETED"
             run.tell("COMPLETE", status=run.status, verdict=run.verdict, result=run.result, resultJson=run.result)
+        finally:
+            if not run.is_over:  # a defect of ours, which is logged; who follows the run must not wait for ever
+                run.status, run.error = "FAILED", "The run broke off by an error of the service."
+                run.tell("ERROR", status=run.status, message=run.error)
 
 
 def _data(new: NewRun) -> tuple[JsonValue, ...]:
@@ -203,8 +219,8 @@ async def run_sse(
     With `Last-Event-ID` no run begins: that of the event is followed from there on.
     """
     if last_event_id:
-        run_id, _, number = last_event_id.rpartition(":")
-        return EventResponse(runs.follow(runs.find(run_id), int(number) if number.isdecimal() else 0))
+        begun = runs.find(last_event_id.rpartition(":")[0])
+        return EventResponse(runs.follow(begun, begun.number_in(last_event_id)))
     return EventResponse(runs.follow(runs.begin(body), 0))
 
 
@@ -213,8 +229,8 @@ async def follow(
     run_id: _RunId, runs: Runs, last_event_id: Annotated[str | None, Header(max_length=100)] = None
 ) -> Response:
     """Answer its events from the beginning, or from `Last-Event-ID` on."""
-    number = (last_event_id or "").rpartition(":")[2]
-    return EventResponse(runs.follow(runs.find(run_id), int(number) if number.isdecimal() else 0))
+    begun = runs.find(run_id)
+    return EventResponse(runs.follow(begun, begun.number_in(last_event_id) if last_event_id else 0))
 
 
 @router.get("/automation/runs/{run_id}/view", summary="The page that shows a run live", status_code=307)

@@ -12,6 +12,7 @@ from browser_service import chromium
 from browser_service.browser_session import BrowserSession
 from browser_service.egress_proxy import Boundary, Door, EgressProxy, Rules
 from browser_service.errors import BusyError
+from browser_service.page_scripts import PENDING
 from browser_service.request_filter import RequestFilter
 from browser_service.session_events import Owner, SessionWatcher
 from browser_service.settings import Settings
@@ -215,6 +216,7 @@ class Browser:
         )
         if door is None:
             await context.route_web_socket("**/*", self._filter.route_web_socket)
+        await context.add_init_script(PENDING)
         return context, await context.new_page()
 
     async def _warm_up(self) -> None:

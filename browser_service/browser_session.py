@@ -175,7 +175,16 @@ class BrowserSession:
         Raises: AddressRefusedError, PageNotLoadedError, PageTimedOutError when not even the document came to its end.
         """
         self._wanted_url = url
-        await self.boundary.check(url)
+        try:
+            await self.boundary.check(url)
+            self.title = ""
+            await self._go_to(url)
+        except FederationError as error:
+            error.facts.setdefault("url", url)
+            raise
+        await self.settle(has_arrived=True)
+
+    async def _go_to(self, url: str) -> None:
         limit_s = self._settings.browser_navigation_timeout_s
         self._watch.forget()
         late = (
@@ -190,28 +199,30 @@ class BrowserSession:
                 with suppress(Error):
                     await self._read_state()
             raise (self._watch.refusal() or navigation.explain(url, error)) from error
-        await self.settle(has_arrived=True)
 
     async def settle(self, *, has_arrived: bool = False) -> None:
         """Wait until the page loads nothing more and has stopped changing, at most BROWSER_SETTLE_TIMEOUT_S.
 
-        `has_arrived`: nothing was done to it since it came, so that one without scripts needs no watching.
+        `has_arrived`: nothing was done to it since it came, so that it is done as soon as nothing is pending in it.
         """
         loop = asyncio.get_running_loop()
         limit_s = self._settings.browser_settle_timeout_s
         deadline = loop.time() + limit_s
         is_ready = False
         while not (is_ready and not self._watch.under_way) and (left_s := deadline - loop.time()) > 0:
+            page, requests = self._watch.page, self._watch.requests
+            asked = [_QUIET_S * 1000, left_s * 1000, has_arrived, len(page.frames) == 1]
             try:
-                await self.deadlines.bound(
-                    self._watch.page.evaluate(QUIET, [_QUIET_S * 1000, left_s * 1000, has_arrived]),
-                    left_s + self._settings.browser_action_timeout_s,
-                    self.deadlines.busy,
+                is_sure: object = await self.deadlines.bound(
+                    page.evaluate(QUIET, asked), left_s + self._settings.browser_action_timeout_s, self.deadlines.busy
                 )
                 is_ready = await self._read_state()
             except Error:  # it went on to another document; wait for that one
                 await asyncio.sleep(_QUIET_S)
                 continue
+            if is_sure is True and requests != self._watch.requests:  # what was answered meanwhile may draw something
+                is_ready = False
+                await self._watch.wait_for_answers(min(_QUIET_S, left_s))
         awaited = any(request.resource_type in {"xhr", "fetch"} for request in self._watch.under_way)
         self.is_settled = is_ready and not awaited
         self._raise_if_refused()

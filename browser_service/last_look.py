@@ -22,9 +22,10 @@ _TEXT = "() => (document.body?.innerText ?? '').slice(0, 2000)"
 
 
 async def take(session: BrowserSession, error: FederationError) -> File | None:
-    """Tell in `error` at which address it was and what was seen there last; return a picture if there is a page.
+    """Tell in `error` at which address it was and what was seen last; return a picture if there is a page.
 
-    Its facts get `url` and `last_seen` (`title`, `text`, `status`; peer text), its sentence the title or the text.
+    Its facts get `url`, unless they name what could not be opened, and `last_seen` (`title`, `text`, `status`; peer
+    text), its sentence the title or the text, and where that was.
     """
     if "last_seen" in error.facts:  # what broke a page ends all that is done on it
         return None
@@ -38,7 +39,9 @@ async def take(session: BrowserSession, error: FederationError) -> File | None:
                 picture = await session.page.screenshot(type="jpeg", quality=70, scale="css", timeout=0)
     title, text = (redaction.redact(clean(told), session.secrets)[:_MAX_CHARS] for told in (title, text))
     address = redaction.redact(session.address, session.secrets)
-    error.facts.update(url=address, last_seen={"title": title, "text": text, "status": session.status})
+    wanted = error.facts.get("url")
+    url = redaction.redact(wanted, session.secrets) if isinstance(wanted, str) else address
+    error.facts.update(url=url, last_seen={"title": title, "text": text, "status": session.status})
     if seen := title or text:
         error.detail = f"{error.detail} Last seen at {address}: {seen!r}."
         error.args = (error.detail,)

@@ -25,5 +25,5 @@ async def observe(session: BrowserSession, level: Level, of: Target | None = Non
 
 
 async def _tools(session: BrowserSession, limit: int) -> str:
-    lines = [f"tool {tool}" for tool in await session.page_tools.list()]
+    lines = [f"tool {tool}" for tool in await session.page_tools.offered()]
     return f"\n{observation.cut(['Tools of the page (call_tool):', *lines], limit)}" if lines else ""

@@ -11,6 +11,8 @@ ELEMENT = "(memory, id) => { const e = memory.elements.get(id)?.deref(); return 
 _FOLDER = files(__package__ or "browser_service")
 PART = _FOLDER.joinpath("page_part.js").read_text(encoding="utf-8")
 SNAPSHOT = _FOLDER.joinpath("page_snapshot.js").read_text(encoding="utf-8")
+PENDING = _FOLDER.joinpath("page_pending.js").read_text(encoding="utf-8")
+QUIET = _FOLDER.joinpath("page_quiet.js").read_text(encoding="utf-8")
 
 # Runs in the page. Looks into open shadow roots, leaves out what is not shown, and bounds everything it returns.
 READ = """
@@ -239,24 +241,6 @@ READ = """
   content.is_cut = isCut || text.length > maxTextChars;
   return content;
 }
-"""
-
-# Runs in the page. Resolves when nothing has changed in it for `quietMs`, at the latest after `atMostMs`.
-QUIET = """
-([quietMs, atMostMs, hasArrived]) => new Promise((resolve) => {
-  let timer;
-  const observer = new MutationObserver(() => wait());
-  const end = () => { observer.disconnect(); clearTimeout(timer); clearTimeout(limit); resolve(null); };
-  const wait = () => { clearTimeout(timer); timer = setTimeout(end, quietMs); };
-  const limit = setTimeout(end, atMostMs);
-  const lives = 'script, iframe, frame, object, embed, video, audio, [onload], [onerror], meta[http-equiv="refresh" i]';
-  if (hasArrived && !document.querySelector(lives)) {
-    if (document.readyState === 'complete') end(); else addEventListener('load', end, { once: true });
-    return;
-  }
-  observer.observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
-  wait();
-})
 """
 
 # Runs in the page with [element or null, where]: scrolls the element, or the page.

@@ -238,7 +238,8 @@ class _Run:
         result, looks = await self._look(look, may_change=check.subject not in {"loads", "status", "script_errors"})
         self.has_checked = True
         if not result.passed:
-            raise StepFailedError(f"{result.description}.", result.details, looks)
+            found = re.sub(r"^Found:? ", "", result.details)  # the sentence says it already
+            raise StepFailedError(f"{result.description}.", found, looks)
         return result.details, looks
 
     async def _look(self, judge: Callable[[Content], CheckResult], *, may_change: bool) -> tuple[CheckResult, int]:

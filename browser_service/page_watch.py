@@ -26,14 +26,15 @@ class PageWatch:
     """Follows the pages of one context.
 
     `broken` has the error as soon as the task cannot go on: a page crashed, too many bytes came, or an answer came from
-    an address that may not be reached. `under_way` are the requests not yet answered in full, `status` the HTTP status
-    of the last document of `page`, the one that the task is at.
+    an address that may not be reached. `under_way` are the requests not yet answered in full, `requests` counts how
+    often one began or ended, `status` is the HTTP status of the last document of `page`, the one that the task is at.
     """
 
     def __init__(self, context: BrowserContext, page: Page, settings: Settings, boundary: Boundary) -> None:
         self.page = page
         self.status: int | None = None
         self.under_way: set[Request] = set()
+        self.requests = 0
         self.broken: asyncio.Future[FederationError] = asyncio.get_running_loop().create_future()
         self._context = context
         self._boundary = boundary
@@ -42,6 +43,7 @@ class PageWatch:
         self._failed_documents: list[str] = []
         self._script_errors: list[str] = []
         self._wires: dict[Page, CDPSession] = {}
+        self._answered = asyncio.Event()
 
     async def start(self) -> None:
         """Follow the first page, and every other that is opened. Raises: playwright's Error."""
@@ -51,9 +53,18 @@ class PageWatch:
 
     def forget(self) -> None:
         """Forget what an earlier document left behind; the task opens another one."""
+        self.status = None
         self.under_way.clear()
         self._failed_documents.clear()
         self._script_errors.clear()
+
+    async def wait_for_answers(self, limit_s: float) -> None:
+        """Wait until every request has been answered in full, at most `limit_s`."""
+        self._answered.clear()
+        if self.under_way:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(limit_s):
+                    await self._answered.wait()
 
     async def calm(self) -> None:
         """Stop what `page` loads and runs, even a script without end; the caller bounds it. Raises: playwright's Error.
@@ -111,11 +122,15 @@ class PageWatch:
             self.break_off(TooLargeError(f"{self.page.url} loads more than {limit}."))
 
     def _begin(self, request: Request) -> None:
+        self.requests += 1
         if request.resource_type not in _ENDLESS:
             self.under_way.add(request)
 
     def _end(self, request: Request) -> None:
+        self.requests += 1
         self.under_way.discard(request)
+        if not self.under_way:
+            self._answered.set()
 
     def _fail(self, request: Request) -> None:
         self._end(request)

@@ -4,7 +4,18 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
-from browser_service import actions, checks, choosing, extracting, filling, labels, lookup, pictures, pointing
+from browser_service import (
+    actions,
+    checks,
+    choosing,
+    extracting,
+    filling,
+    labels,
+    lookup,
+    navigation,
+    pictures,
+    pointing,
+)
 from browser_service.actions import (
     Action,
     Assert,
@@ -56,9 +67,17 @@ class WordsPerformer(Protocol):
 async def perform_all(
     todo: Sequence[Action], session: BrowserSession, findings: Findings, in_words: WordsPerformer
 ) -> None:
-    """Do `todo` one after the other; the first failure ends it."""
+    """Do `todo` one after the other; the first failure ends it.
+
+    A page that comes with an error status is one, unless something is claimed in `todo`, which then judges it.
+    """
+    claims = any(isinstance(action, Assert) for action in todo)
     for index, action in enumerate(todo):
+        before = session.url, session.status
         await perform(action, session, findings, in_words, following=todo[index + 1] if index + 1 < len(todo) else None)
+        came = isinstance(action, Navigate) or (session.url, session.status) != before
+        if came and not claims and session.status is not None and session.status >= 400:
+            raise navigation.explain_status(session.url, session.status)
 
 
 async def perform(
@@ -139,7 +158,7 @@ async def _do(action: Action, session: BrowserSession, findings: Findings) -> No
         case Assert(check=check):
             findings.checks.append(await _verify(check, session, findings))
         case CallTool():
-            findings.parts.append(await session.page_tools.call(action.tool, action.arguments))
+            findings.parts.append(await session.page_tools.call(action.tool, action.arguments, action.origin))
         case InWords():
             raise InvalidRequestError("Words come to actions before they are done.")
 

@@ -35,7 +35,7 @@ class Problem(Answered):
     errors: list[WrongField] = Field(default_factory=list[WrongField])
 
     def __str__(self) -> str:
-        wrong = [f"{error.pointer}: {error.detail}" for error in self.errors[:5]]
+        wrong = [f"{error.pointer}: {error.detail}" for error in self.errors[:5] if error.detail != self.detail]
         return "\n".join([self.detail or self.title or "No reason was given.", *wrong])
 
 

@@ -1,10 +1,12 @@
 """Routes of page tests."""
 
+import re
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, ConfigDict, Field, JsonValue
+from pydantic_core import PydanticCustomError
 
 from orchestrator_service import page_tests, task_views
 from orchestrator_service.api.body import Body
@@ -20,7 +22,21 @@ from shared.page_tests import MAX_GOAL_CHARS, PageTestRequest, to_junit
 router = APIRouter(prefix="/api/tests", tags=["page tests"])
 
 _Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")]
-_Url = Annotated[str, Field(min_length=1, max_length=2_000, pattern=r"^https?://[^\s/]+\S*$")]
+_WEB_ADDRESS = r"^https?://[^\s/]+\S*$"
+
+
+def _require_web_address(url: str) -> str:
+    if not re.match(_WEB_ADDRESS, url):
+        wrong = "{given} is no address of a web page; write it like https://example.com"
+        raise PydanticCustomError("web_address", wrong, {"given": repr(url[:100])})
+    return url
+
+
+_Url = Annotated[
+    str,
+    Field(min_length=1, max_length=2_000, json_schema_extra={"pattern": _WEB_ADDRESS}),
+    AfterValidator(_require_web_address),
+]
 _Goal = Annotated[str, Field(min_length=1, max_length=MAX_GOAL_CHARS, pattern=r"\S")]
 _Cron = Annotated[
     str | None, Field(max_length=200, description="Minute, hour, day, month, weekday; null: only on request.")

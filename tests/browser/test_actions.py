@@ -232,13 +232,34 @@ async def test_a_tool_that_the_page_offers_is_called(agent: OpenAgent, shop: str
     assert "2 tea in the basket" in str(said)
     assert basket == "2 tea"
     with pytest.raises(
-        ElementNotFoundError, match=r"offers no tool 'buy'. It offers: add_to_basket\(item, count\?\): Puts"
+        ElementNotFoundError, match=r"offers no tool 'buy'. There is: add_to_basket\(item, count\?\): Puts"
     ):
         await act(agent, f"{shop}/tools", {"do": "call_tool", "tool": "buy"})
     with pytest.raises(ElementNotFoundError, match=r"The page's tool 'fail' failed: .*the invocation failed"):
         await act(agent, f"{shop}/tools", {"do": "call_tool", "tool": "fail"})
     with pytest.raises(ElementNotFoundError, match="It offers none"):
         await act(agent, f"{shop}/list", {"do": "call_tool", "tool": "buy"})
+
+
+async def test_the_tools_of_frames_are_called_by_their_origin(agent: OpenAgent, shop: str) -> None:
+    if "no WebMCP" in (await act(agent, f"{shop}/tools", TITLE)).text:
+        pytest.skip("this Chromium has no WebMCP")
+    other = shop.replace("127.0.0.1", "localhost")
+    call: JsonObject = {"do": "call_tool", "tool": "add_to_basket", "arguments": {"item": "tea"}}
+    answered = await act(
+        agent,
+        f"{shop}/framed-tools",
+        call | {"origin": shop},
+        call | {"origin": other},
+        {"do": "call_tool", "tool": "close"},
+    )
+    assert [("1 tea in the basket" in str(told), "Closed" in str(told)) for told in values(answered)] == [
+        (True, False),
+        (True, False),
+        (False, True),
+    ]
+    with pytest.raises(ElementNotFoundError, match=rf"no tool 'add_to_basket'.*close\(\): .*\[origin {shop}\]: Puts"):
+        await act(agent, f"{shop}/framed-tools", call)
 
 
 async def test_a_page_that_leaves_in_the_middle_of_a_click_is_followed(agent: OpenAgent, shop: str) -> None:

@@ -134,6 +134,11 @@ async def test_our_own_browser_is_driven_by_the_same_api(tmp_path: Path, unused_
         assert read_events(resumed.text) == events[3:]
         run_id = str(events[0][2]["run_id"])
         assert read_events((await http.get(f"/v1/automation/runs/{run_id}/events", headers=headers)).text) == events[3:]
+        at_end = await http.get(f"/v1/automation/runs/{run_id}/events", headers={"Last-Event-ID": events[-1][0]})
+        assert (at_end.status_code, read_events(at_end.text)) == (200, [])
+        for never_told in (f"{run_id}:{len(events) + 1}", f"{run_id}:x", "3"):
+            refused = await http.get(f"/v1/automation/runs/{run_id}/events", headers={"Last-Event-ID": never_told})
+            assert refused.status_code == 422
         assert (await http.get(f"/v1/automation/runs/{run_id}/view")).headers["location"].startswith("/v1/sessions/")
         failed = (await http.post("/v1/automation/run", json={"url": f"{site}/gone", "goal": GOAL})).json()
         assert (failed["status"], failed["verdict"], failed["error"]) == ("COMPLETED", "failed", None)

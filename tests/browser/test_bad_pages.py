@@ -124,6 +124,35 @@ async def test_a_failure_over_rest_links_a_picture_of_the_page(place: Place) -> 
     assert (await place.http.get(late.json()["screenshot"])).headers["content-type"] == "image/webp"
 
 
+async def test_an_open_session_is_told_which_address_failed_and_goes_on(place: Place) -> None:
+    opened = (await place.http.post("/v1/sessions", json={"url": f"{place.shop}/list"})).json()
+
+    async def act(*actions: JsonObject) -> JsonObject:
+        path = f"/v1/sessions/{opened['id']}/actions"
+        return cast("JsonObject", (await place.http.post(path, json={"actions": actions})).json())
+
+    async def error_of(url: str) -> dict[str, JsonObject]:
+        return cast("dict[str, JsonObject]", (await act({"do": "navigate", "url": url}))["error"])
+
+    refused = await error_of("http://169.254.169.254/latest")
+    assert str(refused["type"]).endswith("address-refused")
+    assert refused["url"] == "http://169.254.169.254/latest"
+    assert f"Last seen at {place.shop}/list: 'Stock'." in str(refused["detail"])
+    untrusted = await error_of(f"{place.tls}/")
+    assert (untrusted["url"], untrusted["last_seen"]["title"]) == (f"{place.tls}/", "")
+    missing = await error_of(f"{place.site}/missing")
+    assert str(missing["type"]).endswith("page-not-loaded")
+    assert (missing["url"], missing["last_seen"]["status"]) == (f"{place.site}/missing", 404)
+    read = await act({"do": "extract", "what": "text"})
+    assert (read["text"], "error" in read) == ("Not Found", False)
+    status: JsonObject = {"do": "assert", "check": {"subject": "status", "value": "404"}}
+    judged = await act({"do": "navigate", "url": f"{place.site}/missing"}, status)
+    assert "error" not in judged, judged
+    await place.http.post(f"/v1/sessions/{opened['id']}/close")
+    gone = await place.http.post("/v1/sessions", json={"url": f"{place.site}/missing"})
+    assert (gone.status_code, gone.json()["url"]) == (502, f"{place.site}/missing")
+
+
 async def is_well(place: Place) -> None:
     told = await Caller(place.http).send(f"get the heading of {place.site}/about")
     assert text_of(told) == "About Harbour Town"

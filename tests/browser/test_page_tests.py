@@ -118,8 +118,8 @@ async def test_what_is_not_so_fails_and_says_what_was_there(
     assert test.result.error is None
     assert expected in failed.expected
     assert found in failed.found
-    assert failed.expected in failed.details
-    assert failed.found in failed.details
+    assert failed.details == f"Expected: {failed.expected} Found: {failed.found}"
+    assert "Found: Found" not in failed.details
 
 
 async def test_steps_after_a_failed_one_are_not_run(agent: OpenAgent, tested: str) -> None:

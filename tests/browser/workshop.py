@@ -96,6 +96,10 @@ document.modelContext?.registerTool({ name: 'add_to_basket', description: 'Puts 
     return { content: [{ type: 'text', text: `${count} ${item} in the basket` }] }; } });
 document.modelContext?.registerTool({ name: 'fail', description: 'Fails',
   execute: async () => { throw new Error('Sold out'); } });</script>"""
+FRAMED_TOOLS = """<!doctype html><title>Shop</title><h1>Shop</h1><iframe src="/tools"></iframe>
+<iframe allow="tools"></iframe><script>
+document.querySelectorAll('iframe')[1].src = `http://localhost:${location.port}/tools`;
+document.modelContext?.registerTool({ name: 'close', description: 'Closes', execute: async () => 'Closed' });</script>"""
 STORM = "<title>Storm</title><h1>Storm</h1><script>setTimeout(() => { while (true) alert('Again'); }, 20);</script>"
 LEAVES = """<title>Leaves</title><h1>Leaves</h1><button onmousedown="location = '/list'">Go away</button>"""
 
@@ -125,6 +129,7 @@ def create() -> Starlette:
         "/mail": MAIL,
         "/parts": PARTS,
         "/tools": TOOLS,
+        "/framed-tools": FRAMED_TOOLS,
         "/storm": STORM,
         "/leaves": LEAVES,
     }

@@ -66,10 +66,19 @@ REQUIREMENTS = (
         ),
     ),
     Requirement(
+        "browser-settling",
+        "A page is read when it has drawn itself, by whatever way; one in which nothing is pending is not waited for.",
+        (
+            "browser/test_settling.py::test_a_page_is_read_whole_however_it_draws_itself",
+            "browser/test_pages.py::test_a_page_drawn_by_scripts_is_read_as_it_is_shown",
+        ),
+    ),
+    Requirement(
         "browser-web-mcp",
-        "WebMCP tools of a page are offered and called as actions where Chromium has it.",
+        "WebMCP tools of a page and its frames are offered and called as actions where Chromium has it.",
         (
             "browser/test_actions.py::test_a_tool_that_the_page_offers_is_called",
+            "browser/test_actions.py::test_the_tools_of_frames_are_called_by_their_origin",
             "browser/test_held_sessions.py::test_a_session_is_kept_open_and_observed_within_its_bounds",
         ),
     ),
