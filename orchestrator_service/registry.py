@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, case, delete, sele
 from orchestrator_service import discovery
 from orchestrator_service import health as health_history
 from orchestrator_service.meaning import Near
-from orchestrator_service.models import Agent, AgentCapability
+from orchestrator_service.registry_models import Agent, AgentCapability
 from shared.agent import JsonObject
 from shared.agent_card import parse_card
 from shared.auth import Caller
@@ -89,17 +89,18 @@ def list_agents(
     connection: Connection, caller: Caller, filters: Filters, after: str | None, limit: int
 ) -> list[JsonObject]:
     """Return agents in the order of their ids, from above the id `after`."""
-    query = select(*_SHOWN).where(visible_to(caller)).order_by(Agent.id)
+    query = select(*_SHOWN).where(visible_to(caller))
+    by_id = Agent.id
+    if filters.capability is not None:  # its index has the ids in order: those after it are read, no others
+        by_id = AgentCapability.agent_id
+        query = query.join(AgentCapability, by_id == Agent.id).where(AgentCapability.capability == filters.capability)
     if after is not None:
-        query = query.where(Agent.id > after)
+        query = query.where(by_id > after)
     if filters.status is not None:
         query = query.where(Agent.status == filters.status)
     if filters.q is not None:
         query = query.where(Agent.id.in_(discovery.matching_agents(connection, filters.q, filters.near)))
-    if filters.capability is not None:
-        having = select(AgentCapability.agent_id).where(AgentCapability.capability == filters.capability)
-        query = query.where(Agent.id.in_(having))
-    return [_to_json(row) for row in connection.execute(query.limit(limit)).mappings()]
+    return [_to_json(row) for row in connection.execute(query.order_by(by_id).limit(limit)).mappings()]
 
 
 @dataclass(frozen=True, slots=True)
