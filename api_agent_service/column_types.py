@@ -16,7 +16,12 @@ from api_agent_service.vocabulary import Kind
 MISSING: Final = ("", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "-", "--", "?")
 """What stands for a missing value, in any case, with or without blanks around it."""
 
+UNEXPECTED: Final = "A value is not as the first ones of its column are."
+"""What DuckDB's error says when a column of `expect_columns` holds something else."""
+
 _MISSING: Final = database.text("|".join(map(re.escape, MISSING)))
+_BLANK: Final = r"[\s\x{a0}\x{2003}\x{3000}]*"
+_BLANK_OR_MISSING: Final = database.text(f"{_BLANK}(?:{'|'.join(map(re.escape, MISSING))}){_BLANK}")
 
 Shape: TypeAlias = Literal["boolean", "number", "date", "datetime"]
 
@@ -31,6 +36,7 @@ _SIGN: Final = rf"^[+-]?[{_UNITS}]?[+-]?"
 _ENGLISH: Final = rf"{_SIGN}(?:(?:\d{{1,3}}(?:,\d{{3}})+|\d+)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?\s?[{_UNITS}]?$"
 _EUROPEAN: Final = rf"{_SIGN}(?:\d{{1,3}}(?:\.\d{{3}})+|\d+)(?:,\d+)?\s?[{_UNITS}]?$"
 _SPACED: Final = rf"{_SIGN}\d{{1,3}}(?:[ '’\x{{a0}}\x{{202f}}]\d{{3}})+(?:[.,]\d+)?\s?[{_UNITS}]?$"
+_LEADING_ZERO: Final = r"^\s*[+-]?0\d"
 _PLAIN: Final = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$"
 _DATES: Final = (
     (r"\d{4}-\d{1,2}-\d{1,2}", "%Y-%m-%d", ""),
@@ -94,16 +100,25 @@ class _Tried:
         return self.lost == 0 or few
 
 
+def expect_columns(store: Database, scan: str, names: Sequence[str]) -> list[Column]:
+    """Return the columns of a scanned table of text, typed by what their first values let expect of the others.
+
+    So what is plain is read only once. Computing a column fails, with `UNEXPECTED` in the error's text, at a value that
+    is otherwise; `type_columns` reads such a table. Blocking. Raises: as `Database.run`.
+    """
+    samples = _sample(store, scan, names)
+    candidates = {name: _candidates(name, samples[name]) for name in names}
+    expected = {name: _expect(name, candidates[name], samples[name]) for name in names}
+    rest = [name for name in names if expected[name] is None]
+    decided = {column.name: column for column in _decide_all(store, scan, rest, candidates, samples)}
+    return [expected[name] or decided[name] for name in names]
+
+
 def type_columns(store: Database, scan: str, names: Sequence[str]) -> list[Column]:
     """Return the columns of a scanned table of text, typed by what they hold. Blocking. Raises: as `Database.run`."""
     samples = _sample(store, scan, names)
     candidates = {name: _candidates(name, samples[name]) for name in names}
-    tried = _try_all(store, scan, candidates)
-    found: list[Column] = []
-    for name in names:
-        column = _decide(store, scan, name, tried[name])
-        found.append(replace(column, unit=_unit(samples[name])) if column.kind == "number" else column)
-    return found
+    return _decide_all(store, scan, names, candidates, samples)
 
 
 def simplify(columns: Sequence[tuple[str, str]]) -> tuple[list[Column], list[str]]:
@@ -236,6 +251,29 @@ def _share(values: Sequence[str], pattern: str) -> float:
     return sum(1 for value in values if matches(value)) / len(values)
 
 
+def _expect(name: str, candidates: Sequence[_Candidate], sample: Sequence[str]) -> Column | None:
+    """Return a column as its first values let expect it, None where only all values can tell."""
+    if not candidates:
+        return Column(name, _clean(name), "text")
+    one, *others = candidates
+    column = database.name(name)
+    value, unexpected = one.fast or one.expression, f"error({database.text(UNEXPECTED)})"
+    # no _clean: what it has twice would be computed for every row, not only for those without a value; and first, as
+    # DuckDB computes once what the first condition shares with others
+    is_lost = f"({value}) IS NULL AND NOT regexp_full_match({column}, {_BLANK_OR_MISSING}, 'i')"
+    if one.shape != "number":
+        strict = f"CASE WHEN {is_lost} THEN {unexpected} ELSE {value} END"
+        return None if others else Column(name, strict, one.shape, one.note)
+    numbers = [float(each) for each in sample] if one.fast else []
+    if not numbers or _share(sample, _LEADING_ZERO) or max(map(abs, numbers)) >= _EXACT:
+        return None
+    is_whole = all(map(float.is_integer, numbers))
+    has_zeros = f"{column} < '1' AND regexp_matches({column}, '{_LEADING_ZERO}')"
+    is_other = f" WHEN ({value}) <> trunc({value}) OR abs({value}) >= {_EXACT} THEN {unexpected}" if is_whole else ""
+    strict = f"CASE WHEN {is_lost} THEN {unexpected} WHEN {has_zeros} THEN {unexpected}{is_other} ELSE {value} END"
+    return Column(name, f"CAST({strict} AS BIGINT)" if is_whole else strict, "number")
+
+
 def _try_all(
     store: Database, scan: str, candidates: dict[str, list[_Candidate]]
 ) -> dict[str, list[tuple[_Candidate, _Tried]]]:
@@ -264,7 +302,7 @@ def _try(store: Database, scan: str, pairs: Sequence[tuple[str, _Candidate]], *,
         lost = f"CASE WHEN ({value}) IS NULL THEN {column if is_short else _clean(name)} END"
         counted += [f"count({value})", f"count({lost})"]
         if one.shape == "number":
-            zeros = f"regexp_matches({column}, '^\\s*[+-]?0\\d')"
+            zeros = f"regexp_matches({column}, '{_LEADING_ZERO}')"
             counted += [f"bool_and({value} = trunc({value}))", f"max(abs({value}))", f"bool_or({zeros})"]
         else:
             counted += ["false", "0", "false"]
@@ -275,6 +313,18 @@ def _try(store: Database, scan: str, pairs: Sequence[tuple[str, _Candidate]], *,
         numbers = database.whole(read), database.whole(lost)
         found.append(_Tried(sum(numbers), numbers[1], bool(is_whole), float(str(largest or 0)), bool(zeros)))
     return found
+
+
+def _decide_all(
+    store: Database,
+    scan: str,
+    names: Sequence[str],
+    candidates: dict[str, list[_Candidate]],
+    samples: dict[str, list[str]],
+) -> list[Column]:
+    tried = _try_all(store, scan, {name: candidates[name] for name in names})
+    found = [_decide(store, scan, name, tried[name]) for name in names]
+    return [replace(each, unit=_unit(samples[each.name])) if each.kind == "number" else each for each in found]
 
 
 def _decide(store: Database, scan: str, name: str, tried: Sequence[tuple[_Candidate, _Tried]]) -> Column:

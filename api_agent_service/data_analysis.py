@@ -160,10 +160,14 @@ def finite(value: object) -> float | None:
 
 def _column(table: Table, name: str) -> Column:
     kind, column = table.kinds[name], database.name(name)
-    counts = table.store.row(f"SELECT count({column}), count(DISTINCT {column}) FROM {TABLE}")
-    present, distinct = map(database.whole, counts)
+    top: tuple[TopGroup, ...] = ()
+    if kind in ("text", "boolean"):
+        present, distinct, top = _groups(table.store, column)
+    else:
+        counts = table.store.row(f"SELECT count({column}), count(DISTINCT {column}) FROM {TABLE}")
+        present, distinct = map(database.whole, counts)
     identifier = kind != "boolean" and distinct == table.rows > 1 and vocabulary.is_identifier(name)
-    found = Column(name, kind, table.rows - present, distinct, table.units.get(name, ""), identifier)
+    found = Column(name, kind, table.rows - present, distinct, table.units.get(name, ""), identifier, top=top)
     match kind:
         case "number":
             return replace(found, distribution=_distribution(table, column, with_outliers=not identifier))
@@ -171,7 +175,7 @@ def _column(table: Table, name: str) -> Column:
             first, last = table.store.row(f"SELECT min({column}), max({column}) FROM {TABLE}")
             return replace(found, earliest=_moment(first), latest=_moment(last))
         case "text" | "boolean":
-            return replace(found, top=_top(table.store, column, present, distinct))
+            return found
 
 
 def _moment(value: object) -> str | None:
@@ -234,14 +238,21 @@ def _outliers(store: Database, number: str, q25: float, q75: float) -> Outliers 
     return Outliers(low, high, database.whole(count), examples)
 
 
-def _top(store: Database, column: str, present: int, distinct: int) -> tuple[TopGroup, ...]:
-    if distinct == present > _TOP_GROUPS:
-        return ()
+def _groups(store: Database, column: str) -> tuple[int, int, tuple[TopGroup, ...]]:
+    """Return how many values are present, how many of these are different, and the most frequent, where some repeat."""
+    grouped = f"FROM {TABLE} WHERE {column} IS NOT NULL GROUP BY 1"
     rows = store.rows(
-        f"SELECT CAST({column} AS VARCHAR) AS value, count(*) AS many FROM {TABLE} WHERE {column} IS NOT NULL "
-        f"GROUP BY 1 ORDER BY many DESC, value LIMIT {_TOP_GROUPS}"
+        "SELECT value, many, count(*) OVER (), sum(many) OVER () "
+        f"FROM (SELECT CAST({column} AS VARCHAR) AS value, count(*) AS many {grouped}) "
+        f"ORDER BY many DESC, value LIMIT {_TOP_GROUPS}"
     )
-    return tuple(TopGroup(str(value), database.whole(many), database.whole(many) / present) for value, many in rows)
+    if not rows:
+        return 0, 0, ()
+    distinct, present = map(database.whole, rows[0][2:])
+    if distinct == present > _TOP_GROUPS:
+        return present, distinct, ()
+    counts = [(str(value), database.whole(many)) for value, many, *_ in rows]
+    return present, distinct, tuple(TopGroup(value, many, many / present) for value, many in counts)
 
 
 def _duplicates(table: Table, columns: Sequence[Column]) -> int:

@@ -27,6 +27,7 @@ TABLE: Final = "data"
 _BLANKS: Final = "' \t\r\n\v\f\u00a0\u2003\u3000'"
 _EDGES: Final = r"'^[\s\x{a0}\x{2003}\x{3000}]|[\s\x{a0}\x{2003}\x{3000}]$'"
 _COLUMNS_IN_MEMORY: Final = 100
+_COLUMNS_PLANNED_WELL: Final = 200
 _LOOK_EVERY: Final = 4096
 _STOP_AGAIN_S: Final = 0.1
 
@@ -47,9 +48,14 @@ class Database:
         self._connection = self._open(read_only=False)
 
     def widen(self, columns: int) -> None:
-        """Let a table with many columns have more memory: DATA_MEMORY_MB for every 100 of them."""
+        """Let a table with many columns have more memory, DATA_MEMORY_MB for every 100 of them, and be planned faster.
+
+        What DuckDB takes to find what a statement computes twice grows with the square of its columns.
+        """
         self._memory_mb = self._settings.data_memory_mb * max(1, math.ceil(columns / _COLUMNS_IN_MEMORY))
         self.run(f"SET memory_limit = '{self._memory_mb}MB'")
+        if columns > _COLUMNS_PLANNED_WELL:
+            self.run("SET disabled_optimizers = 'common_subexpressions'")
 
     def seal(self) -> None:
         """Let nothing but reading the table be possible from now on."""
@@ -201,7 +207,14 @@ def name(column: str) -> str:
 def trimmed(column: str) -> str:
     """Return the text of a column without blanks around it, as it stands in SQL."""
     quoted = name(column)
-    return f"CASE WHEN regexp_matches({quoted}, {_EDGES}) THEN trim({quoted}, {_BLANKS}) ELSE {quoted} END"
+    may_have = f"{quoted} < '!' OR {quoted} >= '\u00a0' OR {quoted}[-1] NOT BETWEEN '!' AND '~'"  # cheaper by half
+    has_blanks = f"({may_have}) AND regexp_matches({quoted}, {_EDGES})"
+    return f"CASE WHEN {has_blanks} THEN trim({quoted}, {_BLANKS}) ELSE {quoted} END"
+
+
+def without_blanks(expression: str) -> str:
+    """Return the text of any expression without blanks around it, as it stands in SQL; slower than `trimmed`."""
+    return f"trim({expression}, {_BLANKS})"
 
 
 def text(value: str) -> str:

@@ -55,10 +55,11 @@ class TextTable:
         if self.is_ours:
             options += ", new_line = '\\n'"  # a value may hold other ends of lines, by which it would be found out
         source = f"SELECT * FROM read_csv({database.text(str(self.path))}, {options})"
-        if not self.skips_blanks:
+        if not self.skips_blanks or not self.names:
             return f"({source})"
-        values = ", ".join(f"nullif({database.trimmed(each)}, '')" for each in self.names)
-        return f"({source} WHERE coalesce({values}) IS NOT NULL)"
+        first, *_ = self.names  # mostly enough, and cheap beside all of them
+        everything = f"concat({', '.join(map(database.name, self.names))})"
+        return f"({source} WHERE {database.trimmed(first)} <> '' OR {database.without_blanks(everything)} <> '')"
 
 
 def open_csv(label: str, path: Path) -> TextTable:

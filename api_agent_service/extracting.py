@@ -7,36 +7,20 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import cast
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import JsonValue
 
-from api_agent_service import extraction, markdown, material, schema_filling, summary
+from api_agent_service import extraction, markdown, material, model_extraction, schema_filling
 from api_agent_service.extraction import KINDS, Kind
 from api_agent_service.material import Source
-from api_agent_service.schema_filling import Schema
+from api_agent_service.model_extraction import Found
 from api_agent_service.sources import Resources, content_of, fetch_all, prepare, read_text
 from shared.agent import AgentRequest, Answer, JsonObject, Progress, Update
 from shared.errors import FederationError, InvalidRequestError
-from shared.llm import MODEL_ERRORS, Model, fence, spent
+from shared.llm import MODEL_ERRORS, Model, spent
 
 _ANSWER = "extracted"
 _SHOWN = 20
-_SYSTEM = "You extract data from text. Use only what the text says; leave out, or set to null, what it does not say."
 _HTML = ("text/html", "application/xhtml+xml")
-
-
-class _Fact(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    name: str = Field(description="What it is, e.g. the name of a field that was asked for.")
-    value: str = Field(description="The value, as the text has it.")
-
-
-class _Facts(BaseModel):
-    """What a model finds where no schema says the form."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    facts: list[_Fact] = Field(max_length=500)
 
 
 async def extract(request: AgentRequest, resources: Resources) -> AsyncGenerator[Update]:
@@ -62,9 +46,13 @@ async def extract(request: AgentRequest, resources: Resources) -> AsyncGenerator
     failure: FederationError | None = None
     if resources.model is not None and (schema or not _is_covered(work.instruction, kinds)):
         try:
-            async with aclosing(_ask(resources.model, work.instruction, schema, text, resources)) as updates:
+            reading = model_extraction.extract(resources.model, work.instruction, schema, text, resources.settings)
+            async with aclosing(reading) as updates:
                 async for update in updates:
-                    yield update
+                    if isinstance(update, Found):
+                        yield _answer(update, resources.model, with_schema=schema is not None)
+                    else:
+                        yield update
         except MODEL_ERRORS as error:
             failure = error
             yield spent(error)
@@ -83,46 +71,22 @@ async def extract(request: AgentRequest, resources: Resources) -> AsyncGenerator
     yield Answer(_ANSWER, _write(found, kinds), {"method": "rules", **found})
 
 
-async def _ask(
-    model: Model, instruction: str, schema: Schema | None, text: str, resources: Resources
-) -> AsyncGenerator[Update]:
-    yield Progress("Asking the language model")
-    condensed = await asyncio.to_thread(summary.condense, text, resources.settings.model_input_chars)
-    asked = f"The request was: {instruction}\n" if instruction else ""
-    prompt = f"Extract data from the text below.\n{asked}\n{fence('text', condensed)}"
-    left_out = ""
-    if len(condensed) < len(text):
-        left_out = (
-            f"The text has {len(text):,} characters; the {len(condensed):,} of its most telling sentences were read "
-            "(MODEL_INPUT_CHARS). Send it in parts to have all of it searched."
-        )
-        yield Progress(left_out)
-    note = f"\n\n_{left_out}_" if left_out else ""
-    if schema is None:
-        answer, usage = await model.structured(prompt, _Facts, system=_SYSTEM)
-        facts = [fact for fact in answer.facts if fact.value.strip()]
-        yield usage
-        lines = [f"- {markdown.text(fact.name)}: {markdown.text(fact.value)}" for fact in facts]
-        data: JsonObject = {
-            **_made_by(model, left_out),
-            "facts": [{"name": fact.name, "value": fact.value} for fact in facts],
-        }
-        said = "\n".join(lines) or "The text holds nothing of what was asked for."
-        yield Answer(_ANSWER, said + note, data)
-        return
-
-    def verify(answer: BaseModel) -> None:
-        schema_filling.read_answer(schema, answer)
-
-    filled, usage = await model.structured(prompt, schema_filling.answer_model(schema), system=_SYSTEM, verify=verify)
-    yield usage
-    result = schema_filling.read_answer(schema, filled)
-    yield Answer(_ANSWER, _block(result) + note, _made_by(model, left_out) | {"result": result})
-
-
-def _made_by(model: Model, left_out: str) -> JsonObject:
-    made: JsonObject = {"method": "model", "model": model.name, "provider": model.provider}
-    return made | ({"left_out": left_out} if left_out else {})
+def _answer(found: Found, model: Model, *, with_schema: bool) -> Answer:
+    data: JsonObject = {"method": "model", "model": model.name, "provider": model.provider}
+    if found.parts > 1:
+        data["parts"] = found.parts
+    if found.notes:
+        data["left_out"] = " ".join(found.notes)
+    if with_schema:
+        said = _block(found.value)
+        data["result"] = found.value
+    else:
+        facts = cast("list[JsonObject]", found.value)
+        said = "\n".join(f"- {markdown.text(str(fact['name']))}: {markdown.text(str(fact['value']))}" for fact in facts)
+        said = said or "The text holds nothing of what was asked for."
+        data["facts"] = found.value
+    notes = "".join(f"\n\n_{note}_" for note in found.notes)
+    return Answer(_ANSWER, said + notes, data)
 
 
 _WORDS = (

@@ -8,7 +8,7 @@ from typing import cast
 
 from pydantic import BaseModel, JsonValue, RootModel
 
-from api_agent_service import extraction
+from api_agent_service import extraction, merging
 from api_agent_service.vocabulary import normalize
 from shared.agent import JsonObject
 from shared.errors import InvalidRequestError
@@ -71,10 +71,12 @@ def answer_model(schema: Schema) -> type[BaseModel]:
     return Extracted
 
 
-def read_answer(schema: Schema, answer: BaseModel) -> JsonValue:
+def read_answer(schema: Schema, answer: BaseModel, *, nulls_are_absent: bool = False) -> JsonValue:
     """Return what a model answered. Raises: InvalidRequestError, with the problems, when it does not fit."""
     value = cast("JsonObject", answer.model_dump(mode="json"))
     found = value if schema.is_object else value.get(_WRAPPED)
+    if nulls_are_absent:
+        found = merging.without_nulls(found)
     if problems := schema.problems(found):
         raise InvalidRequestError("; ".join(problems))
     return found

@@ -38,6 +38,12 @@ class Settings(FederationSettings):
         description="Most calls of the model for one summary: one for each part of a long text, and one to join them; "
         "of a longer text the most telling sentences of each part are read.",
     )
+    extraction_calls: int = Field(
+        default=20,
+        ge=2,
+        description="Most calls of the model for one extraction: one for each part of a long text, and one where the "
+        "parts do not agree; of a longer text the most telling sentences of each part are read.",
+    )
     data_threads: int = Field(default=2, gt=0, description="Threads the API agent may use to compute on a table.")
     data_memory_mb: int = Field(
         default=64,

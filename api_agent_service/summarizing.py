@@ -1,13 +1,11 @@
 """The skill `summarize`: by the model where there is one, else by extraction; never not at all."""
 
 import asyncio
-import math
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
 
-from api_agent_service import material, summary
-from api_agent_service.settings import Settings
+from api_agent_service import material, parts, summary
+from api_agent_service.parts import Parts
 from api_agent_service.sources import Resources, fetch_all, prepare, read_text
 from api_agent_service.summary import Length
 from shared.agent import AgentRequest, Answer, Delta, JsonObject, Progress, Update, Usage
@@ -24,15 +22,6 @@ _NOTES_SYSTEM = (
     "figures, dates, claims, conclusions. Say only what the part says, in its language, as short bullet points."
 )
 _NOTES_TOKENS = 700
-
-
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    """A text as the model will read it, in parts; `left_out` says in a sentence what of it the model will not read."""
-
-    first: str
-    others: tuple[str, ...] = ()
-    left_out: str = ""
 
 
 async def summarize(request: AgentRequest, resources: Resources) -> AsyncGenerator[Update]:
@@ -59,11 +48,17 @@ async def summarize(request: AgentRequest, resources: Resources) -> AsyncGenerat
     }
     notes: list[str] = []
     if resources.model is not None:
-        parts = await asyncio.to_thread(_divide, text, resources.settings)
+        divided = await asyncio.to_thread(
+            parts.divide,
+            text,
+            most_chars=resources.settings.model_input_chars,
+            most_parts=resources.settings.summary_calls - 1,
+            setting="SUMMARY_CALLS",
+        )
         try:
-            async with aclosing(_write(resources.model, parts, work.instruction, length)) as updates:
+            async with aclosing(_write(resources.model, divided, work.instruction, length)) as updates:
                 async for update in updates:
-                    yield update if not isinstance(update, str) else _answer(update, facts, parts, resources.model)
+                    yield update if not isinstance(update, str) else _answer(update, facts, divided, resources.model)
         except MODEL_ERRORS as error:
             yield spent(error)
             notes.append(f"Without the language model: {error} The most telling sentences follow instead.")
@@ -78,13 +73,13 @@ async def summarize(request: AgentRequest, resources: Resources) -> AsyncGenerat
     yield Answer(_ANSWER, found.text, facts)
 
 
-async def _write(model: Model, parts: _Parts, instruction: str, length: Length) -> AsyncGenerator[Update | str]:
+async def _write(model: Model, divided: Parts, instruction: str, length: Length) -> AsyncGenerator[Update | str]:
     """Let the model write: notes of each part first, where there are several. The summary itself comes last."""
     asked = f"The request was: {instruction}\n" if instruction else ""
-    fenced = fence("text", parts.first)
-    if parts.others:
+    texts = divided.texts
+    fenced = fence("text", texts[0])
+    if len(texts) > 1:
         notes: list[str] = []
-        texts = (parts.first, *parts.others)
         for number, text in enumerate(texts, 1):
             yield Progress(f"Reading part {number} of {len(texts)}")
             prompt = f"This is part {number} of {len(texts)}.\n\n{fence('part', text)}"
@@ -105,30 +100,14 @@ async def _write(model: Model, parts: _Parts, instruction: str, length: Length) 
     yield written.strip()
 
 
-def _answer(written: str, facts: JsonObject, parts: _Parts, model: Model) -> Answer:
+def _answer(written: str, facts: JsonObject, divided: Parts, model: Model) -> Answer:
     made: JsonObject = {"summary": written, "method": "model", "model": model.name, "provider": model.provider}
-    if parts.others:
-        made["parts"] = 1 + len(parts.others)
-    if parts.left_out:
-        made["left_out"] = parts.left_out
-    text = f"{written}\n\n_{parts.left_out}_" if parts.left_out else written
+    if len(divided.texts) > 1:
+        made["parts"] = len(divided.texts)
+    if divided.left_out:
+        made["left_out"] = divided.left_out
+    text = f"{written}\n\n_{divided.left_out}_" if divided.left_out else written
     return Answer(_ANSWER, text, facts | made)
-
-
-def _divide(text: str, settings: Settings) -> _Parts:
-    """Divide a text into as many parts as may be read; parts that are still too long lose sentences. Blocking."""
-    most_chars = settings.model_input_chars
-    if len(text) <= most_chars:
-        return _Parts(text)
-    count = min(settings.summary_calls - 1, math.ceil(len(text) / most_chars) + 1)
-    whole = summary.divide(text, count)
-    parts = tuple(summary.condense(part, most_chars) for part in whole)
-    read = sum(map(len, parts))
-    left_out = (
-        f"The text has {len(text):,} characters. Of each of its {len(parts)} parts the most telling sentences were "
-        f"read, {read:,} characters in all (SUMMARY_CALLS, MODEL_INPUT_CHARS)."
-    )
-    return _Parts(parts[0], parts[1:], left_out if read < sum(map(len, whole)) else "")
 
 
 def _max_tokens(length: Length) -> int:

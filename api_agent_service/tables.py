@@ -168,7 +168,12 @@ def _load(
     if not names:
         return Table(source.name, store, kind, 0, {})
     store.widen(len(names))
-    table = _fill(source, store, kind, column_types.type_columns(store, scan, names), scan, notes)
+    try:
+        table = _fill(source, store, kind, column_types.expect_columns(store, scan, names), scan, notes)
+    except duckdb.InvalidInputException as error:
+        if column_types.UNEXPECTED not in str(error):
+            raise
+        table = _fill(source, store, kind, column_types.type_columns(store, scan, names), scan, notes)
     _check_rows(source, table.rows, settings)
     return table
 

@@ -213,6 +213,43 @@ async def test_a_few_odd_values_among_numbers_count_as_missing_and_are_named() -
     assert "'about ten'" in outcome.text
 
 
+@pytest.mark.parametrize(
+    ("plain", "late", "kind", "distinct"),
+    [
+        ("7", "1.5", "number", 2),
+        ("7", "007", "text", 2),
+        ("7", "15e-1", "number", 2),
+        ("7", "9007199254740993", "number", 2),
+        ("7", "$5", "number", 2),
+        ("7", " N/A ", "number", 1),
+        ("7.5", "inf", "number", 1),
+        ("7.5", "-07.5", "text", 2),
+        ("2024-01-31", "2024-02-30", "date", 1),
+        ("2024-01-31T10:00:00Z", "2024-02-30T10:00:00Z", "datetime", 1),
+        ("yes", "perhaps", "text", 2),
+        ("Rome", "\u00a0Rome ", "text", 1),
+    ],
+)
+async def test_a_late_value_that_is_not_as_the_first_thousand_is_read_as_if_it_had_come_first(
+    plain: str, late: str, kind: str, distinct: int
+) -> None:
+    values = [plain] * 1_200
+    found = [
+        (await profile("v,n\n" + "".join(f"{value},1\n" for value in ordered))).column("v")
+        for ordered in ([late, *values], [*values, late])
+    ]
+
+    told = [{name: column[name] for name in ("kind", "distinct", "missing")} for column in found]
+    assert told[0] == told[1]
+    assert (told[1]["kind"], told[1]["distinct"]) == (kind, distinct)
+
+
+async def test_lines_with_nothing_but_blanks_are_no_rows() -> None:
+    outcome = await profile("a,b,c\n1,,2\n,,\n , \u00a0,\n,x,\n\n")
+
+    assert outcome.profile["rows"] == 2
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
 async def test_encodings_are_recognised(encoding: str) -> None:
     outcome = await profile("Stadt;Preis\nKöln;1,5\nBonn;2,5\n".encode(encoding), "t.csv")

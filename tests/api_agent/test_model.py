@@ -1,12 +1,14 @@
 """The API agent with a model: better answers, and the same as without one whenever the model fails."""
 
 import asyncio
+import re
 from contextlib import aclosing, closing
 from pathlib import Path
 from typing import cast
 
 import duckdb
 import pytest
+from pydantic import JsonValue
 
 from api_agent_service import tables
 from api_agent_service.agent import open_agent
@@ -22,7 +24,7 @@ from shared.errors import (
 )
 from tests.api_agent.asking import SALES, ask, make_settings
 from tests.api_agent.test_summarize import TEXT, is_extract
-from tests.support.model_server import Cut, Failure, Hang, ModelRequest, Raw, Reply, model_server
+from tests.support.model_server import Cut, Failure, Fixed, Hang, ModelRequest, Raw, Reply, model_server
 
 
 async def test_a_summary_is_streamed_from_the_model() -> None:
@@ -299,6 +301,71 @@ async def test_what_rules_do_not_know_is_asked_of_the_model() -> None:
     assert cast("list[JsonObject]", asked.data["facts"]) == [{"name": "person", "value": "Ann"}]
     assert known.data["emails"] == ["a@b.org"]
     assert len(model.requests) == 1
+
+
+LEDGER = "\n\n".join(f"On day {day} Ann sold {day} ships to Mr. Number{day}. It was a quiet day." for day in range(200))
+LEDGER_FORM: JsonObject = {
+    "type": "object",
+    "properties": {
+        "seller": {"type": "string"},
+        "place": {"type": ["string", "null"]},
+        "buyers": {"type": "array", "items": {"type": "string"}, "minItems": 150},
+    },
+    "required": ["seller", "place", "buyers"],
+}
+
+
+def _read_ledger(request: ModelRequest) -> Fixed:
+    """Answer with what the part holds; of the last one, a seller of another name."""
+    if "found in the parts of one text" in request.prompt:
+        return {"seller": "Ann", "place": None, "buyers": [f"Number{day}" for day in range(150)]}
+    buyers: list[JsonValue] = [*re.findall(r"Mr\. (Number\d+)", request.prompt)]
+    seller = "Bob" if "Number199" in buyers else "Ann"
+    return {"buyers": buyers, "place": None, "seller": seller}
+
+
+async def test_all_of_a_long_text_is_extracted_from_in_parts_and_put_together() -> None:
+    async with model_server(otherwise=_read_ledger) as model:
+        own = make_settings(model, model_input_chars=4_000)
+        outcome = await ask(f"Extract:\n\n{LEDGER}", data=({"schema": LEDGER_FORM},), settings=own)
+
+    result = cast("JsonObject", outcome.data["result"])
+    *parts, last = [request.prompt for request in model.requests]
+    assert result == {"seller": "Ann", "place": None, "buyers": [f"Number{day}" for day in range(200)]}
+    assert len(parts) == outcome.data["parts"]
+    assert 3 < len(parts) < 20
+    assert "Bob" in last, "parts that say different things are settled by one more call"
+    assert "left_out" not in outcome.data
+
+
+async def test_facts_of_all_parts_come_together_within_the_bound_of_calls_and_what_is_left_out_is_said() -> None:
+    def reply(request: ModelRequest) -> Fixed:
+        return {"facts": [{"name": "seller", "value": "Ann"}, {"name": "seller", "value": request.prompt[:29]}]}
+
+    async with model_server(otherwise=reply) as model:
+        own = make_settings(model, model_input_chars=1_000, extraction_calls=4)
+        outcome = await ask(f"Extract the names of sellers:\n\n{LEDGER}", settings=own)
+
+    facts = cast("list[JsonObject]", outcome.data["facts"])
+    assert len(model.requests) == 3
+    assert [fact["value"] for fact in facts] == ["Ann", *(f"Extract data from part {n} of 3" for n in (1, 2, 3))]
+    assert "Of each of its 3 parts the most telling sentences were read" in str(outcome.data["left_out"])
+    assert "(EXTRACTION_CALLS, MODEL_INPUT_CHARS)" in outcome.text
+
+
+async def test_a_part_that_the_model_fails_at_is_said_and_the_others_are_kept() -> None:
+    def reply(request: ModelRequest) -> Fixed:
+        is_other = re.search(r"from part (?!2 of)", request.prompt)  # and to be told what was wrong does not help
+        return _read_ledger(request) if is_other else "Rubbish."
+
+    form: JsonObject = {**LEDGER_FORM, "required": ["buyers"]}
+    async with model_server(otherwise=reply) as model:
+        own = make_settings(model, model_input_chars=4_000)
+        outcome = await ask(f"Extract:\n\n{LEDGER}", data=({"schema": form},), settings=own)
+
+    buyers = cast("list[str]", cast("JsonObject", outcome.data["result"])["buyers"])
+    assert {"Number0", "Number199"} <= set(buyers)
+    assert re.search(r"1 of the text's \d parts could not be read: .*no usable answer, twice", outcome.text)
 
 
 @pytest.mark.parametrize("reply", [Failure(429, retry_after_s=0), "Rubbish.", {"person": 7}, Hang()])

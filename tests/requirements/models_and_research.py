@@ -70,6 +70,35 @@ REQUIREMENTS = (
         ),
     ),
     Requirement(
+        "extraction-in-parts",
+        "Extraction: text to JSON by schema; a long text in parts, bounded calls; nothing is lost unsaid.",
+        (
+            "api_agent/test_model.py::test_a_schema_is_filled_by_the_model_and_checked",
+            "api_agent/test_model.py::test_all_of_a_long_text_is_extracted_from_in_parts_and_put_together",
+            (
+                "api_agent/test_model.py::"
+                "test_facts_of_all_parts_come_together_within_the_bound_of_calls_and_what_is_left_out_is_said"
+            ),
+            "api_agent/test_model.py::test_a_part_that_the_model_fails_at_is_said_and_the_others_are_kept",
+            (
+                "api_agent/test_merging.py::"
+                "test_every_value_of_every_part_is_in_what_is_merged_or_among_what_others_said"
+            ),
+        ),
+    ),
+    Requirement(
+        "data-profile-exact",
+        "A profile reads what is plain once and is the same wherever in the table a value stands that is not.",
+        (
+            (
+                "api_agent/test_analyze.py::"
+                "test_a_late_value_that_is_not_as_the_first_thousand_is_read_as_if_it_had_come_first"
+            ),
+            "api_agent/test_analyze.py::test_lines_with_nothing_but_blanks_are_no_rows",
+            "api_agent/test_large_and_broken.py::test_a_table_with_many_columns_is_read",
+        ),
+    ),
+    Requirement(
         "data-questions",
         "Questions in words: rules first, else SQL by the model: read-only, checked, shown, one repair, typed failure.",
         (
