@@ -6,7 +6,8 @@ import { parseCsv } from '../ui/csv';
 import { duration, firstLine, plain } from '../ui/text';
 import { spansOf } from './agents/spans';
 import { addressed, turnsOf, typedName } from './chat/turns';
-import { layOut, waitsFor } from './task/layout';
+import { layOut } from './task/layout';
+import { waitsFor } from './task/progress';
 
 function planOf(count: number, done: number): TaskState {
   const steps = Array.from({ length: count }, (_, at) => ({
@@ -35,7 +36,7 @@ const doneOf = (state: TaskState) =>
 
 describe('the graph', () => {
   it('draws every step of a small plan, below what it waits for', () => {
-    const { nodes, edges } = layOut(plannedOf(planOf(6, 6)), doneOf(planOf(6, 6)));
+    const { nodes, edges } = layOut({ steps: plannedOf(planOf(6, 6)), done: doneOf(planOf(6, 6)) });
     expect(nodes).toHaveLength(6);
     for (const edge of edges) {
       const y = (id: string): number => nodes.find((node) => node.id === id)?.y ?? Number.NaN;
@@ -45,10 +46,10 @@ describe('the graph', () => {
 
   it('draws the finished branches of a large plan as one node each, until all are asked for', () => {
     const plan = planOf(300, 200);
-    const folded = layOut(plannedOf(plan), doneOf(plan));
+    const folded = layOut({ steps: plannedOf(plan), done: doneOf(plan) });
     expect(folded.nodes.length).toBeLessThan(120);
     expect(folded.nodes.flatMap((node) => node.stepIds)).toHaveLength(300);
-    expect(layOut(plannedOf(plan), new Set()).nodes).toHaveLength(300);
+    expect(layOut({ steps: plannedOf(plan), done: new Set() }).nodes).toHaveLength(300);
   });
 
   it('is laid out anew only with another plan', () => {
@@ -75,7 +76,7 @@ describe('the graph', () => {
         },
       },
     ] as unknown as TaskEvent[]);
-    expect(layOut(plannedOf(state), new Set()).nodes).toHaveLength(1);
+    expect(layOut({ steps: plannedOf(state), done: new Set() }).nodes).toHaveLength(1);
   });
 
   it('says how many steps a step waits for', () => {
