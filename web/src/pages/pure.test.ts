@@ -6,6 +6,7 @@ import { parseCsv } from '../ui/csv';
 import { duration, firstLine, plain } from '../ui/text';
 import { spansOf } from './agents/spans';
 import { addressed, turnsOf, typedName } from './chat/turns';
+import { columnsOf, roundedUp } from './insights/columns';
 import { layOut } from './task/layout';
 import { waitsFor } from './task/progress';
 
@@ -189,5 +190,27 @@ describe('the health of a day', () => {
     expect(day.spans.at(-1)).toMatchObject({ checks: 60, failures: 3, latencyMs: 12, error: 'It broke' });
     expect(day).toMatchObject({ checks: 60, failures: 3, slowest: 12 });
     expect(day.spans.filter((span) => span.checks > 0)).toHaveLength(1);
+  });
+});
+
+describe('the columns of a chart of days', () => {
+  it('has one for each day, those without a sum too', () => {
+    const columns = columnsOf(new Map([['2026-03-01', 2]]), 3, '2026-03-02');
+    expect(columns.map((column) => column.value)).toEqual([0, 2, 0]);
+    expect(columns[0]).toEqual({ from: '2026-02-28', to: '2026-02-28', value: 0 });
+  });
+
+  it('has weeks for a long time, and loses nothing', () => {
+    const sums = new Map(
+      Array.from({ length: 365 }, (_, at) => [new Date(Date.UTC(2026, 0, 1 + at)).toISOString().slice(0, 10), 1]),
+    );
+    const columns = columnsOf(sums, 365, '2026-12-31');
+    expect(columns).toHaveLength(53);
+    expect(columns.reduce((sum, column) => sum + column.value, 0)).toBe(365);
+    expect(columns.at(-1)).toEqual({ from: '2026-12-25', to: '2026-12-31', value: 7 });
+  });
+
+  it('ends with a round number', () => {
+    expect([0.003, 1, 12, 51_000].map(roundedUp)).toEqual([0.005, 1, 20, 100_000]);
   });
 });
