@@ -89,17 +89,18 @@ def list_agents(
     connection: Connection, caller: Caller, filters: Filters, after: str | None, limit: int
 ) -> list[JsonObject]:
     """Return agents in the order of their ids, from above the id `after`."""
-    query = select(*_SHOWN).where(visible_to(caller)).order_by(Agent.id)
+    query = select(*_SHOWN).where(visible_to(caller))
+    by_id = Agent.id
+    if filters.capability is not None:  # its index has the ids in order: those after it are read, no others
+        by_id = AgentCapability.agent_id
+        query = query.join(AgentCapability, by_id == Agent.id).where(AgentCapability.capability == filters.capability)
     if after is not None:
-        query = query.where(Agent.id > after)
+        query = query.where(by_id > after)
     if filters.status is not None:
         query = query.where(Agent.status == filters.status)
     if filters.q is not None:
         query = query.where(Agent.id.in_(discovery.matching_agents(connection, filters.q, filters.near)))
-    if filters.capability is not None:
-        having = select(AgentCapability.agent_id).where(AgentCapability.capability == filters.capability)
-        query = query.where(Agent.id.in_(having))
-    return [_to_json(row) for row in connection.execute(query.limit(limit)).mappings()]
+    return [_to_json(row) for row in connection.execute(query.order_by(by_id).limit(limit)).mappings()]
 
 
 @dataclass(frozen=True, slots=True)

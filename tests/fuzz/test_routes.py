@@ -59,6 +59,8 @@ async def test_no_route_of_an_agent_fails_whatever_it_is_asked(tmp_path: Path, n
     given: JsonObject = {
         "data_dir": str(tmp_path),
         "federation_register": False,
+        "browser_idle_timeout_s": 2,  # nobody closes the sessions that are opened, and the next ones wait for a page
+        "browser_task_timeout_s": 10,
         "research_agent_port": port,
         "api_agent_port": port,
         "browser_port": port,
