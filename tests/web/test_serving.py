@@ -62,6 +62,21 @@ async def test_who_does_not_want_html_gets_the_api(client: httpx.AsyncClient) ->
     assert (await client.get("/tasks", headers=_HTML)).headers["vary"] == "Accept, Accept-Encoding"
 
 
+async def test_an_address_where_nothing_is_gets_the_ui_for_people_and_json_for_programs(
+    client: httpx.AsyncClient,
+) -> None:
+    for path, headers, has_page in (
+        ("/nowhere", _HTML, True),
+        ("/nowhere", {}, False),
+        ("/api/nowhere", _HTML, False),
+    ):
+        answer = await client.get(path, headers=headers)
+        assert answer.status_code == 404
+        assert ("<title>UI</title>" in answer.text) is has_page
+        assert ("content-security-policy" in answer.headers) is has_page
+    assert (await client.post("/nowhere", headers=_HTML)).json() == {"detail": "Not Found"}
+
+
 async def test_files_are_kept_for_ever_and_come_compressed(client: httpx.AsyncClient) -> None:
     answer = await client.get("/ui/index-AbCd1234.js", headers={"Accept-Encoding": "gzip"})
     assert answer.text == "export const a = 1;"

@@ -30,6 +30,8 @@ interface Props {
 const CALM_MS = 3_000;
 const AT_ONCE = 40;
 const MIN_ZOOM = 0.1;
+// Below are the buttons.
+const ROOM = { x: 0.06, top: 0.08, bottom: '56px' } as const;
 const NO_STEPS: Wish['steps'] = [];
 const NONE: ReadonlySet<string> = new Set();
 const WORDS = { 'node.a11yDescription.default': 'Press Enter to open it.' };
@@ -83,7 +85,7 @@ interface DrawingProps {
 function Drawing({ taskId, graph, selected, width, height, open, close }: DrawingProps): ReactNode {
   const all = useMemo(() => graph.nodes.map((node) => nodeOf(node, taskId, selected)), [graph, taskId, selected]);
   const nodes = useShare(all, AT_ONCE);
-  const [viewport] = useState(() => getViewportForBounds(getNodesBounds(all), width, height, MIN_ZOOM, 1, 0.12));
+  const [viewport] = useState(() => getViewportForBounds(getNodesBounds(all), width, height, MIN_ZOOM, 1, ROOM));
   const onKeyDown = (event: KeyboardEvent): void => {
     const id = (event.target as HTMLElement).dataset.id;
     const node = all.find((each) => each.id === id);
@@ -109,7 +111,7 @@ function Drawing({ taskId, graph, selected, width, height, open, close }: Drawin
     >
       <Lines taskId={taskId} graph={graph} />
       <Background variant={BackgroundVariant.Dots} gap={22} size={1} color="var(--af-line)" />
-      <Controls showInteractive={false} />
+      <Controls showInteractive={false} orientation="horizontal" fitViewOptions={{ padding: ROOM, maxZoom: 1 }} />
     </ReactFlow>
   );
 }
