@@ -9,6 +9,7 @@ import { addressed, turnsOf, typedName } from './chat/turns';
 import { columnsOf, roundedUp } from './insights/columns';
 import { layOut } from './task/layout';
 import { waitsFor } from './task/progress';
+import { NODE_HEIGHT, NODE_WIDTH } from './task/shape';
 
 function planOf(count: number, done: number): TaskState {
   const steps = Array.from({ length: count }, (_, at) => ({
@@ -51,6 +52,22 @@ describe('the graph', () => {
     expect(folded.nodes.length).toBeLessThan(120);
     expect(folded.nodes.flatMap((node) => node.stepIds)).toHaveLength(300);
     expect(layOut({ steps: plannedOf(plan), done: new Set() }).nodes).toHaveLength(300);
+  });
+
+  it('leads a line that passes a row around the nodes there', () => {
+    const steps = [
+      { id: 'a', depends_on: [] },
+      { id: 'b', depends_on: ['a'] },
+      { id: 'c', depends_on: ['a', 'b'] },
+    ];
+    const { nodes, edges } = layOut({ steps, done: new Set() });
+    const passed = nodes.find((node) => node.id === 'b');
+    const [gap, ...more] = edges.find((edge) => edge.id === 'a→c')?.via ?? [];
+    if (!passed || !gap) throw new Error('There is no such node or line.');
+    expect(more).toEqual([]);
+    expect(gap.y).toBe(passed.y + NODE_HEIGHT / 2);
+    expect(gap.x < passed.x || gap.x > passed.x + NODE_WIDTH).toBe(true);
+    expect(edges.find((edge) => edge.id === 'a→b')?.via).toEqual([]);
   });
 
   it('is laid out anew only with another plan', () => {

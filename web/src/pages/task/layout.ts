@@ -14,7 +14,7 @@ export function layOut({ steps, done }: Wish): Graph {
   graph.setGraph({ rankdir: 'TB', nodesep: 28, ranksep: 44, ranker });
   graph.setDefaultEdgeLabel(() => ({}));
   for (const id of members.keys()) graph.setNode(id, { width: NODE_WIDTH, height: NODE_HEIGHT });
-  const edges = new Map<string, GraphEdge>();
+  const edges = new Map<string, Omit<GraphEdge, 'via'>>();
   for (const step of steps) {
     for (const before of step.depends_on) {
       const [from, to] = [nodeOf(before), nodeOf(step.id)];
@@ -30,8 +30,13 @@ export function layOut({ steps, done }: Wish): Graph {
       const place = graph.node(id) as { x: number; y: number };
       return { id, stepIds, x: place.x - NODE_WIDTH / 2, y: place.y - NODE_HEIGHT / 2 };
     }),
-    edges: [...edges.values()],
+    edges: [...edges.values()].map((edge) => ({ ...edge, via: passages(graph.edge(edge.from, edge.to).points) })),
   };
+}
+
+/** Of a line's points (its start, then a gap and a row in turn, at last a gap and its end) those in rows. */
+function passages(points: readonly { x: number; y: number }[]): GraphEdge['via'] {
+  return points.slice(2, -2).filter((_, place) => place % 2 === 0);
 }
 
 /** In a large plan, finished steps that only finished steps need are drawn as one node for each connected part. */

@@ -26,15 +26,25 @@ export function Lines({ taskId, graph }: { taskId: string; graph: Graph }): Reac
   );
 }
 
-/** From the middle below a node to the middle above the next, bent so that it leaves and arrives upright. */
+/** From the middle below a node to the middle above the next; upright where it passes between other nodes. */
 function pathsOf({ nodes, edges }: Graph): string[] {
   const places = new Map(nodes.map((node) => [node.id, node]));
-  return edges.map(({ from, to }) => {
+  return edges.map(({ from, to, via }) => {
     const [above, below] = [places.get(from), places.get(to)];
     if (!above || !below) return '';
-    const [x, y] = [above.x + NODE_WIDTH / 2, above.y + NODE_HEIGHT];
-    const middle = (y + below.y) / 2;
-    const end = below.x + NODE_WIDTH / 2;
-    return `M${x} ${y}C${x} ${middle} ${end} ${middle} ${end} ${below.y}`;
+    let [x, y] = [above.x + NODE_WIDTH / 2, above.y + NODE_HEIGHT];
+    let path = `M${x} ${y}`;
+    const bend = (nextX: number, nextY: number): void => {
+      const middle = (y + nextY) / 2;
+      path += `C${x} ${middle} ${nextX} ${middle} ${nextX} ${nextY}`;
+      [x, y] = [nextX, nextY];
+    };
+    for (const gap of via) {
+      bend(gap.x, gap.y - NODE_HEIGHT / 2);
+      y += NODE_HEIGHT;
+      path += `V${y}`;
+    }
+    bend(below.x + NODE_WIDTH / 2, below.y);
+    return path;
   });
 }

@@ -20,6 +20,8 @@ export interface GraphEdge {
   to: string;
   /** The step whose end the line waits for; of a branch, any. */
   fromStep: string;
+  /** Where the line goes down between the nodes of each row that it passes: the middle of the row. */
+  via: readonly { x: number; y: number }[];
 }
 
 export interface Graph {
