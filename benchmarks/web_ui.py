@@ -32,6 +32,7 @@ _TICK_MS: Final = 20
 _ROWS: Final = 10_000
 _MARKDOWN_BYTES: Final = 60_000
 
+_TRACED: Final = ["devtools.timeline", "disabled-by-default-devtools.timeline"]
 _FRAMES: Final = """() => {
     const frames = [];
     let last = performance.now();
@@ -119,9 +120,12 @@ def _print_stream(browser: Browser, stage: Stage, task: str) -> None:
         page.goto(f"/tasks/{task}")
         page.get_by_text("Planning").first.wait_for()
         page.evaluate(_FRAMES)
+        browser.start_tracing(page=page, categories=_TRACED)
         start()
         page.get_by_text(f"{_STEPS} of {_STEPS} steps completed").wait_for(timeout=120_000)
+        work_ms = _longest_work_ms(browser.stop_tracing())
         print(f"{_STEPS} steps, {_EVENTS:,} events in {_SECONDS} s: {_frames(page)} (no frame over 200 ms)")
+        print(f"most that the page itself did between two frames: {work_ms:.0f} ms of the processor")
         during, once = _heap(page), _heap_elsewhere(page)
         page.go_back()
         page.get_by_text("Planning").first.wait_for()
@@ -216,6 +220,26 @@ def _frames(page: Page) -> str:
         f"{len(frames) * 1000 / sum(frames):.0f} frames per second, frame median {median(frames):.0f} ms, "
         f"p99 {frames[int(len(frames) * 0.99)]:.0f} ms, longest {frames[-1]:.0f} ms"
     )
+
+
+def _longest_work_ms(trace: bytes) -> float:
+    """Return the most processor time that the page's main thread took for one frame: what others do does not count."""
+    events: list[dict[str, Any]] = json.loads(trace)["traceEvents"]
+    frames = sorted((e for e in events if e["name"] == "FireAnimationFrame"), key=_at)
+    main = (frames[0]["pid"], frames[0]["tid"])
+    tasks = [e for e in events if e["name"] == "RunTask" and (e["pid"], e["tid"]) == main]
+    longest = work = 0.0
+    for event in sorted((*tasks, *frames), key=_at):
+        if event["name"] == "RunTask":
+            work += event.get("tdur", 0) / 1000
+            longest = max(longest, work)
+        else:  # the task that draws a frame is the last that counts for it
+            work = 0.0
+    return longest
+
+
+def _at(event: dict[str, Any]) -> int:
+    return int(event["ts"])
 
 
 def _heap_elsewhere(page: Page) -> float:

@@ -3,7 +3,9 @@
 `/tasks` and `/tasks/ID` are addresses of A2A's HTTP+JSON binding, too: a browser says that it wants HTML.
 """
 
+import asyncio
 import re
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
@@ -52,8 +54,21 @@ folder, and load this page again. A release brings the UI along.</p>
 
 
 def install(app: FastAPI, folder: Path = FOLDER) -> None:
-    """Let `app` serve the UI that is built in `folder`; without one, `/` says how to get it."""
-    app.router.routes.insert(0, _WebUi(folder))
+    """Let `app` serve the UI that is built in `folder`; without one, `/` says how to get it.
+
+    Whoever goes to an address where nothing is gets the UI, too, which says so; programs get what `app` answers.
+    """
+    ui = _WebUi(folder)
+    nothing_there = app.router.default
+
+    async def default(scope: Scope, receive: Receive, send: Send) -> None:
+        if ui.is_for_people(scope):
+            await ui.say_lost(scope, receive, send)
+        else:
+            await nothing_there(scope, receive, send)
+
+    app.router.routes.insert(0, ui)
+    app.router.default = default
 
 
 class _WebUi(BaseRoute):
@@ -66,8 +81,19 @@ class _WebUi(BaseRoute):
         if scope["type"] != "http" or scope["method"] not in {"GET", "HEAD"}:
             return Match.NONE, {}
         path = str(scope["path"])
-        is_page = _PAGES.fullmatch(path) is not None and "text/html" in Headers(scope=scope).get("accept", "")
+        is_page = _PAGES.fullmatch(path) is not None and _wants_html(scope)
         return (Match.FULL if is_page or path == "/" or path.startswith(_FILES) else Match.NONE), {}
+
+    def is_for_people(self, scope: Scope) -> bool:
+        """Tell whether somebody goes to an address by a browser, and the UI is there to answer."""
+        is_asked = scope["type"] == "http" and scope["method"] == "GET" and _wants_html(scope)
+        return is_asked and not str(scope["path"]).startswith("/api/") and self._index.is_file()
+
+    async def say_lost(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer with the UI, which says that there is no such page."""
+        page = await asyncio.to_thread(self._index.read_bytes)
+        response = HTMLResponse(page, HTTPStatus.NOT_FOUND, {**_SAFETY, "Cache-Control": "no-store"})
+        await response(scope, receive, send)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request. Raises: HTTPException (there is no such file)."""
@@ -96,3 +122,7 @@ class _WebUi(BaseRoute):
         response.headers["Cache-Control"] = _FOR_EVER if _HASHED.fullmatch(path) else "no-cache"
         response.headers.update(_SAFETY)
         return response
+
+
+def _wants_html(scope: Scope) -> bool:
+    return "text/html" in Headers(scope=scope).get("accept", "")

@@ -23,7 +23,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared import event_response, front_door, telemetry
+from shared import api_page, event_response, front_door, telemetry
 from shared.errors import FederationError, InvalidRequestError, InvalidSettingError
 from shared.settings import FederationSettings, ServiceName
 
@@ -70,6 +70,7 @@ def create_app(
         description=description,
         version=version("agent-federation"),
         lifespan=living,
+        docs_url=None,
         redoc_url=None,
         responses={"4XX": _PROBLEM, "5XX": _PROBLEM},
     )
@@ -82,6 +83,7 @@ def create_app(
         state: dict[str, JsonValue] = {"status": "degraded" if lacks else "ok", "version": app.version}
         return {**state, "service": service, "instance": INSTANCE, **({"problems": lacks} if lacks else {})}
 
+    api_page.install(app)
     app.add_exception_handler(FederationError, _answer_foreseen)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_exception_handler(HTTPException, _answer_http)

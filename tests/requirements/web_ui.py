@@ -20,6 +20,8 @@ REQUIREMENTS = (
         "The orchestrator serves the built app at `/`; set-up builds it where Node is; without it `/` says how.",
         (
             f"{_SERVING}::test_every_page_is_the_same_file_with_a_strict_policy",
+            f"{_SERVING}::test_an_address_where_nothing_is_gets_the_ui_for_people_and_json_for_programs",
+            f"{_SERVING}::test_the_page_of_the_api_tells_of_every_route_and_loads_nothing",
             f"{_SERVING}::test_files_are_kept_for_ever_and_come_compressed",
             f"{_SERVING}::test_nothing_outside_the_build_is_served",
             f"{_SERVING}::test_without_a_build_the_start_says_how_to_get_one",
@@ -111,11 +113,12 @@ REQUIREMENTS = (
     ),
     Requirement(
         "ui-over-time",
-        "Health over time, by checks that are kept for two days; learned plans are listed and can be forgotten.",
+        "Health over time, by checks kept for two days; costs by day; learned plans are listed and can be forgotten.",
         (
             f"{_AGENTS}::test_an_agents_health_is_shown_over_time",
             "orchestrator/test_health.py::test_checks_are_counted_by_quarters_of_an_hour_and_kept_for_two_days",
             f"{_RESULTS}::test_learned_plans_are_read_and_forgotten",
+            f"{_RESULTS}::test_what_models_cost_is_drawn_by_day_and_told_in_numbers",
         ),
     ),
     Requirement(

@@ -7,7 +7,20 @@ from typing import Final
 
 import orjson
 
-from shared.agent import Agent, AgentRequest, Answer, Delta, File, InputRequired, JsonObject, Produced, Progress, Update
+from shared.agent import (
+    Agent,
+    AgentRequest,
+    Answer,
+    Delta,
+    File,
+    InputRequired,
+    JsonObject,
+    ModelCall,
+    Produced,
+    Progress,
+    Update,
+    Usage,
+)
 from tests.support.federation import TestAgent
 
 FORM: Final[JsonObject] = {
@@ -134,6 +147,8 @@ def cast(gates: Gates) -> list[TestAgent]:
         for piece in REPORT.split("\n\n"):
             yield Delta("report", piece + "\n\n")
             await asyncio.sleep(0)
+        call = ModelCall("test:writer", "write", 1_200, 300, cost_usd=0.021, latency_ms=840)
+        yield Usage(call.input_tokens, call.output_tokens, call.cost_usd, 1, (call,))
         yield Produced(File("sales.csv", "text/csv", b"city,price\nOslo,42\nBergen,40\n"))
         yield Produced(File("chart.svg", "image/svg+xml", CHART))
         yield Answer("report", REPORT, {"cities": 3, "best": "Oslo"})

@@ -185,6 +185,11 @@ def test_a_task_is_read_and_steered_by_keys_alone(page: Page, stage: Stage) -> N
     page.get_by_label("Step 2").get_by_role("tab", name="Output").focus()
     page.keyboard.press("ArrowRight")
     expect(page.get_by_label("Step 2").get_by_role("tab", name="Input", selected=True)).to_be_visible()
+    page.goto(f"/tasks/{task['id']}")
+    for key, words, panel in (("Enter", "Say one completed", "Step 1"), ("Space", "Then", "Step 2")):
+        page.get_by_label("Graph of the plan").get_by_role("button", name=words).focus()
+        page.keyboard.press(key)
+        expect(page.get_by_label(panel)).to_be_visible()
 
 
 def test_nothing_moves_for_who_wants_it_so(browser: Browser, stage: Stage) -> None:

@@ -83,3 +83,18 @@ def test_learned_plans_are_read_and_forgotten(page: Page, stage: Stage) -> None:
     expect(page.get_by_text("succeeded 2 times, failed 1 time")).to_be_visible()
     page.get_by_role("button", name="Forget: Weigh the moon").click()
     expect(page.get_by_text("Nothing was learned yet")).to_be_visible()
+
+
+def test_what_models_cost_is_drawn_by_day_and_told_in_numbers(page: Page, stage: Stage) -> None:
+    stage.ended(stage.submit("Costs", step("a", "Write the report", skill="write-report")))
+    page.goto("/insights?by=model&days=7")
+    bars = page.get_by_role("img", name="Cost of 7 days").locator("div:empty")
+    expect(bars).to_have_count(7)
+    heights = bars.evaluate_all("(bars) => bars.map((bar) => bar.getBoundingClientRect().height)")
+    assert heights[-1] > 60
+    assert max(heights[:-1]) == 0
+    page.get_by_text("In numbers").click()
+    expect(page.get_by_label("Cost by day").get_by_role("row")).to_have_count(2)
+    expect(page.get_by_role("region", name="By group").get_by_role("cell", name="test:writer")).to_be_visible()
+    page.get_by_text("A year").click()
+    expect(page.get_by_role("img", name="Cost of 365 days").locator("div:empty")).to_have_count(53)

@@ -1,6 +1,7 @@
 """How the orchestrator serves the UI: whole without Node, a sentence without a build, A2A at the same addresses."""
 
 import gzip
+import re
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -62,6 +63,21 @@ async def test_who_does_not_want_html_gets_the_api(client: httpx.AsyncClient) ->
     assert (await client.get("/tasks", headers=_HTML)).headers["vary"] == "Accept, Accept-Encoding"
 
 
+async def test_an_address_where_nothing_is_gets_the_ui_for_people_and_json_for_programs(
+    client: httpx.AsyncClient,
+) -> None:
+    for path, headers, has_page in (
+        ("/nowhere", _HTML, True),
+        ("/nowhere", {}, False),
+        ("/api/nowhere", _HTML, False),
+    ):
+        answer = await client.get(path, headers=headers)
+        assert answer.status_code == 404
+        assert ("<title>UI</title>" in answer.text) is has_page
+        assert ("content-security-policy" in answer.headers) is has_page
+    assert (await client.post("/nowhere", headers=_HTML)).json() == {"detail": "Not Found"}
+
+
 async def test_files_are_kept_for_ever_and_come_compressed(client: httpx.AsyncClient) -> None:
     answer = await client.get("/ui/index-AbCd1234.js", headers={"Accept-Encoding": "gzip"})
     assert answer.text == "export const a = 1;"
@@ -94,3 +110,15 @@ async def test_a2a_is_served_at_the_addresses_of_pages(tmp_path: Path) -> None:
         version = {"A2A-Version": "1.0"}
         assert (await running.client.get("/tasks", headers=version)).headers["content-type"].startswith("application/")
         assert (await running.client.get("/tasks", headers=_HTML)).headers["content-type"].startswith("text/html")
+
+
+async def test_the_page_of_the_api_tells_of_every_route_and_loads_nothing(tmp_path: Path) -> None:
+    async with federation(tmp_path) as running:
+        answer = await running.client.get("/docs", headers=_HTML)
+        assert answer.headers["content-security-policy"].startswith("default-src 'none'; style-src 'unsafe-inline'")
+        document = (await running.client.get("/openapi.json")).json()
+    for path, methods in document["paths"].items():
+        for method in methods:
+            assert f"<code>{method.upper()} {path}</code>" in answer.text
+    assert set(re.findall(r'href="#(\w+)"', answer.text)) <= set(re.findall(r'<pre id="(\w+)"', answer.text))
+    assert not re.search(r"<script|<link|<img|src=|@import|url\(", answer.text)

@@ -6,7 +6,10 @@ import { parseCsv } from '../ui/csv';
 import { duration, firstLine, plain } from '../ui/text';
 import { spansOf } from './agents/spans';
 import { addressed, turnsOf, typedName } from './chat/turns';
-import { layOut, waitsFor } from './task/layout';
+import { columnsOf, roundedUp } from './insights/columns';
+import { layOut } from './task/layout';
+import { waitsFor } from './task/progress';
+import { NODE_HEIGHT, NODE_WIDTH } from './task/shape';
 
 function planOf(count: number, done: number): TaskState {
   const steps = Array.from({ length: count }, (_, at) => ({
@@ -35,7 +38,7 @@ const doneOf = (state: TaskState) =>
 
 describe('the graph', () => {
   it('draws every step of a small plan, below what it waits for', () => {
-    const { nodes, edges } = layOut(plannedOf(planOf(6, 6)), doneOf(planOf(6, 6)));
+    const { nodes, edges } = layOut({ steps: plannedOf(planOf(6, 6)), done: doneOf(planOf(6, 6)) });
     expect(nodes).toHaveLength(6);
     for (const edge of edges) {
       const y = (id: string): number => nodes.find((node) => node.id === id)?.y ?? Number.NaN;
@@ -45,10 +48,26 @@ describe('the graph', () => {
 
   it('draws the finished branches of a large plan as one node each, until all are asked for', () => {
     const plan = planOf(300, 200);
-    const folded = layOut(plannedOf(plan), doneOf(plan));
+    const folded = layOut({ steps: plannedOf(plan), done: doneOf(plan) });
     expect(folded.nodes.length).toBeLessThan(120);
     expect(folded.nodes.flatMap((node) => node.stepIds)).toHaveLength(300);
-    expect(layOut(plannedOf(plan), new Set()).nodes).toHaveLength(300);
+    expect(layOut({ steps: plannedOf(plan), done: new Set() }).nodes).toHaveLength(300);
+  });
+
+  it('leads a line that passes a row around the nodes there', () => {
+    const steps = [
+      { id: 'a', depends_on: [] },
+      { id: 'b', depends_on: ['a'] },
+      { id: 'c', depends_on: ['a', 'b'] },
+    ];
+    const { nodes, edges } = layOut({ steps, done: new Set() });
+    const passed = nodes.find((node) => node.id === 'b');
+    const [gap, ...more] = edges.find((edge) => edge.id === 'a→c')?.via ?? [];
+    if (!passed || !gap) throw new Error('There is no such node or line.');
+    expect(more).toEqual([]);
+    expect(gap.y).toBe(passed.y + NODE_HEIGHT / 2);
+    expect(gap.x < passed.x || gap.x > passed.x + NODE_WIDTH).toBe(true);
+    expect(edges.find((edge) => edge.id === 'a→b')?.via).toEqual([]);
   });
 
   it('is laid out anew only with another plan', () => {
@@ -75,7 +94,7 @@ describe('the graph', () => {
         },
       },
     ] as unknown as TaskEvent[]);
-    expect(layOut(plannedOf(state), new Set()).nodes).toHaveLength(1);
+    expect(layOut({ steps: plannedOf(state), done: new Set() }).nodes).toHaveLength(1);
   });
 
   it('says how many steps a step waits for', () => {
@@ -188,5 +207,27 @@ describe('the health of a day', () => {
     expect(day.spans.at(-1)).toMatchObject({ checks: 60, failures: 3, latencyMs: 12, error: 'It broke' });
     expect(day).toMatchObject({ checks: 60, failures: 3, slowest: 12 });
     expect(day.spans.filter((span) => span.checks > 0)).toHaveLength(1);
+  });
+});
+
+describe('the columns of a chart of days', () => {
+  it('has one for each day, those without a sum too', () => {
+    const columns = columnsOf(new Map([['2026-03-01', 2]]), 3, '2026-03-02');
+    expect(columns.map((column) => column.value)).toEqual([0, 2, 0]);
+    expect(columns[0]).toEqual({ from: '2026-02-28', to: '2026-02-28', value: 0 });
+  });
+
+  it('has weeks for a long time, and loses nothing', () => {
+    const sums = new Map(
+      Array.from({ length: 365 }, (_, at) => [new Date(Date.UTC(2026, 0, 1 + at)).toISOString().slice(0, 10), 1]),
+    );
+    const columns = columnsOf(sums, 365, '2026-12-31');
+    expect(columns).toHaveLength(53);
+    expect(columns.reduce((sum, column) => sum + column.value, 0)).toBe(365);
+    expect(columns.at(-1)).toEqual({ from: '2026-12-25', to: '2026-12-31', value: 7 });
+  });
+
+  it('ends with a round number', () => {
+    expect([0.003, 1, 12, 51_000].map(roundedUp)).toEqual([0.005, 1, 20, 100_000]);
   });
 });

@@ -1,6 +1,7 @@
 // Markdown from elsewhere: no HTML, no remote images, no scripts; each finished block is rendered once.
-import { lazy, memo, type ReactNode, Suspense, useEffect, useMemo, useState } from 'react';
+import { lazy, memo, type ReactNode, Suspense, useMemo } from 'react';
 import { blocks } from './markdown-blocks';
+import { useShare } from './share';
 import { plain } from './text';
 
 const Block = lazy(() => import('./markdown-block'));
@@ -12,7 +13,7 @@ const CODE = /```|~~~/;
 /** `grows`: more is coming; then what is costly waits until its block is finished. */
 export const Markdown = memo(function Markdown({ text, grows = false }: { text: string; grows?: boolean }): ReactNode {
   const all = useMemo(() => blocks(plain(text.slice(0, MOST_CHARS))), [text]);
-  const parts = useShare(all);
+  const parts = useShare(all, AT_ONCE);
   return (
     <div className="markdown" dir="auto">
       <Suspense fallback={<pre className="wrap">{text.slice(0, 2000)}</pre>}>
@@ -25,15 +26,3 @@ export const Markdown = memo(function Markdown({ text, grows = false }: { text: 
     </div>
   );
 });
-
-/** Returns the first of the blocks, and with each frame some more: a long text never holds the page up. */
-function useShare(blocks: readonly string[]): readonly string[] {
-  const [share, setShare] = useState(AT_ONCE);
-  const isWhole = share >= blocks.length;
-  useEffect(() => {
-    if (isWhole) return;
-    const frame = requestAnimationFrame(() => setShare(share + AT_ONCE / 2));
-    return () => cancelAnimationFrame(frame);
-  }, [share, isWhole]);
-  return isWhole ? blocks : blocks.slice(0, share);
-}

@@ -74,7 +74,7 @@ function Recent({ onExample }: { onExample: (goal: string) => void }): ReactNode
         <div className="card rows">
           {EXAMPLES.map((example) => (
             <button key={example} type="button" className={classes.example} onClick={() => onExample(example)}>
-              <span className="truncate">{firstLine(example)}</span>
+              <span className="truncate">{firstLine(example).replace(/:$/, '')}</span>
               <Icon name="chevron" size={14} />
             </button>
           ))}

@@ -1,48 +1,61 @@
-// A bar for each day. It brings the chart library, so it is loaded when first needed.
+// A bar for each day, or for each week of a long time, and the same in numbers.
 import type { ReactNode } from 'react';
-import { Bar, BarChart, CartesianGrid, ResponsiveContainer, Tooltip, XAxis, YAxis } from 'recharts';
 import type { Spending } from '../../api/usage';
+import { Records } from '../../ui/records';
 import { money } from '../../ui/text';
+import { type Column, columnsOf, dayOf, roundedUp } from './columns';
+import classes from './days.module.css';
 
-export default function Days({ items }: { items: readonly Spending[] }): ReactNode {
+export function Days({ items, days }: { items: readonly Spending[]; days: number }): ReactNode {
   const hasCost = items.some((item) => item.cost_usd > 0);
-  const data = items.map((item) => ({
-    day: item.day ?? '',
-    value: hasCost ? item.cost_usd : item.input_tokens + item.output_tokens,
-  }));
-  const show = (value: number): string => (hasCost ? money(value) : `${value.toLocaleString()} tokens`);
+  const valueOfDay = (item: Spending): number => (hasCost ? item.cost_usd : item.input_tokens + item.output_tokens);
+  const columns = columnsOf(new Map(items.map((item) => [item.day ?? '', valueOfDay(item)])), days, dayOf(Date.now()));
+  const show = (value: number): string => (hasCost ? money(value) : value.toLocaleString());
+  const what = hasCost ? 'Cost' : 'Tokens';
+  const used = columns.filter((column) => column.value > 0);
+  const top = roundedUp(Math.max(...columns.map((column) => column.value), hasCost ? 0.0001 : 1));
   return (
-    <div style={{ height: 220 }} role="img" aria-label={`${hasCost ? 'Cost' : 'Tokens'} of ${items.length} days`}>
-      <ResponsiveContainer width="100%" height="100%">
-        <BarChart data={data} margin={{ top: 4, right: 4, bottom: 0, left: 4 }} accessibilityLayer={false}>
-          <CartesianGrid vertical={false} stroke="var(--af-line)" />
-          <XAxis dataKey="day" tick={{ fill: 'var(--af-dim)', fontSize: 12 }} stroke="var(--af-line-strong)" />
-          <YAxis
-            width={76}
-            tick={{ fill: 'var(--af-dim)', fontSize: 12 }}
-            stroke="var(--af-line-strong)"
-            tickFormatter={(value: number) => (hasCost ? money(value) : value.toLocaleString())}
-          />
-          <Tooltip
-            cursor={{ fill: 'var(--af-hover)' }}
-            contentStyle={{
-              background: 'var(--af-surface)',
-              border: '1px solid var(--af-line-strong)',
-              borderRadius: 6,
-              color: 'var(--af-text)',
-            }}
-            itemStyle={{ color: 'var(--af-text)' }}
-            formatter={(value) => [show(Number(value)), hasCost ? 'cost' : 'tokens']}
-          />
-          <Bar
-            dataKey="value"
-            fill="var(--af-accent)"
-            radius={[3, 3, 0, 0]}
-            maxBarSize={42}
-            isAnimationActive={false}
-          />
-        </BarChart>
-      </ResponsiveContainer>
-    </div>
+    <>
+      <div className={classes.chart} role="img" aria-label={`${what} of ${days} days; below in numbers`}>
+        <div className={classes.scale}>
+          {[top, top / 2, 0].map((value) => (
+            <span key={value}>{show(value)}</span>
+          ))}
+        </div>
+        <div className={classes.columns}>
+          {columns.map((column) => (
+            <div key={column.from} className={classes.column}>
+              <div className={classes.bar} style={{ height: `${(column.value / top) * 100}%` }} />
+              <div className={classes.tip}>
+                {daysOf(column)}
+                <br />
+                <strong>{show(column.value)}</strong>
+              </div>
+            </div>
+          ))}
+        </div>
+        <div className={classes.ends}>
+          <span>{short(columns[0]?.from)}</span>
+          <span>{short(columns.at(-1)?.to)}</span>
+        </div>
+      </div>
+      <details className={classes.numbers}>
+        <summary>In numbers</summary>
+        <Records
+          columns={['Day', what]}
+          rows={used.map((column) => [daysOf(column), show(column.value)])}
+          total={used.length}
+          name={`${what} by day`}
+        />
+      </details>
+    </>
   );
+}
+
+function daysOf({ from, to }: Column): string {
+  return from === to ? short(from) : `${short(from)} – ${short(to)}`;
+}
+
+function short(day = ''): string {
+  return new Date(day).toLocaleDateString(undefined, { day: 'numeric', month: 'short', timeZone: 'UTC' });
 }

@@ -7,9 +7,9 @@ import { GROUPS, type Group, type Spending, usageQuery } from '../../api/usage';
 import { Empty, Problem, Waiting } from '../../ui/feedback';
 import { Page } from '../../ui/page';
 import { duration, money, plain } from '../../ui/text';
+import { Days } from './days';
 import classes from './insights.module.css';
 
-const Days = lazy(() => import('./days'));
 const Learned = lazy(() => import('./learned'));
 const route = getRouteApi('/insights');
 const SPANS = { '7': '7 days', '30': '30 days', '365': 'A year' } as const;
@@ -75,11 +75,9 @@ function Costs(): ReactNode {
       {total && total.llm_calls + total.saved_calls > 0 && (
         <>
           <Numbers total={total} />
-          <section className="card" style={{ padding: '16px 18px', marginBottom: 24 }} aria-label="By day">
-            <h2 className="section-title">By day</h2>
-            <Suspense fallback={<Waiting what="the chart" />}>
-              <Days items={daily.data?.items ?? []} />
-            </Suspense>
+          <section className="card" style={{ padding: '16px 18px', marginBottom: 24 }} aria-label="Over time">
+            <h2 className="section-title">Over time</h2>
+            <Days items={daily.data?.items ?? []} days={days} />
           </section>
           <section aria-label="By group">
             <h2 className="section-title">

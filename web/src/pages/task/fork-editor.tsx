@@ -7,7 +7,7 @@ import { forkTask } from '../../api/tasks';
 import type { Task } from '../../api/types';
 import { Problem } from '../../ui/feedback';
 import { count, firstLine, freshKey } from '../../ui/text';
-import { dependents } from './layout';
+import { dependents } from './progress';
 
 export default function ForkEditor(props: { task: Task; fromStep: string | null; close: () => void }): ReactNode {
   const steps = props.task.steps;

@@ -1,32 +1,23 @@
-// The plan as a live graph, from top to bottom. Each node listens to its own step only.
+// The plan as a live graph, from top to bottom. A worker lays it out; a large one is drawn over several frames.
 import '@xyflow/react/dist/base.css';
 import './graph.css';
 import {
   Background,
   BackgroundVariant,
   Controls,
-  type Edge,
-  Handle,
+  getNodesBounds,
+  getViewportForBounds,
   type Node,
-  type NodeProps,
-  Position,
   ReactFlow,
 } from '@xyflow/react';
-import { memo, type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from 'react';
-import { type TaskState, words } from '../../live/fold';
+import { type KeyboardEvent, type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import type { TaskState } from '../../live/fold';
 import { storeOf, useLive } from '../../live/task-store';
-import { StatusIcon, statusKind } from '../../ui/status';
-import { firstLine } from '../../ui/text';
-import {
-  FOLD_ABOVE,
-  LARGE,
-  type Graph as Layout,
-  layOut,
-  NODE_HEIGHT,
-  NODE_WIDTH,
-  progressOf,
-  waitsFor,
-} from './layout';
+import { useShare } from '../../ui/share';
+import { Lines } from './lines';
+import { nodeOf, TYPES } from './nodes';
+import { progressOf } from './progress';
+import { FOLD_ABOVE, LARGE, type Graph as Laid, type Wish } from './shape';
 
 interface Props {
   taskId: string;
@@ -36,56 +27,23 @@ interface Props {
   onSelect: (stepId: string | null) => void;
 }
 
-type StepNodeData = { taskId: string; stepId: string; isSelected: boolean };
-type BranchNodeData = { count: number };
-
-// Where lines begin and end is said here: else each node would be measured once it is drawn.
-const HANDLE = { x: NODE_WIDTH / 2, width: 1, height: 1 };
-const SIZE = {
-  width: NODE_WIDTH,
-  height: NODE_HEIGHT,
-  measured: { width: NODE_WIDTH, height: NODE_HEIGHT },
-  handles: [
-    { ...HANDLE, type: 'target' as const, position: Position.Top, y: 0 },
-    { ...HANDLE, type: 'source' as const, position: Position.Bottom, y: NODE_HEIGHT },
-  ],
-};
 const CALM_MS = 3_000;
+const AT_ONCE = 40;
+const MIN_ZOOM = 0.1;
+// Below are the buttons.
+const ROOM = { x: 0.06, top: 0.08, bottom: '56px' } as const;
+const NO_STEPS: Wish['steps'] = [];
 const NONE: ReadonlySet<string> = new Set();
-const TYPES = { step: memo(StepNode), branch: memo(BranchNode) };
+const WORDS = { 'node.a11yDescription.default': 'Press Enter to open it.' };
 
 export default function Graph({ taskId, finished, selected, onSelect }: Props): ReactNode {
+  const box = useRef<HTMLDivElement>(null);
   const [showAll, setShowAll] = useState(false);
   const plan = useLive(taskId, planOf);
   const done = useCalm(taskId, finished);
-  const graph = useMemo(() => layOut(plan?.steps ?? [], showAll ? NONE : done), [plan, showAll, done]);
-  // A text: the lines are drawn again when it changes, not with every event.
-  const kinds = useLive(
-    taskId,
-    useCallback(
-      (state: TaskState) => graph.edges.map((edge) => state.steps.get(edge.fromStep)?.status ?? 'none').join(),
-      [graph],
-    ),
-  );
-  const nodes = useMemo(
-    () =>
-      graph.nodes.map((node): Node => {
-        const common = { id: node.id, position: { x: node.x, y: node.y }, ...SIZE };
-        const [stepId] = node.stepIds;
-        return node.stepIds.length === 1 && stepId
-          ? {
-              ...common,
-              type: 'step',
-              data: { taskId, stepId, isSelected: stepId === selected },
-              ariaLabel: `Step ${stepId}`,
-            }
-          : { ...common, type: 'branch', data: { count: node.stepIds.length } };
-      }),
-    [graph, selected, taskId],
-  );
-  const edges = useEdges(graph, kinds);
-  const onNodeClick = useCallback(
-    (_: unknown, node: Node) => {
+  const graph = useLayout(plan?.steps ?? NO_STEPS, showAll ? NONE : done);
+  const open = useCallback(
+    (node: Pick<Node, 'id' | 'type'>) => {
       if (node.type === 'branch') setShowAll(true);
       else onSelect(node.id);
     },
@@ -93,32 +51,87 @@ export default function Graph({ taskId, finished, selected, onSelect }: Props): 
   );
   return (
     <div
-      className={`graph${nodes.length > LARGE ? ' large' : ''}`}
+      ref={box}
+      className={`graph${graph && graph.nodes.length > LARGE ? ' large' : ''}`}
       role="group"
       aria-label="Graph of the plan; the list view says the same in words"
     >
-      <ReactFlow
-        nodes={nodes}
-        edges={edges}
-        nodeTypes={TYPES}
-        onNodeClick={onNodeClick}
-        onPaneClick={() => onSelect(null)}
-        nodesDraggable={false}
-        nodesConnectable={false}
-        edgesFocusable={false}
-        fitView
-        fitViewOptions={{ padding: 0.12, maxZoom: 1 }}
-        minZoom={0.1}
-        maxZoom={1.5}
-        onlyRenderVisibleElements={nodes.length > LARGE}
-        proOptions={{ hideAttribution: true }}
-        key={`${plan?.revision} ${graph.nodes.length}`}
-      >
-        <Background variant={BackgroundVariant.Dots} gap={22} size={1} color="var(--af-line)" />
-        <Controls showInteractive={false} />
-      </ReactFlow>
+      {graph && (
+        <Drawing
+          key={graph.nodes.map((node) => node.id).join()}
+          taskId={taskId}
+          graph={graph}
+          selected={selected}
+          width={box.current?.clientWidth ?? 0}
+          height={box.current?.clientHeight ?? 0}
+          open={open}
+          close={() => onSelect(null)}
+        />
+      )}
     </div>
   );
+}
+
+interface DrawingProps {
+  taskId: string;
+  graph: Laid;
+  selected: string | null;
+  width: number;
+  height: number;
+  open: (node: Pick<Node, 'id' | 'type'>) => void;
+  close: () => void;
+}
+
+function Drawing({ taskId, graph, selected, width, height, open, close }: DrawingProps): ReactNode {
+  const all = useMemo(() => graph.nodes.map((node) => nodeOf(node, taskId, selected)), [graph, taskId, selected]);
+  const nodes = useShare(all, AT_ONCE);
+  const [viewport] = useState(() => getViewportForBounds(getNodesBounds(all), width, height, MIN_ZOOM, 1, ROOM));
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const id = (event.target as HTMLElement).dataset.id;
+    const node = all.find((each) => each.id === id);
+    if (!node || (event.key !== 'Enter' && event.key !== ' ')) return;
+    event.preventDefault();
+    open(node);
+  };
+  return (
+    <ReactFlow
+      nodes={nodes}
+      nodeTypes={TYPES}
+      onNodeClick={(_, node) => open(node)}
+      onPaneClick={close}
+      onKeyDown={onKeyDown}
+      nodesDraggable={false}
+      nodesConnectable={false}
+      elementsSelectable={false}
+      defaultViewport={viewport}
+      minZoom={MIN_ZOOM}
+      maxZoom={1.5}
+      ariaLabelConfig={WORDS}
+      proOptions={{ hideAttribution: true }}
+    >
+      <Lines taskId={taskId} graph={graph} />
+      <Background variant={BackgroundVariant.Dots} gap={22} size={1} color="var(--af-line)" />
+      <Controls showInteractive={false} orientation="horizontal" fitViewOptions={{ padding: ROOM, maxZoom: 1 }} />
+    </ReactFlow>
+  );
+}
+
+/** Returns the graph as soon as a worker laid it out; until then the one before. */
+function useLayout(steps: Wish['steps'], done: ReadonlySet<string>): Laid | null {
+  const [graph, setGraph] = useState<Laid | null>(null);
+  const [problem, setProblem] = useState<Error | null>(null);
+  useEffect(() => {
+    const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
+    worker.onmessage = ({ data }: MessageEvent<Laid>) => {
+      setGraph(data);
+      worker.terminate();
+    };
+    worker.onerror = (event) => setProblem(new Error(event.message || 'What lays it out did not start.'));
+    worker.postMessage({ steps: steps.map(({ id, depends_on }) => ({ id, depends_on })), done } satisfies Wish);
+    return () => worker.terminate();
+  }, [steps, done]);
+  if (problem) throw problem;
+  return graph;
 }
 
 /** Returns the steps that are finished, as of when it last was calm: a large graph is not laid out anew all the time. */
@@ -141,66 +154,6 @@ function finishedOf(state: TaskState): number {
   return progressOf(state.steps).completed;
 }
 
-/** A line is another object only when it looks different: the others are not drawn again. */
-function useEdges(graph: Layout, kinds: string): Edge[] {
-  const drawn = useRef(new Map<string, Edge>());
-  return useMemo(() => {
-    const kindOf = kinds.split(',');
-    const edges = graph.edges.map(({ id, from, to }, place): Edge => {
-      const className = `edge-${kindOf[place]}`;
-      const before = drawn.current.get(id);
-      return before?.className === className ? before : { id, source: from, target: to, className, focusable: false };
-    });
-    drawn.current = new Map(edges.map((edge) => [edge.id, edge]));
-    return edges;
-  }, [graph, kinds]);
-}
-
 function planOf(state: TaskState): TaskState['plan'] {
   return state.plan;
-}
-
-function StepNode({ data }: NodeProps): ReactNode {
-  const { taskId, stepId, isSelected } = data as StepNodeData;
-  const step = useLive(
-    taskId,
-    useCallback((state: TaskState) => state.steps.get(stepId), [stepId]),
-  );
-  const waits = useLive(
-    taskId,
-    useCallback(
-      (state: TaskState) => {
-        const own = state.steps.get(stepId);
-        return own ? waitsFor(own, state.steps) : null;
-      },
-      [stepId],
-    ),
-  );
-  if (!step) return null;
-  return (
-    <div className={`node st-${statusKind(step.status)}${isSelected ? ' selected' : ''}`}>
-      <Handle type="target" position={Position.Top} isConnectable={false} />
-      <div className="node-title">{firstLine(step.planned.instruction, 120)}</div>
-      <div className="node-foot">
-        <StatusIcon status={step.status} size={13} />
-        <span className="node-status">{waits ?? words(step.status)}</span>
-        <span className="node-agent truncate">{firstLine(step.agentName ?? step.planned.skill ?? '', 60)}</span>
-      </div>
-      <Handle type="source" position={Position.Bottom} isConnectable={false} />
-    </div>
-  );
-}
-
-function BranchNode({ data }: NodeProps): ReactNode {
-  return (
-    <div className="node st-completed branch">
-      <Handle type="target" position={Position.Top} isConnectable={false} />
-      <div className="node-title">{(data as BranchNodeData).count} completed steps</div>
-      <div className="node-foot">
-        <StatusIcon status="completed" size={13} />
-        <span className="node-status">show them</span>
-      </div>
-      <Handle type="source" position={Position.Bottom} isConnectable={false} />
-    </div>
-  );
 }

@@ -1,37 +1,9 @@
 // Pure: where the nodes of a plan's graph stand, and which finished branches are drawn as one.
 import dagre from '@dagrejs/dagre';
-import type { PlannedStep } from '../../api/types';
-import type { LiveStep } from '../../live/fold';
+import { FOLD_ABOVE, type Graph, type GraphEdge, LARGE, NODE_HEIGHT, NODE_WIDTH, type Wish } from './shape';
 
-export const NODE_WIDTH = 236;
-export const NODE_HEIGHT = 82;
-export const LARGE = 60;
-export const FOLD_ABOVE = 40;
-
-export interface GraphNode {
-  id: string;
-  x: number;
-  y: number;
-  /** The steps that this node stands for: one, or a finished branch. */
-  stepIds: readonly string[];
-}
-
-export interface GraphEdge {
-  id: string;
-  from: string;
-  to: string;
-  /** The step whose end the line waits for; of a branch, any. */
-  fromStep: string;
-}
-
-export interface Graph {
-  nodes: readonly GraphNode[];
-  edges: readonly GraphEdge[];
-}
-
-/** `done`: the steps that count as finished; what is finished later stays where it is, so that nothing jumps. */
-export function layOut(steps: readonly PlannedStep[], done: ReadonlySet<string>): Graph {
-  const group = groups(steps, done);
+export function layOut({ steps, done }: Wish): Graph {
+  const group = groups({ steps, done });
   const known = new Set(steps.map((step) => step.id));
   const nodeOf = (stepId: string): string => group.get(stepId) ?? stepId;
   const members = new Map<string, string[]>();
@@ -42,7 +14,7 @@ export function layOut(steps: readonly PlannedStep[], done: ReadonlySet<string>)
   graph.setGraph({ rankdir: 'TB', nodesep: 28, ranksep: 44, ranker });
   graph.setDefaultEdgeLabel(() => ({}));
   for (const id of members.keys()) graph.setNode(id, { width: NODE_WIDTH, height: NODE_HEIGHT });
-  const edges = new Map<string, GraphEdge>();
+  const edges = new Map<string, Omit<GraphEdge, 'via'>>();
   for (const step of steps) {
     for (const before of step.depends_on) {
       const [from, to] = [nodeOf(before), nodeOf(step.id)];
@@ -58,12 +30,17 @@ export function layOut(steps: readonly PlannedStep[], done: ReadonlySet<string>)
       const place = graph.node(id) as { x: number; y: number };
       return { id, stepIds, x: place.x - NODE_WIDTH / 2, y: place.y - NODE_HEIGHT / 2 };
     }),
-    edges: [...edges.values()],
+    edges: [...edges.values()].map((edge) => ({ ...edge, via: passages(graph.edge(edge.from, edge.to).points) })),
   };
 }
 
+/** Of a line's points (its start, then a gap and a row in turn, at last a gap and its end) those in rows. */
+function passages(points: readonly { x: number; y: number }[]): GraphEdge['via'] {
+  return points.slice(2, -2).filter((_, place) => place % 2 === 0);
+}
+
 /** In a large plan, finished steps that only finished steps need are drawn as one node for each connected part. */
-function groups(steps: readonly PlannedStep[], done: ReadonlySet<string>): Map<string, string> {
+function groups({ steps, done }: Wish): Map<string, string> {
   const found = new Map<string, string>();
   if (steps.length <= FOLD_ABOVE || done.size === 0) return found;
   const needs = new Map(steps.map((step) => [step.id, step.depends_on]));
@@ -90,45 +67,6 @@ function groups(steps: readonly PlannedStep[], done: ReadonlySet<string>): Map<s
       }
     }
     if (branch.length > 2) for (const member of branch) found.set(member, `branch:${branch[0]}`);
-  }
-  return found;
-}
-
-/** What a step waits for: "waits for 2 of 3". Null if it does not wait for others. */
-export function waitsFor(step: LiveStep, steps: ReadonlyMap<string, LiveStep>): string | null {
-  if (step.status !== 'pending') return null;
-  const before = step.planned.depends_on.filter((id) => steps.has(id));
-  const open = before.filter((id) => steps.get(id)?.status !== 'completed');
-  return open.length === 0 ? null : `waits for ${open.length} of ${before.length}`;
-}
-
-export interface Progress {
-  completed: number;
-  failed: number;
-  total: number;
-}
-
-export function progressOf(steps: ReadonlyMap<string, LiveStep>): Progress {
-  let completed = 0;
-  let failed = 0;
-  for (const { status } of steps.values()) {
-    if (status === 'completed') completed += 1;
-    if (status === 'failed') failed += 1;
-  }
-  return { completed, failed, total: steps.size };
-}
-
-/** The step and all that need it, directly or not. */
-export function dependents(steps: readonly { id: string; depends_on: string[] }[], from: string): Set<string> {
-  const found = new Set([from]);
-  for (let grew = true; grew; ) {
-    grew = false;
-    for (const step of steps) {
-      if (!found.has(step.id) && step.depends_on.some((id) => found.has(id))) {
-        found.add(step.id);
-        grew = true;
-      }
-    }
   }
   return found;
 }

@@ -5,7 +5,7 @@ import { useLive } from '../../live/task-store';
 import { Status } from '../../ui/status';
 import { firstLine } from '../../ui/text';
 import { Took } from '../../ui/time';
-import { waitsFor } from './layout';
+import { waitsFor } from './progress';
 import classes from './task.module.css';
 
 interface Props {

@@ -19,7 +19,7 @@ import { Status } from '../../ui/status';
 import { count, firstLine, money, plain } from '../../ui/text';
 import { Ago, Took } from '../../ui/time';
 import { TaskActions } from './actions';
-import { progressOf } from './layout';
+import { progressOf } from './progress';
 import { RawLog } from './raw-log';
 import { StepList } from './step-list';
 import classes from './task.module.css';
