@@ -56,6 +56,7 @@ WAYS = {
     "setTimeout(draw, 90)",
     "no timers any more": "window.setTimeout = window.requestAnimationFrame = () => 0; draw()",
     "a script that takes itself out": "document.currentScript.remove(); setTimeout(draw, 150)",
+    "another address of the same document": "history.replaceState({}, '', '/ways/here'); setTimeout(draw, 90)",
     "another document": "setTimeout(() => { location = '/moved' }, 60)",
 }
 
