@@ -45,7 +45,9 @@ def observe(seen: Snapshot, level: Level, *, scope: Node | None = None, max_byte
 def _interactive(seen: Snapshot) -> Iterator[str]:
     hidden = 0
     for node in seen.nodes:
-        if node.get("hidden") and node.role not in CHECK_ROLES:
+        if (node.get("hidden") and node.role not in CHECK_ROLES) or (
+            node.get("unseen") and not _is_control(node, seen)
+        ):
             hidden += bool(node.own)
         elif node.is_in_view and node.role == "heading" and node.text:
             yield f"# {node.text[:_MAX_NAME]}"
@@ -77,6 +79,8 @@ def _line(node: Node, seen: Snapshot) -> str:
     hidden = f" [hidden: {node.get('hidden')}]" if node.get("hidden") else ""
     if _is_control(node, seen):
         return _control_line(node, seen) + hidden
+    if node.get("unseen"):
+        hidden = f" [hidden: {node.get('unseen')}]"
     if node.role == "heading":
         return f"# {node.text[:_MAX_NAME]}{hidden}" if node.text else ""
     if node.own:
@@ -110,6 +114,10 @@ def _control_line(node: Node, seen: Snapshot) -> str:
     if node.options:
         shown = ", ".join(node.options[:6])
         parts.append(f"of: {shown[:120]}{' …' if len(node.options) > 6 else ''}")
+    if node.get("unseen"):
+        parts.append(f"[text: {node.get('unseen')}]")
+    if node.extra.get("spoken"):
+        parts.append("[name: aria-only]")
     return " ".join(parts)
 
 

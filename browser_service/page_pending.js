@@ -59,6 +59,6 @@
     [AbortSignal, 'timeout'], [Document.prototype, 'startViewTransition'], [HTMLCanvasElement.prototype, 'toBlob'],
     [HTMLImageElement.prototype, 'decode'], [HTMLMediaElement.prototype, 'play', 'load'],
   ]) for (const name of names) watch(owner, name, open);
-  window.navigation?.addEventListener('navigate', open);
+  window.navigation?.addEventListener('navigate', (event) => { if (!event.destination.sameDocument) open(); });
   addEventListener('federation-pending', (event) => event.detail(pending));
 })();

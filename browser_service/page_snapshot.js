@@ -72,6 +72,14 @@
     if (style.clipPath === 'inset(100%)' || style.clipPath === 'inset(50%)' || style.fontSize === '0px') return 'zero-size';
     return '';
   };
+  const colourless = (color) => /^rgba\(.*, 0\)$/.test(color);
+  const isUnseen = (e, style) => {  // why people do not see the text of what they see
+    if (colourless(style.color) || (colourless(style.webkitTextFillColor) && style.backgroundClip !== 'text')) return 'transparent';
+    if (parseFloat(style.textIndent) > -100) return '';
+    const range = document.createRange();
+    range.selectNodeContents(e);
+    return range.getBoundingClientRect().right + scrollX <= 0 ? 'off-screen' : '';
+  };
   const valueOf = (e, tag, role) => {
     if (tag === 'select') return [...e.selectedOptions].map((o) => fold(o.label)).join(', ');
     if (tag === 'input' && (e.type === 'checkbox' || e.type === 'radio')) return '';
@@ -140,6 +148,10 @@
       put('testid', e.getAttribute('data-testid') || e.getAttribute('data-test-id') || e.getAttribute('data-test'));
       put('title', fold(e.title));
       put('own', ownText !== told ? short(ownText) : '');
+      if ((ownText || isActive && told) && !hidden) put('unseen', isUnseen(e, style));
+      if (name && name === fold(e.getAttribute('aria-label'))) {
+        put('spoken', !`${told} ${fold(e.placeholder)} ${e.value ?? ''}`.includes(name));
+      }
     }
     if (field || isActive) {
       put('value', valueOf(e, tag, role));

@@ -54,7 +54,8 @@ class Node:
 
     `role` is ARIA's, but for inputs without one: file, color, date, time; and "label". `name` is what it is called: its
     accessible name, else its text. `own` is the text that is directly in it. `hints` are its class, id and file names.
-    `hidden` says why people do not see it, though it may be there ("off-screen", "transparent", "not displayed", …).
+    `hidden` says why people do not see it, though it may be there ("off-screen", "transparent", "not displayed", …),
+    `unseen` why they do not see its text, `spoken` that its name is only in `aria-label`.
     """
 
     index: int

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 _PAGE = "<!doctype html><title>T</title><body><h1>Early</h1>{}</body>"
 _DRAW = "const draw = () => { document.querySelector('h1').textContent = 'Whole'; };"
-_LATE = "postMessage(1); setTimeout(() => postMessage(2), 120)"
+_LATE = "postMessage(1); setTimeout(() => postMessage(2), 100)"
 
 # How pages put off what they draw, as people write it.
 WAYS = {
@@ -28,7 +28,7 @@ WAYS = {
     "a timer that is due when it has loaded": "setTimeout(draw, 500); document.write('<img src=/slow>')",
     "a chain of timers": "let n = 0; const next = () => ++n < 6 ? setTimeout(next, 35) : draw(); next()",
     "timers with text": "window.draw = draw; setTimeout('draw()', '150')",
-    "an interval": "const t = setInterval(() => { clearInterval(t); draw(); }, 120)",
+    "an interval": "const t = setInterval(() => { clearInterval(t); draw(); }, 100)",
     "frames": "let n = 0; const next = () => ++n < 8 ? requestAnimationFrame(next) : draw(); next()",
     "an idle moment": "requestIdleCallback(() => setTimeout(draw, 60))",
     "after load": "addEventListener('load', () => setTimeout(draw, 120))",
@@ -49,13 +49,14 @@ WAYS = {
     "a database": "indexedDB.open('d').onsuccess = () => setTimeout(draw, 20)",
     "a hash": "crypto.subtle.digest('SHA-256', new Uint8Array(40000000)).then(draw)",
     "an observer": "new IntersectionObserver(() => setTimeout(draw, 90)).observe(document.querySelector('h1'))",
-    "an animation": "document.querySelector('h1').animate([{opacity: 0}, {opacity: 1}], 180).onfinish = draw",
+    "an animation": "document.querySelector('h1').animate([{opacity: 0}, {opacity: 1}], 120).onfinish = draw",
     "a frame": "const f = document.createElement('iframe'); document.body.append(f); "
     "f.contentWindow.setTimeout(draw, 150)",
     "timers of its own": "const real = window.setTimeout; window.setTimeout = (f, ms) => real.call(window, f, ms * 2); "
     "setTimeout(draw, 90)",
     "no timers any more": "window.setTimeout = window.requestAnimationFrame = () => 0; draw()",
     "a script that takes itself out": "document.currentScript.remove(); setTimeout(draw, 150)",
+    "another address of the same document": "history.replaceState({}, '', '/ways/here'); setTimeout(draw, 90)",
     "another document": "setTimeout(() => { location = '/moved' }, 60)",
 }
 
@@ -88,7 +89,7 @@ async def ways() -> AsyncGenerator[str]:
 
     async def events(_request: Request) -> Response:
         async def send() -> AsyncGenerator[str]:
-            await asyncio.sleep(0.15)
+            await asyncio.sleep(0.1)
             yield "data: now\n\n"
 
         return StreamingResponse(send(), media_type="text/event-stream")
@@ -98,7 +99,7 @@ async def ways() -> AsyncGenerator[str]:
 
     async def socket(websocket: WebSocket) -> None:
         await websocket.accept()
-        await asyncio.sleep(0.15)
+        await asyncio.sleep(0.1)
         await websocket.send_text("now")
         await websocket.receive()
 

@@ -87,6 +87,7 @@ REQUIREMENTS = (
             f"{_OUT}::test_a_name_means_the_address_that_was_checked_whatever_it_is_later",
             f"{_OUT}::test_a_session_reaches_only_what_its_lists_let_it",
             f"{_OUT}::test_text_that_nobody_sees_is_marked_and_kept_apart",
+            "browser/test_held_sessions.py::test_a_session_is_kept_open_and_observed_within_its_bounds",
         ),
     ),
     Requirement(

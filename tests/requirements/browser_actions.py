@@ -92,6 +92,7 @@ REQUIREMENTS = (
             "browser/test_bad_pages.py::test_a_failure_on_a_page_shows_it",
             "browser/test_bad_pages.py::test_a_page_that_never_goes_idle_or_leaves_meanwhile_is_no_failure",
             "browser/test_bad_pages.py::test_a_failure_over_rest_links_a_picture_of_the_page",
+            "browser/test_bad_pages.py::test_an_open_session_is_told_which_address_failed_and_goes_on",
             "browser/test_actions.py::test_a_page_that_leaves_in_the_middle_of_a_click_is_followed",
         ),
     ),
