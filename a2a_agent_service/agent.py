@@ -13,7 +13,7 @@ from a2a_agent_service.card import ANALYSIS
 from a2a_agent_service.checkpoints import Checkpoints
 from a2a_agent_service.index import DocumentIndex
 from a2a_agent_service.memory import open_memory
-from a2a_agent_service.question import understand
+from a2a_agent_service.question import of_all, understand
 from a2a_agent_service.reading import Reader
 from a2a_agent_service.research import Research
 from a2a_agent_service.settings import Settings
@@ -53,6 +53,7 @@ async def open_agent(settings: Settings) -> AsyncGenerator[OpenAgent]:
             analysis = request.skill == ANALYSIS or (
                 request.skill is None and _ANALYSING.search(question.text) is not None
             )
+            question = of_all(question) if analysis else question
             browser = BrowserPages(settings, client, request) if settings.research_browser else None
             reader = Reader(settings, client, browser)
             research = Research(settings, documents, web, reader, memory, models, request)

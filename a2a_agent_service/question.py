@@ -1,7 +1,7 @@
 """What a request asks: the question, the words to search for, and what the sender named or added."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.agent import AgentRequest
 from shared.documents import keywords
@@ -53,6 +53,12 @@ _ASKING = re.compile(
     r"|explain|tell|list|using|investigate|summari[sz]e|describe|weigh)\b",
     re.IGNORECASE,
 )
+_POINTING = r"(?:these|this|those|them|the following|below|above|given)"
+_MATERIAL = re.compile(rf"\b{_POINTING}\b", re.IGNORECASE)
+_LEAD_IN = re.compile(
+    rf"(?P<asked>[^\n.?!;:]{{0,200}}\b{_POINTING}\b[^\n.?!;:]{{0,200}}):\s+(?P<material>\S.*)",
+    re.DOTALL | re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +67,8 @@ class Question:
 
     `text` is what is asked, `parts` the words of each thing that an answer must speak of, `queries` what to search for.
     `subjects` are the two things that a comparison is about. `material` is text that came along, such as results of
-    earlier steps: it is a source, and addresses in it are not opened. `urls` are those that what is asked names.
+    earlier steps: it is a source, and addresses in it are not opened; `is_about_material` when what is asked points to
+    it, as "compare these" does. `urls` are those that what is asked names.
     """
 
     text: str
@@ -69,6 +76,7 @@ class Question:
     queries: tuple[str, ...]
     subjects: tuple[str, ...] = ()
     material: str = ""
+    is_about_material: bool = False
     urls: tuple[str, ...] = ()
     wants_documents: bool = False
     wants_web: bool = False
@@ -92,10 +100,18 @@ def understand(request: AgentRequest) -> Question:
         queries=tuple(dict.fromkeys((*subjects, *parts))),
         subjects=subjects,
         material=material,
+        is_about_material=bool(material) and _MATERIAL.search(text) is not None,
         urls=urls,
         wants_documents=wants_documents,
         wants_web=not stays and web.search(text) is not None,
     )
+
+
+def of_all(question: Question) -> Question:
+    """Return the same question of all that came along, where it points to that: not only of what has its words."""
+    if question.is_about_material and not (question.subjects or question.wants_documents or question.wants_web):
+        return replace(question, parts=(), queries=())
+    return question
 
 
 def search_words(text: str) -> str:
@@ -109,6 +125,8 @@ def _divide(text: str) -> tuple[str, str]:
     paragraphs = [part.strip() for part in re.split(r"\n\s*\n", text.strip()) if part.strip()]
     if not paragraphs:
         return "", ""
+    if lead_in := _LEAD_IN.fullmatch(paragraphs[0]):
+        return lead_in["asked"].strip(), "\n\n".join((lead_in["material"], *paragraphs[1:]))
     number = 0
     if len(paragraphs) > 1 and _asks(paragraphs[-1]) and not _asks(paragraphs[0]):
         number = len(paragraphs) - 1

@@ -325,7 +325,8 @@ def _tell(update: Update) -> None:
 
 def _names_sources(state: State) -> bool:
     """Say whether the sender named what to read: that need speak of less of the question to be an answer."""
-    return bool(state["question"].urls or state["files"])
+    question = state["question"]
+    return bool(question.urls or state["files"] or question.is_about_material)
 
 
 def _choose(passages: list[Passage], queries: list[str], most: int) -> list[Ranked]:

@@ -169,7 +169,8 @@ def _to_text(findings: Sequence[Finding]) -> str:
         for each in findings[:_MAX_SHOWN]
     ]
     more = [f"\n… and {len(findings) - _MAX_SHOWN} more."] if len(findings) > _MAX_SHOWN else []
-    head = [f"{len(findings)} findings: {', '.join(counted)}.", "", "| severity | place | rule | what |"]
+    found = "1 finding" if len(findings) == 1 else f"{len(findings)} findings"
+    head = [f"{found}: {', '.join(counted)}.", "", "| severity | place | rule | what |"]
     return "\n".join([*head, "|---|---|---|---|", *rows, *more])
 
 

@@ -167,6 +167,17 @@ REQUIREMENTS = (
         ),
     ),
     Requirement(
+        "analysis-of-what-is-given",
+        "`analysis` compares, weighs and concludes over given material.",
+        (
+            (
+                "research_agent/test_analysis.py::"
+                "test_what_is_given_is_weighed_though_it_has_none_of_the_words_and_the_documents_have_them"
+            ),
+            "research_agent/test_analysis.py::test_two_things_are_compared_each_by_what_is_said_of_it",
+        ),
+    ),
+    Requirement(
         "research-through-tasks",
         "Each skill of research works through a task on the orchestrator, without a model and with the scripted one.",
         ("research_agent/test_through_tasks.py::test_each_skill_works_through_a_task",),

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.research_agent.asking import ask, make_settings, write_documents
 
 
@@ -43,3 +45,21 @@ async def test_one_thing_of_a_comparison_without_a_source_is_said(tmp_path: Path
 
     assert "SQLite needs no server." in outcome.text
     assert "Nothing was found about: cassandra" in outcome.text
+
+
+@pytest.mark.parametrize(
+    "given", ["{0}:\n\n{1}\n\n{2}", "{0}: {1} {2}"], ids=["in paragraphs below", "in the same paragraph"]
+)
+async def test_what_is_given_is_weighed_though_it_has_none_of_the_words_and_the_documents_have_them(
+    tmp_path: Path, given: str
+) -> None:
+    write_documents(tmp_path, teams="# Teams\n\nTo conclude what is better for a small team takes a good team.")
+    asked = "Compare these and conclude which is better for a small team"
+    sqlite = "SQLite is one file, needs no server, and lets one process write."
+    postgresql = "PostgreSQL needs a server of its own, and many processes write at once."
+
+    outcome = await ask(make_settings(tmp_path), given.format(asked, sqlite, postgresql), skill="analysis")
+
+    assert sqlite in outcome.text
+    assert postgresql in outcome.text
+    assert "Teams" not in outcome.text
