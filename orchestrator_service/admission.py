@@ -15,8 +15,8 @@ from pydantic import JsonValue
 from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select, update
 
 from orchestrator_service import discovery
-from orchestrator_service.models import Agent, AgentCapability
 from orchestrator_service.registry import AgentType, visible_to
+from orchestrator_service.registry_models import Agent, AgentCapability
 from orchestrator_service.verification.changes import Change, compare
 from orchestrator_service.verification.imitations import is_imitation, skeleton
 from shared.agent import JsonObject

@@ -6,7 +6,8 @@ from contextlib import aclosing
 from pydantic import JsonValue
 
 from orchestrator_service import ancestry, artifacts, inputs, task_views
-from orchestrator_service.events import EventLog, Recorded
+from orchestrator_service.event_log import EventLog
+from orchestrator_service.events import Recorded
 from orchestrator_service.intake import Intake
 from orchestrator_service.tasks import NewTask
 from shared.agent import AgentRequest, Answer, InputRequired, JsonObject, OpenAgent, Produced, Progress, Update, Usage

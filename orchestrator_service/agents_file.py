@@ -18,9 +18,9 @@ from sqlalchemy import Connection, select
 
 from orchestrator_service import registry
 from orchestrator_service.credentials import SecretFields
-from orchestrator_service.models import Agent
 from orchestrator_service.registrar import NewAgent, Registrar, endpoint_of
 from orchestrator_service.registry import AgentType
+from orchestrator_service.registry_models import Agent
 from shared import strict_yaml
 from shared.auth import LOCAL, Caller
 from shared.db import Database

@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import Connection, RowMapping, bindparam, select
 
 from orchestrator_service import discovery, registry, statistics
-from orchestrator_service.models import Agent, AgentSkill
+from orchestrator_service.registry_models import Agent, AgentSkill
 from shared.agent import JsonObject
 from shared.auth import Caller
 from shared.errors import AgentUnavailableError, FederationError

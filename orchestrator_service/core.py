@@ -11,7 +11,7 @@ from orchestrator_service.credentials import Credentials
 from orchestrator_service.deliveries import Deliveries
 from orchestrator_service.engine.engine import Engine
 from orchestrator_service.engine.workers import sole_owner
-from orchestrator_service.events import EventLog
+from orchestrator_service.event_log import EventLog
 from orchestrator_service.keys import Keys, open_keys
 from orchestrator_service.meaning import Meaning
 from orchestrator_service.registrar import Registrar

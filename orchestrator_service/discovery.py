@@ -18,8 +18,8 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, text
 
 from orchestrator_service import statistics
 from orchestrator_service.meaning import Near, digest_of, text_of
-from orchestrator_service.models import Agent, AgentSkill
 from orchestrator_service.planning.plan import Match, Offer
+from orchestrator_service.registry_models import Agent, AgentSkill
 from orchestrator_service.statistics import Record
 from shared.auth import Caller
 from shared.documents import keywords

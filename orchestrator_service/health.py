@@ -5,7 +5,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Float, Integer, Text, bindparam, delete, func, insert, select, update
 
-from orchestrator_service.models import AgentHealth
+from orchestrator_service.registry_models import AgentHealth
 from shared.agent import JsonObject
 from shared.db import UtcTime, now
 

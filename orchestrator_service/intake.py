@@ -11,7 +11,7 @@ from typing import Final
 
 from orchestrator_service import ancestry, deliveries, inputs, lineage, memory, registry, tasks
 from orchestrator_service.engine.engine import Engine
-from orchestrator_service.events import EventLog
+from orchestrator_service.event_log import EventLog
 from orchestrator_service.keys import Keys
 from orchestrator_service.planning import plan as plans
 from orchestrator_service.settings import Settings

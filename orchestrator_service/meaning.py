@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from sqlalchemy import Connection, bindparam, delete, exists, func, select
 
-from orchestrator_service.models import AgentSkill, SkillVector, insert_or_skip
+from orchestrator_service.models import insert_or_skip
+from orchestrator_service.registry_models import AgentSkill, SkillVector
 from shared.background import background
 from shared.db import Database, DatabaseUnavailableError
 from shared.embeddings import Embeddings

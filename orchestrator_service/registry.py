@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, case, delete, sele
 from orchestrator_service import discovery
 from orchestrator_service import health as health_history
 from orchestrator_service.meaning import Near
-from orchestrator_service.models import Agent, AgentCapability
+from orchestrator_service.registry_models import Agent, AgentCapability
 from shared.agent import JsonObject
 from shared.agent_card import parse_card
 from shared.auth import Caller

@@ -14,9 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy import Connection, select
 
 from orchestrator_service import registry
-from orchestrator_service.models import Agent
 from orchestrator_service.planning.plan import Offer
 from orchestrator_service.registrar import NewAgent, Registrar
+from orchestrator_service.registry_models import Agent
 from orchestrator_service.settings import Settings
 from shared import http, strict_json
 from shared.auth import Caller

@@ -9,7 +9,8 @@ from typing import Final, TypeAlias
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, RowMapping, bindparam, delete, func, insert, select
 
-from orchestrator_service.models import Agent, AgentStats, Attempt, StepRow
+from orchestrator_service.models import Attempt, StepRow
+from orchestrator_service.registry_models import Agent, AgentStats
 from shared.agent import JsonObject
 from shared.db import now
 

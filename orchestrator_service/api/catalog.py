@@ -16,7 +16,7 @@ from orchestrator_service import discovery
 from orchestrator_service.api.body import Body
 from orchestrator_service.api.parts import OpenParts, WhoAsks
 from orchestrator_service.meaning import Near
-from orchestrator_service.models import Agent
+from orchestrator_service.registry_models import Agent
 from orchestrator_service.settings import Settings
 from shared.agent import JsonObject
 from shared.auth import Caller

@@ -9,7 +9,7 @@ from pydantic import Field, JsonValue
 from starlette.requests import HTTPConnection
 
 from orchestrator_service.credentials import Credentials
-from orchestrator_service.events import EventLog
+from orchestrator_service.event_log import EventLog
 from orchestrator_service.intake import Intake
 from orchestrator_service.keys import Keys
 from orchestrator_service.meaning import Meaning, Near

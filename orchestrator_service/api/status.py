@@ -7,7 +7,8 @@ from pydantic import JsonValue
 from sqlalchemy import Connection, func, select
 
 from orchestrator_service.api.parts import OpenParts, Parts, parts
-from orchestrator_service.models import Agent, Task
+from orchestrator_service.models import Task
+from orchestrator_service.registry_models import Agent
 from orchestrator_service.settings import Settings
 from shared.errors import FederationError
 

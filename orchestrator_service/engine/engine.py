@@ -23,7 +23,7 @@ from orchestrator_service.engine.strategist import Strategist
 from orchestrator_service.engine.waits import Waits
 from orchestrator_service.engine.work import Run
 from orchestrator_service.engine.workers import LOOK_S, Membership, Reaper, joined
-from orchestrator_service.events import EventLog
+from orchestrator_service.event_log import EventLog
 from orchestrator_service.keys import Keys
 from orchestrator_service.settings import Settings
 from orchestrator_service.signals import Signals

@@ -18,7 +18,7 @@ from orchestrator_service.engine.step_records import Rules
 from orchestrator_service.engine.strategist import Strategist
 from orchestrator_service.engine.waits import Waits
 from orchestrator_service.engine.work import Move, Run, StaleRunError, StepWork
-from orchestrator_service.events import EventLog
+from orchestrator_service.event_log import EventLog
 from orchestrator_service.planning.plan import Plan
 from orchestrator_service.planning.team import Evaluation
 from orchestrator_service.settings import Settings

@@ -10,7 +10,8 @@ from typing import Final
 
 from orchestrator_service.engine import task_records
 from orchestrator_service.engine.work import StepWork
-from orchestrator_service.events import Draft, EventLog, draft
+from orchestrator_service.event_log import EventLog
+from orchestrator_service.events import Draft, draft
 from shared.agent_client import ArtifactChunk, RemoteEvent, Started, StatusChanged, TextPart
 
 _FLUSH_S: Final = 0.02

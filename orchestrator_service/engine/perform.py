@@ -28,7 +28,8 @@ from orchestrator_service.engine.suspensions import Suspensions
 from orchestrator_service.engine.trying import Answered, Ending, Failed, Trying, output, told
 from orchestrator_service.engine.waits import Waits
 from orchestrator_service.engine.work import Move, OpenAttempt, StaleRunError, StepWork
-from orchestrator_service.events import EventLog, draft
+from orchestrator_service.event_log import EventLog
+from orchestrator_service.events import draft
 from orchestrator_service.keys import Keys
 from orchestrator_service.settings import Settings
 from orchestrator_service.spawning import Spawner

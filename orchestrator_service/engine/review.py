@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam, select
 from orchestrator_service.engine import critique
 from orchestrator_service.engine.settle import Settler
 from orchestrator_service.engine.work import Run
-from orchestrator_service.events import EventLog
+from orchestrator_service.event_log import EventLog
 from orchestrator_service.models import Event, StepRow
 from orchestrator_service.planning.plan import Plan, PlanStep, needs
 from orchestrator_service.planning.team import Evaluation

@@ -15,9 +15,10 @@ from orchestrator_service import ancestry, budgets, inputs
 from orchestrator_service.budgets import Amount
 from orchestrator_service.engine import step_inputs, step_records, teams
 from orchestrator_service.engine.conversations import reply_id
-from orchestrator_service.models import Agent, Attempt, Event, PendingInput, PlanRow, StepRow, Task
+from orchestrator_service.models import Attempt, Event, PendingInput, PlanRow, StepRow, Task
 from orchestrator_service.planning import team
 from orchestrator_service.planning.plan import PlanStep, fill
+from orchestrator_service.registry_models import Agent
 from shared.agent import JsonObject
 from shared.agent_client import OutgoingMessage
 from shared.errors import FederationError

@@ -14,7 +14,8 @@ from orchestrator_service.engine.criteria import Score
 from orchestrator_service.engine.step_records import Rules
 from orchestrator_service.engine.waits import Waits
 from orchestrator_service.engine.work import Move, Output, Run, Settling, StepWork
-from orchestrator_service.events import EventLog, draft
+from orchestrator_service.event_log import EventLog
+from orchestrator_service.events import draft
 from orchestrator_service.planning.team import Evaluation
 from orchestrator_service.settings import Settings
 from shared import failpoints

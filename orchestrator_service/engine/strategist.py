@@ -9,7 +9,7 @@ from orchestrator_service import budgets, discovery, events, learning
 from orchestrator_service.budgets import Amount
 from orchestrator_service.engine import task_reads, task_records
 from orchestrator_service.engine.work import Run
-from orchestrator_service.events import EventLog
+from orchestrator_service.event_log import EventLog
 from orchestrator_service.planning import revision, strategies, synthesis
 from orchestrator_service.planning.plan import Goal, Match, Offer, Plan, PlanInvalidError, PlanningFailedError, check
 from orchestrator_service.settings import Settings

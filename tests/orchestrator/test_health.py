@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import Connection, func, select
 
 from orchestrator_service import health
-from orchestrator_service.models import AgentHealth
+from orchestrator_service.registry_models import AgentHealth
 from shared import db
 from shared.agent import AgentRequest, Answer, JsonObject, Update
 from tests.support.federation import TestAgent, federation

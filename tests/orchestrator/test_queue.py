@@ -10,7 +10,8 @@ import aiohttp
 from pydantic import JsonValue
 from sqlalchemy import Connection, insert, inspect, select, update
 
-from orchestrator_service.models import Agent, AgentSkill, Base, Task
+from orchestrator_service.models import Base, Task
+from orchestrator_service.registry_models import Agent, AgentSkill
 from shared.agent import JsonObject
 from shared.db import Database, database_url, new_id, open_database
 from tests.orchestrator.fleet import Holding

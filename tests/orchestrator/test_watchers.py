@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Connection, insert, select
 
 from orchestrator_service import events
-from orchestrator_service.events import EventLog
+from orchestrator_service.event_log import EventLog
 from orchestrator_service.models import Base, Task
 from orchestrator_service.signals import open_signals
 from shared.agent import AgentRequest, Answer, JsonObject, Progress, Update

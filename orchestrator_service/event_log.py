@@ -1,0 +1,222 @@
+"""The one log that all doors follow (server-sent events, A2A streams, the WebSocket, the command line).
+
+Followers read the table of events; in the process that wrote, events are handed over to them, in others a signal makes
+them read.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from contextlib import ExitStack, contextmanager
+from itertools import islice
+from typing import Concatenate, Final, ParamSpec, TypeVar
+
+from sqlalchemy import Connection
+
+from orchestrator_service import events
+from orchestrator_service.events import Recorded
+from orchestrator_service.signals import Signals
+from shared.db import Database, patience
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_KEPT: Final = 64
+_POLL_S: Final = 5.0
+_POLL_ALONE_S: Final = 1.0
+
+
+class _Feed:
+    """The newest events of a task that is followed in this process, shared by all who follow it."""
+
+    def __init__(self) -> None:
+        self.followers = 0
+        self.changed = asyncio.Event()
+        self.is_stale = False
+        """Whether there may be more in the table."""
+        self.newest = 0
+        self.polled = 0
+        self.reading = asyncio.Lock()
+        self._recent: deque[Recorded] = deque(maxlen=_KEPT)
+
+    def publish(self, recorded: Sequence[Recorded]) -> None:
+        """Add events, which may have come already or leave a gap, and wake the followers."""
+        newest = self.newest
+        for event in recorded:
+            if event.seq > self.newest:
+                if event.seq > self.newest + 1:
+                    self._recent.clear()
+                self._recent.append(event)
+                self.newest = event.seq
+        if self.newest > newest:
+            self._wake()
+
+    def go_stale(self) -> None:
+        """Make the followers read the table."""
+        self.is_stale = True
+        self._wake()
+
+    def after(self, seq: int) -> list[Recorded] | None:
+        """Return what follows `seq`, as far as it is here; None if there is more, but only in the table."""
+        if not self._recent or self._recent[-1].seq <= seq:
+            return None if self.is_stale else []
+        skip = seq + 1 - self._recent[0].seq
+        return None if skip < 0 else list(islice(self._recent, skip, None))
+
+    def _wake(self) -> None:
+        self.changed.set()
+        self.changed = asyncio.Event()
+
+
+class EventLog:
+    """Writes changes of tasks and tells those who follow them, here and, by signals, in other processes.
+
+    Followers of a task share what is read and handed over; one who is slow keeps nothing and reads the table later.
+    """
+
+    def __init__(self, database: Database, signals: Signals | None = None) -> None:
+        self.database = database
+        self._signals = signals
+        self._feeds: dict[str, _Feed] = {}
+        self._watchers: set[asyncio.Event] = set()
+        self._poll_s = _POLL_ALONE_S if signals is None and not database.is_sqlite else _POLL_S
+        self._polling: asyncio.Task[None] | None = None
+        self._hearing = ExitStack()
+
+    async def write(
+        self, task_id: str, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run `work(connection, ...)` in a transaction, as `Database.write`, then tell the followers of the tasks.
+
+        `task_id` is the task that it is about. A commit whose answer was lost is known by its events: it is not done
+        again.
+        """
+        del task_id
+        before: tuple[T, list[Recorded]] | None = None
+
+        def done_once(connection: Connection) -> tuple[T, list[Recorded]]:
+            nonlocal before
+            if before is not None and events.is_stored(connection, before[1][-1]):
+                return before
+            with events.overheard() as told:
+                result = work(connection, *args, **kwargs), told
+            before = result if told else None
+            return result
+
+        result, told = await self.database.write(done_once)
+        if self._watchers and any(event.type in events.LISTED for event in told):
+            self._wake_watchers()
+        for about in dict.fromkeys(event.task_id for event in told):
+            if (feed := self._feeds.get(about)) is not None:
+                feed.publish([event for event in told if event.task_id == about])
+            if self._signals is not None:
+                self._signals.tell("events", about)
+        return result
+
+    async def last_seq(self, task_id: str) -> int:
+        """Return the number of the task's newest event."""
+        return await self.database.read(events.last_seq, task_id)
+
+    async def follow(self, task_id: str, after: int = 0) -> AsyncGenerator[Recorded]:
+        """Yield every event above `after`, then each new one as it comes; end after the terminal one.
+
+        While the database is in trouble it waits.
+        """
+        feed = self._join(task_id)
+        try:
+            batch, is_over = await self._begin(feed, task_id, after)
+            while not is_over:
+                for event in batch:
+                    yield event
+                    if event.is_last:
+                        return
+                    after = event.seq
+                changed = feed.changed
+                known = feed.after(after)
+                batch = await self._read(feed, task_id, after) if known is None else known
+                if not batch:
+                    await changed.wait()
+        finally:
+            self._leave(task_id, feed)
+
+    @contextmanager
+    def watching(self) -> Generator[asyncio.Event]:
+        """Yield what is set whenever any task may look different in a list. A hint: it says neither which nor how."""
+        changed = asyncio.Event()
+        self._watchers.add(changed)
+        try:
+            with ExitStack() as hearing:
+                if self._signals is not None:
+                    hearing.enter_context(
+                        self._signals.hear("events", lambda _: changed.set(), changed.set, elsewhere=True)
+                    )
+                yield changed
+        finally:
+            self._watchers.discard(changed)
+
+    def _wake_watchers(self) -> None:
+        for changed in self._watchers:
+            changed.set()
+
+    async def _begin(self, feed: _Feed, task_id: str, after: int) -> tuple[list[Recorded], bool]:
+        """Return the first events, and whether there are none and never will be."""
+        with patience(None):
+            batch, is_over = await self.database.read(events.read_or_over, task_id, after)
+            feed.publish(batch)
+            feed.is_stale = feed.is_stale or len(batch) == events.BATCH
+            return batch, is_over
+
+    async def _read(self, feed: _Feed, task_id: str, after: int) -> list[Recorded]:
+        async with feed.reading:
+            if (known := feed.after(after)) is not None:  # another follower has just read it
+                return known
+            feed.is_stale = False
+            try:
+                with patience(None):
+                    batch = await self.database.read(events.read, task_id, after)
+            except BaseException:
+                feed.is_stale = True
+                raise
+            feed.is_stale = feed.is_stale or len(batch) == events.BATCH
+            feed.publish(batch)
+            return batch
+
+    def _join(self, task_id: str) -> _Feed:
+        if self._polling is None:
+            if self._signals is not None:
+                self._hearing.enter_context(
+                    self._signals.hear("events", self._heard, self._heard_nothing, elsewhere=True)
+                )
+            self._polling = asyncio.create_task(self._poll(), name="poll for events")
+        feed = self._feeds.setdefault(task_id, _Feed())
+        feed.followers += 1
+        return feed
+
+    def _leave(self, task_id: str, feed: _Feed) -> None:
+        feed.followers -= 1
+        if not feed.followers:
+            del self._feeds[task_id]
+        if not self._feeds and self._polling is not None:
+            self._hearing.close()
+            self._polling.cancel()
+            self._polling = None
+
+    def _heard(self, task_id: str) -> None:
+        if (feed := self._feeds.get(task_id)) is not None:
+            feed.go_stale()
+
+    def _heard_nothing(self) -> None:
+        for feed in self._feeds.values():
+            feed.go_stale()
+
+    async def _poll(self) -> None:
+        """Look now and then whether the followed tasks have events that nobody told of."""
+        while True:
+            await asyncio.sleep(self._poll_s)
+            with patience(None):
+                rows = await self.database.read(events.newest, list(self._feeds))
+            for task_id, last_seq in rows:
+                feed = self._feeds.get(task_id)
+                if feed is not None and last_seq > max(feed.newest, feed.polled):
+                    feed.polled = last_seq
+                    feed.go_stale()
