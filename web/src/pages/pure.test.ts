@@ -228,6 +228,6 @@ describe('the columns of a chart of days', () => {
   });
 
   it('ends with a round number', () => {
-    expect([0.003, 1, 12, 51_000].map(roundedUp)).toEqual([0.005, 1, 20, 100_000]);
+    expect([0.003, 1, 12, 51_000].map(roundedUp)).toEqual([0.004, 1, 20, 60_000]);
   });
 });

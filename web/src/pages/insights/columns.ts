@@ -26,8 +26,8 @@ export function dayOf(at: number): string {
   return new Date(at).toISOString().slice(0, 10);
 }
 
-/** The next round number: 1, 2 or 5 and zeros. */
+/** The next round number: 1 or an even digit, and zeros, so that its half is short, too. */
 export function roundedUp(value: number): number {
   const unit = 10 ** Math.floor(Math.log10(value));
-  return ([1, 2, 5].find((times) => times * unit >= value) ?? 10) * unit;
+  return ([1, 2, 4, 6, 8].find((times) => times * unit >= value) ?? 10) * unit;
 }
