@@ -38,7 +38,8 @@ class Waits:
         if task_id in self._waits:
             self._canceled.add(task_id)
             for wait in self._waits[task_id]:
-                wait.reschedule(asyncio.get_running_loop().time())
+                if not wait.expired():  # it may be ending already, by an earlier cancel
+                    wait.reschedule(asyncio.get_running_loop().time())
 
     def is_canceled(self, task_id: str) -> bool:
         """Tell whether the task's end was asked for."""

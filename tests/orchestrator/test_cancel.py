@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import cast
 
@@ -15,8 +16,9 @@ from a2a.types import GetTaskRequest, Message, Part, Role, SendMessageRequest, T
 from google.protobuf.json_format import MessageToDict
 from starlette.responses import Response, StreamingResponse
 
+from orchestrator_service.engine.waits import Waits
 from shared.agent import AgentRequest, Answer, InputRequired, JsonObject, Update
-from shared.db import new_id
+from shared.db import new_id, now
 from shared.errors import InvalidRequestError
 from tests.orchestrator.fleet import Holding
 from tests.support import ready_made
@@ -132,6 +134,28 @@ async def test_a_task_is_canceled_though_its_agent_never_answers_and_never_ends(
         await running.task_when(task, lambda found: "t-1" in str(found["steps"]))
         assert names((await cancel(running, task))["steps"], "status") == ["canceled", "canceled"]
         assert canceled_at(agent) == ["t-1"]
+
+
+async def test_who_cancels_what_is_being_canceled_is_answered_too(tmp_path: Path) -> None:
+    agent = ScriptedAgent(SendStreamingMessage=stream({"task": WORKING}, hold=asyncio.Event()), CancelTask=never)
+    async with federation(tmp_path) as running, scripted(agent, running):
+        task = await running.run(*(step(name, skill="any") for name in "abcde"), wait_s=None)
+        await running.task_when(task, lambda found: names(found["steps"], "status").count("running") == 5)
+        path = f"/api/tasks/{task['id']}/cancel"
+        answers = await asyncio.gather(*(running.client.post(path) for _ in range(40)))
+        assert {answer.status_code for answer in answers} <= {200, 409}, [answer.text for answer in answers]
+        assert (await running.get(f"/api/tasks/{task['id']}"))["status"] == "canceled"
+
+
+async def test_a_second_cancel_while_a_wait_is_ending_by_the_first_changes_nothing() -> None:
+    waits = Waits()
+    with waits.running("t"), pytest.raises(TimeoutError):
+        async with waits.until("t", now() + timedelta(hours=1)):
+            waits.cancel("t")
+            try:
+                await asyncio.Event().wait()
+            finally:
+                waits.cancel("t")
 
 
 async def test_a_remote_task_that_ends_well_in_spite_of_the_cancel_changes_nothing(tmp_path: Path) -> None:
