@@ -36,7 +36,7 @@ _ABBREVIATION: Final = re.compile(
     r"\b(?:e\.g|i\.e|etc|vs|approx|dr|mr|mrs|ms|prof|st|fig|cf|nr|vol|p\.m|a\.m)\.", re.IGNORECASE
 )
 _CODE_LINE: Final = re.compile(
-    r"\b(?:code|python|script|snippet|program|expression)\s*:[ \t]*(?P<content>\S.*?)"
+    r"\b(?:code|python|script|snippet|program|expression|run)\s*:[ \t]*(?P<content>\S.*?)"
     r"(?=,?\s+(?:and\s+)?then\s|,?\s+after\s+that\b|\n|\Z)",
     re.IGNORECASE,
 )

@@ -108,6 +108,7 @@ async def running(folder: Path, layout: Layout, history: History) -> AsyncGenera
                 "BUNDLED_AGENTS": ",",
                 "AGENT_CHECK_INTERVAL_S": "2",
                 "STREAM_GAP_TIMEOUT_S": "5",
+                "STEP_ATTEMPTS": "10",  # the only agent may die at each of three tries, and the step fails rightly
                 "TENANT_DAILY_TOKENS": "1000000000" if layout.on_postgres else "",  # so high only to be counted
             }
             command = [sys.executable, "-m", "orchestrator_service.main"]

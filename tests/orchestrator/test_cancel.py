@@ -149,13 +149,17 @@ async def test_who_cancels_what_is_being_canceled_is_answered_too(tmp_path: Path
 
 async def test_a_second_cancel_while_a_wait_is_ending_by_the_first_changes_nothing() -> None:
     waits = Waits()
-    with waits.running("t"), pytest.raises(TimeoutError):
+
+    async def wait() -> None:
         async with waits.until("t", now() + timedelta(hours=1)):
             waits.cancel("t")
             try:
                 await asyncio.Event().wait()
             finally:
                 waits.cancel("t")
+
+    with waits.running("t"), pytest.raises(TimeoutError):
+        await wait()
 
 
 async def test_a_remote_task_that_ends_well_in_spite_of_the_cancel_changes_nothing(tmp_path: Path) -> None:

@@ -233,6 +233,8 @@ async def test_nothing_is_split_inside_quotes_code_or_material() -> None:
     assert [step.instruction for step in (await plan(text)).steps] == [text]
     code = "run:\n```python\nprint('a'); print('b, then c')\n# then open it\n```"
     assert (await plan(f"{code}\nthen summarize the output")).steps[0].instruction == code
+    line = "run: import time; time.sleep(12); print('late')"
+    assert [step.instruction for step in (await plan(line)).steps] == [line]
 
 
 async def test_a_pasted_table_stays_whole_whatever_its_cells_say() -> None:
