@@ -89,18 +89,20 @@ def list_agents(
     connection: Connection, caller: Caller, filters: Filters, after: str | None, limit: int
 ) -> list[JsonObject]:
     """Return agents in the order of their ids, from above the id `after`."""
-    query = select(*_SHOWN).where(visible_to(caller))
+    found = select(Agent.id).where(visible_to(caller))
     by_id = Agent.id
-    if filters.capability is not None:  # its index has the ids in order: those after it are read, no others
+    if filters.capability is not None:  # its index has the ids in order
         by_id = AgentCapability.agent_id
-        query = query.join(AgentCapability, by_id == Agent.id).where(AgentCapability.capability == filters.capability)
+        found = found.join(AgentCapability, by_id == Agent.id).where(AgentCapability.capability == filters.capability)
     if after is not None:
-        query = query.where(by_id > after)
+        found = found.where(by_id > after)
     if filters.status is not None:
-        query = query.where(Agent.status == filters.status)
+        found = found.where(Agent.status == filters.status)
     if filters.q is not None:
-        query = query.where(Agent.id.in_(discovery.matching_agents(connection, filters.q, filters.near)))
-    return [_to_json(row) for row in connection.execute(query.order_by(by_id).limit(limit)).mappings()]
+        found = found.where(Agent.id.in_(discovery.matching_agents(connection, filters.q, filters.near)))
+    page = found.order_by(by_id).limit(limit)  # by id alone: cards are large, and only those of the page are read
+    query = select(*_SHOWN).where(Agent.id.in_(page)).order_by(Agent.id)
+    return [_to_json(row) for row in connection.execute(query).mappings()]
 
 
 @dataclass(frozen=True, slots=True)
