@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from a2a_agent_service.passages import Passage
 from a2a_agent_service.ranking import Ranked, alike, overlap, rank, terms
-from shared.documents import keywords, plain, sentences
+from shared.documents import keywords, plain, sentences, table_row
 
 _MOST_SENTENCES = 3
 _SHORT_CHARS = 400
@@ -177,15 +177,10 @@ def _reflowed(text: str) -> str:
 def _reflowed_block(block: str) -> str:
     lines = block.splitlines()
     if all(line.lstrip().startswith("|") for line in lines):
-        return block if any(re.match(r"\s*\|[\s:|-]+$", line) for line in lines) else "; ".join(map(_row, lines))
+        return block if any(re.match(r"\s*\|[\s:|-]+$", line) for line in lines) else "; ".join(map(table_row, lines))
     if any(_MARKED.match(line) for line in lines):
         return block
     return plain(" ".join(lines))
-
-
-def _row(line: str) -> str:
-    first, *others = [plain(cell) for cell in line.strip().strip("|").split("|")]
-    return f"{first}: {', '.join(others)}" if others else first
 
 
 def _seen(sentence: str, seen: list[set[str]]) -> bool:

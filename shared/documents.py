@@ -124,6 +124,13 @@ def plain(text: str) -> str:
     return " ".join(re.sub(r"^\s*(?:>\s?)+", "", text).split())
 
 
+def table_row(line: str) -> str:
+    """Return a row of a Markdown table as text: "first cell: second, third"; nothing for an empty one."""
+    first, *others = [plain(cell) for cell in line.strip().strip("|").split("|")]
+    rest = ", ".join(filter(None, others))
+    return f"{first}: {rest}" if first and rest else first or rest
+
+
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _STOP_WORDS_TEXT = """
     a about above after again against all also am an and any are as at be because been before being below between
@@ -371,7 +378,8 @@ def _blocks(text: str) -> Iterator[str]:
             if pending:
                 yield plain(" ".join(pending))
             pending = []
-            yield plain(" | ".join(cell.strip() for cell in line.strip().strip("|").split("|")))
+            if row := table_row(line):
+                yield row
         else:
             if _ITEM.match(line) and pending:
                 yield plain(" ".join(pending))

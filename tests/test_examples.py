@@ -178,7 +178,7 @@ async def test_the_agent_of_the_readme_is_registered_chosen_and_asked(whole: Who
     async with serve(hello_agent.app) as url, Client(whole.urls["orchestrator"]) as client:
         agent = await client.add_agent(url)
         try:
-            assert (agent.name, [skill.id for skill in agent.skills]) == ("Hello agent", ["greet"])
+            assert (agent.name, [skill.id for skill in agent.skills], agent.grade) == ("Hello agent", ["greet"], "B")
             task = await whole.run("Greet Ada and compute 6 * 7")
         finally:
             await client.remove_agent(agent.id)

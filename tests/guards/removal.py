@@ -25,6 +25,7 @@ ROOT: Final = Path(__file__).parents[2]
 
 _COPIED: Final = (
     "a2a_agent_service",
+    "agent_host_service",
     "api_agent_service",
     "browser_service",
     "code_agent_service",

@@ -35,6 +35,18 @@ async def test_a_row_torn_from_its_table_reads_as_text(tmp_path: Path) -> None:
     assert outcome.text.startswith("pump: 7 kg, red [1]")
 
 
+async def test_rows_that_are_quoted_without_their_table_read_as_text(tmp_path: Path) -> None:
+    rows = "\n".join(
+        f"| `pump{number}.db` | what the pump number {number} has told about itself |" for number in range(9)
+    )
+    write_documents(tmp_path, files=f"# Files\n\nAll is here:\n\n| | |\n|---|---|\n{rows}")
+
+    outcome = await ask(make_settings(tmp_path), "What does the file of pump number 3 hold?")
+
+    assert "pump3.db: what the pump number 3 has told about itself" in outcome.text
+    assert "|" not in outcome.text
+
+
 @pytest.mark.parametrize(
     ("text", "web"),
     [

@@ -142,7 +142,7 @@ Underlined
         "Then he left!",
         "Why?",
         "See Fig. 3 on the next page, J. K. Rowling of the U.S. Army said.",
-        *("one item", "two items with more", "a | b", "1 | 2", "你好。", "世界。"),
+        *("one item", "two items with more", "a: b", "1: 2", "你好。", "世界。"),
     ]
 
 
