@@ -125,7 +125,7 @@ def _divide(text: str) -> tuple[str, str]:
     paragraphs = [part.strip() for part in re.split(r"\n\s*\n", text.strip()) if part.strip()]
     if not paragraphs:
         return "", ""
-    if lead_in := _LEAD_IN.fullmatch(paragraphs[0]):
+    if (lead_in := _LEAD_IN.fullmatch(paragraphs[0])) and not _URL.search(paragraphs[0]):
         return lead_in["asked"].strip(), "\n\n".join((lead_in["material"], *paragraphs[1:]))
     number = 0
     if len(paragraphs) > 1 and _asks(paragraphs[-1]) and not _asks(paragraphs[0]):
