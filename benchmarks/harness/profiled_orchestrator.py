@@ -17,7 +17,6 @@ from types import CellType, CodeType, FrameType, FunctionType, MethodType
 from typing import Final, TypeAlias, cast
 
 from fastapi import FastAPI
-from sqlalchemy import Engine, event
 
 from benchmarks.harness.counts import Counts, Function, Transactions
 from benchmarks.harness.processes import PROJECT
@@ -25,6 +24,7 @@ from orchestrator_service import main as orchestrator
 from orchestrator_service.settings import Settings
 from shared import service
 from shared.db import Database
+from shared.prepared import PreparedConnection
 
 _PACKAGES: Final = sysconfig.get_path("purelib") + "/"
 _STANDARD: Final = sysconfig.get_path("stdlib") + "/"
@@ -46,7 +46,7 @@ class Profiler:
 
     def install(self, *, functions: bool) -> None:
         """Count transactions; with `functions`, profile this thread and every one that starts from now on."""
-        event.listen(Engine, "before_cursor_execute", self._on_statement)
+        setattr(PreparedConnection, "execute", self._counted_statement(PreparedConnection.execute))  # noqa: B010
         for kind in ("write", "read"):
             setattr(Database, kind, self._counted(getattr(Database, kind), kind))
         if not functions:
@@ -77,8 +77,12 @@ class Profiler:
         self._profiles.append((thread, profile))
         profile.enable()
 
-    def _on_statement(self, *_: object) -> None:
-        self._open.statements = getattr(self._open, "statements", 0) + 1
+    def _counted_statement(self, execute: _Work) -> _Work:
+        def counting(*args: object, **kwargs: object) -> object:
+            self._open.statements = getattr(self._open, "statements", 0) + 1
+            return execute(*args, **kwargs)
+
+        return counting
 
     def _counted(self, run: _Run, kind: str) -> _Run:
         """Return what does the same as `Database.write` or `read`, and counts the work that it is given."""
