@@ -21,7 +21,7 @@ REQUIREMENTS = (
         (
             f"{_SERVING}::test_every_page_is_the_same_file_with_a_strict_policy",
             f"{_SERVING}::test_an_address_where_nothing_is_gets_the_ui_for_people_and_json_for_programs",
-            f"{_SERVING}::test_the_page_of_the_api_tells_of_every_route_and_loads_nothing",
+            "web/test_api_page.py::test_the_api_is_read_and_tried_with_what_comes_along",
             f"{_SERVING}::test_files_are_kept_for_ever_and_come_compressed",
             f"{_SERVING}::test_nothing_outside_the_build_is_served",
             f"{_SERVING}::test_without_a_build_the_start_says_how_to_get_one",
