@@ -152,7 +152,8 @@ def remove(connection: Connection, caller: Caller, agent_id: str) -> None:
 
 def record_health(connection: Connection, agent_id: str, health: JsonObject) -> str:
     """Keep the result of a health check, and return the state before: while checks fail, the status is "error"."""
-    before = connection.execute(select(Agent.health).where(Agent.id == agent_id)).one_or_none()
+    locked = select(Agent.health).where(Agent.id == agent_id).with_for_update()  # it may be removed meanwhile
+    before = connection.execute(locked).one_or_none()
     if before is None:
         return "removed"
     seen = "active" if health["state"] == "healthy" else "error"

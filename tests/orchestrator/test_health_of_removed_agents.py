@@ -1,0 +1,39 @@
+"""A health check whose agent is removed while its result is written."""
+
+import asyncio
+from pathlib import Path
+
+import psycopg
+
+from orchestrator_service import registry
+from shared.agent import JsonObject
+from shared.db import open_database
+from tests.orchestrator.test_registry import ECHO
+from tests.support.federation import federation
+
+_HEALTHY: JsonObject = {"state": "healthy", "checked_at": "2026-11-22T00:00:00Z", "latency_ms": 1.0, "error": None}
+_BLOCKED = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+
+async def test_what_was_found_of_an_agent_that_is_removed_meanwhile_is_forgotten(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    async with federation(tmp_path, ECHO, database_url=database_url, agent_check_interval_s=3600) as running:
+        items = (await running.get("/api/agents"))["items"]
+        assert isinstance(items, list)
+        [agent_id] = [str(agent["id"]) for agent in items if isinstance(agent, dict)]
+        if database_url is None:  # one process writes, one thing after the other
+            assert (await running.client.delete(f"/api/agents/{agent_id}")).status_code == 204
+            return
+        async with (
+            open_database(database_url.replace("postgresql://", "postgresql+psycopg://")) as database,
+            await psycopg.AsyncConnection.connect(database_url) as other,
+            await psycopg.AsyncConnection.connect(database_url, autocommit=True) as watching,
+        ):
+            await other.execute("DELETE FROM agents WHERE id = %s", (agent_id,))
+            writing = asyncio.create_task(database.write(registry.record_health, agent_id, _HEALTHY))
+            async with asyncio.timeout(20):
+                while (await (await watching.execute(_BLOCKED)).fetchone()) == (0,):  # noqa: ASYNC110 - another server
+                    await asyncio.sleep(0.02)
+            await other.commit()
+            assert await writing == "removed"
