@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 _QUALITY = 50
 _LONGEST_CALL_S = 2.0
+_PAUSE_S = 0.2
 
 
 class _Shown(BaseModel):
@@ -68,6 +69,7 @@ class Screencast:
         self._page: Page | None = None
         self._changing = asyncio.Lock()
         self._acknowledging: asyncio.Task[None] | None = None
+        self._trying_again: asyncio.Task[None] | None = None
         self._room = asyncio.Event()
 
     async def watch(self, watcher: Watcher) -> None:
@@ -94,15 +96,24 @@ class Screencast:
             if not self._watchers or page is self._page:
                 return
             await self._end()
-            with suppress(Error, TimeoutError):
+            try:
                 async with asyncio.timeout(_LONGEST_CALL_S):
                     self._cdp = await self._context.new_cdp_session(page)
-                    self._page = page
                     self._cdp.on("Page.screencastFrame", self._take)
                     await send(self._cdp, "Page.startScreencast", {"format": "jpeg", "quality": _QUALITY})
+            except (Error, TimeoutError):  # as while the page goes on to another document
+                await self._end()
+                self._trying_again = asyncio.create_task(self._try_again())
+            else:
+                self._page = page
+
+    async def _try_again(self) -> None:
+        await asyncio.sleep(_PAUSE_S)
+        await self.follow()
 
     async def stop(self) -> None:
-        """Show nothing any more."""
+        """Show nothing to anybody any more."""
+        self._watchers.clear()
         async with self._changing:
             await self._end()
 

@@ -17,7 +17,7 @@ from shared.errors import FederationError
 
 logger = logging.getLogger(__name__)
 
-HEARING_TIMEOUT_S = 5.0
+HEARING_TIMEOUT_S = 8.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,8 @@ from shared.errors import ConflictError, NotFoundError
 
 logger = logging.getLogger(__name__)
 
-_LOOK_S = 1.0
+_LOOK_S = 0.5
+_PICTURE_S = 3.0
 _FILM_PAUSE_S = 0.4
 _MAX_FRAMES = 150
 _MAX_STEPS = 1_000
@@ -47,7 +48,6 @@ class OpenSession:
     frames: list[films.Frame] = field(default_factory=list[films.Frame])
     listeners: set[asyncio.Event] = field(default_factory=set[asyncio.Event])
     filming: asyncio.Task[None] | None = None
-    is_traced: bool = False
 
     @property
     def secrets(self) -> set[str]:
@@ -142,10 +142,9 @@ class Sessions(SessionWatcher):
         opened = OpenSession(session, info, cast_, Control(session))
         self._open[session.id] = opened
         if self._recording == "all":
-            async with asyncio.timeout(_LOOK_S):
-                await session.context.tracing.start(snapshots=True, screenshots=False, sources=False)
-                opened.is_traced = True
             opened.filming = asyncio.create_task(_film(opened))
+            async with asyncio.timeout(_TRACE_S):
+                await session.context.tracing.start(snapshots=True, screenshots=False, sources=False)
 
     async def page_opened(self, session: Watched, page: Page) -> None:
         del page
@@ -185,16 +184,16 @@ class Sessions(SessionWatcher):
         opened = self._open.get(session.id)
         if opened is None:
             return
-        await note_secrets(opened)
-        trace = self.kept.folder(session.id) / "trace.zip" if opened.is_traced else None
+        trace = self.kept.folder(session.id) / "trace.zip" if self._recording == "all" else None
         if opened.filming is not None:
             opened.filming.cancel()
         try:
+            await opened.cast.stop()
+            await note_secrets(opened)
             if trace is not None:
                 with suppress(Error, TimeoutError):  # a page that hangs or is gone
                     async with asyncio.timeout(_TRACE_S):
                         await session.context.tracing.stop(path=trace)
-            await opened.cast.stop()
         finally:
             del self._open[session.id]
             opened.control.end()
@@ -219,11 +218,14 @@ class Sessions(SessionWatcher):
 async def note_secrets(opened: OpenSession) -> None:
     """Note what stands in password fields now, whoever typed it, so that nothing of it is kept."""
     frames: list[Frame] = opened.watched.page.frames[:10]
-    for frame in frames:
-        with suppress(Error, TimeoutError):
-            async with asyncio.timeout(_LOOK_S / 2):
-                values = cast("list[object]", await frame.evaluate(_PASSWORDS))
-                opened.secrets.update(value for value in values if isinstance(value, str))
+    await asyncio.gather(*(_note_passwords(frame, opened.secrets) for frame in frames))
+
+
+async def _note_passwords(frame: Frame, secrets: set[str]) -> None:
+    with suppress(Error, TimeoutError):
+        async with asyncio.timeout(_LOOK_S):
+            values = cast("list[object]", await frame.evaluate(_PASSWORDS))
+            secrets.update(value for value in values if isinstance(value, str))
 
 
 async def _film(opened: OpenSession) -> None:
@@ -241,7 +243,7 @@ async def _film(opened: OpenSession) -> None:
 
 async def _take_picture(opened: OpenSession, number: int) -> None:
     with suppress(Error, TimeoutError):  # a page that hangs has no picture
-        async with asyncio.timeout(_LOOK_S):
+        async with asyncio.timeout(_PICTURE_S):
             picture = await opened.watched.page.screenshot(type="jpeg", quality=50, scale="css", timeout=0)
         opened.pictures[number] = picture
         opened.frames.append(films.Frame(picture, time.monotonic()))
@@ -249,7 +251,7 @@ async def _take_picture(opened: OpenSession, number: int) -> None:
 
 async def _title(page: Page) -> str:
     with suppress(Error, TimeoutError):
-        async with asyncio.timeout(_LOOK_S / 2):
+        async with asyncio.timeout(_LOOK_S):
             return (await page.title())[:300]
     return ""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, TypeVar
@@ -37,14 +38,21 @@ def call(context: typer.Context, ask: Callable[[Client], Awaitable[T]]) -> T:
 
 
 def wait(work: Awaitable[T]) -> T:
-    """Return what `work` gives; Ctrl-C ends the command."""
+    """Return what `work` gives. Ctrl-C cancels it; when it has stopped, the command ends.
+
+    The loop hears the signal itself: the handler that `asyncio.run` sets does not wake a loop that is just about to
+    wait, nor one whose signal reached another thread.
+    """
 
     async def waiting() -> T:
+        current = asyncio.current_task()
+        assert current is not None  # noqa: S101 - it runs
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, current.cancel)
         return await work
 
     try:
         return asyncio.run(waiting())
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         raise typer.Exit(INTERRUPTED) from None
 
 

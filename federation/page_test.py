@@ -5,12 +5,13 @@ Exit codes: 0 passed, 1 failed, 2 could not be run.
 
 import asyncio
 import sys
-from contextlib import ExitStack, aclosing
+from contextlib import ExitStack, aclosing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from federation.calling import wait
 from federation.client import Client
 from federation.display import printable
 from federation.models import StepProgress, Task
@@ -20,6 +21,7 @@ from shared.settings import ServiceName
 
 PASSED, FAILED, NOT_RUN = 0, 1, 2
 
+_CANCEL_TIMEOUT_S = 5.0
 _NEEDED: tuple[ServiceName, ...] = ("orchestrator", "browser")
 
 
@@ -65,7 +67,7 @@ def run_here(url: str, wish: Wish, *, may_start: bool) -> int:
         with ExitStack() as stack:
             if may_start:
                 stack.enter_context(up.running(_NEEDED, quiet=True))
-            return asyncio.run(verify(url, wish))
+            return wait(verify(url, wish))
     except FederationError as error:
         return _tell_not_run(str(error), wish)
 
@@ -88,8 +90,9 @@ async def _follow(client: Client, task: Task, wish: Wish) -> Task:
         await client.cancel(task.id)
         raise TimedOutError(f"The test was not over after {wish.timeout_s:g} s (--timeout).") from error
     except asyncio.CancelledError:
-        async with asyncio.timeout(5):
-            await client.cancel(task.id)
+        with suppress(FederationError, TimeoutError):  # it is over already, or nobody answers
+            async with asyncio.timeout(_CANCEL_TIMEOUT_S):
+                await client.cancel(task.id)
         raise
     return await client.get(task.id)
 

@@ -18,11 +18,12 @@ import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from playwright.async_api import CDPSession, Error
 from pydantic import JsonValue
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from browser_service import main, redaction
+from browser_service import main, redaction, request_filter, screencast
 from browser_service.kept_sessions import KeptSessions
 from shared.agent import JsonObject, OpenAgent
 from shared.browser_sessions import SessionInfo
@@ -125,6 +126,42 @@ async def test_many_watch_a_session_and_each_gets_the_latest_frame_when_it_has_r
     with pytest.raises(ConnectionClosed):
         async with connect(address) as late:
             await late.recv()
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_session_is_shown_though_its_page_refused_at_first(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusals = 2
+
+    async def send(cdp: CDPSession, method: str, params: JsonObject | None = None) -> None:
+        nonlocal refusals
+        if method == "Page.startScreencast" and refusals:
+            refusals -= 1
+            raise Error("Not attached to an active page")  # as Chromium says of a page between two documents
+        await request_filter.send(cdp, method, params)
+
+    monkeypatch.setattr(screencast, "send", send)
+    task = asyncio.create_task(ask(place.agent, f"open {place.site}/, wait for 'Pressed by' and get the heading"))
+    session = await place.open_one()
+    async with connect(f"{place.url.replace('http', 'ws')}/v1/sessions/{session['id']}/live") as viewer:
+        await next_frame(viewer)
+        assert refusals == 0
+        token = (await place.http.post(f"/v1/sessions/{session['id']}/control")).json()["token"]
+        await press(viewer, token)
+        await place.http.delete(f"/v1/sessions/{session['id']}/control", headers={"X-Control-Token": token})
+        await task
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_film_is_kept_though_the_trace_did_not_begin_in_time(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("browser_service.sessions._TRACE_S", 0.0)
+    await ask(place.agent, f"open {place.site}/login and get the heading")
+    session = await place.kept_one()
+    assert session["trace"] is None
+    assert session["recording"] is not None
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -2,74 +2,16 @@
 
 import asyncio
 import json
-import os
-import pty
 import signal
-import sys
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
+from tests.federation.commands import PATIENCE_S, at_a_terminal, begun, ended, federation
 from tests.federation.fake_orchestrator import BEGIN, END, FAILURE, RESULT, TASK_ID, FakeOrchestrator, Json
-from tests.federation.processes import ROOT, free_ports
-from tests.support.postgres import new_database
+from tests.federation.processes import free_ports
 from tests.support.serving import serve
-
-_PROGRAM = (sys.executable, "-c", "from federation.cli import main; main()")
-_PATIENCE_S = 60.0
-_PORTS = (
-    "ORCHESTRATOR_PORT",
-    "RESEARCH_AGENT_PORT",
-    "API_AGENT_PORT",
-    "BROWSER_PORT",
-    "CODE_AGENT_PORT",
-    "AGENT_HOST_PORT",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """How a command ended and what it printed."""
-
-    code: int | None
-    out: str
-    err: str
-
-
-@asynccontextmanager
-async def begun(
-    *arguments: str, folder: Path = ROOT, env: dict[str, str] | None = None
-) -> AsyncGenerator[asyncio.subprocess.Process]:
-    process = await asyncio.create_subprocess_exec(
-        *_PROGRAM,
-        *arguments,
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-
-
-async def ended(process: asyncio.subprocess.Process) -> Ended:
-    async with asyncio.timeout(_PATIENCE_S):
-        out, err = await process.communicate()
-    return Ended(process.returncode, out.decode(), err.decode())
-
-
-async def federation(*arguments: str, folder: Path = ROOT, env: dict[str, str] | None = None) -> Ended:
-    async with begun(*arguments, folder=folder, env=env) as process:
-        return await ended(process)
 
 
 async def test_a_task_runs_with_progress_beside_its_result() -> None:
@@ -122,11 +64,35 @@ async def test_ctrl_c_cancels_the_task_and_ends_with_130() -> None:
     fake = FakeOrchestrator(hold=len(BEGIN))
     async with serve(fake.app()) as url, begun("--url", url, "run", "open the page") as process:
         assert process.stderr
-        async with asyncio.timeout(_PATIENCE_S):
+        async with asyncio.timeout(PATIENCE_S):
             while b"opening the page" not in await process.stderr.readline():
                 pass
         process.send_signal(signal.SIGINT)
         run = await ended(process)
+    assert run.code == 130
+    assert fake.canceled
+
+
+async def test_ctrl_c_is_heard_whichever_thread_it_reaches() -> None:
+    elsewhere = (
+        "import signal, sys, threading; "
+        "hear = lambda: (sys.stdin.readline(), signal.pthread_kill(threading.get_ident(), signal.SIGINT)); "
+        "threading.Thread(target=hear).start(); "
+    )
+    fake = FakeOrchestrator(hold=len(BEGIN))
+    async with (
+        serve(fake.app()) as url,
+        begun("--url", url, "run", "open the page", first=elsewhere) as process,
+    ):
+        assert process.stderr
+        assert process.stdin
+        async with asyncio.timeout(PATIENCE_S):
+            while b"opening the page" not in await process.stderr.readline():
+                pass
+        await asyncio.sleep(0.5)  # until it waits for the next event: then only the signal can wake it
+        process.stdin.write(b"\n")
+        async with asyncio.timeout(PATIENCE_S / 2):  # unheard, it would end when the stream was silent for 60 s
+            run = await ended(process)
     assert run.code == 130
     assert fake.canceled
 
@@ -165,49 +131,6 @@ async def test_at_a_terminal_the_plan_is_shown_and_approved() -> None:
     assert fake.answers == [{"input_id": "i1", "approve": True}]
     assert "sum it up" in shown
     assert "The heading is" in shown
-
-
-async def at_a_terminal(*arguments: str, answer_to: str, answer: str) -> tuple[int | None, str]:
-    """Run the command at a terminal of its own; once `answer_to` is shown, type `answer`."""
-    ours, theirs = pty.openpty()
-    os.set_blocking(ours, False)
-    loop = asyncio.get_running_loop()
-    process = await asyncio.create_subprocess_exec(
-        *_PROGRAM,
-        *arguments,
-        cwd=ROOT,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "120"},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-    )
-    os.close(theirs)
-    shown = b""
-    unanswered = True
-
-    def read() -> None:
-        nonlocal shown, unanswered
-        try:
-            shown += os.read(ours, 65_536)
-        except OSError:  # nobody has the other end any more
-            loop.remove_reader(ours)
-        if unanswered and answer_to.encode() in shown:
-            unanswered = False
-            os.write(ours, answer.encode())
-
-    loop.add_reader(ours, read)
-    try:
-        async with asyncio.timeout(_PATIENCE_S):
-            code = await process.wait()
-        read()
-        return code, shown.decode(errors="replace")
-    finally:
-        loop.remove_reader(ours)
-        os.close(ours)
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
 
 
 async def test_files_that_the_task_names_go_along_and_are_said(tmp_path: Path) -> None:
@@ -311,94 +234,3 @@ async def test_wrong_use_ends_with_2(arguments: tuple[str, ...], said: str) -> N
 async def test_the_version_is_printed() -> None:
     run = await federation("--version")
     assert (run.code, run.out, run.err) == (0, version("agent-federation") + "\n", "")
-
-
-@pytest.mark.parametrize(
-    ("setting", "value", "right"),
-    [
-        ("EGRESS_ALLOW", "foo", "127.0.0.1:9900-9999"),
-        ("ORCHESTRATOR_URL", "http://127.0.0.1:port", "http://127.0.0.1:8000"),
-        ("DATABASE_URL", "mysql://someone:secret-word@127.0.0.1/x", "sqlite or postgresql only"),
-        ("DATABASE_URL", "postgresql://someone:secret-word@127.0.0.1:port/x", "postgresql://USER:PASSWORD@HOST/NAME"),
-        ("DATABASE_URL", "secret-word", "postgresql://USER:PASSWORD@HOST/NAME"),
-        ("DATABASE_URL", "postgresql://someone:secret-word@127.0.0.1:{closed}/x", "Start PostgreSQL"),
-        ("DATABASE_URL", "sqlite:////no/such/folder/x.db", "unable to open"),
-        ("DATABASE_URL", "sqlite://", "sqlite:///FILE"),
-    ],
-)
-async def test_a_setting_that_no_service_could_work_with_is_said_in_a_line_and_nothing_is_started(
-    tmp_path: Path, setting: str, value: str, right: str
-) -> None:
-    closed, *ports = free_ports(len(_PORTS) + 1)
-    env = {**dict(zip(_PORTS, map(str, ports), strict=True)), "DATA_DIR": str(tmp_path / "data")}
-    env[setting] = value.format(closed=closed)
-    for command in (("up",), ("run", "--start", "anything")):
-        run = await federation(*command, env=env)
-        assert (run.code, run.out) == (1, "")
-        assert setting in run.err
-        assert right in run.err
-        assert len(run.err.splitlines()) == 1
-        assert "secret-word" not in run.err
-        assert not (tmp_path / "data").exists()
-    run = await federation("doctor", env=env)
-    assert run.code == 1
-    assert "secret-word" not in run.out
-    line = next(line for line in run.out.splitlines() if setting in line)
-    assert line.startswith("✗")
-    assert right in line
-
-
-async def test_the_doctor_finds_a_database_that_answers_whichever_it_is(tmp_path: Path) -> None:
-    with new_database() as postgres:
-        for url, said in ((postgres, "PostgreSQL"), (f"sqlite:///{tmp_path}/x.db", "SQLite")):
-            run = await federation("doctor", "--json", env={"DATA_DIR": str(tmp_path / "data"), "DATABASE_URL": url})
-            database = {finding["name"]: finding for finding in json.loads(run.out)}["database"]
-            assert database["state"] == "ok", database
-            assert said in database["text"]
-
-
-async def test_the_doctor_says_which_key_a_chosen_model_lacks(tmp_path: Path) -> None:
-    env = {"LLM_PROVIDER": "groq", "GROQ_API_KEY": "", "LLM_BASE_URL": "", "DATA_DIR": str(tmp_path)}
-    run = await federation("doctor", env=env)
-    assert "✗ model: " in run.out
-    assert "GROQ_API_KEY is not set" in run.out
-    assert "gpt-oss" not in run.out
-    assert run.code == 1
-
-
-async def test_a_wrong_setting_is_named_with_its_value() -> None:
-    for command in (("up",), ("run", "anything"), ("doctor",)):
-        run = await federation(*command, env={"ORCHESTRATOR_PORT": "99999"})
-        assert run.code == 1
-        assert "ORCHESTRATOR_PORT (it is '99999')" in run.out + run.err
-
-
-async def test_the_doctor_says_what_is_there_and_what_is_missing(tmp_path: Path) -> None:
-    ports = free_ports(len(_PORTS))
-    env = {**dict(zip(_PORTS, map(str, ports), strict=True)), "DATA_DIR": str(tmp_path / "data")}
-    async with serve(FakeOrchestrator().app(), port=ports[3]):
-        env["BROWSER_EXECUTABLE"] = str(tmp_path / "no-browser")
-        run = await federation("doctor", "--json", env=env)
-    findings = {finding["name"]: finding for finding in json.loads(run.out)}
-    assert findings["python"]["state"] == "ok"
-    assert findings["data"]["state"] == "ok"
-    assert "SQLite" in findings["database"]["text"]
-    assert findings["chromium"]["state"] == "degraded"
-    assert "BROWSER_EXECUTABLE" in findings["chromium"]["text"]
-    assert findings["browser"]["state"] == "missing"
-    assert "set BROWSER_PORT" in findings["browser"]["text"]
-    assert findings["code"]["text"] == f"port {ports[4]} is free"
-    assert "GROQ_API_KEY" in findings["model"]["text"]
-    assert run.code == 1
-
-
-async def test_the_doctor_finds_a_data_dir_that_cannot_be_written_and_a_database_that_is_away(tmp_path: Path) -> None:
-    (tmp_path / "data").write_text("a file", encoding="utf-8")
-    run = await federation("doctor", "--json", env={"DATA_DIR": str(tmp_path / "data")})
-    assert "set DATA_DIR" in {finding["name"]: finding for finding in json.loads(run.out)}["data"]["text"]
-    away = f"postgresql://someone:secret-word@127.0.0.1:{free_ports(1)[0]}/x"
-    run = await federation("doctor", "--json", env={"DATA_DIR": str(tmp_path / "ok"), "DATABASE_URL": away})
-    database = {finding["name"]: finding for finding in json.loads(run.out)}["database"]
-    assert database["state"] == "missing"
-    assert "DATABASE_URL" in database["text"]
-    assert "secret-word" not in run.out

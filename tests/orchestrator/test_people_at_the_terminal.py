@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from tests.federation.test_command_line import at_a_terminal
+from tests.federation.commands import at_a_terminal
 from tests.orchestrator.test_people import ECHO, FORM, Asking, over
 from tests.support.federation import Federation, federation, names, step
 

@@ -452,7 +452,7 @@ REQUIREMENTS = (
             "federation/test_command_line.py::test_json_is_the_task_and_nothing_else",
             "federation/test_command_line.py::test_tasks_can_be_listed_shown_and_canceled",
             "federation/test_command_line.py::test_agents_can_be_listed_shown_added_and_removed",
-            "federation/test_command_line.py::test_the_doctor_says_what_is_there_and_what_is_missing",
+            "federation/test_doctor.py::test_the_doctor_says_what_is_there_and_what_is_missing",
         ),
     ),
     # 14 Every service

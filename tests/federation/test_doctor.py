@@ -1,0 +1,112 @@
+"""What the command line says of settings, ports, databases and models that do not work, before anything is started."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.federation.commands import federation
+from tests.federation.fake_orchestrator import FakeOrchestrator
+from tests.federation.processes import free_ports
+from tests.support.postgres import new_database
+from tests.support.serving import serve
+
+_PORTS = (
+    "ORCHESTRATOR_PORT",
+    "RESEARCH_AGENT_PORT",
+    "API_AGENT_PORT",
+    "BROWSER_PORT",
+    "CODE_AGENT_PORT",
+    "AGENT_HOST_PORT",
+)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "right"),
+    [
+        ("EGRESS_ALLOW", "foo", "127.0.0.1:9900-9999"),
+        ("ORCHESTRATOR_URL", "http://127.0.0.1:port", "http://127.0.0.1:8000"),
+        ("DATABASE_URL", "mysql://someone:secret-word@127.0.0.1/x", "sqlite or postgresql only"),
+        ("DATABASE_URL", "postgresql://someone:secret-word@127.0.0.1:port/x", "postgresql://USER:PASSWORD@HOST/NAME"),
+        ("DATABASE_URL", "secret-word", "postgresql://USER:PASSWORD@HOST/NAME"),
+        ("DATABASE_URL", "postgresql://someone:secret-word@127.0.0.1:{closed}/x", "Start PostgreSQL"),
+        ("DATABASE_URL", "sqlite:////no/such/folder/x.db", "unable to open"),
+        ("DATABASE_URL", "sqlite://", "sqlite:///FILE"),
+    ],
+)
+async def test_a_setting_that_no_service_could_work_with_is_said_in_a_line_and_nothing_is_started(
+    tmp_path: Path, setting: str, value: str, right: str
+) -> None:
+    closed, *ports = free_ports(len(_PORTS) + 1)
+    env = {**dict(zip(_PORTS, map(str, ports), strict=True)), "DATA_DIR": str(tmp_path / "data")}
+    env[setting] = value.format(closed=closed)
+    for command in (("up",), ("run", "--start", "anything")):
+        run = await federation(*command, env=env)
+        assert (run.code, run.out) == (1, "")
+        assert setting in run.err
+        assert right in run.err
+        assert len(run.err.splitlines()) == 1
+        assert "secret-word" not in run.err
+        assert not (tmp_path / "data").exists()
+    run = await federation("doctor", env=env)
+    assert run.code == 1
+    assert "secret-word" not in run.out
+    line = next(line for line in run.out.splitlines() if setting in line)
+    assert line.startswith("✗")
+    assert right in line
+
+
+async def test_the_doctor_finds_a_database_that_answers_whichever_it_is(tmp_path: Path) -> None:
+    with new_database() as postgres:
+        for url, said in ((postgres, "PostgreSQL"), (f"sqlite:///{tmp_path}/x.db", "SQLite")):
+            run = await federation("doctor", "--json", env={"DATA_DIR": str(tmp_path / "data"), "DATABASE_URL": url})
+            database = {finding["name"]: finding for finding in json.loads(run.out)}["database"]
+            assert database["state"] == "ok", database
+            assert said in database["text"]
+
+
+async def test_the_doctor_says_which_key_a_chosen_model_lacks(tmp_path: Path) -> None:
+    env = {"LLM_PROVIDER": "groq", "GROQ_API_KEY": "", "LLM_BASE_URL": "", "DATA_DIR": str(tmp_path)}
+    run = await federation("doctor", env=env)
+    assert "✗ model: " in run.out
+    assert "GROQ_API_KEY is not set" in run.out
+    assert "gpt-oss" not in run.out
+    assert run.code == 1
+
+
+async def test_a_wrong_setting_is_named_with_its_value() -> None:
+    for command in (("up",), ("run", "anything"), ("doctor",)):
+        run = await federation(*command, env={"ORCHESTRATOR_PORT": "99999"})
+        assert run.code == 1
+        assert "ORCHESTRATOR_PORT (it is '99999')" in run.out + run.err
+
+
+async def test_the_doctor_says_what_is_there_and_what_is_missing(tmp_path: Path) -> None:
+    ports = free_ports(len(_PORTS))
+    env = {**dict(zip(_PORTS, map(str, ports), strict=True)), "DATA_DIR": str(tmp_path / "data")}
+    async with serve(FakeOrchestrator().app(), port=ports[3]):
+        env["BROWSER_EXECUTABLE"] = str(tmp_path / "no-browser")
+        run = await federation("doctor", "--json", env=env)
+    findings = {finding["name"]: finding for finding in json.loads(run.out)}
+    assert findings["python"]["state"] == "ok"
+    assert findings["data"]["state"] == "ok"
+    assert "SQLite" in findings["database"]["text"]
+    assert findings["chromium"]["state"] == "degraded"
+    assert "BROWSER_EXECUTABLE" in findings["chromium"]["text"]
+    assert findings["browser"]["state"] == "missing"
+    assert "set BROWSER_PORT" in findings["browser"]["text"]
+    assert findings["code"]["text"] == f"port {ports[4]} is free"
+    assert "GROQ_API_KEY" in findings["model"]["text"]
+    assert run.code == 1
+
+
+async def test_the_doctor_finds_a_data_dir_that_cannot_be_written_and_a_database_that_is_away(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file", encoding="utf-8")
+    run = await federation("doctor", "--json", env={"DATA_DIR": str(tmp_path / "data")})
+    assert "set DATA_DIR" in {finding["name"]: finding for finding in json.loads(run.out)}["data"]["text"]
+    away = f"postgresql://someone:secret-word@127.0.0.1:{free_ports(1)[0]}/x"
+    run = await federation("doctor", "--json", env={"DATA_DIR": str(tmp_path / "ok"), "DATABASE_URL": away})
+    database = {finding["name"]: finding for finding in json.loads(run.out)}["database"]
+    assert database["state"] == "missing"
+    assert "DATABASE_URL" in database["text"]
+    assert "secret-word" not in run.out
