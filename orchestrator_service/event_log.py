@@ -83,15 +83,11 @@ class EventLog:
         self._polling: asyncio.Task[None] | None = None
         self._hearing = ExitStack()
 
-    async def write(
-        self, task_id: str, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
+    async def write(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work(connection, ...)` in a transaction, as `Database.write`, then tell the followers of the tasks.
 
-        `task_id` is the task that it is about. A commit whose answer was lost is known by its events: it is not done
-        again.
+        A commit whose answer was lost is known by its events: it is not done again.
         """
-        del task_id
         before: tuple[T, list[Recorded]] | None = None
 
         def done_once(connection: Connection) -> tuple[T, list[Recorded]]:

@@ -61,7 +61,7 @@ class Intake:
             trace_id=telemetry.trace_id() or "",
         )
         submitted = await self._log.write(
-            new.id, tasks.submit, caller, ready, self._idempotency(key), is_full=await self._is_full()
+            tasks.submit, caller, ready, self._idempotency(key), is_full=await self._is_full()
         )
         failpoints.reach("task-stored")
         if submitted.is_new:
@@ -78,7 +78,6 @@ class Intake:
         defaults = lineage.Defaults(settings.task_timeout_s, settings.input_timeout_s, telemetry.trace_id() or "")
         task_id = new_id()
         submitted = await self._log.write(
-            task_id,
             lineage.copy,
             caller,
             task_id,
@@ -97,12 +96,12 @@ class Intake:
 
         Raises: NotFoundError, ConflictError.
         """
-        is_under_way = await self._log.write(task_id, tasks.request_cancel, caller, task_id)
+        is_under_way = await self._log.write(tasks.request_cancel, caller, task_id)
         below = await self._log.database.read(ancestry.children, task_id)
         while below:
             child = below.pop()
             with suppress(ConflictError):
-                await self._log.write(child, tasks.request_cancel, caller, child)
+                await self._log.write(tasks.request_cancel, caller, child)
             self._engine.wake(child)
             self._engine.cancel(child)
             below += await self._log.database.read(ancestry.children, child)
@@ -120,7 +119,7 @@ class Intake:
 
     async def answer(self, caller: Caller, task_id: str, given: inputs.Answer) -> None:
         """Answer a pending input; the task goes on. Raises: NotFoundError, ConflictError, InvalidRequestError."""
-        is_queued = await self._log.write(task_id, inputs.answer, caller, task_id, given)
+        is_queued = await self._log.write(inputs.answer, caller, task_id, given)
         failpoints.reach("input-answered")
         if is_queued:
             self._engine.wake(task_id)

@@ -87,13 +87,13 @@ class Runner:
 
     async def _begin(self, run: Run) -> Move:
         return await self._guard(
-            lambda: self._log.write(run.task_id, task_records.take_up, run, self._rules()),
+            lambda: self._log.write(task_records.take_up, run, self._rules()),
             partial(self._fail, run),
         )
 
     async def _proceed(self, active: _Active) -> None:
         run = active.run
-        await self._follow(active, await self._log.write(run.task_id, task_records.proceed, run, self._rules()))
+        await self._follow(active, await self._log.write(task_records.proceed, run, self._rules()))
 
     async def _follow(self, active: _Active, move: Move) -> None:
         """Do what a transition leads to, and what that leads to, until only steps are left that follow on their own."""
@@ -143,7 +143,7 @@ class Runner:
         except TimeoutError:
             return await self._stop(run)
         failpoints.reach("plan-made")
-        return await self._log.write(run.task_id, task_records.keep_plan, run, plan, usage, self._rules())
+        return await self._log.write(task_records.keep_plan, run, plan, usage, self._rules())
 
     async def _revise(self, run: Run, failed: Plan) -> Move:
         try:
@@ -154,7 +154,7 @@ class Runner:
             return await self._stop(run)
         except budgets.BudgetExhaustedError as error:
             plan, reason, usage = None, error.detail, Usage()
-        return await self._log.write(run.task_id, task_records.keep_revision, run, plan, reason, usage, self._rules())
+        return await self._log.write(task_records.keep_revision, run, plan, reason, usage, self._rules())
 
     async def _summarize(self, run: Run, plan: Plan) -> Move:
         try:
@@ -165,7 +165,7 @@ class Runner:
             return await self._stop(run)
         except budgets.BudgetExhaustedError:
             summary, usage = "", None  # the outputs are put together instead
-        return await self._log.write(run.task_id, task_records.conclude, run, summary, usage)
+        return await self._log.write(task_records.conclude, run, summary, usage)
 
     async def _evaluate(self, run: Run, plan: Plan, asked: Evaluation) -> Move:
         try:
@@ -179,9 +179,7 @@ class Runner:
         except TimeoutError:
             return await self._stop(run)
         failpoints.reach("result-judged")
-        return await self._log.write(
-            run.task_id, task_records.keep_evaluation, run, plan, asked, evaluation, usage, self._rules()
-        )
+        return await self._log.write(task_records.keep_evaluation, run, plan, asked, evaluation, usage, self._rules())
 
     async def _reserve(self, run: Run, call: str, role: Role) -> int | None:
         """Reserve what a call of the model may use; returns how many tokens, None: no limit."""
@@ -191,17 +189,17 @@ class Runner:
         payer = budgets.payer(run.task_id, run.tenant_id, run.request, run.ancestry)
         if payer.limit.is_unlimited and rules.daily.is_unlimited:
             return None
-        granted = await self._log.write(run.task_id, task_records.reserve, run, call, rules)
+        granted = await self._log.write(task_records.reserve, run, call, rules)
         return self._strategist.tokens(run, role, granted)
 
     async def _stop(self, run: Run) -> Move:
         """End a task that was canceled, or whose time is up, while no step was under way."""
         if self._waits.is_canceled(run.task_id):
-            return await self._log.write(run.task_id, task_records.cancel, run)
+            return await self._log.write(task_records.cancel, run)
         return await self._fail(run, TimedOutError(deadlines.of_task(self._settings, run)))
 
     async def _fail(self, run: Run, error: FederationError) -> Move:
-        return await self._log.write(run.task_id, task_records.fail, run, error.to_metadata(), spent(error))
+        return await self._log.write(task_records.fail, run, error.to_metadata(), spent(error))
 
     @staticmethod
     async def _guard(body: Callable[[], Awaitable[Move]], fail: Callable[[FederationError], Awaitable[Move]]) -> Move:

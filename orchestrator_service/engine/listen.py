@@ -64,7 +64,7 @@ class Listener:
                 return
             remote, drafts = self.take()
             work = self._work
-            await self._log.write(work.run.task_id, task_records.keep_progress, work, remote, drafts)
+            await self._log.write(task_records.keep_progress, work, remote, drafts)
 
     async def flush_when_due(self) -> None:
         """Write what comes, a little after it came, for ever."""

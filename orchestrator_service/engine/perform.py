@@ -103,7 +103,6 @@ class Performer:
             if work.canceling or self._waits.is_canceled(run.task_id):
                 is_told = await self._tell_to_end(trying, calls)
                 return await self._log.write(
-                    run.task_id,
                     task_records.end_step,
                     trying.work,
                     self._rules(),
@@ -126,9 +125,7 @@ class Performer:
 
     async def fail(self, work: StepWork, error: FederationError) -> Move:
         """Record that the step failed for a reason outside of it."""
-        return await self._log.write(
-            work.run.task_id, task_records.end_step, work, self._rules(), error=error.to_metadata()
-        )
+        return await self._log.write(task_records.end_step, work, self._rules(), error=error.to_metadata())
 
     async def _check_question(self, asked: Answered) -> Ending:
         """Refuse a question that goes round in a circle."""
@@ -142,14 +139,12 @@ class Performer:
 
     async def _record(self, ending: Ending, trying: Trying, calls: Deadlines) -> Move:
         work, rules = ending.work, self._rules()
-        task_id = work.run.task_id
         match ending:
             case Answered(ended=ended, remote=remote, drafts=drafts):
                 failpoints.reach("step-done")
                 if ended.state in {"input_required", "auth_required"}:
                     schema = cast("JsonObject | None", ended.facts.get("schema"))
                     move = await self._log.write(
-                        task_id,
                         task_records.ask,
                         work,
                         rules,
@@ -161,7 +156,6 @@ class Performer:
                     )
                 else:
                     move = await self._log.write(
-                        task_id,
                         task_records.end_step,
                         work,
                         rules,
@@ -174,7 +168,6 @@ class Performer:
                 has_ended = isinstance(error, RemoteFailureError)
                 is_told = has_ended or await self._tell_to_end(trying, calls)
                 move = await self._log.write(
-                    task_id,
                     task_records.end_step,
                     work,
                     rules,
@@ -224,7 +217,7 @@ class Performer:
         name = "" if work.attempt is None else f"{work.attempt.agent_name}: "
         then = "Trying another agent." if has_other else f"Trying again in {pause_s:.1f} s."
         told = [draft("step.progress", step_id=work.step.id, text=f"{name}{error.detail} {then}")]
-        await self._log.write(work.run.task_id, task_records.tell, work.run, told)
+        await self._log.write(task_records.tell, work.run, told)
         await asyncio.sleep(pause_s)
 
     def _pays(self, work: StepWork, error: FederationError) -> bool:
@@ -240,7 +233,6 @@ class Performer:
         ended = None if work.attempt is None else told(error)
         spent = error.output.usage if isinstance(error, RemoteFailureError) else Usage()
         trying.work = await self._log.write(
-            work.run.task_id,
             task_records.try_again,
             work,
             self._rules(),
@@ -265,9 +257,7 @@ class Performer:
             trying.work = replace(work, refusal=NoAgentError(detail))
         else:
             again = task_records.try_again
-            trying.work = await self._log.write(
-                work.run.task_id, again, work, self._rules(), None, Usage(), None, is_left=False
-            )
+            trying.work = await self._log.write(again, work, self._rules(), None, Usage(), None, is_left=False)
 
     def _go_on(self, trying: Trying) -> None:
         """Go on with the same try: by the remote task if it is known, else by the same message."""

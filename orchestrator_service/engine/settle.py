@@ -83,14 +83,13 @@ class Settler:
                 output, told = await self._decide(run, asked)
         except TimeoutError:
             if self._waits.is_canceled(run.task_id):
-                return await self._log.write(run.task_id, task_records.end_step, work, self._rules(), canceled=True)
+                return await self._log.write(task_records.end_step, work, self._rules(), canceled=True)
             error = TimedOutError(limit.says)
         except FederationError as failure:
             error = failure
             output, told = Output("", usage=spent(failure)), failure.detail
         failpoints.reach("team-decided")
         return await self._log.write(
-            run.task_id,
             task_records.end_step,
             work,
             self._rules(),

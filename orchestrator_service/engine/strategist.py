@@ -121,7 +121,7 @@ class Strategist:
                     continue
                 text += piece
                 told = [events.draft("result.delta", text=piece)]
-                await self._log.write(run.task_id, task_records.tell, run, told)
+                await self._log.write(task_records.tell, run, told)
         return text, usage
 
     def _model(self, run: Run, role: Role) -> Model | None:

@@ -74,7 +74,7 @@ async def _watch(client: httpx.AsyncClient, task: JsonObject, choice: random.Ran
 
 async def test_who_comes_back_after_the_end_is_not_kept_waiting(tmp_path: Path) -> None:
     async with _log(f"sqlite:///{tmp_path}/test.db") as (_, log):
-        await log.write("t", events.append, "t", [events.draft("task.status", status="completed")], status="completed")
+        await log.write(events.append, "t", [events.draft("task.status", status="completed")], status="completed")
         async with asyncio.timeout(20), aclosing(log.follow("t", 1)) as rest:
             assert [event async for event in rest] == []
 
@@ -99,7 +99,7 @@ async def test_followers_in_every_process_see_what_all_write(two_processes: tupl
     async def write(log: EventLog) -> None:
         for size in sizes:
             drafts = [events.draft("step.progress", step_id="a", text="x")] * size
-            await log.write("t", events.append, "t", drafts)
+            await log.write(events.append, "t", drafts)
 
     async def follow(log: EventLog, after: int, *, slowly: bool) -> list[int]:
         seen: list[int] = []
@@ -130,7 +130,6 @@ async def test_what_changes_with_events_is_stored_as_it_was_given(two_processes:
     log, _ = two_processes
     at = now()
     await log.write(
-        "t",
         events.append,
         "t",
         [],
@@ -140,7 +139,7 @@ async def test_what_changes_with_events_is_stored_as_it_was_given(two_processes:
         completed_at=at,
         run=Task.run + 1,
     )
-    await log.write("t", events.append, "t", [], status="canceled", error={"slug": "y"}, completed_at=at)
+    await log.write(events.append, "t", [], status="canceled", error={"slug": "y"}, completed_at=at)
 
     def find(connection: Connection) -> tuple[object, ...]:
         query = select(Task.status, Task.error, Task.result, Task.completed_at, Task.run)
