@@ -16,8 +16,9 @@ from pydantic import JsonValue
 
 from federation.configuration import read
 from federation.connection import Connection, segment
+from federation.events import Event, InputRequired, TaskStatusChanged
 from federation.learned_plans import LearnedPlan
-from federation.models import TERMINAL, Agent, Event, InputRequired, JsonObject, Plan, Task, TaskStatusChanged
+from federation.models import TERMINAL, Agent, JsonObject, Plan, Task
 from shared.errors import TimedOutError, UnavailableError
 from shared.settings import FederationSettings
 

@@ -7,7 +7,8 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from federation.models import EVENT, Event, JsonObject, Problem
+from federation.events import EVENT, Event
+from federation.models import JsonObject, Problem
 from shared.errors import AgentProtocolError, FederationError, UnavailableError
 from shared.event_stream import EventReader
 

@@ -14,7 +14,8 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from federation.models import Artifact, Event, Task
+from federation.events import Event
+from federation.models import Artifact, Task
 from federation.progress import StepView, TaskView, apply, describe, first_line, how_to_answer
 
 _WIDTH_WITHOUT_TERMINAL: Final = 200

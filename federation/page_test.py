@@ -14,7 +14,8 @@ from pydantic import ValidationError
 from federation.calling import wait
 from federation.client import Client
 from federation.display import printable
-from federation.models import StepProgress, Task
+from federation.events import StepProgress
+from federation.models import Task
 from shared.errors import FederationError, TimedOutError, UnavailableError
 from shared.page_tests import PageTest, PageTestRequest, Verdict, is_told, tell_verdict, to_junit
 from shared.settings import ServiceName

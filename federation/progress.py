@@ -3,21 +3,17 @@
 import json
 from dataclasses import dataclass, field, replace
 
-from federation.models import (
-    TERMINAL,
+from federation.events import (
     Event,
     InputAnswered,
     InputRequired,
-    PendingInput,
-    Plan,
     PlanMade,
     StepArtifact,
     StepProgress,
-    StepStatus,
     StepStatusChanged,
-    TaskStatus,
     TaskStatusChanged,
 )
+from federation.models import TERMINAL, PendingInput, Plan, StepStatus, TaskStatus
 
 
 @dataclass(frozen=True, slots=True)

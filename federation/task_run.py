@@ -14,7 +14,8 @@ from federation import attachments
 from federation.client import Client
 from federation.connection import RefusedError
 from federation.display import Display
-from federation.models import InputRequired, PendingInput, Task
+from federation.events import InputRequired
+from federation.models import PendingInput, Task
 from shared.errors import FederationError
 
 COMPLETED, FAILED, NEEDS_ANSWER = 0, 1, 3

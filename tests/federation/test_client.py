@@ -9,7 +9,7 @@ import pytest
 
 from federation import Client
 from federation.connection import RefusedError
-from federation.models import Event, OtherEvent, StepProgress, TaskStatusChanged
+from federation.events import Event, OtherEvent, StepProgress, TaskStatusChanged
 from shared.errors import AgentProtocolError, TimedOutError, UnavailableError
 from tests.federation.fake_orchestrator import BEGIN, END, TASK_ID, FakeOrchestrator
 from tests.federation.processes import free_ports

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from federation.attachments import find_named, save
 from federation.display import printable
+from federation.events import EVENT
 from federation.launch import Launch, Service
-from federation.models import EVENT
 from federation.progress import TaskView, apply, describe
 
 _IDS = st.sampled_from(["a", "b", "c"])

@@ -20,16 +20,12 @@ from a2a.types import (
 )
 
 from shared.agent import AgentRequest, Answer, InputRequired, JsonObject, Progress, Update
+from tests.support.echo import ECHO
 from tests.support.federation import Federation, TestAgent, federation, names
 
 
-async def echo(request: AgentRequest) -> AsyncGenerator[Update]:
-    """Answer with the request."""
-    yield Answer("echo", f"<{request.text}>")
-
-
 async def test_a_message_becomes_a_task_of_the_same_id(tmp_path: Path) -> None:
-    async with federation(tmp_path, TestAgent("Echo", echo, ("echo",))) as running, httpx.AsyncClient() as http:
+    async with federation(tmp_path, ECHO) as running, httpx.AsyncClient() as http:
         client = await _client(running, http)
         events = [event async for event in client.send_message(_message("echo hello"))]
         task_id = events[0].task.id
@@ -112,7 +108,7 @@ async def test_a_cancel_over_a2a_reaches_the_agent(tmp_path: Path) -> None:
 
 
 async def test_a_goal_that_nobody_can_do_fails_and_says_what_is_there(tmp_path: Path) -> None:
-    async with federation(tmp_path, TestAgent("Echo", echo, ("echo",))) as running, httpx.AsyncClient() as http:
+    async with federation(tmp_path, ECHO) as running, httpx.AsyncClient() as http:
         client = await _client(running, http)
         task = await _last_task(client.send_message(_message("zyx wvu")), client)
         assert task.status.state == TaskState.TASK_STATE_FAILED

@@ -11,8 +11,9 @@ import pytest
 from google.protobuf.json_format import MessageToDict
 from pydantic import JsonValue
 
-from shared.agent import AgentRequest, Answer, InputRequired, JsonObject, Progress, Update
+from shared.agent import AgentRequest, Answer, InputRequired, JsonObject, Update
 from shared.db import now
+from tests.support.echo import ECHO
 from tests.support.federation import Federation, TestAgent, federation, names, serve_agent, step, until
 from tests.support.misbehaving import ScriptedAgent, error, result, stream
 from tests.support.misbehaving import task as remote_task
@@ -43,15 +44,6 @@ class Asking:
     def served(self) -> TestAgent:
         """Return it as the federation serves it."""
         return TestAgent("Asks", self.answer, ("ask",))
-
-
-async def echo(request: AgentRequest) -> AsyncGenerator[Update]:
-    """Answer with the request."""
-    yield Progress("reading")
-    yield Answer("echo", f"<{request.text}>")
-
-
-ECHO = TestAgent("Echo", echo, ("echo",))
 
 
 def question_of(task: JsonObject) -> JsonObject:

@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from shared.agent import AgentRequest, Answer, JsonObject, Update
 from shared.errors import UnavailableError
+from tests.support.echo import echo
 from tests.support.federation import (
     TestAgent,
     federation,
@@ -22,12 +23,6 @@ from tests.support.federation import (
     until,
 )
 from tests.support.serving import serve
-
-
-async def echo(request: AgentRequest) -> AsyncGenerator[Update]:
-    """Answer with the request."""
-    yield Answer("echo", f"<{request.text}>")
-
 
 ECHO = TestAgent("Echo", echo, ("echo",), ("repeat", "parrot"))
 

@@ -11,13 +11,9 @@ from a2a.types import GetTaskRequest, Message, Part, Role, SendMessageRequest, T
 from shared.agent import METADATA_KEY, AgentRequest, Answer, InputRequired, JsonObject, Progress, Update, Usage
 from shared.db import new_id
 from shared.errors import AgentFailedError, InvalidRequestError
+from tests.support.echo import ECHO
 from tests.support.federation import Federation, TestAgent, federation, names, step
 from tests.support.model_server import model_server
-
-
-async def echo(request: AgentRequest) -> AsyncGenerator[Update]:
-    """Answer with the request."""
-    yield Answer("echo", f"<{request.text}>")
 
 
 class Delegator:
@@ -80,7 +76,7 @@ async def test_an_agent_that_hands_its_request_back_to_the_federation_is_refused
 
 
 async def test_a_message_that_was_handed_on_too_often_is_refused_at_the_door(tmp_path: Path) -> None:
-    async with federation(tmp_path, TestAgent("Echo", echo, ("echo",)), max_hops=3) as running:
+    async with federation(tmp_path, ECHO, max_hops=3) as running:
         last = await ask(running.url, "echo one", {METADATA_KEY: {"hops": 3, "root_task_id": "elsewhere"}})
         assert "handed on 4 times" in str(last.status)  # its step would be the fourth
         refused = await ask(running.url, "echo two", {METADATA_KEY: {"hops": 4, "trail": ["nonsense", 7]}})
@@ -130,7 +126,7 @@ async def test_a_sub_task_spends_its_parents_grant_and_is_canceled_with_it(
 
 async def test_a_task_of_depth_0_has_no_sub_tasks(tmp_path: Path) -> None:
     delegator = Delegator("echo hello")
-    agents = (TestAgent("Delegator", delegator.answer, ("delegate",)), TestAgent("Echo", echo, ("echo",)))
+    agents = (TestAgent("Delegator", delegator.answer, ("delegate",)), ECHO)
     async with federation(tmp_path, *agents) as running:
         delegator.url = running.url
         flat = await running.run(step("a", skill="delegate"), budget={"depth": 0})

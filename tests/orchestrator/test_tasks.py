@@ -2,27 +2,15 @@
 
 import asyncio
 import base64
-import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 
-import pytest
 from pydantic import JsonValue
 
 from shared.agent import AgentRequest, Answer, File, InputRequired, JsonObject, Produced, Progress, Update, Usage
 from shared.errors import InvalidRequestError, UnavailableError
+from tests.support.echo import ECHO
 from tests.support.federation import TestAgent, federation, names, step
-
-
-async def echo(request: AgentRequest) -> AsyncGenerator[Update]:
-    """Answer with the request; "fail" in it fails."""
-    yield Progress("reading")
-    if "fail" in request.text:
-        raise InvalidRequestError("This cannot be done.")
-    yield Answer("echo", f"<{request.text}>", {"length": len(request.text)})
-
-
-ECHO = TestAgent("Echo", echo, ("echo",))
 
 
 async def test_a_plan_runs_to_its_end_and_results_flow_along_references(
@@ -294,88 +282,6 @@ async def test_a_step_that_takes_too_long_fails_and_its_remote_task_is_canceled(
             await stopped.wait()
 
 
-async def test_execute_runs_a_task_and_answers_its_results(tmp_path: Path) -> None:
-    async with federation(tmp_path, ECHO) as running:
-        done = await running.post("/execute", {"task": "echo banana"})
-        assert done["results"] == [{"step": "echo banana", "output": "<echo banana>"}]
-        assert "<echo banana>" in str(done["message"])
-        bodies: tuple[JsonValue, ...] = (None, {}, {"task": "  "})
-        for body in bodies:
-            refused = await running.post("/execute", body, 400)
-            assert "Give what is to be done" in str(refused["detail"])
-
-
-@pytest.mark.parametrize(
-    ("body", "status", "word"),
-    [
-        ({}, 422, "description"),
-        ({"description": "   "}, 422, "description"),
-        ({"description": "x", "colour": "red"}, 422, "colour"),
-        ({"description": "x", "session_id": "none"}, 404, "session"),
-        ({"description": "x", "agent": "Nobody"}, 404, "Nobody"),
-        ({"description": "x", "workflow": "nothing"}, 404, "workflow"),
-        ({"description": "x", "plan": {"steps": []}}, 422, "steps"),
-        (
-            {"description": "x", "plan": {"steps": [step("a", depends_on=["b"]), step("b", depends_on=["a"])]}},
-            422,
-            "circle",
-        ),
-        ({"description": "x", "plan": {"steps": [step("a", "{{ steps.z.output }}")]}}, 422, "'z'"),
-        ({"description": "x", "plan": {"steps": [step("a"), step("a")]}}, 422, "unique"),
-        (
-            {"description": "x", "plan": {"steps": [{"id": "a", "instruction": "x"}]}},
-            422,
-            "neither a skill nor an agent",
-        ),
-        ({"description": "x", "files": [{"name": "a", "content": "%%%"}]}, 422, "Base64"),
-    ],
-)
-async def test_a_wrong_task_is_refused_and_the_answer_names_what_is_wrong(
-    tmp_path: Path, body: JsonObject, status: int, word: str
-) -> None:
-    async with federation(tmp_path, ECHO) as running:
-        response = await running.client.post("/api/tasks", json=body)
-        assert response.status_code == status
-        assert response.headers["content-type"] == "application/problem+json"
-        assert word in response.text
-        assert (await running.get("/api/tasks"))["items"] == []
-
-
-async def test_an_event_number_that_no_event_can_have_is_refused(tmp_path: Path) -> None:
-    async with federation(tmp_path, ECHO) as running:
-        path = f"/api/tasks/{(await running.run(step('a')))['id']}/events"
-        for after in ("9223372036854775808", "-1", "x"):
-            assert (await running.client.get(path, params={"after": after})).status_code == 422
-            assert (await running.client.get(path, headers={"Last-Event-ID": after})).status_code == 422
-        latest = {"after": 2**53 - 1}
-        told = await running.client.get(path, params=latest, headers={"Accept": "application/json"})
-        assert (told.status_code, told.json()["items"]) == (200, [])
-
-
-async def test_a_body_that_is_no_json_is_told_apart_from_one_that_is_wrong(tmp_path: Path) -> None:
-    async with federation(tmp_path) as running:
-        plain = await running.client.post("/api/tasks", content='{"description": "x"}')
-        assert "Content-Type: application/json" in plain.json()["detail"]
-        headers = {"Content-Type": "application/json"}
-        broken = await running.client.post("/api/tasks", content='{"description": ', headers=headers)
-        assert "not valid JSON" in broken.json()["detail"]
-        assert {plain.status_code, broken.status_code} == {422}
-
-
-async def test_text_that_the_database_cannot_hold_is_refused_or_kept_whole(
-    tmp_path: Path, database_url: str | None
-) -> None:
-    async with federation(tmp_path, ECHO, database_url=database_url) as running:
-        for description in ("a\x00b", "emoji 🦜 and \u202e bidi", "{{ steps.x.output }} {{ inputs.y }}"):
-            body: JsonObject = {"description": description, "agent": "Echo"}
-            response = await running.client.post("/api/tasks", json=body, headers={"Prefer": "wait=20"})
-            if response.status_code == 422:
-                assert "NUL" in response.text
-            else:
-                assert response.json()["status"] == "completed"
-                assert response.json()["result"]["outputs"][0]["output"] == f"<{description}>"
-
-
 async def test_a_task_of_a_megabyte_is_done(tmp_path: Path) -> None:
     async with federation(tmp_path, ECHO) as running:
         task = await running.submit("x" * 1_000_000, agent="Echo")
@@ -439,49 +345,3 @@ async def test_a_budget_that_is_used_up_ends_the_task_and_keeps_its_outputs(tmp_
             assert "one" in str(poor["result"])
         small = await running.run(*chain, budget={"steps": 1})
         assert "budget" in str(small["error"])
-
-
-async def test_the_app_says_how_it_is(tmp_path: Path) -> None:
-    async with federation(tmp_path, ECHO) as running:
-        assert (await running.get("/health"))["status"] == "ok"
-        assert (await running.get("/ready"))["ready"] is True
-        await running.run(step("a", "one"))
-        numbers = (await running.client.get("/metrics")).text
-        assert 'federation_tasks{status="completed"} 1.0' in numbers
-        assert 'federation_agents{status="active"} 1.0' in numbers
-        assert (await running.client.get("/docs")).status_code == 200
-
-
-async def test_openapi_describes_the_routes_and_every_body_with_an_example(tmp_path: Path) -> None:
-    async with federation(tmp_path) as running:
-        document = await running.get("/openapi.json")
-        paths = document["paths"]
-        assert isinstance(paths, dict)
-        assert {"/api/tasks", "/api/tasks/{task_id}/events", "/api/agents", "/api/sessions", "/execute"} <= set(paths)
-        assert isinstance(components := document["components"], dict)
-        assert isinstance(schemas := components["schemas"], dict)
-        for name in (
-            "NewTask",
-            "NewAnswer",
-            "Execution",
-            "NewSession",
-            "NewMessage",
-            "AgentRegistration",
-            "AgentChange",
-        ):
-            assert '"examples": [' in json.dumps(schemas[name]), name
-
-
-@pytest.mark.parametrize(
-    "field",
-    [
-        '"metadata": {"n": 1180591620717411303424}',
-        '"metadata": {"text": "\\ud800"}',
-        '"budget": {"steps": 124933566115200303104}',
-    ],
-)
-async def test_what_no_database_keeps_as_it_is_is_refused(tmp_path: Path, database_url: str | None, field: str) -> None:
-    body = f'{{"description": "x", {field}}}'
-    async with federation(tmp_path, database_url=database_url) as running:
-        answer = await running.client.post("/api/tasks", content=body, headers={"Content-Type": "application/json"})
-    assert answer.status_code == 422, answer.text

@@ -100,7 +100,7 @@ REQUIREMENTS = (
     Requirement(
         "orchestrator-execute",
         "`POST /execute` runs a task and waits; 400 without one.",
-        ("orchestrator/test_tasks.py::test_execute_runs_a_task_and_answers_its_results",),
+        ("orchestrator/test_requests.py::test_execute_runs_a_task_and_answers_its_results",),
     ),
     Requirement(
         "orchestrator-idempotency",
@@ -111,8 +111,8 @@ REQUIREMENTS = (
         "orchestrator-health",
         "Health, readiness, metrics; the OpenAPI document describes the routes.",
         (
-            "orchestrator/test_tasks.py::test_the_app_says_how_it_is",
-            "orchestrator/test_tasks.py::test_openapi_describes_the_routes_and_every_body_with_an_example",
+            "orchestrator/test_requests.py::test_the_app_says_how_it_is",
+            "orchestrator/test_requests.py::test_openapi_describes_the_routes_and_every_body_with_an_example",
         ),
     ),
     Requirement(
@@ -462,7 +462,7 @@ REQUIREMENTS = (
         (
             "test_examples.py::test_each_service_has_docs_and_is_in_good_health",
             "shared/test_agent_server.py::test_health_readiness_and_docs_are_there",
-            "orchestrator/test_tasks.py::test_the_app_says_how_it_is",
+            "orchestrator/test_requests.py::test_the_app_says_how_it_is",
         ),
     ),
     Requirement(
@@ -485,8 +485,8 @@ REQUIREMENTS = (
         "bad-body",
         "A wrong body, an unknown id or an empty task is refused with what was wrong, and nothing is stored.",
         (
-            "orchestrator/test_tasks.py::test_a_wrong_task_is_refused_and_the_answer_names_what_is_wrong",
-            "orchestrator/test_tasks.py::test_text_that_the_database_cannot_hold_is_refused_or_kept_whole",
+            "orchestrator/test_requests.py::test_a_wrong_task_is_refused_and_the_answer_names_what_is_wrong",
+            "orchestrator/test_requests.py::test_text_that_the_database_cannot_hold_is_refused_or_kept_whole",
             "shared/test_service.py::test_a_wrong_body_is_told_field_by_field",
             "shared/test_service.py::test_a_body_that_is_not_json_is_a_problem",
             "shared/test_service.py::test_unknown_paths_and_methods_are_problems",
@@ -507,7 +507,7 @@ REQUIREMENTS = (
         "bad-plan",
         "A cyclic plan is refused and named.",
         (
-            "orchestrator/test_tasks.py::test_a_wrong_task_is_refused_and_the_answer_names_what_is_wrong",
+            "orchestrator/test_requests.py::test_a_wrong_task_is_refused_and_the_answer_names_what_is_wrong",
             "orchestrator/test_plan.py::test_a_circle_is_refused_and_named",
         ),
     ),

@@ -3,7 +3,7 @@ import type { Message, TaskEvent } from '../api/types';
 import { EMPTY, fold, type TaskState } from '../live/fold';
 import { rowsOf } from '../ui/chart/rows';
 import { parseCsv } from '../ui/csv';
-import { duration, firstLine, plain } from '../ui/text';
+import { duration, firstLine, plain, unmarked } from '../ui/text';
 import { spansOf } from './agents/spans';
 import { addressed, turnsOf, typedName } from './chat/turns';
 import { columnsOf, roundedUp } from './insights/columns';
@@ -147,6 +147,13 @@ describe('text from elsewhere', () => {
     expect(plain('a\u202eb\u0007c\u2066d\te\n')).toBe('ab\ufffdcd\te\n');
     expect(firstLine('x'.repeat(500), 20)).toHaveLength(20);
     expect(firstLine('  one\ntwo')).toBe('one');
+  });
+
+  it('is shown in a list without the marks of Markdown', () => {
+    expect(unmarked('## May `rm -r` run in **/tmp**?\nSee [the log](https://example.com/log).')).toBe(
+      'May rm -r run in /tmp?\nSee the log.',
+    );
+    expect(unmarked('2 * 3 * 4, snake_case and a * b')).toBe('2 * 3 * 4, snake_case and a * b');
   });
 
   it('shows times short', () => {

@@ -15,6 +15,15 @@ export function firstLine(text: string, most = 200): string {
   return line.length > most ? `${line.slice(0, most - 1)}…` : line;
 }
 
+/** Markdown without its marks, as far as a line of a list shows it. */
+export function unmarked(markdown: string): string {
+  return markdown
+    .slice(0, 1000)
+    .replace(/^ {0,3}(?:#{1,6}|>|[-*+]) +/gm, '')
+    .replace(/!?\[([^\]\n]*)\]\([^)\n]*\)/g, '$1')
+    .replace(/(\*\*|__|\*|`)(?=\S)([^\n]*?\S)\1/g, '$2');
+}
+
 export function size(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`;
   if (bytes < 1_000_000) return `${(bytes / 1000).toFixed(bytes < 10_000 ? 1 : 0)} kB`;

@@ -11,7 +11,7 @@ import { Icon } from '../../ui/icons';
 import { Page } from '../../ui/page';
 import { AgentStatus } from '../../ui/status';
 import { TaskRow } from '../../ui/task-row';
-import { firstLine } from '../../ui/text';
+import { firstLine, unmarked } from '../../ui/text';
 import { Composer } from './composer';
 import classes from './home.module.css';
 
@@ -51,7 +51,7 @@ function Questions(): ReactNode {
       <div className="card rows">
         {questions.slice(0, 5).map((question) => (
           <Link key={question.input_id} to="/inbox" className="task-row">
-            <span className="task-row-name truncate">{firstLine(question.prompt, 160)}</span>
+            <span className="task-row-name truncate">{firstLine(unmarked(question.prompt), 160)}</span>
             <span className="dim small truncate" style={{ maxWidth: '45%' }}>
               {firstLine(question.task.description, 80)}
             </span>
