@@ -83,6 +83,8 @@ class Engine:
         self._runner = Runner(settings, log, self._strategist, performer, settler, self._waits, self._rules, told)
         self._runs: dict[str, tuple[Run, asyncio.Task[None]]] = {}
         self._to_stop: set[str] = set()
+        self._claiming = asyncio.Lock()
+        """Held while a task may be claimed by the table, and its run not be known here yet."""
         self._is_left = False
         """Whether a task may be queued that only lacks a place: the end of a run gives one."""
         self._woken = asyncio.Event()
@@ -142,19 +144,20 @@ class Engine:
             self._to_stop.clear()
             room = self._settings.max_running_tasks - len(self._runs)
             claimed: list[Run] = []
-            if not self._is_draining and not me.lost.is_set():
-                with suppress(DatabaseUnavailableError):
-                    if to_stop:
-                        claimed += await write(queue.claim_to_stop, worker_id, to_stop)
-                    self._is_left = True  # until the claim says otherwise: a run may end while it is made
-                    if room > 0:
-                        share = self._settings.tenant_max_running_tasks
-                        found, self._is_left = await write(queue.claim, worker_id, room, share)
-                        claimed += found
-            if me.lost.is_set() or me.id != worker_id:
-                claimed = []  # they are others' by now
-            for run in claimed:
-                self._start(run)
+            async with self._claiming:
+                if not self._is_draining and not me.lost.is_set():
+                    with suppress(DatabaseUnavailableError):
+                        if to_stop:
+                            claimed += await write(queue.claim_to_stop, worker_id, to_stop)
+                        self._is_left = True  # until the claim says otherwise: a run may end while it is made
+                        if room > 0:
+                            share = self._settings.tenant_max_running_tasks
+                            found, self._is_left = await write(queue.claim, worker_id, room, share)
+                            claimed += found
+                if me.lost.is_set() or me.id != worker_id:
+                    claimed = []  # they are others' by now
+                for run in claimed:
+                    self._start(run)
             if not claimed or len(claimed) >= room or not self._is_left:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_SWEEP_S):
@@ -197,8 +200,9 @@ class Engine:
                     self._performer.suspensions.suspend(agent_id)
                 for task_id in await self._log.database.read(queue.answered, me.id):
                     self._runner.proceed(task_id)
-                owned = await self._log.database.read(queue.owned, me.id)
-                idle = [(task_id, number) for task_id, number in owned if task_id not in self._runs]
+                async with self._claiming:
+                    owned = await self._log.database.read(queue.owned, me.id)
+                    idle = [(task_id, number) for task_id, number in owned if task_id not in self._runs]
                 if idle:
                     await self._log.database.write(queue.release, me.id, idle)
                     self._woken.set()
