@@ -33,10 +33,15 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Active:
-    """A run under way: its group of steps, and the run with the plan it follows now."""
+    """A run under way: its group of steps, and the run with the plan it follows now.
+
+    Until it `is_taken_up`, its rows are not read yet; `has_news`: a person has answered meanwhile.
+    """
 
     group: asyncio.TaskGroup
     run: Run
+    is_taken_up: bool = False
+    has_news: bool = False
 
 
 class Runner:
@@ -72,7 +77,11 @@ class Runner:
             with telemetry.bind(task_id=task_id), self._waits.running(task_id), patience(None):
                 async with asyncio.TaskGroup() as group:
                     active = self._active[task_id] = _Active(group, run)
-                    await self._follow(active, await self._begin(run))
+                    move = await self._begin(run)
+                    active.is_taken_up, active.run = True, move.run
+                    if active.has_news:
+                        self.proceed(task_id)
+                    await self._follow(active, move)
         except* StaleRunError:
             logger.info("a run is another worker's by now, or its task is over", extra={"task_id": task_id})
         finally:
@@ -82,7 +91,11 @@ class Runner:
     def proceed(self, task_id: str) -> None:
         """Let the task, if it runs here, go on with what a person answered."""
         active = self._active.get(task_id)
-        if active is not None:
+        if active is None:
+            return
+        if not active.is_taken_up:
+            active.has_news = True
+        elif active.run.plan is not None:  # without one nobody has been asked
             active.group.create_task(self._proceed(active))
 
     async def _begin(self, run: Run) -> Move:
