@@ -15,6 +15,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 60.0
+PORTS = (
+    "ORCHESTRATOR_PORT",
+    "RESEARCH_AGENT_PORT",
+    "API_AGENT_PORT",
+    "BROWSER_PORT",
+    "CODE_AGENT_PORT",
+    "AGENT_HOST_PORT",
+)
+"""The settings of all services' ports."""
 
 
 class Printing:

@@ -7,18 +7,9 @@ import pytest
 
 from tests.federation.commands import federation
 from tests.federation.fake_orchestrator import FakeOrchestrator
-from tests.federation.processes import free_ports
+from tests.federation.processes import PORTS, free_ports
 from tests.support.postgres import new_database
 from tests.support.serving import serve
-
-_PORTS = (
-    "ORCHESTRATOR_PORT",
-    "RESEARCH_AGENT_PORT",
-    "API_AGENT_PORT",
-    "BROWSER_PORT",
-    "CODE_AGENT_PORT",
-    "AGENT_HOST_PORT",
-)
 
 
 @pytest.mark.parametrize(
@@ -37,8 +28,8 @@ _PORTS = (
 async def test_a_setting_that_no_service_could_work_with_is_said_in_a_line_and_nothing_is_started(
     tmp_path: Path, setting: str, value: str, right: str
 ) -> None:
-    closed, *ports = free_ports(len(_PORTS) + 1)
-    env = {**dict(zip(_PORTS, map(str, ports), strict=True)), "DATA_DIR": str(tmp_path / "data")}
+    closed, *ports = free_ports(len(PORTS) + 1)
+    env = {**dict(zip(PORTS, map(str, ports), strict=True)), "DATA_DIR": str(tmp_path / "data")}
     env[setting] = value.format(closed=closed)
     for command in (("up",), ("run", "--start", "anything")):
         run = await federation(*command, env=env)
@@ -82,8 +73,8 @@ async def test_a_wrong_setting_is_named_with_its_value() -> None:
 
 
 async def test_the_doctor_says_what_is_there_and_what_is_missing(tmp_path: Path) -> None:
-    ports = free_ports(len(_PORTS))
-    env = {**dict(zip(_PORTS, map(str, ports), strict=True)), "DATA_DIR": str(tmp_path / "data")}
+    ports = free_ports(len(PORTS))
+    env = {**dict(zip(PORTS, map(str, ports), strict=True)), "DATA_DIR": str(tmp_path / "data")}
     async with serve(FakeOrchestrator().app(), port=ports[3]):
         env["BROWSER_EXECUTABLE"] = str(tmp_path / "no-browser")
         run = await federation("doctor", "--json", env=env)

@@ -14,19 +14,11 @@ import pytest
 
 from federation import probe
 from federation.running import find
-from tests.federation.processes import ROOT, Printing, free_ports, lives, poll, started
+from tests.federation.processes import PORTS, ROOT, Printing, free_ports, lives, poll, started
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 _START_TIMEOUT_S = 180.0
-_PORTS = (
-    "ORCHESTRATOR_PORT",
-    "RESEARCH_AGENT_PORT",
-    "API_AGENT_PORT",
-    "BROWSER_PORT",
-    "CODE_AGENT_PORT",
-    "AGENT_HOST_PORT",
-)
 _PROGRAM = (sys.executable, "-c", "from federation.cli import main; main()")
 _UNSET = ("OPENAI_API_KEY", "GROQ_API_KEY", "LLM_BASE_URL", "DATABASE_URL")
 
@@ -40,7 +32,7 @@ class Place:
         self.documents.mkdir()
         self.env = {
             **dict.fromkeys(_UNSET, ""),
-            **{name: str(port) for name, port in zip(_PORTS, free_ports(len(_PORTS)), strict=True)},
+            **{name: str(port) for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True)},
             "DATA_DIR": str(self.data_dir),
             "RESEARCH_DOCUMENTS": str(self.documents),
             "RESEARCH_WEB": "false",
