@@ -31,15 +31,9 @@ from benchmarks.harness import machine
 from benchmarks.harness.processes import PROJECT, folder, free_port, open_log, start, stop, until_ok
 from benchmarks.harness.rounds import Progress
 from benchmarks.harness.tables import show, verdict
+from shared.service import PORT_SETTINGS
 
-_PORTS: Final = (
-    "ORCHESTRATOR_PORT",
-    "RESEARCH_AGENT_PORT",
-    "API_AGENT_PORT",
-    "BROWSER_PORT",
-    "CODE_AGENT_PORT",
-    "AGENT_HOST_PORT",
-)
+_PORTS: Final = tuple(PORT_SETTINGS.values())
 _FEDERATION: Final = Path(sys.executable).with_name("federation")
 _CHROMIUM: Final = ("chrome", "chromium", "headless_shell", "headless-shell")
 _SETTLE_S: Final = 65  # for a minute after its start, DBOS looks for schedules every second

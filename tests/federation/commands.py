@@ -9,9 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.federation.processes import ROOT
-
-PATIENCE_S = 60.0
+from tests.federation.processes import PATIENCE_S, ROOT
 
 _MAIN = "from federation.cli import main; main()"
 

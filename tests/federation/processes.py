@@ -13,17 +13,11 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from shared.service import PORT_SETTINGS
+
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 60.0
-PORTS = (
-    "ORCHESTRATOR_PORT",
-    "RESEARCH_AGENT_PORT",
-    "API_AGENT_PORT",
-    "BROWSER_PORT",
-    "CODE_AGENT_PORT",
-    "AGENT_HOST_PORT",
-)
-"""The settings of all services' ports."""
+PORTS = tuple(PORT_SETTINGS.values())
 
 
 class Printing:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.federation.commands import PATIENCE_S, at_a_terminal, begun, ended, federation
+from tests.federation.commands import at_a_terminal, begun, ended, federation
 from tests.federation.fake_orchestrator import BEGIN, END, FAILURE, RESULT, TASK_ID, FakeOrchestrator, Json
-from tests.federation.processes import free_ports
+from tests.federation.processes import PATIENCE_S, free_ports
 from tests.support.serving import serve
 
 

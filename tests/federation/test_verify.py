@@ -14,12 +14,11 @@ import pytest
 from browser_service.agent import open_agent
 from tests.browser import tested_site
 from tests.browser.conftest import make_settings
-from tests.federation.processes import ROOT, free_ports, poll, started
+from tests.federation.processes import PORTS, ROOT, free_ports, poll, started
 from tests.support.federation import TestAgent, federation
 from tests.support.serving import serve
 
 GOAL = "Verify the page loads and has a heading that says Example Domain"
-_PORTS = ("ORCHESTRATOR_PORT", "RESEARCH_AGENT_PORT", "API_AGENT_PORT", "BROWSER_PORT", "CODE_AGENT_PORT")
 _UNSET = ("OPENAI_API_KEY", "GROQ_API_KEY", "LLM_BASE_URL", "DATABASE_URL", "TINYFISH_API_KEY")
 _FEDERATION = (sys.executable, "-c", "from federation.cli import main; main()")
 
@@ -48,7 +47,7 @@ async def running(folder: Path) -> AsyncGenerator[tuple[str, str]]:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_without_a_federation_it_starts_what_it_needs_says_just_this_and_stops_it_again(tmp_path: Path) -> None:
-    ports = {name: str(port) for name, port in zip(_PORTS, free_ports(len(_PORTS)), strict=True)}
+    ports = {name: str(port) for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True)}
     data = tmp_path / "data"
     async with serve(tested_site.create()) as site:
         code, said = await call(

@@ -6,6 +6,7 @@ from pathlib import Path
 import psycopg
 
 from orchestrator_service import registry
+from shared import db
 from shared.agent import JsonObject
 from shared.db import open_database
 from tests.orchestrator.test_registry import ECHO
@@ -24,6 +25,8 @@ async def test_what_was_found_of_an_agent_that_is_removed_meanwhile_is_forgotten
         [agent_id] = [str(agent["id"]) for agent in items if isinstance(agent, dict)]
         if database_url is None:  # one process writes, one thing after the other
             assert (await running.client.delete(f"/api/agents/{agent_id}")).status_code == 204
+            async with open_database(db.database_url(running.settings, "orchestrator")) as database:
+                assert await database.write(registry.record_health, agent_id, _HEALTHY) == "removed"
             return
         async with (
             open_database(database_url.replace("postgresql://", "postgresql+psycopg://")) as database,

@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 from tests.federation.commands import at_a_terminal
-from tests.orchestrator.test_people import ECHO, FORM, Asking, over
+from tests.orchestrator.test_people import FORM, Asking, over
+from tests.support.echo import ECHO
 from tests.support.federation import Federation, federation, names, step
 
 
