@@ -26,6 +26,8 @@ _LONGEST_LINE: Final = 500_000
 _LONGEST_LINE_BYTES: Final = 4 * _LONGEST_LINE
 _BUFFER_BYTES: Final = 8_000_000
 
+csv.field_size_limit(_LONGEST_FIELD)  # one for the whole process: at import, or it would depend on what was read before
+
 
 @dataclass(frozen=True, slots=True)
 class TextTable:
@@ -119,9 +121,27 @@ def rewrite(label: str, table: TextTable, to: Path, watch: Watch, *, max_rows: i
 
 
 def write_rows(to: Path, rows: Iterable[Sequence[str]]) -> None:
-    """Write rows of text as CSV in its plainest form."""
+    """Write rows of text as CSV in its plainest form.
+
+    Raises: InvalidRequestError, naming the row, for one that is longer than `scan` reads.
+    """
     with to.open("w", encoding="utf-8", errors="replace", newline="") as file:
-        csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows(rows)
+        csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows(_short_enough(rows))
+
+
+def _short_enough(rows: Iterable[Sequence[str]]) -> Iterator[Sequence[str]]:
+    for number, row in enumerate(rows, 1):
+        if sum(map(len, row)) > _LONGEST_LINE and _written_bytes(row) > _LONGEST_LINE_BYTES:
+            raise InvalidRequestError(
+                f"The table has more than {_LONGEST_LINE_BYTES:,} bytes in row {number}. Shorten its values, or leave "
+                "long texts out.",
+                row=number,
+            )
+        yield row
+
+
+def _written_bytes(row: Sequence[str]) -> int:
+    return sum(len(value.encode(errors="replace")) + value.count('"') + len('"",') for value in row)
 
 
 def _sample(path: Path) -> list[str]:
@@ -171,7 +191,6 @@ def _is_single_column(sample: list[str]) -> bool:
 
 def _rows(label: str, lines: Iterable[str], separator: str) -> Iterator[list[str]]:
     """Yield the rows without blank lines, all as wide as the first."""
-    csv.field_size_limit(_LONGEST_FIELD)
     reader = csv.reader(lines, delimiter=separator, strict=True, skipinitialspace=True)
     width = 0
     line = 1

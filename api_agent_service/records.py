@@ -17,7 +17,6 @@ from shared.errors import InvalidRequestError
 Scalar: TypeAlias = str | int | float | bool | None
 
 _DEEPEST = 4
-_LONGEST_FIELD = 200_000_000
 
 
 def read_json(label: str, text: str) -> Iterator[JsonObject]:
@@ -68,7 +67,6 @@ def write(records: Iterable[JsonObject], to: Path, watch: Watch, check_width: Ca
     write_rows(to, watch(rows()))
     if len(widths) > 1:
         narrow = to.rename(to.with_suffix(".narrow"))
-        csv.field_size_limit(_LONGEST_FIELD)
         with narrow.open(encoding="utf-8", newline="") as file:
             write_rows(to, ([*row, *[""] * (len(places) - len(row))] for row in watch(csv.reader(file))))
         narrow.unlink()

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import json
 import subprocess
 import sys
 import zipfile
@@ -138,6 +139,11 @@ def _zip(name: str) -> bytes:
     return buffer.getvalue()
 
 
+def _records(text: str) -> bytes:
+    """Return records as JSON Lines of which not all have the same fields, and one has a long text."""
+    return "\n".join(json.dumps(each) for each in ({"a": 1}, {"a": 2, "b": text}, {"a": 3, "c": 4})).encode()
+
+
 @pytest.mark.parametrize(
     ("content", "name", "said"),
     [
@@ -147,8 +153,10 @@ def _zip(name: str) -> bytes:
         (b"PAR1" + SALES.encode() + b"PARE", "t.parquet", "is not Parquet that can be read"),
         (b"".join([*_lines(20_000), b"1,2\n", *_lines(5)]), "t.csv", "is ragged: line 20002 has 2 columns where .* 5"),
         (b"a,b\n" + b'1,"' + b"x" * 3 * _MB + b'"\n', "t.csv", "has more than 500,000 characters in line 2"),
+        (_records("x" * 12 * _MB), "t.jsonl", "has more than 2,000,000 bytes in row 2"),
+        (b'a,b\n1,"' + 30 * (b"x" * 99_999 + b"\n") + b'"\n', "t.csv", "has more than 2,000,000 bytes in row 1"),
     ],
-    ids=["archive", "encrypted", "half utf-16", "half parquet", "ragged", "endless line"],
+    ids=["archive", "encrypted", "utf-16", "half parquet", "ragged", "endless line", "endless value", "many lines"],
 )
 async def test_a_table_that_cannot_be_read_says_what_to_change(content: bytes, name: str, said: str) -> None:
     with pytest.raises(InvalidRequestError, match=said):
