@@ -244,6 +244,7 @@ class BrowserSession:
     async def follow_new_window(self, before: set[Page]) -> None:
         """Go on in the newest window that was opened since `before`, if one was."""
         await self.settle()
+        await self._watch.wait_for_windows(self._settings.browser_settle_timeout_s)
         if opened := [page for page in self.context.pages if page not in before]:
             await self.switch_to(opened[-1])
 

@@ -44,6 +44,8 @@ class PageWatch:
         self._script_errors: list[str] = []
         self._wires: dict[Page, CDPSession] = {}
         self._answered = asyncio.Event()
+        self._coming_windows = 0
+        self._window_came = asyncio.Event()
 
     async def start(self) -> None:
         """Follow the first page, and every other that is opened. Raises: playwright's Error."""
@@ -65,6 +67,15 @@ class PageWatch:
             with suppress(TimeoutError):
                 async with asyncio.timeout(limit_s):
                     await self._answered.wait()
+
+    async def wait_for_windows(self, limit_s: float) -> None:
+        """Wait until the windows that pages have asked for are there, at most `limit_s`."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                while self._coming_windows:
+                    self._window_came.clear()
+                    await self._window_came.wait()
+        self._coming_windows = 0  # what has not come by now was kept from it
 
     async def calm(self) -> None:
         """Stop what `page` loads and runs, even a script without end; the caller bounds it. Raises: playwright's Error.
@@ -98,9 +109,13 @@ class PageWatch:
         page.on("crash", self._crash)
         page.on("pageerror", self._note_script_error)
         page.on("framenavigated", self._count_frame)
-        self._wires[page] = await self._count_bytes(page)
+        wire = self._wires[page] = await self._count_bytes(page)
+        wire.on("Page.windowOpen", self._expect_window)
+        await send(wire, "Page.enable")
 
     async def _follow_another(self, page: Page) -> None:
+        self._coming_windows = max(self._coming_windows - 1, 0)
+        self._window_came.set()
         with suppress(Error):  # a window that is closed again already
             await self._follow(page)
 
@@ -114,6 +129,10 @@ class PageWatch:
         cdp.on("Network.dataReceived", self._count)
         await send(cdp, "Network.enable")
         return cdp
+
+    def _expect_window(self, event: dict[str, object]) -> None:
+        if event.get("userGesture") is True:  # without one, Chromium opens none
+            self._coming_windows += 1
 
     def _count(self, event: dict[str, object]) -> None:
         self._received_bytes += _DataReceived.model_validate(event).size_bytes

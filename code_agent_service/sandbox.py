@@ -111,7 +111,9 @@ async def open_sandbox(settings: Settings) -> Sandbox:
         if not settings.sandbox_allow_weak:
             raise
         walls = LandlockWalls()
-        if problem := await _try(BoxedSandbox(walls, _PROBE_LIMITS)):
+        weak = BoxedSandbox(walls, _PROBE_LIMITS)
+        # Processes are limited for the whole user: if others of them end meanwhile, the probe can have too many.
+        if await _try(weak) and (problem := await _try(weak)):
             raise NotInstalledError(f"Neither bubblewrap nor Landlock can confine programs here: {problem}.") from None
         logger.warning("programs are confined by Landlock alone", extra={"caution": walls.caution})
     return BoxedSandbox(walls, Limits.from_settings(settings))

@@ -94,6 +94,11 @@ async def test_a_window_that_a_click_opens_becomes_the_page(agent: OpenAgent, si
     assert answered.data["final_url"] == f"{site.url}/popup-target"
 
 
+async def test_a_window_that_takes_its_time_is_waited_for(agent: OpenAgent, site: Site) -> None:
+    answered = await ask(agent, f"open {site.url}/opens-late, click 'Open' and get the heading")
+    assert answered.text == "A window that took its time"
+
+
 async def test_a_dialog_does_not_hold_up_the_task(agent: OpenAgent, site: Site) -> None:
     answered = await ask(agent, f"open {site.url}/form, click 'Ask' and get the title")
     assert answered.text == "After the dialog"

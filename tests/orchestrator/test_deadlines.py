@@ -181,13 +181,13 @@ async def test_a_step_that_takes_too_long_fails_at_the_deadline_given_and_its_re
 @pytest.mark.parametrize(
     ("settings", "body", "sentence"),
     [
-        ({"task_timeout_s": 1}, {}, "The task did not end within 1 s (TASK_TIMEOUT_S)."),
+        ({"task_timeout_s": 3}, {}, "The task did not end within 3 s (TASK_TIMEOUT_S)."),
         (
             {"task_timeout_s": TOO_SHORT_S},
-            {"deadlines": {"task_s": 1}},
-            "The task did not end within 1 s (its deadlines.task_s).",
+            {"deadlines": {"task_s": 3}},
+            "The task did not end within 3 s (its deadlines.task_s).",
         ),
-        ({}, {"budget": {"seconds": 1}}, "The task did not end within 1 s (its budget.seconds)."),
+        ({}, {"budget": {"seconds": 3}}, "The task did not end within 3 s (its budget.seconds)."),
     ],
     ids=["setting", "task", "budget"],
 )

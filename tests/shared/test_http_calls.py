@@ -152,7 +152,7 @@ async def test_a_server_that_is_not_there_was_not_reached() -> None:
 
 async def test_many_calls_at_once_get_their_own_answers_over_a_bounded_number_of_connections(web: Web) -> None:
     bodies = [str(number).encode() for number in range(400)]
-    async with open_client(configure()) as client:
+    async with open_client(configure(connect_timeout_s=60)) as client:
         answers = await asyncio.gather(*(call(client, f"{web.url}/echo", body) for body in bodies))
     assert [content for _, content in answers] == bodies
     assert len(web.clients) <= 256

@@ -124,11 +124,17 @@ def create(elsewhere: str = "http://127.0.0.1:1") -> Starlette:
 
         return answer
 
+    async def late_window(_request: Request) -> Response:
+        await asyncio.sleep(1.5)
+        return HTMLResponse("<!doctype html><title>Late</title><h1>A window that took its time</h1>")
+
     site = Starlette(
         routes=[
             Route("/", page(HOME)),
             Route("/about", page("<!doctype html><title>About</title><h1>About Harbour Town</h1>")),
             Route("/popup-target", page("<!doctype html><title>Window</title><h1>A window of its own</h1>")),
+            Route("/opens-late", page("<h1>Here</h1><button onclick=\"window.open('/late-window')\">Open</button>")),
+            Route("/late-window", late_window),
             Route("/rendered", page(RENDERED)),
             Route("/form", page(FORM)),
             Route("/frames", page(FRAMES)),

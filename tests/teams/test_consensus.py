@@ -182,7 +182,7 @@ async def test_a_question_of_one_agent_reaches_a_person_and_the_others_answers_s
     async with federation(tmp_path, *(member.served() for member in members)) as running:
         waiting = await running.run(team_step(agents=["Ann", "Ben"]))
         assert waiting["status"] == "input_required"
-        assert steps_of(waiting)[0]["status"] == "input_required"
+        await running.task_when(waiting, lambda found: steps_of(found)[0]["status"] == "input_required")
         [asked] = parts(waiting, "pending_inputs")
         await running.post(f"/api/tasks/{waiting['id']}/input", {"input_id": asked["input_id"], "text": "Blue"})
         done = await running.task_when(waiting, lambda found: found["completed_at"] is not None)
