@@ -241,8 +241,11 @@ class BrowserSession:
             return whole
         return Content.model_validate_json(redaction.redact(whole.model_dump_json(), self.secrets))
 
-    async def follow_new_window(self, before: set[Page]) -> None:
-        """Go on in the newest window that was opened since `before`, if one was."""
+    @asynccontextmanager
+    async def following(self) -> AsyncGenerator[None]:
+        """Let what is done to the page settle, and go on in the newest window that it opened, if it opened one."""
+        before = set[Page](self.context.pages)
+        yield
         await self.settle()
         await self._watch.wait_for_windows(self._settings.browser_settle_timeout_s)
         if opened := [page for page in self.context.pages if page not in before]:

@@ -222,13 +222,13 @@ def _only_field(seen: Snapshot) -> Node:
 
 async def _press(session: BrowserSession, key: str, target: Target | None) -> None:
     failure = f"The key {key!r} could not be pressed"
-    if target is None:
-        await session.deadlines.act(session.page.keyboard.press(key), failure)
-    else:
-        node, _ = await session.elements.find(target, "fill")
-        element = await session.elements.handle(node)
-        await session.deadlines.act(element.press(key, timeout=session.deadlines.action_timeout_s * 1000), failure)
-    await session.settle()
+    async with session.following():
+        if target is None:
+            await session.deadlines.act(session.page.keyboard.press(key), failure)
+        else:
+            node, _ = await session.elements.find(target, "fill")
+            element = await session.elements.handle(node)
+            await session.deadlines.act(element.press(key, timeout=session.deadlines.action_timeout_s * 1000), failure)
 
 
 async def _upload(session: BrowserSession, names: list[str], target: Target | None) -> None:

@@ -20,7 +20,6 @@ _SEEK_S = 0.3
 
 async def click(session: BrowserSession, node: Node, seen: Snapshot, *, count: int = 1) -> None:
     """Click `node`, and let what follows settle; a window that it opens becomes the page."""
-    before = set[Page](session.context.pages)
     if node.get("hidden") and node.role in CHECK_ROLES:
         node = label_of(node, seen) or node
     element = await session.elements.handle(node)
@@ -32,11 +31,11 @@ async def click(session: BrowserSession, node: Node, seen: Snapshot, *, count: i
         await session.deadlines.act(element.hover(timeout=timeout_ms), f"{name!r} could not be clicked")
         if is_icon:
             await session.settle()
-    await session.deadlines.act(
-        element.click(timeout=timeout_ms, click_count=count, force=bool(node.get("hidden"))),
-        f"{name!r} could not be clicked",
-    )
-    await session.follow_new_window(before)
+    async with session.following():
+        await session.deadlines.act(
+            element.click(timeout=timeout_ms, click_count=count, force=bool(node.get("hidden"))),
+            f"{name!r} could not be clicked",
+        )
 
 
 async def hover(session: BrowserSession, node: Node) -> None:

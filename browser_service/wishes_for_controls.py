@@ -17,8 +17,8 @@ async def submit(wish: Wish, _match: re.Match[str]) -> None:
     if button is not None:
         await wish.click(button, seen)
     else:
-        await wish.session.deadlines.act(wish.session.page.keyboard.press("Enter"), "Enter could not be pressed")
-        await wish.session.settle()
+        async with wish.session.following():
+            await wish.session.deadlines.act(wish.session.page.keyboard.press("Enter"), "Enter could not be pressed")
 
 
 async def press_named(wish: Wish, match: re.Match[str]) -> None:

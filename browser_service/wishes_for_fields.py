@@ -131,8 +131,8 @@ async def search(wish: Wish, match: re.Match[str]) -> None:
             await wish.click(button, seen)
         else:
             element = await wish.session.elements.handle(single[0])
-            await wish.session.deadlines.act(element.press("Enter"), "Enter could not be pressed")
-            await wish.session.settle()
+            async with wish.session.following():
+                await wish.session.deadlines.act(element.press("Enter"), "Enter could not be pressed")
         return
     values = collecting.assign(wish.masked.unmask(query), {node.id: labels.name_of(node, seen) for node in fields})
     if not values:

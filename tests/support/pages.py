@@ -56,6 +56,10 @@ Save and Continue</button>
 <button onclick="alert('stop'); document.title = 'After the dialog'">Ask</button>
 <a href="/missing">A dead link</a></body>"""
 
+OPENS_LATE = """<!doctype html><title>Opener</title><h1>Here</h1>
+<button onclick="window.open('/late-window')">Open</button>
+<form action="/late-window" target="_blank"><label>Word <input></label></form>"""
+
 FRAMES = """<!doctype html><title>Framed</title><body><h1>Outside</h1>
 <iframe srcdoc="<h2>Inside</h2><p>Text of the frame.</p>
 <button onclick=&quot;this.textContent='Pressed'&quot;>Press me</button>"></iframe></body>"""
@@ -133,7 +137,7 @@ def create(elsewhere: str = "http://127.0.0.1:1") -> Starlette:
             Route("/", page(HOME)),
             Route("/about", page("<!doctype html><title>About</title><h1>About Harbour Town</h1>")),
             Route("/popup-target", page("<!doctype html><title>Window</title><h1>A window of its own</h1>")),
-            Route("/opens-late", page("<h1>Here</h1><button onclick=\"window.open('/late-window')\">Open</button>")),
+            Route("/opens-late", page(OPENS_LATE)),
             Route("/late-window", late_window),
             Route("/rendered", page(RENDERED)),
             Route("/form", page(FORM)),
