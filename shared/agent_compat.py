@@ -21,6 +21,7 @@ def to_0_3(params: JsonObject) -> JsonObject:
         push = configuration.get("taskPushNotificationConfig")
         older["configuration"] = {
             "blocking": not configuration.get("returnImmediately", False),
+            **{key: value for key, value in configuration.items() if key == "historyLength"},
             **({"pushNotificationConfig": push} if push else {}),
         }
     return older

@@ -46,6 +46,7 @@ from shared.agent_tasks import Scope, Stored
 from shared.settings import ServiceName
 
 _MAX_OWNER_CHARS: Final = 512
+_MAX_SHOWN_BYTES: Final = 256 * 1024
 
 
 class AgentHandler(RequestHandler):
@@ -101,7 +102,8 @@ class AgentHandler(RequestHandler):
     ) -> AsyncGenerator[Sequence[Told]]:
         """Do as `on_subscribe_to_task`, with all at once that is there; nothing at all now and then, when idle.
 
-        Who says which event it has seen last gets those after it, also of a task that has ended since.
+        Who says which event it has seen last gets those after it, also of a task that has ended since. The history of
+        a task larger than 256 KiB is left out: it may hold files, and clients bound what an event has.
         """
         with _translated(params):
             scope = self._scope(context)
@@ -111,7 +113,10 @@ class AgentHandler(RequestHandler):
             state = stored.task.status.state
             if state in ENDED and after == stored.seq:
                 raise UnsupportedOperationError(f"Task {params.id} has ended: {TaskState.Name(state)}. Use GetTask.")
-            async with aclosing(self._tell(scope, stored, after, ENDED, stored.task)) as batches:
+            shown = stored.task
+            if shown.ByteSize() > _MAX_SHOWN_BYTES:
+                shown = apply_history_length(shown, GetTaskRequest(history_length=0))
+            async with aclosing(self._tell(scope, stored, after, ENDED, shown)) as batches:
                 async for batch in batches:
                     yield batch
 

@@ -12,7 +12,6 @@ from shared.agent_wire import AgentWire, Clock
 from shared.errors import AgentUnavailableError, FederationError, NotFoundError, TimedOutError, TooLargeError
 from shared.remote_task import RemoteTask
 
-_HISTORY_LENGTH: Final = 20
 MOST_LOST_CALLS: Final = 5
 _LOST_CALL_PAUSE_S: Final = 0.2
 
@@ -82,7 +81,7 @@ async def get(wire: AgentWire, task_id: str, clock: Clock) -> JsonObject:
 
     An agent that fails at telling says nothing about the task: that is AgentUnavailableError.
     """
-    params: JsonObject = {"id": task_id, "historyLength": _HISTORY_LENGTH}
+    params: JsonObject = {"id": task_id, "historyLength": 0}  # with files in it, it can be larger than an answer may be
     try:
         return await wire.call("get", params, clock)
     except FederationError as error:

@@ -218,7 +218,7 @@ class AgentWire:
         deadlines = clock.deadlines
         until = clock.within(deadlines.total_s if operation == "send" else deadlines.first_byte_s)
         headers = {**self._headers, "Accept": _ACCEPTED["send"]}
-        answer = await self._begin(call, headers, clock, until, self._limits.rpc_bytes)
+        answer = await self._begin(call, headers, clock, until, max(self._limits.rpc_bytes, _echo_bytes(call)))
         try:
             content = await _read(answer, clock, until)
         finally:
@@ -240,7 +240,7 @@ class AgentWire:
         if after is not None:
             headers["Last-Event-ID"] = str(after)
         answer = await self._begin(call, headers, clock, until, _STREAM_BYTES)
-        return EventStream(call, answer, clock, self._limits.event_bytes, self._tap)
+        return EventStream(call, answer, clock, max(self._limits.event_bytes, _echo_bytes(call)), self._tap)
 
     def show(self, operation: Literal["send", "stream"], params: JsonObject) -> ShownCall:
         """Return what `call` or `stream` would send, without sending it."""
@@ -315,6 +315,11 @@ class AgentWire:
         answer.close()
         proof = await auth.prove(call.url)
         return await begin(proof.url, headers={**proof.headers, **headers}, certificate=proof.certificate)
+
+
+def _echo_bytes(call: _Call) -> int:
+    """Return how large an answer to a large message may be: a task's history has that message, files and all."""
+    return 2 * len(call.content or b"")
 
 
 def _rest_call(base: str, tenant: str, operation: Operation, params: JsonObject) -> tuple[str, str, bytes | None]:

@@ -41,11 +41,13 @@ def to_params(message: OutgoingMessage, *, returns_at_once: bool, push: PushConf
 
     `returns_at_once`: the agent should answer before it has finished. Raises: InvalidRequestError for no content.
     """
-    configuration: JsonObject = {"returnImmediately": True} if returns_at_once else {}
+    configuration: JsonObject = {"historyLength": 0}  # or the answer is as large as the message
+    if returns_at_once:
+        configuration["returnImmediately"] = True
     if push is not None:
         configuration["taskPushNotificationConfig"] = {"url": push.url, "token": push.token}
     sent = _to_json(message)
-    return {"message": sent, "configuration": configuration} if configuration else {"message": sent}
+    return {"message": sent, "configuration": configuration}
 
 
 def _to_json(message: OutgoingMessage) -> JsonObject:

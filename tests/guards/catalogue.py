@@ -107,7 +107,7 @@ GUARDS: Final[Mapping[str, tuple[Guard, ...]]] = {
             f"{_CARDS}test_what_is_no_card_is_refused",
         ),
         Guard(
-            "an event of a stream has at most 1 MB",
+            "an event of a stream has at most 1 MB, or twice the message that was sent",
             "shared/event_stream.py",
             "if len(self._line) + len(piece) + self._data_bytes > self._max_event_bytes:",
             "if False:",

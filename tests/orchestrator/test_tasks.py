@@ -264,6 +264,26 @@ async def test_files_go_in_and_out_byte_for_byte(tmp_path: Path, database_url: s
         await running.get(f"/api/tasks/{task['id']}/artifacts/nothing", 404)
 
 
+async def test_a_large_file_reaches_its_agent_and_the_answer_after_it_and_a_question(tmp_path: Path) -> None:
+    """Larger than an event or an answer of an agent may be: its task's history has the file."""
+
+    async def weigh(request: AgentRequest) -> AsyncGenerator[Update]:
+        weights.extend(len(file.content or b"") for file in request.files)
+        yield Answer("weight", "done") if request.history else InputRequired("Shall it be weighed?", None)
+
+    weights: list[int] = []
+    content = bytes(6_000_000)
+    async with federation(tmp_path, TestAgent("Scales", weigh, ("weigh",))) as running:
+        file: JsonObject = {"name": "a.bin", "content": base64.b64encode(content).decode()}
+        task = await running.run(step("a", skill="weigh", inputs={"files": ["a.bin"]}), files=[file])
+        assert isinstance(waiting := task["pending_inputs"], list)
+        assert isinstance(question := waiting[0], dict)
+        await running.post(f"/api/tasks/{task['id']}/input", {"input_id": question["input_id"], "text": "yes"})
+        done = await running.task_when(task, lambda found: found["completed_at"] is not None)
+        assert done["status"] == "completed"
+        assert weights == [len(content)]
+
+
 async def test_a_step_that_takes_too_long_fails_and_its_remote_task_is_canceled(tmp_path: Path) -> None:
     stopped = asyncio.Event()
 

@@ -179,7 +179,7 @@ async def test_an_agent_that_does_not_stream_is_asked_until_it_has_finished(clie
     assert agent.methods == ["SendMessage", "GetTask", "GetTask", "GetTask"]
     assert agent.requests[0]["params"] == {
         "message": {"messageId": "m-1", "role": "ROLE_USER", "parts": [{"text": "hi"}]},
-        "configuration": {"returnImmediately": True},
+        "configuration": {"historyLength": 0, "returnImmediately": True},
     }
     pieces = [event for event in events if isinstance(event, ArtifactChunk)]
     assert [(piece.parts, piece.append) for piece in pieces] == [
@@ -188,6 +188,19 @@ async def test_an_agent_that_does_not_stream_is_asked_until_it_has_finished(clie
     ]
     assert isinstance(events[-1], Ended)
     assert events[-1].text == "half full"
+
+
+@pytest.mark.parametrize("streaming", [True, False], ids=["streaming", "not streaming"])
+async def test_an_agent_may_show_all_of_a_large_message_again(client: Client, *, streaming: bool) -> None:
+    content = bytes(5_000_000)
+    message = OutgoingMessage("m-1", "hi", files=(File("a.bin", "application/octet-stream", content),))
+    sent = {"messageId": "m-1", "role": "ROLE_USER", "parts": [{"raw": base64.b64encode(content).decode()}]}
+    done = {"task": task("COMPLETED", artifact="ok", history=[sent])}
+    agent = ScriptedAgent(SendStreamingMessage=stream(done), SendMessage=result(done))
+    async with agent.serving():
+        ended = await end_of(agent_client.connect(client, agent.card(streaming=streaming)).send(message))
+    assert ended.text == "ok"
+    assert agent.methods == ["SendStreamingMessage" if streaming else "SendMessage"]
 
 
 async def test_an_agent_whose_card_wrongly_says_it_streams_is_called_without(client: Client) -> None:

@@ -25,6 +25,7 @@ from tests.support.serving import serve
 
 PUSH = PushConfig("http://127.0.0.1:9/push/1", "a-token")
 HI = OutgoingMessage("m-1", "hi", push=PUSH)
+AT_ONCE: JsonObject = {"historyLength": 0, "returnImmediately": True}
 SENT = {"url": PUSH.url, "token": PUSH.token}
 
 
@@ -41,8 +42,8 @@ async def end_of(events: AsyncGenerator[RemoteEvent]) -> Ended:
     return last
 
 
-def configuration_of(request: JsonObject) -> JsonObject | None:
-    return cast("JsonObject | None", cast("JsonObject", request["params"]).get("configuration"))
+def configuration_of(request: JsonObject) -> JsonObject:
+    return cast("JsonObject", cast("JsonObject", request["params"])["configuration"])
 
 
 def pushing(card: AgentCard) -> AgentCard:
@@ -53,14 +54,18 @@ def pushing(card: AgentCard) -> AgentCard:
 async def test_an_agent_that_can_push_and_cannot_stream_is_told_where(client: Client) -> None:
     async with ScriptedAgent(SendMessage=result({"task": task("COMPLETED")})).serving() as agent:
         await end_of(agent_client.connect(client, pushing(agent.card(streaming=False))).send(HI))
-    assert configuration_of(agent.requests[0]) == {"returnImmediately": True, "taskPushNotificationConfig": SENT}
+    assert configuration_of(agent.requests[0]) == {
+        "historyLength": 0,
+        "returnImmediately": True,
+        "taskPushNotificationConfig": SENT,
+    }
     assert "a-token" not in repr(HI)
 
 
 async def test_an_agent_that_streams_need_not_push(client: Client) -> None:
     async with ScriptedAgent(SendStreamingMessage=stream({"task": task("COMPLETED")})).serving() as agent:
         await end_of(agent_client.connect(client, pushing(agent.card())).send(HI))
-    assert configuration_of(agent.requests[0]) is None
+    assert configuration_of(agent.requests[0]) == {"historyLength": 0}
 
 
 async def test_an_agent_of_0_3_is_told_in_its_own_words(client: Client) -> None:
@@ -68,20 +73,24 @@ async def test_an_agent_of_0_3_is_told_in_its_own_words(client: Client) -> None:
     async with ScriptedAgent(**{"message/send": result(done)}).serving() as agent:
         await end_of(agent_client.connect(client, pushing(agent.card(streaming=False, version="0.3.0"))).send(HI))
     assert [configuration_of(request) for request in agent.requests] == [
-        {"blocking": False, "pushNotificationConfig": SENT}
+        {"blocking": False, "historyLength": 0, "pushNotificationConfig": SENT}
     ]
 
 
 async def test_an_agent_is_told_over_http_and_json_too(client: Client) -> None:
     async with rest_agent(JSONResponse({"task": task("COMPLETED")})) as (url, bodies):
         await end_of(agent_client.connect(client, rest_card(url)).send(HI))
-    assert bodies[0]["configuration"] == {"returnImmediately": True, "taskPushNotificationConfig": SENT}
+    assert bodies[0]["configuration"] == {
+        "historyLength": 0,
+        "returnImmediately": True,
+        "taskPushNotificationConfig": SENT,
+    }
 
 
 async def test_an_agent_that_cannot_push_is_not_told(client: Client) -> None:
     async with ScriptedAgent(SendMessage=result({"task": task("COMPLETED")})).serving() as agent:
         await end_of(agent_client.connect(client, agent.card(streaming=False)).send(HI))
-    assert [configuration_of(request) for request in agent.requests] == [{"returnImmediately": True}]
+    assert [configuration_of(request) for request in agent.requests] == [AT_ONCE]
 
 
 async def test_an_agent_whose_card_wrongly_says_it_pushes_is_called_without(client: Client) -> None:
@@ -89,7 +98,7 @@ async def test_an_agent_whose_card_wrongly_says_it_pushes_is_called_without(clie
     async with ScriptedAgent(SendMessage=answers).serving() as agent:
         connection = agent_client.connect(client, pushing(agent.card(streaming=False)))
         assert (await end_of(connection.send(HI))).text == "ok"
-    assert configuration_of(agent.requests[1]) == {"returnImmediately": True}
+    assert configuration_of(agent.requests[1]) == AT_ONCE
 
 
 async def test_another_refusal_of_a_message_with_push_stays_one(client: Client) -> None:

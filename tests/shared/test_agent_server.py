@@ -275,6 +275,15 @@ async def test_a_subscriber_gets_the_task_as_it_is_and_the_rest(caller: Caller, 
     assert "COMPLETED" in sentence
 
 
+async def test_a_subscriber_gets_a_large_task_without_its_history(caller: Caller, agent: ScriptedAgent) -> None:
+    small, large = await caller.send("wait", at_once=True), await caller.send("wait" + 300_000 * " ", at_once=True)
+    for task, has_history in ((small, True), (large, False)):
+        async with aclosing(caller.stream("SubscribeToTask", {"id": task["id"]})) as stream:
+            assert ("history" in cast("JsonObject", (await anext(stream))["task"])) == has_history
+        assert "history" in await caller.get(task)
+    agent.released.set()
+
+
 async def test_a_canceled_task_cleans_up_and_its_stream_ends(caller: Caller, agent: ScriptedAgent) -> None:
     stream = caller.stream("SendStreamingMessage", to_params("wait"))
     async with aclosing(stream):
