@@ -166,11 +166,11 @@ async def test_a_question_that_nobody_answers_in_time_fails_its_step(tmp_path: P
 
 async def _asked(running: Federation, task: JsonObject) -> JsonObject:
     """Return the question that the log tells of: the task itself may have it for the blink of an eye only."""
-    while True:
-        for event in await running.events(task):
-            if event["type"] == "input.required":
-                return event
-        await asyncio.sleep(0.02)
+
+    async def log() -> JsonObject:
+        return next((event for event in await running.events(task) if event["type"] == "input.required"), {})
+
+    return await until(log, bool)
 
 
 async def _until(moment: str) -> None:

@@ -54,11 +54,7 @@ def pushing(card: AgentCard) -> AgentCard:
 async def test_an_agent_that_can_push_and_cannot_stream_is_told_where(client: Client) -> None:
     async with ScriptedAgent(SendMessage=result({"task": task("COMPLETED")})).serving() as agent:
         await end_of(agent_client.connect(client, pushing(agent.card(streaming=False))).send(HI))
-    assert configuration_of(agent.requests[0]) == {
-        "historyLength": 0,
-        "returnImmediately": True,
-        "taskPushNotificationConfig": SENT,
-    }
+    assert configuration_of(agent.requests[0]) == {**AT_ONCE, "taskPushNotificationConfig": SENT}
     assert "a-token" not in repr(HI)
 
 
@@ -80,11 +76,7 @@ async def test_an_agent_of_0_3_is_told_in_its_own_words(client: Client) -> None:
 async def test_an_agent_is_told_over_http_and_json_too(client: Client) -> None:
     async with rest_agent(JSONResponse({"task": task("COMPLETED")})) as (url, bodies):
         await end_of(agent_client.connect(client, rest_card(url)).send(HI))
-    assert bodies[0]["configuration"] == {
-        "historyLength": 0,
-        "returnImmediately": True,
-        "taskPushNotificationConfig": SENT,
-    }
+    assert bodies[0]["configuration"] == {**AT_ONCE, "taskPushNotificationConfig": SENT}
 
 
 async def test_an_agent_that_cannot_push_is_not_told(client: Client) -> None:
