@@ -168,9 +168,11 @@ async def _asked(running: Federation, task: JsonObject) -> JsonObject:
     """Return the question that the log tells of: the task itself may have it for the blink of an eye only."""
 
     async def log() -> JsonObject:
-        return next((event for event in await running.events(task) if event["type"] == "input.required"), {})
+        return {"asked": [event for event in await running.events(task) if event["type"] == "input.required"]}
 
-    return await until(log, bool)
+    found = await until(log, lambda found: bool(found["asked"]))
+    [question] = cast("list[JsonObject]", found["asked"])
+    return question
 
 
 async def _until(moment: str) -> None:
