@@ -60,12 +60,11 @@ class Intake:
             timeout_s=self._settings.task_timeout_s,
             trace_id=telemetry.trace_id() or "",
         )
-        submitted = await self._log.write(
-            tasks.submit, caller, ready, self._idempotency(key), is_full=await self._is_full()
+        idempotency, is_full = self._idempotency(key), await self._is_full()
+        submitted = await self._engine.accept(
+            ready.id, lambda connection: tasks.submit(connection, caller, ready, idempotency, is_full=is_full)
         )
         failpoints.reach("task-stored")
-        if submitted.is_new:
-            self._engine.wake(submitted.task_id)
         return submitted
 
     async def copy(self, caller: Caller, wish: lineage.Wish, key: str | None = None) -> tasks.Submitted:
@@ -76,19 +75,12 @@ class Intake:
         failpoints.reach("request-read")
         settings = self._settings
         defaults = lineage.Defaults(settings.task_timeout_s, settings.input_timeout_s, telemetry.trace_id() or "")
-        task_id = new_id()
-        submitted = await self._log.write(
-            lineage.copy,
-            caller,
+        task_id, idempotency, is_full = new_id(), self._idempotency(key), await self._is_full()
+        submitted = await self._engine.accept(
             task_id,
-            wish,
-            defaults,
-            self._idempotency(key),
-            is_full=await self._is_full(),
+            lambda connection: lineage.copy(connection, caller, task_id, wish, defaults, idempotency, is_full=is_full),
         )
         failpoints.reach("task-stored")
-        if submitted.is_new:
-            self._engine.wake(submitted.task_id)
         return submitted
 
     async def cancel(self, caller: Caller, task_id: str) -> None:

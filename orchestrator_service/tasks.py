@@ -171,6 +171,7 @@ def submit(
             "status": "pending",
             "run": 0,
             "run_state": "queued",
+            "recoveries": 0,
             "root_task_id": task.root_task_id,
             "parent_task_id": task.parent_task_id,
             "origin_task_id": None if task.origin is None else task.origin["task_id"],

@@ -10,10 +10,13 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from itertools import count
 from typing import Final
 
+from sqlalchemy import Connection
+
 from orchestrator_service import choosing, inputs
 from orchestrator_service.budgets import Amount
 from orchestrator_service.credentials import Credentials
 from orchestrator_service.engine import queue
+from orchestrator_service.engine.at_once import CannotBeginError, store_and_begin
 from orchestrator_service.engine.execute import Runner
 from orchestrator_service.engine.gates import Gates
 from orchestrator_service.engine.perform import Performer
@@ -21,13 +24,14 @@ from orchestrator_service.engine.settle import Settler
 from orchestrator_service.engine.step_records import Rules
 from orchestrator_service.engine.strategist import Strategist
 from orchestrator_service.engine.waits import Waits
-from orchestrator_service.engine.work import Run
+from orchestrator_service.engine.work import Move, Run
 from orchestrator_service.engine.workers import LOOK_S, Membership, Reaper, joined
 from orchestrator_service.event_log import EventLog
 from orchestrator_service.keys import Keys
 from orchestrator_service.settings import Settings
 from orchestrator_service.signals import Signals
 from orchestrator_service.spawning import Spawner
+from orchestrator_service.tasks import Submitted
 from shared.background import background
 from shared.db import DatabaseUnavailableError, now, patience
 from shared.embeddings import Embeddings
@@ -82,6 +86,8 @@ class Engine:
         self._performer = performer
         self._runner = Runner(settings, log, self._strategist, performer, settler, self._waits, self._rules, told)
         self._runs: dict[str, tuple[Run, asyncio.Task[None]]] = {}
+        self._beginning: set[str] = set()
+        """Tasks that may be taken up as they are stored, and whose runs are not known here yet."""
         self._to_stop: set[str] = set()
         self._claiming = asyncio.Lock()
         """Held while a task may be claimed by the table, and its run not be known here yet."""
@@ -112,6 +118,29 @@ class Engine:
             finally:
                 await self._drain()
 
+    async def accept(self, task_id: str, store: Callable[[Connection], Submitted]) -> Submitted:
+        """Store a task, and see that it is run: it begins in the same commit, if it can here, else it is queued.
+
+        Raises: as `store`.
+        """
+        me = self._me
+        if me is not None and not self._is_draining and not me.lost.is_set() and self._room > 0:
+            worker_id, share = me.id, self._settings.tenant_max_running_tasks
+            self._beginning.add(task_id)
+            try:
+                submitted, begun = await self._log.write(store_and_begin, store, worker_id, share, self._rules())
+                if begun is not None and not me.lost.is_set() and me.id == worker_id:
+                    self._start(begun.run, begun.move)
+            except CannotBeginError:
+                submitted, begun = await self._log.write(store), None
+            finally:
+                self._beginning.discard(task_id)
+        else:
+            submitted, begun = await self._log.write(store), None
+        if submitted.is_new and begun is None:
+            self.wake(task_id)
+        return submitted
+
     def wake(self, task_id: str) -> None:
         """Say that a task wants a worker."""
         self._signals.tell("queue", task_id)
@@ -134,6 +163,11 @@ class Engine:
         if self._me is not None:
             self._me.drain()
 
+    @property
+    def _room(self) -> int:
+        """How many more tasks this process may work on."""
+        return self._settings.max_running_tasks - len(self._runs) - len(self._beginning)
+
     async def _claim(self, me: Membership) -> None:
         """Claim what is queued whenever there is news and room; what is only to be stopped needs no room."""
         write = self._log.database.write
@@ -141,8 +175,8 @@ class Engine:
             self._woken.clear()
             worker_id = me.id
             to_stop = [task_id for task_id in self._to_stop if task_id not in self._runs]
-            self._to_stop.clear()
-            room = self._settings.max_running_tasks - len(self._runs)
+            self._to_stop &= self._beginning
+            room = self._room
             claimed: list[Run] = []
             async with self._claiming:
                 if not self._is_draining and not me.lost.is_set():
@@ -170,12 +204,16 @@ class Engine:
             self._to_stop.add(task_id)
             self._woken.set()
 
-    def _start(self, run: Run) -> None:
-        if run.task_id in self._runs:
-            self._runs[run.task_id][1].cancel()  # a run that is not the newest, and has not noticed it yet
-        task = asyncio.create_task(self._runner.run(run), name=f"run {run.task_id}")
+    def _start(self, run: Run, begun: Move | None = None) -> None:
+        if (other := self._runs.get(run.task_id)) is not None:
+            if other[0].number > run.number:
+                return
+            other[1].cancel()  # a run that is not the newest, and has not noticed it yet
+        task = asyncio.create_task(self._runner.run(run, begun), name=f"run {run.task_id}")
         self._runs[run.task_id] = (run, task)
         task.add_done_callback(lambda task: self._end(run, task))
+        if begun is not None and run.task_id in self._to_stop:  # canceled after that, when there was no run to tell
+            asyncio.get_running_loop().call_soon(self._stop, run.task_id)
 
     def _end(self, run: Run, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -202,7 +240,7 @@ class Engine:
                     self._runner.proceed(task_id)
                 async with self._claiming:
                     owned = await self._log.database.read(queue.owned, me.id)
-                    idle = [(task_id, number) for task_id, number in owned if task_id not in self._runs]
+                    idle = [(task_id, number) for task_id, number in owned if task_id not in self._runs.keys() | self._beginning]
                 if idle:
                     await self._log.database.write(queue.release, me.id, idle)
                     self._woken.set()

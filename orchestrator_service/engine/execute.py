@@ -68,8 +68,8 @@ class Runner:
         self._told = told
         self._active: dict[str, _Active] = {}
 
-    async def run(self, run: Run) -> None:
-        """Run the task that was claimed."""
+    async def run(self, run: Run, begun: Move | None = None) -> None:
+        """Run the task that was claimed; `begun` is what comes next, if it is taken up already."""
         failpoints.reach("run-taken")
         task_id = run.task_id
         active: _Active | None = None
@@ -77,7 +77,7 @@ class Runner:
             with telemetry.bind(task_id=task_id), self._waits.running(task_id), patience(None):
                 async with asyncio.TaskGroup() as group:
                     active = self._active[task_id] = _Active(group, run)
-                    move = await self._begin(run)
+                    move = begun or await self._begin(run)
                     active.is_taken_up, active.run = True, move.run
                     if active.has_news:
                         self.proceed(task_id)

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import Connection, RowMapping, and_, bindparam, func, or_, select, text, update
+from sqlalchemy import Connection, RowMapping, and_, bindparam, exists, func, or_, select, text, update
+from sqlalchemy.orm import aliased
 
 from orchestrator_service.engine.work import Run
 from orchestrator_service.models import PendingInput, Task, Worker
-from shared.db import now
+from shared.db import UtcTime, now
 from shared.prepared import prepared
 
 _CLAIMS: Final = 4_270_003
@@ -47,6 +48,18 @@ def claim(connection: Connection, worker_id: str, room: int, tenant_share: int) 
         return [], is_left
     rows = (connection.execute(_CLAIM, {"of_task": task_id, "me": worker_id}).mappings().first() for task_id in chosen)
     return [_run(row) for row in rows if row is not None], is_left
+
+
+def claim_at_once(connection: Connection, worker_id: str, task_id: str, tenant_share: int) -> Run | None:
+    """Take a task that was stored just now for the worker; None if another one waits, or its tenant's share is used up.
+
+    Nobody is waited for: who claims at this moment may give the task away, too.
+    """
+    if connection.dialect.name != "sqlite" and not connection.execute(_TRY_LOCK).scalar_one():
+        return None
+    values = {"of_task": task_id, "me": worker_id, "at": now(), "share": tenant_share}
+    row = connection.execute(_CLAIM_AT_ONCE, values).mappings().first()
+    return None if row is None else _run(row)
 
 
 def claim_to_stop(connection: Connection, worker_id: str, task_ids: Sequence[str]) -> list[Run]:
@@ -129,6 +142,7 @@ def _take_turns(waiting: dict[str, deque[str]], running: dict[str, int], room: i
 
 _queued = Task.run_state == "queued"
 _LOCK: Final = text(f"SELECT pg_advisory_xact_lock({_CLAIMS})")
+_TRY_LOCK: Final = text(f"SELECT pg_try_advisory_xact_lock({_CLAIMS})")
 _TENANTS: Final = prepared(select(Task.tenant_id).where(_queued).distinct())
 _RUNNING: Final = prepared(
     select(Task.tenant_id, func.count().label("tasks")).where(Task.run_state == "running").group_by(Task.tenant_id)
@@ -160,6 +174,22 @@ _take = (
     )
 )
 _CLAIM: Final = prepared(_take.where(Task.id == bindparam("of_task")))
+_other = aliased(Task)
+_CLAIM_AT_ONCE: Final = prepared(
+    _take.where(
+        Task.id == bindparam("of_task"),
+        ~exists().where(
+            _other.run_state == "queued",
+            _other.id != bindparam("of_task"),
+            or_(_other.runnable_at.is_(None), _other.runnable_at <= bindparam("at", type_=UtcTime())),
+        ),
+        select(func.count())
+        .select_from(_other)
+        .where(_other.run_state == "running", _other.tenant_id == Task.tenant_id)
+        .scalar_subquery()
+        < bindparam("share"),
+    )
+)
 _CLAIM_TO_STOP: Final = _take.where(Task.id.in_(bindparam("chosen", expanding=True)), Task.cancel_requested.is_(True))
 _running = Task.run_state == "running"
 _HAND_OVER: Final = (

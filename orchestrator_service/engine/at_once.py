@@ -1,0 +1,45 @@
+"""A task that is stored and begun in one commit: where there is room for it and no other waits, it needs no queue."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from orchestrator_service import tasks
+from orchestrator_service.engine import queue, task_records
+from orchestrator_service.engine.step_records import Rules
+from orchestrator_service.engine.work import Move, Run
+from shared.errors import FederationError
+
+
+class CannotBeginError(Exception):
+    """The task cannot begin as it is; nothing was stored. Whoever takes it from the queue says what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A run that was begun as its task was stored, and what comes next."""
+
+    run: Run
+    move: Move
+
+
+def store_and_begin(
+    connection: Connection,
+    store: Callable[[Connection], tasks.Submitted],
+    worker_id: str,
+    tenant_share: int,
+    rules: Rules,
+) -> tuple[tasks.Submitted, Begun | None]:
+    """Store a task and take it up for the worker; None: it is in the queue, or was there before.
+
+    Raises: as `store`; CannotBeginError.
+    """
+    submitted = store(connection)
+    run = queue.claim_at_once(connection, worker_id, submitted.task_id, tenant_share) if submitted.is_new else None
+    if run is None:
+        return submitted, None
+    try:
+        return submitted, Begun(run, task_records.take_up(connection, run, rules))
+    except FederationError as error:
+        raise CannotBeginError from error
