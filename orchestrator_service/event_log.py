@@ -113,6 +113,15 @@ class EventLog:
         """Return the number of the task's newest event."""
         return await self.database.read(events.last_seq, task_id)
 
+    @contextmanager
+    def attending(self, task_id: str) -> Generator[None]:
+        """Keep at hand what is added to the task's log from now on, for those who are going to follow it in here."""
+        feed = self._join(task_id)
+        try:
+            yield
+        finally:
+            self._leave(task_id, feed)
+
     async def follow(self, task_id: str, after: int = 0) -> AsyncGenerator[Recorded]:
         """Yield every event above `after`, then each new one as it comes; end after the terminal one.
 
@@ -156,6 +165,8 @@ class EventLog:
 
     async def _begin(self, feed: _Feed, task_id: str, after: int) -> tuple[list[Recorded], bool]:
         """Return the first events, and whether there are none and never will be."""
+        if known := feed.after(after):
+            return known, False
         with patience(None):
             batch, is_over = await self.database.read(events.read_or_over, task_id, after)
             feed.publish(batch)

@@ -1,7 +1,6 @@
 """The tables of the orchestrator; those of its registry are in `registry_models`."""
 
 from datetime import datetime
-from typing import Final
 
 from sqlalchemy import BigInteger, Connection, ForeignKey, Index, LargeBinary, MetaData, Text, text
 from sqlalchemy.dialects import postgresql, sqlite
@@ -55,6 +54,12 @@ class Message(Base):
     created_at: Mapped[datetime]
 
 
+def _index_of_known(name: str, column: str, *more: str) -> Index:
+    """Return an index of the rows in which `column` is known: most have none, and cost nothing then."""
+    is_known = text(f"{column} IS NOT NULL")
+    return Index(name, column, *more, sqlite_where=is_known, postgresql_where=is_known)
+
+
 class Task(Base):
     """One goal given to the orchestrator.
 
@@ -68,14 +73,17 @@ class Task(Base):
     __tablename__ = "tasks"
     __table_args__ = (
         Index("ix_tasks_queue", "run_state", "tenant_id", text("priority DESC"), "id"),
-        Index("ix_tasks_worker", "worker"),
+        _index_of_known("ix_tasks_worker", "worker"),
         Index("ix_tasks_tenant_status", "tenant_id", "status", "id"),
-        Index("ix_tasks_session", "session_id", "id"),
+        _index_of_known("ix_tasks_session", "session_id", "id"),
+        _index_of_known("ix_tasks_user_id", "user_id"),
+        _index_of_known("ix_tasks_parent_task_id", "parent_task_id"),
+        _index_of_known("ix_tasks_origin_task_id", "origin_task_id"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     tenant_id: Mapped[str]
-    user_id: Mapped[str | None] = mapped_column(index=True)
+    user_id: Mapped[str | None]
     session_id: Mapped[str | None] = mapped_column(ForeignKey("sessions.id", ondelete="SET NULL"))
     description: Mapped[str] = mapped_column(Text)
     request: Mapped[JsonObject]
@@ -87,8 +95,8 @@ class Task(Base):
     runnable_at: Mapped[datetime | None]
     parked_at: Mapped[datetime | None]
     root_task_id: Mapped[str | None]
-    parent_task_id: Mapped[str | None] = mapped_column(index=True)
-    origin_task_id: Mapped[str | None] = mapped_column(index=True)
+    parent_task_id: Mapped[str | None]
+    origin_task_id: Mapped[str | None]
     origin: Mapped[JsonObject | None]
     ancestry: Mapped[JsonObject | None]
     reserved: Mapped[JsonObject | None]
@@ -140,9 +148,6 @@ class StepRow(Base):
     completed_at: Mapped[datetime | None]
 
 
-_TO_STOP: Final = text("stop_at IS NOT NULL")
-
-
 class Attempt(Base):
     """One try of a step with one agent. `remote_task_id` is kept as soon as it is known; `why` it was this agent.
 
@@ -151,8 +156,8 @@ class Attempt(Base):
 
     __tablename__ = "attempts"
     __table_args__ = (
-        Index("ix_attempts_stop_at", "stop_at", sqlite_where=_TO_STOP, postgresql_where=_TO_STOP),
-        Index("ix_attempts_remote_task_id", "remote_task_id"),
+        _index_of_known("ix_attempts_stop_at", "stop_at"),
+        _index_of_known("ix_attempts_remote_task_id", "remote_task_id"),
     )
 
     task_id: Mapped[str] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True)

@@ -16,7 +16,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
-from typing import Concatenate, Final, ParamSpec, TypeVar
+from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
 
 import orjson
 import uuid_utils
@@ -85,17 +85,42 @@ class UtcTime(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Store UTC; a naive time is a mistake of ours."""
-        del dialect
-        if value is not None and value.tzinfo is None:
-            raise ValueError("A time without a zone cannot be stored.")
-        return None if value is None else value.astimezone(UTC)
+    def bind_processor(self, dialect: Dialect) -> "_Processor":
+        """Return what makes a time ready for the driver."""
+        return _to_utc_text if dialect.name == "sqlite" else _to_utc
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Give an aware time back."""
-        del dialect
-        return None if value is None else value.replace(tzinfo=value.tzinfo or UTC)
+    def result_processor(self, dialect: Dialect, coltype: object) -> "_Processor":
+        """Return what makes an aware time of what the driver gives."""
+        del coltype
+        return _from_utc_text if dialect.name == "sqlite" else _aware
+
+
+class _Processor(Protocol):
+    """What SQLAlchemy calls for each value, in either direction."""
+
+    def __call__(self, value: Any) -> Any: ...
+
+
+def _to_utc(value: datetime | None) -> datetime | None:
+    if value is None:
+        return None
+    if value.tzinfo is None:
+        raise ValueError("A time without a zone cannot be stored.")
+    return value.astimezone(UTC)
+
+
+def _to_utc_text(value: datetime | None) -> str | None:
+    """Write a time as SQLAlchemy does on SQLite, in a third of the time."""
+    at = _to_utc(value)
+    return None if at is None else at.replace(tzinfo=None).isoformat(" ", "microseconds")
+
+
+def _from_utc_text(value: str | None) -> datetime | None:
+    return None if value is None else datetime.fromisoformat(value).replace(tzinfo=UTC)
+
+
+def _aware(value: datetime | None) -> datetime | None:
+    return None if value is None else value.replace(tzinfo=value.tzinfo or UTC)
 
 
 NAMING: Final = {

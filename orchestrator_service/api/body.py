@@ -15,12 +15,12 @@ class Body(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _refuse_what_cannot_be_stored(cls, value: object) -> object:
-        if any("\0" in text for text in _texts(value)):
-            raise ValueError("a text holds the character NUL (\\u0000); leave it out")
         try:
-            orjson.dumps(value, default=str)
+            written = orjson.dumps(value, default=str)
         except TypeError as error:  # a number beyond 64 bits, half of a surrogate pair
             raise ValueError(f"{error}; leave it out, or send it as text") from error
+        if b"\\u0000" in written and any("\0" in text for text in _texts(value)):
+            raise ValueError("a text holds the character NUL (\\u0000); leave it out")
         return value
 
 

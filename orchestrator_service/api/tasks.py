@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from datetime import datetime
 from typing import Annotated
 from urllib.parse import quote
@@ -56,8 +56,10 @@ async def submit(
     """Accept a task. With `Prefer: wait=N`, answer when it is over or needs input, or after N seconds."""
     if body.workflow is not None:
         raise tasks.UnknownWorkflowError(f"There is no workflow {body.workflow!r}.")
-    submitted = await parts.intake.submit(who, body.to_task(), idempotency_key)
-    return await _accepted(submitted, response, parts, who, prefer)
+    new = body.to_task()
+    with nullcontext() if prefer is None else parts.log.attending(new.id):
+        submitted = await parts.intake.submit(who, new, idempotency_key)
+        return await _accepted(submitted, response, parts, who, prefer)
 
 
 @router.get("", summary="Search tasks, newest first")
@@ -201,8 +203,9 @@ async def execute(parts: OpenParts, who: WhoAsks, body: Execution | None = None)
     if body is None or not body.task.strip():
         raise TaskMissingError('Give what is to be done: {"task": "..."}.')
     new = tasks.NewTask(body.task, id=new_id())
-    await parts.intake.submit(who, new)
-    await rest(parts, new.id, MAX_WAIT_S)
+    with parts.log.attending(new.id):
+        await parts.intake.submit(who, new)
+        await rest(parts, new.id, MAX_WAIT_S)
     task = await parts.database.read(task_views.find, who, new.id)
     return _execution(task)
 

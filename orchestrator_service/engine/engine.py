@@ -240,7 +240,11 @@ class Engine:
                     self._runner.proceed(task_id)
                 async with self._claiming:
                     owned = await self._log.database.read(queue.owned, me.id)
-                    idle = [(task_id, number) for task_id, number in owned if task_id not in self._runs.keys() | self._beginning]
+                    idle = [
+                        (task_id, number)
+                        for task_id, number in owned
+                        if task_id not in self._runs.keys() | self._beginning
+                    ]
                 if idle:
                     await self._log.database.write(queue.release, me.id, idle)
                     self._woken.set()

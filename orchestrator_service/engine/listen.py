@@ -5,7 +5,7 @@ What comes within a short time is written together: the remote task's id first o
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Final
 
 from orchestrator_service.engine import task_records
@@ -28,8 +28,9 @@ class Listener:
         self._texts: dict[str, str] = {}
         self._told = ""
         self._remote: tuple[str, str] | None = None
-        self._due = asyncio.Event()
-        self._writing = asyncio.Lock()
+        self._timer: asyncio.TimerHandle | None = None
+        self._flushing: asyncio.Task[None] | None = None
+        self._is_over = False
 
     def hear(self, event: RemoteEvent) -> None:
         """Take note of what the agent tells; the end is the caller's to handle."""
@@ -43,35 +44,42 @@ class Listener:
                 self._hear_artifact(event)
             case _:
                 return
-        self._due.set()
+        self._flush_soon()
 
     def take(self) -> tuple[tuple[str, str] | None, list[Draft]]:
         """Hand over what is not written yet: the remote task, and events."""
         taken = (self._remote, self._drafts)
         self._remote, self._drafts = None, []
-        self._due.clear()
         return taken
 
     async def settle(self) -> None:
-        """Wait until nothing is being written."""
-        async with self._writing:
-            return
+        """Wait until nothing is being written, and write no more by itself. Raises: what a write raised."""
+        self._is_over = True
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._flushing is not None:
+            await asyncio.wait({self._flushing})
+            self._flushing.result()
 
     async def flush(self) -> None:
         """Write what is not written yet."""
-        async with self._writing:
-            if self._remote is None and not self._drafts:
-                return
+        if self._remote is not None or self._drafts:
             remote, drafts = self.take()
-            work = self._work
-            await self._log.write(task_records.keep_progress, work, remote, drafts)
+            await self._log.write(task_records.keep_progress, self._work, remote, drafts)
 
-    async def flush_when_due(self) -> None:
-        """Write what comes, a little after it came, for ever."""
-        while True:
-            await self._due.wait()
-            await asyncio.sleep(_FLUSH_S)
-            await self.flush()
+    def _flush_soon(self) -> None:
+        """Write what came, a little after it came."""
+        if self._timer is None and not self._is_over:
+            self._timer = asyncio.get_running_loop().call_later(_FLUSH_S, self._begin_to_flush)
+
+    def _begin_to_flush(self) -> None:
+        self._flushing = asyncio.create_task(self._flush_all())
+
+    async def _flush_all(self) -> None:
+        await self.flush()
+        self._timer = None
+        if self._remote is not None or self._drafts:  # came while the others were written
+            self._flush_soon()
 
     def _hear_artifact(self, chunk: ArtifactChunk) -> None:
         text = "".join(part.text for part in chunk.parts if isinstance(part, TextPart))
@@ -92,12 +100,8 @@ class Listener:
 async def listening(log: EventLog, work: StepWork) -> AsyncGenerator[Listener]:
     """Open a listener; at the end, whatever ended it, all that was heard is written."""
     listener = Listener(log, work)
-    flusher = asyncio.create_task(listener.flush_when_due())
     try:
         yield listener
     finally:
         await listener.settle()
-        flusher.cancel()
-        with suppress(asyncio.CancelledError):
-            await flusher
         await listener.flush()
