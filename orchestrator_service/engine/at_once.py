@@ -13,7 +13,7 @@ from shared.errors import FederationError
 
 
 class CannotBeginError(Exception):
-    """The task cannot begin as it is; nothing was stored. Who takes it from the queue will say what is wrong with it."""
+    """The task cannot begin as it is; nothing was stored. Who takes it from the queue will say why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,19 +7,24 @@ import logging
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar, cast
 
 import pytest
 from pydantic import JsonValue
 from sqlalchemy import Connection
 
 from orchestrator_service.engine import engine, queue
+from orchestrator_service.engine.at_once import Begun
 from orchestrator_service.engine.work import Move, Run
 from shared import transactions
 from shared.agent import AgentRequest, Answer, InputRequired, JsonObject, Update
+from shared.db import now
+from tests.orchestrator.fleet import Holding
+from tests.orchestrator.stored_tasks import add_task, tables
 from tests.support.echo import ECHO
-from tests.support.federation import Federation, TestAgent, federation, step
+from tests.support.federation import Federation, TestAgent, federation, step, until
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -61,11 +66,69 @@ async def test_a_task_that_was_just_claimed_is_not_taken_for_left_behind(
 ) -> None:
     caplog.set_level(logging.INFO)
     monkeypatch.setattr(engine, "_UPKEEP_S", 0.05)
-    looking = look_before_it_is_told(monkeypatch, queue.owned, _is_claim)
+    agent = Holding()
+    async with federation(tmp_path, agent.served(), database_url=database_url, max_running_tasks=1) as running:
+        first, second = [await running.run(step("a", text, skill="work"), wait_s=None) for text in ("held", "next")]
+        await agent.has("held")
+        looking = look_before_it_is_told(monkeypatch, queue.owned, _is_claim)
+        assert await asyncio.to_thread(looking.wait, 20)
+        agent.let_go("held")
+        for task in (first, second):
+            await running.task_when(task, lambda found: bool(found["completed_at"]))
+            assert await statuses(running, task) == ["running", "completed"]
+    assert "a run is another worker's by now, or its task is over" not in caplog.messages
+
+
+async def test_a_task_that_just_began_as_it_was_stored_is_not_taken_for_left_behind(
+    tmp_path: Path, database_url: str | None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(engine, "_UPKEEP_S", 0.05)
+    looking = look_before_it_is_told(monkeypatch, queue.owned, _is_begun)
     async with federation(tmp_path, ECHO, database_url=database_url) as running:
         assert await asyncio.to_thread(looking.wait, 20)
         assert await statuses(running, await running.run(step("a"))) == ["running", "completed"]
     assert "a run is another worker's by now, or its task is over" not in caplog.messages
+
+
+async def test_a_cancel_that_comes_before_the_begin_is_told_ends_the_task(
+    tmp_path: Path, database_url: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_UPKEEP_S", 600.0)
+    agent = Holding()
+    async with federation(tmp_path, agent.served(), database_url=database_url) as running:
+        look_before_it_is_told(monkeypatch, queue.owned, _is_begun)
+        submitting = asyncio.create_task(running.run(step("a", "held", skill="work"), wait_s=None))
+        listed = await until(lambda: running.get("/api/tasks"), lambda found: bool(found["items"]))
+        [task] = cast("list[JsonObject]", listed["items"])
+        canceled = await running.post(f"/api/tasks/{task['id']}/cancel", {})
+        assert canceled["status"] == "canceled"
+        await submitting
+
+
+async def test_a_new_task_does_not_begin_before_one_that_waits(tmp_path: Path, database_url: str | None) -> None:
+    async with tables(tmp_path, database_url) as database:
+        for day in ("earlier", "later"):
+            at = now() + timedelta(days=-1 if day == "earlier" else 1)
+            waiting = await database.write(add_task, run=0, run_state="queued", runnable_at=at)
+            new = await database.write(add_task, run=0, run_state="queued")
+            begun = await database.write(queue.claim_at_once, "me", new, 10)
+            if day == "earlier":
+                assert begun is None
+                claimed, _ = await database.write(queue.claim, "me", 2, 10)
+                assert [run.task_id for run in claimed] == [waiting, new]
+            else:  # its time has not come: it holds nobody up
+                assert begun is not None
+                assert (begun.task_id, begun.number) == (new, 1)
+
+
+async def test_a_new_task_does_not_begin_beyond_its_tenants_share(tmp_path: Path, database_url: str | None) -> None:
+    async with tables(tmp_path, database_url) as database:
+        new = await database.write(add_task, run=0, run_state="queued")
+        for tenant in ("default", "default", "other"):
+            await database.write(add_task, tenant_id=tenant)
+        assert await database.write(queue.claim_at_once, "me", new, 2) is None
+        assert await database.write(queue.claim_at_once, "me", new, 3) is not None
 
 
 async def test_an_answer_is_taken_up_once_by_the_run_that_it_began(
@@ -97,6 +160,14 @@ async def test_an_answer_is_taken_up_once_by_the_run_that_it_began(
 
 def _is_claim(result: object) -> bool:
     return isinstance(result, tuple) and isinstance(result[0], list) and any(isinstance(run, Run) for run in result[0])  # pyright: ignore[reportUnknownVariableType]
+
+
+def _is_begun(result: object) -> bool:
+    match result:
+        case ((_, Begun()), _):
+            return True
+        case _:
+            return False
 
 
 def _is_move(result: object) -> bool:
