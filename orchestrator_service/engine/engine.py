@@ -124,7 +124,7 @@ class Engine:
         Raises: as `store`.
         """
         me = self._me
-        if me is not None and not self._is_draining and not me.lost.is_set() and self._room > 0:
+        if me is not None and not me.lost.is_set() and self._may_begin_at_once:
             worker_id, share = me.id, self._settings.tenant_max_running_tasks
             self._beginning.add(task_id)
             try:
@@ -162,6 +162,15 @@ class Engine:
         self._is_draining = True
         if self._me is not None:
             self._me.drain()
+
+    @property
+    def _may_begin_at_once(self) -> bool:
+        """Whether a task may begin as it is stored.
+
+        On PostgreSQL, where one at a time can, it is not tried while this process is at it already.
+        """
+        is_busy = not self._log.database.is_sqlite and (self._beginning or self._claiming.locked())
+        return not self._is_draining and self._room > 0 and not is_busy
 
     @property
     def _room(self) -> int:

@@ -74,7 +74,12 @@ class Runner:
         task_id = run.task_id
         active: _Active | None = None
         try:
-            with telemetry.bind(task_id=task_id), self._waits.running(task_id), patience(None):
+            with (
+                telemetry.in_trace(run.trace_id),
+                telemetry.bind(task_id=task_id),
+                self._waits.running(task_id),
+                patience(None),
+            ):
                 async with asyncio.TaskGroup() as group:
                     active = self._active[task_id] = _Active(group, run)
                     move = begun or await self._begin(run)

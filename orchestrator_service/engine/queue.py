@@ -127,6 +127,7 @@ def _run(row: RowMapping) -> Run:
         deadline_at=row["deadline_at"],
         ancestry=row["ancestry"],
         root_task_id=row["root_task_id"],
+        trace_id=row["trace_id"],
     )
 
 
@@ -171,6 +172,7 @@ _take = (
         Task.deadline_at,
         Task.ancestry,
         Task.root_task_id,
+        Task.trace_id,
     )
 )
 _CLAIM: Final = prepared(_take.where(Task.id == bindparam("of_task")))

@@ -23,7 +23,10 @@ class StaleRunError(FederationError):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A task as its worker knows it. `number` is its fencing token; `plan` is None until there is one."""
+    """A task as its worker knows it. `number` is its fencing token; `plan` is None until there is one.
+
+    `trace_id` is the trace of whoever submitted it, empty if there was none.
+    """
 
     task_id: str
     number: int
@@ -34,6 +37,7 @@ class Run:
     deadline_at: datetime
     ancestry: JsonObject | None
     root_task_id: str | None
+    trace_id: str = ""
     plan: Plan | None = None
 
 

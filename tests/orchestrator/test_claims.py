@@ -163,11 +163,11 @@ def _is_claim(result: object) -> bool:
 
 
 def _is_begun(result: object) -> bool:
-    match result:
-        case ((_, Begun()), _):
-            return True
-        case _:
-            return False
+    return (
+        isinstance(result, tuple)
+        and isinstance(result[0], tuple)
+        and any(isinstance(part, Begun) for part in result[0])  # pyright: ignore[reportUnknownVariableType]
+    )
 
 
 def _is_move(result: object) -> bool:

@@ -1,14 +1,17 @@
 """Requests to the HTTP API: what is taken, what is refused and why, and what the API says of itself."""
 
+import asyncio
 import json
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
 from pydantic import JsonValue
 
-from shared.agent import JsonObject
+from shared import telemetry
+from shared.agent import AgentRequest, Answer, JsonObject, Update
 from tests.support.echo import ECHO
-from tests.support.federation import federation, step
+from tests.support.federation import TestAgent, federation, names, step
 
 
 async def test_execute_runs_a_task_and_answers_its_results(tmp_path: Path) -> None:
@@ -20,6 +23,32 @@ async def test_execute_runs_a_task_and_answers_its_results(tmp_path: Path) -> No
         for body in bodies:
             refused = await running.post("/execute", body, 400)
             assert "Give what is to be done" in str(refused["detail"])
+
+
+async def test_a_callers_trace_goes_on_through_the_agents_whether_its_task_began_at_once_or_waited(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    waited = asyncio.Event()
+
+    async def tell_trace(request: AgentRequest) -> AsyncGenerator[Update]:
+        if request.text == "first":
+            await waited.wait()
+        yield Answer("trace", telemetry.trace_id() or "none")
+
+    agent = TestAgent("Traced", tell_trace, ("trace",))
+    async with federation(tmp_path, agent, database_url=database_url, max_running_tasks=1) as running:
+        tasks: list[JsonObject] = []
+        for text, trace in (("first", "ab" * 16), ("second", "cd" * 16)):
+            plan = {"steps": [step("a", text, skill="trace")]}
+            headers = {"traceparent": f"00-{trace}-{'ef' * 8}-01"}
+            submitted = await running.client.post("/api/tasks", json={"description": "x", "plan": plan}, headers=headers)
+            tasks.append(submitted.json())
+        waited.set()
+        for task, trace in zip(tasks, ("ab" * 16, "cd" * 16), strict=True):
+            done = await running.task_when(task, lambda found: bool(found["completed_at"]))
+            assert done["trace_id"] == trace
+            assert isinstance(done["result"], dict)
+            assert names(done["result"]["outputs"], "output") == [trace]
 
 
 @pytest.mark.parametrize(
