@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/profile_task.py [--workload W1] [--tasks 100] [--at-once 1] [--top 30]
 
-Three runs of one of the workloads of `workloads.py`, with agents that answer at once.
+Four looks at one of the workloads of `workloads.py`, with agents that answer at once.
 
 1. *Phases*: the orchestrator as it is, one task after the other; each phase is the time between two events of the
    task's log, or between the client and one of them, in the median. They add up to the client's time only roughly, for
@@ -11,6 +11,7 @@ Three runs of one of the workloads of `workloads.py`, with agents that answer at
    several may share, are not in it. This costs little, so the times are true. Then the same when nothing is to do.
 3. *Functions*: cProfile in every thread, on a CPU clock. It makes everything two to three times slower, small functions
    most: counts are right, times are shares. A coroutine counts a call each time it goes on.
+4. *Rest*: the same work right after itself, and after 15 ms in which nothing was done: one task at a time pays that.
 
 With `--at-once` 16, the second and the third run do so many tasks at once.
 """
@@ -35,6 +36,7 @@ from benchmarks.harness.counts import Counts, Function
 from benchmarks.harness.crowd import clock_of, run_crowd
 from benchmarks.harness.databases import Database
 from benchmarks.harness.processes import folder
+from benchmarks.harness.rested import show_rests
 from benchmarks.harness.rounds import Progress, median_ms
 from benchmarks.harness.scene import register, serve_orchestrator
 from benchmarks.harness.tables import show
@@ -82,6 +84,7 @@ async def _measure(data: Path, options: _Options) -> None:
         _show_idle(idle, options.idle_s)
         work, _ = await _count(data / "profiled", around, options, functions=True)
         _show_functions(work, options.tasks, options.top)
+        await show_rests(data / "rested", around, 2 * options.tasks)
 
 
 async def _measure_phases(data: Path, around: Surroundings, options: _Options) -> None:

@@ -40,7 +40,10 @@ class _Feed:
         self._recent: deque[Recorded] = deque(maxlen=_KEPT)
 
     def publish(self, recorded: Sequence[Recorded]) -> None:
-        """Add events, which may have come already or leave a gap, and wake the followers."""
+        """Add events, which may have come already or leave a gap, and wake the followers.
+
+        Whoever wrote them goes on first: the next message to an agent does not wait for watchers.
+        """
         newest = self.newest
         for event in recorded:
             if event.seq > self.newest:
@@ -49,7 +52,7 @@ class _Feed:
                 self._recent.append(event)
                 self.newest = event.seq
         if self.newest > newest:
-            self._wake()
+            asyncio.get_running_loop().call_soon(self._wake)
 
     def go_stale(self) -> None:
         """Make the followers read the table."""

@@ -206,6 +206,12 @@ async def test_a_place_is_free_again_after_a_failure() -> None:
         pass
 
 
+def in_turn(visitors: list[Visitor], arrived: list[Visitor]) -> bool:
+    """Tell whether nobody waits who came before one that was let in. Those who were given a place must have taken it."""
+    waiting = [each not in arrived and each.task is not None and not each.task.done() for each in visitors]
+    return not any(each in arrived for each in visitors[waiting.index(True) :]) if True in waiting else True
+
+
 moves = st.lists(
     st.tuples(st.sampled_from(["come", "come", "leave", "cancel", "leave and cancel"]), st.integers(0, 50)), max_size=40
 )
@@ -236,16 +242,19 @@ def test_no_more_than_the_limit_are_inside_and_nobody_is_forgotten(
                     target.task.cancel()
             if number % 3:  # else the next move comes before anyone can react
                 await settle()
+                assert in_turn(visitors, arrived)
         await settle()
+        assert in_turn(visitors, arrived)
         waiting = [each for each in visitors if each.task is not None and not each.task.done() and not each.inside]
         assert not waiting or len(present) == (limit or places)
         for each in visitors:
             each.leave.set()
+            await settle()
+            assert in_turn(visitors, arrived)
         for each in visitors:
             assert each.task is not None
             with suppress(asyncio.CancelledError):
                 await asyncio.wait_for(each.task, 5)
-        assert [each for each in visitors if each in arrived] == arrived  # first come, first served
         assert not gate.is_used
 
     asyncio.run(run())

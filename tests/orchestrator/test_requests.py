@@ -41,7 +41,9 @@ async def test_a_callers_trace_goes_on_through_the_agents_whether_its_task_began
         for text, trace in (("first", "ab" * 16), ("second", "cd" * 16)):
             plan = {"steps": [step("a", text, skill="trace")]}
             headers = {"traceparent": f"00-{trace}-{'ef' * 8}-01"}
-            submitted = await running.client.post("/api/tasks", json={"description": "x", "plan": plan}, headers=headers)
+            submitted = await running.client.post(
+                "/api/tasks", json={"description": "x", "plan": plan}, headers=headers
+            )
             tasks.append(submitted.json())
         waited.set()
         for task, trace in zip(tasks, ("ab" * 16, "cd" * 16), strict=True):
