@@ -5,7 +5,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Final
 
-from orchestrator_service import budgets, discovery, events, learning
+from orchestrator_service import budgets, discovery, events, learning, memory
 from orchestrator_service.budgets import Amount
 from orchestrator_service.engine import task_reads, task_records
 from orchestrator_service.engine.work import Run
@@ -166,7 +166,10 @@ class Strategist:
 
     async def _goal(self, run: Run) -> Goal:
         files = run.request.get("files")
-        turns = await self._log.database.read(task_reads.history, run, self._settings.history_turns)
+        turns: list[tuple[str, str]] = []
+        if run.session_id is not None:
+            limit = self._settings.history_turns
+            turns = await self._log.database.read(memory.recent_turns, run.session_id, run.task_id, limit)
         return Goal(
             text=run.description,
             history=tuple(turns),

@@ -1,11 +1,10 @@
-"""What is read of a task that runs: its newest plan, what its steps brought, what was said before it."""
+"""What is read of a task that runs: its newest plan, what its steps brought."""
 
 from dataclasses import dataclass
 
 from pydantic import JsonValue
 from sqlalchemy import Connection, bindparam, select
 
-from orchestrator_service import memory
 from orchestrator_service.engine import step_records
 from orchestrator_service.engine.work import Run
 from orchestrator_service.models import PlanRow, StepRow
@@ -15,11 +14,6 @@ from orchestrator_service.planning.synthesis import StepOutput
 from orchestrator_service.planning.team import owner
 from shared.agent import JsonObject
 from shared.prepared import prepared
-
-
-def history(connection: Connection, run: Run, limit: int) -> list[tuple[str, str]]:
-    """Return what was said in the task's session before it."""
-    return [] if run.session_id is None else memory.recent_turns(connection, run.session_id, run.task_id, limit)
 
 
 def outputs(connection: Connection, run: Run, plan: Plan) -> list[StepOutput]:
