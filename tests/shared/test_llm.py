@@ -60,6 +60,16 @@ async def test_a_stream_yields_pieces_and_then_its_usage() -> None:
     assert usage == Usage(1, 5, 0.0, llm_calls=1)
 
 
+async def test_an_answer_that_has_little_but_its_text_is_read() -> None:
+    usage = {"prompt_tokens": None, "completion_tokens": 3}
+    bare = {"choices": [{"message": {"content": "Paris."}}], "usage": usage}
+    async with model_server(Raw(json.dumps(bare))) as server, open_model(scripted(server)) as model:
+        assert model is not None
+        completion = await model.complete("The capital of France?")
+    assert completion.text == "Paris."
+    assert (completion.usage.input_tokens, completion.usage.output_tokens) == (0, 3)
+
+
 async def test_a_server_without_named_model_is_asked_which_it_has() -> None:
     async with (
         model_server("a", "b", models=("tiny", "big")) as server,
