@@ -56,14 +56,22 @@ def count_processes(user: int) -> int:
     return found
 
 
+def children(pid: int) -> list[int]:
+    """Return the children of a process, those of all its threads; of what has just ended, none."""
+    found: list[int] = []
+    with suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            with suppress(OSError):  # this thread alone: the others' children are still to be counted
+                found += map(int, (task / "children").read_text().split())
+    return found
+
+
 def _walk(root: int) -> Generator[int]:
     waiting = [root]
     while waiting:
         pid = waiting.pop()
         yield pid
-        with suppress(OSError):  # it has just ended
-            for task in Path(f"/proc/{pid}/task").iterdir():
-                waiting += map(int, (task / "children").read_text().split())
+        waiting += children(pid)
 
 
 def _cpu_s(pid: int) -> float:

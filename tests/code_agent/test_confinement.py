@@ -1,6 +1,7 @@
 """What programs cannot do: reach the network, read or write the machine, take more than their share, outlive it."""
 
 import asyncio
+import os
 import signal
 import sys
 import uuid
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from code_agent_service import consumption
 from code_agent_service.runs import Program, Run, WorkFile
 from code_agent_service.sandbox import find_problem, open_sandbox
 from tests.code_agent.asking import ask, find_processes, make_settings, wait_for_processes
@@ -315,7 +317,12 @@ async def test_a_program_that_is_no_program_is_not_taken_for_bubblewrap(tmp_path
 
 
 def _children() -> list[int]:
-    """Return the living children of this process, those of its threads too."""
-    tasks = Path("/proc/self/task").iterdir()
-    pids = [int(pid) for task in tasks for pid in (task / "children").read_text().split()]
-    return [pid for pid in pids if Path(f"/proc/{pid}/cmdline").read_bytes()]
+    """Return the living children of this process."""
+    return [pid for pid in consumption.children(os.getpid()) if _is_living(pid)]
+
+
+def _is_living(pid: int) -> bool:
+    try:
+        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
+    except OSError:  # it ended just now
+        return False
