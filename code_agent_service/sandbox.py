@@ -34,6 +34,7 @@ _MAX_FOLDER_FILES = 20_000
 _HELP_TIMEOUT_S = 5.0
 _WATCH_INTERVAL_S = 0.05
 _PROBE = Path(__file__).parent / "inside" / "probe.py"
+_TRIES_OF_WEAK_WALLS = 5
 _PROBE_LIMITS = Limits(
     timeout_s=10.0,
     cpu_s=5.0,
@@ -112,8 +113,11 @@ async def open_sandbox(settings: Settings) -> Sandbox:
             raise
         walls = LandlockWalls()
         weak = BoxedSandbox(walls, _PROBE_LIMITS)
-        # Processes are limited for the whole user: if others of them end meanwhile, the probe can have too many.
-        if await _try(weak) and (problem := await _try(weak)):
+        # Processes are limited for the whole user: if others of them begin or end meanwhile, the probe finds it wrong.
+        problem = await _try(weak)
+        for _ in range(_TRIES_OF_WEAK_WALLS - 1):
+            problem = problem and await _try(weak)
+        if problem:
             raise NotInstalledError(f"Neither bubblewrap nor Landlock can confine programs here: {problem}.") from None
         logger.warning("programs are confined by Landlock alone", extra={"caution": walls.caution})
     return BoxedSandbox(walls, Limits.from_settings(settings))
