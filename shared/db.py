@@ -110,7 +110,7 @@ def _to_utc(value: datetime | None) -> datetime | None:
 
 
 def _to_utc_text(value: datetime | None) -> str | None:
-    """Write a time as SQLAlchemy does on SQLite, in a third of the time."""
+    """Write a time as SQLAlchemy's own type does on SQLite."""
     at = _to_utc(value)
     return None if at is None else at.replace(tzinfo=None).isoformat(" ", "microseconds")
 

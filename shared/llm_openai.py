@@ -74,7 +74,7 @@ class OpenAI:
         self._access = access
         self._timeout_s = timeout_s
         timeout = openai.Timeout(timeout_s, connect=CONNECT_TIMEOUT_S)
-        # Over aiohttp, as all outgoing calls: it takes less CPU than httpx's own way.
+        # Over aiohttp, as calls of agents are.
         self._http = openai.DefaultAioHttpClient(trust_env=False, follow_redirects=False, timeout=timeout)
         self._client = openai.AsyncOpenAI(
             base_url=access.base_url,

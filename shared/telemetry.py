@@ -75,7 +75,7 @@ def adopt_trace(traceparent: str | None) -> str:
 
 @contextmanager
 def in_trace(trace_id: str) -> Generator[None]:
-    """Go on inside with a trace that was written down (32 hex digits), as one more hop of it; empty: with none."""
+    """Go on inside with a trace that was written down (32 hex digits), as one more hop of it; not if it is empty."""
     with bind(trace_id=trace_id, **({"span_id": secrets.token_hex(8), "trace_flags": "01"} if trace_id else {})):
         yield
 

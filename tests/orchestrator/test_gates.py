@@ -209,7 +209,8 @@ async def test_a_place_is_free_again_after_a_failure() -> None:
 def in_turn(visitors: list[Visitor], arrived: list[Visitor]) -> bool:
     """Tell whether nobody waits who came before one that was let in. Who was given a place has to have taken it."""
     waiting = [each not in arrived and each.task is not None and not each.task.done() for each in visitors]
-    return not any(each in arrived for each in visitors[waiting.index(True) :]) if True in waiting else True
+    first = waiting.index(True) if True in waiting else len(visitors)
+    return not any(each in arrived for each in visitors[first:])
 
 
 moves = st.lists(
