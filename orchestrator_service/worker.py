@@ -5,9 +5,11 @@ import logging
 import signal
 import sys
 
+import uvloop
+
 from orchestrator_service.core import open_core
 from orchestrator_service.settings import Settings
-from shared import telemetry
+from shared import garbage, telemetry
 from shared.db import database_url
 from shared.errors import FederationError
 
@@ -38,6 +40,7 @@ async def work(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     async with open_core(settings) as core, core.working():
+        garbage.leave_alone_what_stays()
         logger.info("worker is up")
         await stopping.wait()
         logger.info("worker is stopping: it hands over what is not done")
@@ -49,7 +52,7 @@ def main() -> None:
     telemetry.configure(settings, "orchestrator")
     try:
         check(settings)
-        asyncio.run(work(settings))
+        uvloop.run(work(settings))
     except FederationError as error:
         sys.exit(str(error))
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import JsonValue
 
-from orchestrator_service.api.shapes import Answer, Page, Shape
+from orchestrator_service.api.shapes import Answer, Json, Page, Shape
 from orchestrator_service.registry import AgentStatus, AgentType
 from shared.agent import JsonObject
 
@@ -162,9 +162,9 @@ class Match(Answer):
     why: str
 
 
-AgentAnswer: TypeAlias = Annotated[JsonObject, Shape(Agent)]
-AgentsAnswer: TypeAlias = Annotated[JsonObject, Shape(Page[Agent])]
-HistoryAnswer: TypeAlias = Annotated[JsonObject, Shape(HealthHistory)]
-HealthAnswer: TypeAlias = Annotated[JsonObject, Shape(Health)]
-MatchesAnswer: TypeAlias = Annotated[JsonObject, Shape(Page[Match])]
-PreviewAnswer: TypeAlias = Annotated[JsonObject, Shape(Preview)]
+AgentAnswer: TypeAlias = Annotated[Json, Shape(Agent)]
+AgentsAnswer: TypeAlias = Annotated[Json, Shape(Page[Agent])]
+HistoryAnswer: TypeAlias = Annotated[Json, Shape(HealthHistory)]
+HealthAnswer: TypeAlias = Annotated[Json, Shape(Health)]
+MatchesAnswer: TypeAlias = Annotated[Json, Shape(Page[Match])]
+PreviewAnswer: TypeAlias = Annotated[Json, Shape(Preview)]

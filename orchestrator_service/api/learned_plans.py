@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from orchestrator_service import learning
 from orchestrator_service.api.parts import Cursor, Limit, OpenParts, WhoAsks, page
-from orchestrator_service.api.shapes import Answer, Page, Shape
+from orchestrator_service.api.shapes import Answer, Json, Page, Shape
 from shared.agent import JsonObject
 
 router = APIRouter(prefix="/api/learned-plans", tags=["learned plans"])
@@ -25,8 +25,8 @@ class LearnedPlan(Answer):
     used_at: str
 
 
-_Plan: TypeAlias = Annotated[JsonObject, Shape(LearnedPlan)]
-_Plans: TypeAlias = Annotated[JsonObject, Shape(Page[LearnedPlan])]
+_Plan: TypeAlias = Annotated[Json, Shape(LearnedPlan)]
+_Plans: TypeAlias = Annotated[Json, Shape(Page[LearnedPlan])]
 
 
 @router.get("", summary="Plans that succeeded and are used again, newest first")

@@ -1,6 +1,6 @@
 """What answers look like, for the OpenAPI document and for the clients that are generated from it.
 
-A route's answer is JSON that is built from rows; `Annotated[JsonObject, Shape(Task)]` as its type says what stands in
+A route's answer is JSON that is built from rows; `Annotated[Json, Shape(Task)]` as its type says what stands in
 it without checking it again on the way out. Tests hold answers against these models.
 """
 
@@ -14,6 +14,9 @@ from pydantic_core import CoreSchema
 from shared.agent import JsonObject
 
 T = TypeVar("T")
+
+Json: TypeAlias = dict[str, Any]
+"""An answer as it was built. In a `JsonObject` pydantic would ask what each single value is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ class Message(Answer):
     created_at: str
 
 
-SessionAnswer: TypeAlias = Annotated[JsonObject, Shape(Session)]
-SessionsAnswer: TypeAlias = Annotated[JsonObject, Shape(Page[Session])]
-MessageAnswer: TypeAlias = Annotated[JsonObject, Shape(Message)]
-MessagesAnswer: TypeAlias = Annotated[JsonObject, Shape(Page[Message])]
+SessionAnswer: TypeAlias = Annotated[Json, Shape(Session)]
+SessionsAnswer: TypeAlias = Annotated[Json, Shape(Page[Session])]
+MessageAnswer: TypeAlias = Annotated[Json, Shape(Message)]
+MessagesAnswer: TypeAlias = Annotated[Json, Shape(Page[Message])]

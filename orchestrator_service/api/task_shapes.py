@@ -4,7 +4,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, JsonValue
 
-from orchestrator_service.api.shapes import Answer, Failure, Page, Shape, Sparse
+from orchestrator_service.api.shapes import Answer, Failure, Json, Page, Shape, Sparse
 from orchestrator_service.planning.team import Consensus, Evaluation
 from orchestrator_service.tasks import TaskStatus
 from shared.agent import JsonObject
@@ -248,6 +248,6 @@ class OpenQuestion(Question):
     plan: TaskPlan | None
 
 
-TaskAnswer: TypeAlias = Annotated[JsonObject, Shape(Task)]
-TasksAnswer: TypeAlias = Annotated[JsonObject, Shape(Page[Task])]
-QuestionsAnswer: TypeAlias = Annotated[JsonObject, Shape(Page[OpenQuestion])]
+TaskAnswer: TypeAlias = Annotated[Json, Shape(Task)]
+TasksAnswer: TypeAlias = Annotated[Json, Shape(Page[Task])]
+QuestionsAnswer: TypeAlias = Annotated[Json, Shape(Page[OpenQuestion])]

@@ -7,9 +7,8 @@ from fastapi import APIRouter, Query
 
 from orchestrator_service import usage
 from orchestrator_service.api.parts import OpenParts, WhoAsks
-from orchestrator_service.api.shapes import Page, Shape, Sparse
+from orchestrator_service.api.shapes import Json, Page, Shape, Sparse
 from orchestrator_service.usage import Group, Question
-from shared.agent import JsonObject
 from shared.errors import InvalidRequestError
 
 router = APIRouter(prefix="/api/usage", tags=["usage"])
@@ -50,7 +49,7 @@ class UsagePage(Page[Spending]):
     total: Spending
 
 
-UsageAnswer: TypeAlias = Annotated[JsonObject, Shape(UsagePage)]
+UsageAnswer: TypeAlias = Annotated[Json, Shape(UsagePage)]
 _Most = Annotated[int, Query(ge=1, le=200, description="Most items to answer.")]
 _First = Annotated[str | None, Query(pattern=r"^\d{1,9}$", description="`next_cursor` of the page before.")]
 

@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field, JsonValue
 from orchestrator_service import choosing, tasks
 from orchestrator_service.api.body import Body
 from orchestrator_service.api.parts import OpenParts, Parts, WhoAsks
-from orchestrator_service.api.shapes import Answer, Shape, Sparse
+from orchestrator_service.api.shapes import Answer, Json, Shape, Sparse
 from orchestrator_service.engine import said
 from shared import agent_client
 from shared.agent import JsonObject
@@ -78,7 +78,7 @@ class TrialMessage(Body):
     context_id: str | None = Field(default=None, max_length=200)
 
 
-_StepTraffic: TypeAlias = Annotated[JsonObject, Shape(StepTraffic)]
+_StepTraffic: TypeAlias = Annotated[Json, Shape(StepTraffic)]
 
 
 @router.get("/api/tasks/{task_id}/steps/{step_id}/wire", summary="What passed between us and a step's agents")
