@@ -132,10 +132,11 @@ class _Plan:
         self._out: list[tuple[int, _Convert]] = [
             (place, convert) for place, convert in enumerate(out) if convert is not None
         ]
+        self._cursor: _Cursor | None = None
 
     def execute(self, driver: _Driver, parameters: _Values | Sequence[_Values] | None) -> Result[Any]:
         """Run the statement; several sets of parameters bring no rows."""
-        cursor = driver.cursor()
+        cursor = self._cursor = self._cursor or driver.cursor()  # psycopg's remembers how the statement is sent
         try:
             if parameters is None or isinstance(parameters, Mapping):
                 cursor.execute(self._sql, self._bind(parameters or {}))
