@@ -143,7 +143,7 @@ def _take_turns(waiting: dict[str, deque[str]], running: dict[str, int], room: i
 
 _queued = Task.run_state == "queued"
 _LOCK: Final = text(f"SELECT pg_advisory_xact_lock({_CLAIMS})")
-_TRY_LOCK: Final = text(f"SELECT pg_try_advisory_xact_lock({_CLAIMS})")
+_TRY_LOCK: Final = prepared(select(func.pg_try_advisory_xact_lock(_CLAIMS)))
 _TENANTS: Final = prepared(select(Task.tenant_id).where(_queued).distinct())
 _RUNNING: Final = prepared(
     select(Task.tenant_id, func.count().label("tasks")).where(Task.run_state == "running").group_by(Task.tenant_id)
