@@ -4,12 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator_service import tasks
 from orchestrator_service.engine import queue, task_records
 from orchestrator_service.engine.step_records import Rules
 from orchestrator_service.engine.work import Move, Run
-from shared.errors import FederationError
 
 
 class CannotBeginError(Exception):
@@ -41,5 +41,7 @@ def store_and_begin(
         return submitted, None
     try:
         return submitted, Begun(run, task_records.take_up(connection, run, rules))
-    except FederationError as error:
+    except SQLAlchemyError:
+        raise
+    except Exception as error:  # a fault of ours, too, must not keep the task from being accepted
         raise CannotBeginError from error

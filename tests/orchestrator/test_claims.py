@@ -15,8 +15,9 @@ import pytest
 from pydantic import JsonValue
 from sqlalchemy import Connection
 
-from orchestrator_service.engine import engine, queue
+from orchestrator_service.engine import engine, queue, task_records
 from orchestrator_service.engine.at_once import Begun
+from orchestrator_service.engine.step_records import Rules
 from orchestrator_service.engine.work import Move, Run
 from shared import transactions
 from shared.agent import AgentRequest, Answer, InputRequired, JsonObject, Update
@@ -104,6 +105,20 @@ async def test_a_cancel_that_comes_before_the_begin_is_told_ends_the_task(
         canceled = await running.post(f"/api/tasks/{task['id']}/cancel", {})
         assert canceled["status"] == "canceled"
         await submitting
+
+
+async def test_a_fault_of_ours_as_a_task_begins_fails_the_task_and_not_its_submission(
+    tmp_path: Path, database_url: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stumble(_connection: Connection, _run: Run, _rules: Rules) -> Move:
+        raise KeyError("a bug")
+
+    async with federation(tmp_path, ECHO, database_url=database_url) as running:
+        monkeypatch.setattr(task_records, "take_up", stumble)
+        task = await running.run(step("a", "one"))
+        assert task["status"] == "failed"
+        assert isinstance(error := task["error"], dict)
+        assert "failed unexpectedly" in str(error["detail"])
 
 
 async def test_a_new_task_does_not_begin_before_one_that_waits(tmp_path: Path, database_url: str | None) -> None:
