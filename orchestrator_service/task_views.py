@@ -38,16 +38,17 @@ class Filters:
 def find(connection: Connection, caller: Caller, task_id: str) -> JsonObject:
     """Return the task with its steps. Raises: NotFoundError."""
     named = {"of_tenant": caller.tenant_id, "of_task": task_id}
-    if connection.execute(_VISIBLE, named).one_or_none() is None:
+    row = connection.execute(_TASK, named).mappings().one_or_none()
+    if row is None:
         raise NotFoundError(f"There is no task {task_id!r}.")
-    return _views(connection, [task_id])[0]
+    return _views(connection, [row])[0]
 
 
 def search(
     connection: Connection, caller: Caller, filters: Filters, before: str | None, limit: int
 ) -> list[JsonObject]:
     """Return tasks, newest first, from below the id `before`."""
-    query = select(Task.id).where(visible_to(caller)).order_by(Task.id.desc()).limit(limit)
+    query = select(*Task.__table__.c).where(visible_to(caller)).order_by(Task.id.desc()).limit(limit)
     if before is not None:
         query = query.where(Task.id < before)
     if filters.status is not None:
@@ -65,7 +66,7 @@ def search(
         query = query.where(Task.created_at >= filters.since)
     if filters.until is not None:
         query = query.where(Task.created_at < filters.until)
-    return _views(connection, list(connection.execute(query).scalars()))
+    return _views(connection, connection.execute(query).mappings().all())
 
 
 def open_questions(connection: Connection, caller: Caller, after: str | None, limit: int) -> list[JsonObject]:
@@ -77,7 +78,8 @@ def open_questions(connection: Connection, caller: Caller, after: str | None, li
     if after is not None:
         query = query.where(PendingInput.id > after)
     asked = connection.execute(query, {"at": now()}).all()
-    tasks = {str(task["id"]): task for task in _views(connection, list({row.task_id for row in asked}))}
+    rows = connection.execute(_TASKS, {"task_ids": {row.task_id for row in asked}}).mappings().all()
+    tasks = {str(task["id"]): task for task in _views(connection, rows)}
     found = [(row.id, tasks[row.task_id]) for row in asked if row.task_id in tasks]
     return [
         _with_task(question, task)
@@ -103,10 +105,11 @@ def _objects(items: JsonValue) -> list[JsonObject]:
     return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
 
-def _views(connection: Connection, task_ids: Sequence[str]) -> list[JsonObject]:
-    """Return the tasks in the order of their ids."""
-    if not task_ids:
+def _views(connection: Connection, rows: Sequence[RowMapping]) -> list[JsonObject]:
+    """Return the tasks, by their rows, in that order."""
+    if not rows:
         return []
+    task_ids = [str(row["id"]) for row in rows]
     plans = _PLANS.execute(connection, task_ids)
     plan_of: dict[str, JsonObject] = {
         row.task_id: {
@@ -119,7 +122,8 @@ def _views(connection: Connection, task_ids: Sequence[str]) -> list[JsonObject]:
     }
     steps_of = _steps(connection, task_ids, plan_of)
     inputs_of: defaultdict[str, list[JsonValue]] = defaultdict(list)
-    for row in _QUESTIONS.execute(connection, task_ids).mappings():
+    open_ids = [str(row["id"]) for row in rows if row["status"] not in TERMINAL]
+    for row in _QUESTIONS.execute(connection, open_ids).mappings() if open_ids else ():
         inputs_of[row["task_id"]].append(
             {
                 "input_id": row["id"],
@@ -135,37 +139,46 @@ def _views(connection: Connection, task_ids: Sequence[str]) -> list[JsonObject]:
     made_of: defaultdict[str, list[JsonValue]] = defaultdict(list)
     for row in _DESCENDANTS.execute(connection, task_ids):
         made_of[row.origin].append(row.id)
-    tasks: dict[str, JsonObject] = {}
-    for row in _TASKS.execute(connection, task_ids).mappings():
-        task_id: str = row["id"]
-        tasks[task_id] = {
-            "id": task_id,
-            "task_id": task_id,
-            "session_id": row["session_id"],
-            "user_id": row["user_id"],
-            "description": row["description"],
-            "status": row["status"],
-            "plan": plan_of.get(task_id),
-            "steps": list[JsonValue](steps_of[task_id]),
-            "result": row["result"],
-            "error": row["error"],
-            "pending_inputs": [] if row["status"] in TERMINAL else inputs_of[task_id],
-            "usage": {**row["usage"], "agent_calls": _count_tries(steps_of[task_id])},
-            "budget": row["request"].get("budget", {}),
-            "deadlines": row["request"].get("deadlines", {}),
-            "callback_url": row["request"].get("callback_url"),
-            "priority": row["priority"],
-            "metadata": row["request"].get("metadata", {}),
-            "origin": row["origin"],
-            "descendants": made_of[task_id],
-            "parent_task_id": row["parent_task_id"],
-            "root_task_id": row["root_task_id"],
-            "trace_id": row["trace_id"],
-            "created_at": _iso(row["created_at"]),
-            "started_at": _iso(row["started_at"]),
-            "completed_at": _iso(row["completed_at"]),
-        }
-    return [tasks[task_id] for task_id in task_ids if task_id in tasks]
+    return [
+        _view(row, plan_of.get(row["id"]), steps_of[row["id"]], inputs_of[row["id"]], made_of[row["id"]])
+        for row in rows
+    ]
+
+
+def _view(
+    row: RowMapping,
+    plan: JsonObject | None,
+    steps: Sequence[JsonObject],
+    questions: list[JsonValue],
+    descendants: list[JsonValue],
+) -> JsonObject:
+    return {
+        "id": row["id"],
+        "task_id": row["id"],
+        "session_id": row["session_id"],
+        "user_id": row["user_id"],
+        "description": row["description"],
+        "status": row["status"],
+        "plan": plan,
+        "steps": list[JsonValue](steps),
+        "result": row["result"],
+        "error": row["error"],
+        "pending_inputs": questions,
+        "usage": {**row["usage"], "agent_calls": _count_tries(steps)},
+        "budget": row["request"].get("budget", {}),
+        "deadlines": row["request"].get("deadlines", {}),
+        "callback_url": row["request"].get("callback_url"),
+        "priority": row["priority"],
+        "metadata": row["request"].get("metadata", {}),
+        "origin": row["origin"],
+        "descendants": descendants,
+        "parent_task_id": row["parent_task_id"],
+        "root_task_id": row["root_task_id"],
+        "trace_id": row["trace_id"],
+        "created_at": _iso(row["created_at"]),
+        "started_at": _iso(row["started_at"]),
+        "completed_at": _iso(row["completed_at"]),
+    }
 
 
 _OPEN: Final = (
@@ -179,10 +192,10 @@ _OPEN: Final = (
     )
     .order_by(PendingInput.id)
 )
-_VISIBLE: Final = prepared(
-    select(Task.id).where(Task.tenant_id == bindparam("of_tenant"), Task.id == bindparam("of_task"))
+_TASK: Final = prepared(
+    select(*Task.__table__.c).where(Task.tenant_id == bindparam("of_tenant"), Task.id == bindparam("of_task"))
 )
-_TASKS: Final = OneOrMany(lambda among: select(*Task.__table__.c).where(among(Task.id)))
+_TASKS: Final = select(*Task.__table__.c).where(Task.id.in_(bindparam("task_ids", expanding=True)))
 _STEPS: Final = OneOrMany(lambda among: select(*StepRow.__table__.c).where(among(StepRow.task_id)))
 _TRIES: Final = OneOrMany(
     lambda among: select(*Attempt.__table__.c).where(among(Attempt.task_id)).order_by(Attempt.step_id, Attempt.number)
