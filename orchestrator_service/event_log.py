@@ -7,7 +7,7 @@ them read.
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, aclosing, contextmanager
 from itertools import islice
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
@@ -85,6 +85,8 @@ class EventLog:
         self._poll_s = _POLL_ALONE_S if signals is None and not database.is_sqlite else _POLL_S
         self._polling: asyncio.Task[None] | None = None
         self._hearing = ExitStack()
+        self._waits: set[asyncio.Timeout] = set()
+        self._ends_waits = False
 
     async def write(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work(connection, ...)` in a transaction, as `Database.write`, then tell the followers of the tasks.
@@ -146,6 +148,27 @@ class EventLog:
                     await changed.wait()
         finally:
             self._leave(task_id, feed)
+
+    async def wait_for(self, task_id: str, holds: Callable[[Recorded], bool], limit_s: float) -> None:
+        """Return when one of the task's events is such that it `holds`, or after `limit_s`, or when waits are ended."""
+        waiting = asyncio.timeout(0 if self._ends_waits else limit_s)
+        self._waits.add(waiting)
+        try:
+            async with waiting, aclosing(self.follow(task_id)) as log:
+                async for event in log:
+                    if holds(event):
+                        return
+        except TimeoutError:
+            return
+        finally:
+            self._waits.discard(waiting)
+
+    def end_waits(self) -> None:
+        """Let all go that wait for an event, now and from now on: the process is about to stop."""
+        self._ends_waits = True
+        for waiting in self._waits:
+            if not waiting.expired():
+                waiting.reschedule(asyncio.get_running_loop().time())
 
     @contextmanager
     def watching(self) -> Generator[asyncio.Event]:

@@ -1,8 +1,7 @@
 """Where every door hands in what people want: tasks, retries, cancellations, answers. Written first, then acted on."""
 
-import asyncio
 from collections.abc import Callable
-from contextlib import aclosing, suppress
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from math import inf
@@ -84,7 +83,7 @@ class Intake:
         return submitted
 
     async def cancel(self, caller: Caller, task_id: str) -> None:
-        """Cancel the task, its remote tasks and its sub-tasks; returns when it is over, or after `_CANCEL_WAIT_S`.
+        """Cancel the task, its remote tasks and its sub-tasks; returns when it is over, or does not wait longer.
 
         Raises: NotFoundError, ConflictError.
         """
@@ -103,11 +102,7 @@ class Intake:
         failpoints.reach("cancel-stored")
         self._engine.wake(task_id)
         self._engine.cancel(task_id)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_CANCEL_WAIT_S), aclosing(self._log.follow(task_id)) as log:
-                async for event in log:
-                    if event.is_last:
-                        return
+        await self._log.wait_for(task_id, lambda event: event.is_last, _CANCEL_WAIT_S)
 
     async def answer(self, caller: Caller, task_id: str, given: inputs.Answer) -> None:
         """Answer a pending input; the task goes on. Raises: NotFoundError, ConflictError, InvalidRequestError."""

@@ -73,10 +73,11 @@ def main() -> None:
 
 
 def _drain(app: FastAPI) -> None:
-    """Take no new work as soon as the process is told to stop: others have it sooner then."""
+    """Take no new work as soon as the process is told to stop, so that others have it sooner, and answer who waits."""
     parts: Parts | None = getattr(app.state, "parts", None)
     if parts is not None:
         parts.drain()
+        parts.log.end_waits()
 
 
 @asynccontextmanager

@@ -1,6 +1,5 @@
 """Routes of tasks."""
 
-import asyncio
 import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, nullcontext
@@ -241,15 +240,13 @@ def _execution(task: JsonObject) -> JsonObject:
     }
 
 
-async def rest(parts: Parts, task_id: str, timeout_s: float) -> None:
-    """Wait until the task is over or needs input, at most `timeout_s`."""
-    try:
-        async with asyncio.timeout(timeout_s), aclosing(parts.log.follow(task_id)) as log:
-            async for event in log:
-                if event.is_last or (event.type == "task.status" and event.data["status"] == "input_required"):
-                    return
-    except TimeoutError:
-        return
+async def rest(parts: Parts, task_id: str, limit_s: float) -> None:
+    """Wait until the task is over or needs input, at most `limit_s`, and no longer than this process goes on."""
+    await parts.log.wait_for(
+        task_id,
+        lambda event: event.is_last or (event.type == "task.status" and event.data["status"] == "input_required"),
+        limit_s,
+    )
 
 
 async def _stream(parts: Parts, task_id: str, after: int) -> AsyncGenerator[bytes]:

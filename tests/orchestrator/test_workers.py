@@ -216,3 +216,29 @@ async def test_who_watches_at_one_process_sees_what_happens_in_another_as_it_hap
         assert seen == await log_of(api, task_id)
         assert seen[-1]["status"] == "completed"
         agent.let_go("held 0")
+
+
+async def test_who_waits_while_the_service_is_told_to_stop_is_answered_how_the_task_stands(
+    tmp_path: Path, fleet: Fleet
+) -> None:
+    agent = Holding()
+    api, frozen = fleet.api(MAX_RUNNING_TASKS="1", DRAIN_TIMEOUT_S="1"), fleet.worker()
+    async with serve_agent(tmp_path, agent.served()) as endpoint:
+        await api.start()
+        await api.register(endpoint)
+        body = {"description": "wait", "plan": {"steps": [step("a", "held 0", skill="work")]}}
+        submitted = asyncio.create_task(api.client.post("/api/tasks", json=body, headers={"Prefer": "wait=60"}))
+        await agent.has("held 0")
+        await frozen.start()
+        [task_id] = await submit_held(api, 1)
+        await agent.has("held 1")
+        frozen.send(signal.SIGSTOP)
+        canceled = asyncio.create_task(api.client.post(f"/api/tasks/{task_id}/cancel"))
+
+        async def wished() -> JsonObject:
+            return {"stored": len(await fleet.rows("SELECT id FROM tasks WHERE cancel_requested AND id = %s", task_id))}
+
+        await until(wished, lambda found: found["stored"] == 1)
+        api.send(signal.SIGTERM)
+        for answered, status in ((await submitted, 202), (await canceled, 200)):
+            assert (answered.status_code, answered.json()["status"]) == (status, "executing")
