@@ -15,6 +15,7 @@ from pydantic import JsonValue
 from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select, update
 
 from orchestrator_service import discovery
+from orchestrator_service.models import insert_or_skip
 from orchestrator_service.registry import AgentType, visible_to
 from orchestrator_service.registry_models import Agent, AgentCapability
 from orchestrator_service.verification.changes import Change, compare
@@ -89,7 +90,9 @@ def save(
         "status": "pending" if needs_approval and not new.is_own else "active",
         "pinned_key": new.pinned_key,
     }
-    connection.execute(insert(Agent).values(created | fields | _read(new, given)))
+    adding = insert_or_skip(connection, Agent).values(created | fields | _read(new, given)).returning(Agent.id)
+    if connection.execute(adding).one_or_none() is None:  # another process was quicker
+        return save(connection, caller, new, needs_approval=needs_approval)
     _index(connection, agent_id, new.card, given)
     return agent_id, True
 
@@ -186,8 +189,10 @@ def _bring_up_to_date(
 
 
 def _find(connection: Connection, caller: Caller, agent_id: str) -> RowMapping:
+    """Return what is to be decided by, and let nobody else decide meanwhile."""
     query = select(Agent.status, Agent.pending, Agent.given, Agent.pinned_key)
-    row = connection.execute(query.where(visible_to(caller), Agent.id == agent_id)).mappings().one_or_none()
+    query = query.where(visible_to(caller), Agent.id == agent_id).with_for_update(key_share=True)
+    row = connection.execute(query).mappings().one_or_none()
     if row is None:
         raise NotFoundError(f"There is no agent {agent_id!r}.")
     return row
