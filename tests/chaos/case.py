@@ -41,6 +41,7 @@ Kind = Literal[
     "lost by the orchestrator",
     "unforeseen failure",
     "does not stop when told to",
+    "stopped by itself",
     "cancel refused",
     "answer refused",
     "a question was answered twice",

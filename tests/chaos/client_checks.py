@@ -1,5 +1,6 @@
 """What must hold for those outside: what was accepted is there, what was answered stays so, all see the same."""
 
+import signal
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -12,6 +13,7 @@ from tests.chaos.evidence import Evidence
 def check(evidence: Evidence) -> Iterator[Violation]:
     """Yield what is wrong."""
     yield from _check_accepted(evidence)
+    yield from _check_lives(evidence)
     yield from _check_answers(evidence)
     yield from _check_seen(evidence)
     yield from _check_watchers(evidence)
@@ -31,6 +33,17 @@ def _check_accepted(evidence: Evidence) -> Iterator[Violation]:
     for key, found in of_key.items():
         if len(found) > 1:
             yield Violation("one key, two tasks", key, str(sorted(found)))
+
+
+def _check_lives(evidence: Evidence) -> Iterator[Violation]:
+    """Processes end when they are killed or told to stop, not by themselves."""
+    sent = {
+        (line["process"], line["life"]) for line in _lines(evidence, "fault") if str(line["action"]).startswith("sent ")
+    }
+    for line in _lines(evidence, "ended"):
+        is_killed = line["code"] == -signal.SIGKILL
+        if not is_killed and not line["told"] and (line["process"], line["life"]) not in sent:
+            yield Violation("stopped by itself", str(line["process"]), str(line))
 
 
 def _check_answers(evidence: Evidence) -> Iterator[Violation]:

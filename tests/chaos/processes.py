@@ -133,7 +133,7 @@ class Supervised:
             began = monotonic()
             process = await self._start()
             code = await process.wait()
-            self._history.note("ended", process=self.name, life=self.lives, code=code)
+            self._history.note("ended", process=self.name, life=self.lives, code=code, told=self._stopping)
             if not self._stopping:
                 is_failing = code != -signal.SIGKILL and monotonic() - began < _FAILING_S
                 await asyncio.sleep(_PAUSE_OF_FAILING_S if is_failing else _PAUSE_S)

@@ -251,6 +251,10 @@ FORGERIES: dict[str, tuple[str, Callable[[Evidence], Evidence]]] = {
         "does not stop when told to",
         history({"what": "fault", "process": "orchestrator-1", "life": 1, "action": "did not stop"}),
     ),
+    "a service gives up": (
+        "stopped by itself",
+        history({"what": "ended", "process": "orchestrator-1", "life": 1, "code": -15, "told": False}),
+    ),
     "a cancel is not found": ("cancel refused", history({"what": "cancel", "task_id": "T", "status": 404})),
     "an answer is not found": (
         "answer refused",
