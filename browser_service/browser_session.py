@@ -66,6 +66,7 @@ class BrowserSession:
         self.secrets: set[str] = set()
         self.credentials: Callable[[str, str], str] | None = None
         self._wanted_download: asyncio.Future[Download] | None = None
+        self._downloads = 0
         self._wanted_url = ""
 
     @classmethod
@@ -87,10 +88,11 @@ class BrowserSession:
         except (Error, TimeoutError) as error:
             raise BrowserGoneError("Chromium opened no page, or died under it. Try again.") from error
         session = cls(owner, context, watch, settings, boundary, watchers)
-        context.on("page", session._take_page)
+        context.on("page", session._tell_of_page)
+        context.on("download", session._take_download)  # one that a window is opened for is told of by no page
         try:
             await tell(watchers, lambda watcher: watcher.session_opened(session))
-            await session._take_page(watch.page)
+            await session._tell_of_page(watch.page)
             yield session
         finally:
             await tell(watchers, lambda watcher: watcher.session_closed(session))
@@ -126,8 +128,7 @@ class BrowserSession:
         limit_s = self._settings.browser_task_timeout_s
         await self.deadlines.bound(self._released.wait(), limit_s, "A person has the browser and did not give it back")
 
-    async def _take_page(self, page: Page) -> None:
-        page.on("download", self._take_download)
+    async def _tell_of_page(self, page: Page) -> None:
         await tell(self._watchers, lambda watcher: watcher.page_opened(self, page))
 
     @property
@@ -243,13 +244,20 @@ class BrowserSession:
 
     @asynccontextmanager
     async def following(self) -> AsyncGenerator[None]:
-        """Let what is done to the page settle, and go on in the newest window that it opened, if it opened one."""
-        before = set[Page](self.context.pages)
+        """Let what is done to the page settle, and go on in the newest window that it opened, if it opened one.
+
+        A window that only brings a download is closed.
+        """
+        page, before, downloads = self.page, set[Page](self.context.pages), self._downloads
         yield
         await self.settle()
         await self._watch.wait_for_windows(self._settings.browser_settle_timeout_s)
         if opened := [page for page in self.context.pages if page not in before]:
             await self.switch_to(opened[-1])
+            if not self.url and self._downloads > downloads:
+                with suppress(Error):
+                    await opened[-1].close()
+                await self.switch_to(page)
 
     async def switch_to(self, page: Page) -> None:
         """Go on in `page`, one of this session's windows."""
@@ -280,6 +288,7 @@ class BrowserSession:
         return value
 
     async def _take_download(self, download: Download) -> None:
+        self._downloads += 1
         wanted = self._wanted_download
         if wanted is not None and not wanted.done():
             wanted.set_result(download)

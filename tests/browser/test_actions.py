@@ -184,6 +184,18 @@ async def test_downloads_and_uploads_go_through_the_sessions_folder(agent: OpenA
         await act(agent, f"{shop}/form", {"do": "upload", "files": ["other"]})
 
 
+@pytest.mark.parametrize("link", ["Brochure", "Leaflet"])
+async def test_a_window_that_only_brings_a_download_leaves_the_session_where_it_was(
+    agent: OpenAgent, shop: str, link: str
+) -> None:
+    answered = await act(agent, f"{shop}/parts", {"do": "click", "target": link}, TITLE)
+    assert answered.text == "Parts"
+    answered = await act(agent, f"{shop}/parts", {"do": "download", "target": link}, TITLE)
+    [produced] = answered.files
+    assert (produced.file.name, produced.file.content) == ("note.txt", b"kept")
+    assert "Parts" in answered.text
+
+
 async def test_data_is_read_in_the_form_of_a_schema(agent: OpenAgent, shop: str) -> None:
     items: JsonObject = {
         "type": "array",
