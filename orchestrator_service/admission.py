@@ -15,7 +15,6 @@ from pydantic import JsonValue
 from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select, update
 
 from orchestrator_service import discovery
-from orchestrator_service.models import insert_or_skip
 from orchestrator_service.registry import AgentType, visible_to
 from orchestrator_service.registry_models import Agent, AgentCapability
 from orchestrator_service.verification.changes import Change, compare
@@ -90,9 +89,7 @@ def save(
         "status": "pending" if needs_approval and not new.is_own else "active",
         "pinned_key": new.pinned_key,
     }
-    adding = insert_or_skip(connection, Agent).values(created | fields | _read(new, given)).returning(Agent.id)
-    if connection.execute(adding).one_or_none() is None:  # another process was quicker
-        return save(connection, caller, new, needs_approval=needs_approval)
+    connection.execute(insert(Agent).values(created | fields | _read(new, given)))
     _index(connection, agent_id, new.card, given)
     return agent_id, True
 

@@ -87,9 +87,7 @@ def collect(connection: Connection) -> Records:
 def keep(connection: Connection, records: Records) -> None:
     """Keep the records in place of older ones; agents that have none now keep theirs."""
     at = now()
-    # others may keep theirs, or remove an agent, at the same time
-    locked = select(Agent.id).where(Agent.id.in_(records)).order_by(Agent.id).with_for_update(key_share=True)
-    known = connection.execute(locked).scalars().all()
+    known = connection.execute(select(Agent.id).where(Agent.id.in_(records)).order_by(Agent.id)).scalars().all()
     values = [{"agent_id": agent_id, "updated_at": at, **_columns(records[agent_id])} for agent_id in known]
     if values:
         connection.execute(delete(AgentStats).where(AgentStats.agent_id.in_(known)))

@@ -34,7 +34,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DataError, DBAPIError, DontWrapMixin
+from sqlalchemy.exc import DataError, DBAPIError, DontWrapMixin, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
@@ -154,8 +154,9 @@ class Database:
     async def write(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work(connection, ...)` in one transaction and commit it.
 
-        While the database is locked, full or away it is tried again, from the start, as long as `patience` says:
-        `work` may run more than once, so it must decide by what it reads and touch nothing but the connection.
+        While the database is locked, full or away it is tried again, from the start, as long as `patience` says; so it
+        is, once, when another transaction wrote the same key in the same moment. `work` may run more than once: it
+        must decide by what it reads, and touch nothing but the connection.
         """
         return await self._patiently(self._writes, lambda connection: work(connection, *args, **kwargs))
 
@@ -173,6 +174,7 @@ class Database:
         patience_s = _patience_s.get()
         failed_at: float | None = None
         pause_s = 0.05
+        has_lost_a_race = self.is_sqlite  # where there is one writer
         while True:
             try:
                 result = await lane.run(work, patience_s)
@@ -180,6 +182,11 @@ class Database:
                 raise InvalidRequestError(
                     "A text holds a character that cannot be stored, such as NUL; leave it out."
                 ) from error
+            except IntegrityError:
+                if has_lost_a_race:
+                    raise
+                has_lost_a_race = True  # the next time it sees what the other one wrote
+                continue
             except self._errors as error:
                 if (reason := db_trouble.explain(error)) is None:
                     raise
