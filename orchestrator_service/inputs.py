@@ -147,7 +147,7 @@ def answer(connection: Connection, caller: Caller, task_id: str, given: Answer) 
     )
     if is_plan and (rejected := refusal(asked.kind, content)) is not None:
         events.append(connection, task_id, [told])
-        tasks.finish(connection, task_id, "canceled", error=rejected.to_metadata())
+        tasks.finish(connection, tasks.ending(connection, task_id), "canceled", error=rejected.to_metadata())
         return False
     changed = [] if given.plan is None else [plan_edits.store(connection, task_id, given.plan)]
     return _go_on(connection, task, [asked.step_id], [told, *changed], at)

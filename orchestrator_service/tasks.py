@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
-from typing import Final, Literal, cast
+from typing import Final, Literal
 
 import orjson
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, update
@@ -221,7 +221,7 @@ def request_cancel(connection: Connection, caller: Caller, task_id: str) -> bool
     if row.status in events.TERMINAL:
         raise ConflictError(f"The task is {row.status} already; what is over cannot be canceled.")
     if row.run_state != "running" and connection.execute(_UNDER_WAY, {"of_task": task_id}).first() is None:
-        finish(connection, task_id, "canceled", changes={"cancel_requested": True})
+        finish(connection, ending(connection, task_id), "canceled", changes={"cancel_requested": True})
         return False
     run_state = "queued" if row.run_state == "idle" else row.run_state
     connection.execute(
@@ -230,39 +230,51 @@ def request_cancel(connection: Connection, caller: Caller, task_id: str) -> bool
     return True
 
 
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What is to be known of a task that ends."""
+
+    task_id: str
+    tenant_id: str
+    session_id: str | None
+    request: JsonObject
+    ancestry: JsonObject | None
+    reserved: JsonObject | None
+
+
+def ending(connection: Connection, task_id: str) -> Ending:
+    """Return what `finish` has to know of the task, whose row is locked."""
+    return Ending(task_id, *connection.execute(_ENDING, {"of_task": task_id}).one())
+
+
 def finish(
     connection: Connection,
-    task_id: str,
+    task: Ending,
     status: events.TerminalStatus,
     *,
     result: JsonObject | None = None,
     error: JsonObject | None = None,
     before: Sequence[events.Draft] = (),
     changes: Mapping[str, object] = NO_CHANGES,
-) -> bool:
-    """Bring the task to its terminal state, with its last events; False if it has one already.
+) -> None:
+    """Bring the task, which is locked and not over yet, to its terminal state, with its last events.
 
     Steps that never ended are closed: canceled with the task, else skipped. `before` are events that come first,
     `changes` further columns to write.
     """
-    row = connection.execute(_FINISH, {"of_task": task_id}).one()
-    if row.status in events.TERMINAL:
-        return False
-    reserved = changes.get("reserved", row.reserved)
-    if isinstance(reserved, dict):
-        budgets.close(
-            connection, budgets.payer(task_id, row.tenant_id, row.request, row.ancestry), cast("JsonObject", reserved)
-        )
-    drafts = [*before, *([] if status == "completed" else _close_steps(connection, task_id, status))]
+    if task.reserved is not None:
+        payer = budgets.payer(task.task_id, task.tenant_id, task.request, task.ancestry)
+        budgets.close(connection, payer, task.reserved)
+    drafts = [*before, *([] if status == "completed" else _close_steps(connection, task.task_id, status))]
     if result is not None:
         drafts.append(events.draft("task.result", result=result))
-        if row.session_id is not None and (summary := result.get("summary")):
-            message = memory.NewMessage("assistant", str(summary), task_id)
-            memory.add_message(connection, row.session_id, message)
+        if task.session_id is not None and (summary := result.get("summary")):
+            message = memory.NewMessage("assistant", str(summary), task.task_id)
+            memory.add_message(connection, task.session_id, message)
     drafts.append(events.draft("task.status", status=status, error=error))
     events.append(
         connection,
-        task_id,
+        task.task_id,
         drafts,
         **{
             **changes,
@@ -275,9 +287,8 @@ def finish(
             "completed_at": now(),
         },
     )
-    if isinstance(url := row.request.get("callback_url"), str):
-        deliveries.announce(connection, task_id, url)
-    return True
+    if isinstance(url := task.request.get("callback_url"), str):
+        deliveries.announce(connection, task.task_id, url)
 
 
 def _close_steps(connection: Connection, task_id: str, status: events.TerminalStatus) -> list[events.Draft]:
@@ -347,10 +358,10 @@ def count_queued(connection: Connection) -> int:
 _UNDER_WAY: Final = prepared(
     select(Attempt.number).where(Attempt.task_id == bindparam("of_task"), Attempt.ended_at.is_(None)).limit(1)
 )
-_FINISH: Final = prepared(
-    select(Task.status, Task.tenant_id, Task.session_id, Task.request, Task.ancestry, Task.reserved)
-    .where(Task.id == bindparam("of_task"))
-    .with_for_update(key_share=True)
+_ENDING: Final = prepared(
+    select(Task.tenant_id, Task.session_id, Task.request, Task.ancestry, Task.reserved).where(
+        Task.id == bindparam("of_task")
+    )
 )
 _QUEUED: Final = prepared(select(func.count()).where(Task.run_state == "queued"))
 _ADD_TEST_RUN: Final = prepared(insert(PageTestRun))

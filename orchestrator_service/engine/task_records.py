@@ -35,7 +35,7 @@ def take_up(connection: Connection, run: Run, rules: Rules) -> Move:
     held = hold(connection, run)
     if held.started_at is None:
         held.changes["started_at"] = now()
-    plan = task_reads.current_plan(connection, run.task_id)
+    plan = task_reads.current_plan(connection, run.task_id) if held.steps else None  # steps come with their plan
     held.run = replace(run, plan=plan)
     for step in held.steps.values():
         if step.status == "running":
@@ -359,9 +359,8 @@ def _end(
             "artifacts": list[JsonValue](files),
             **(more or {}),
         }
-    tasks.finish(
-        held.connection, run.task_id, status, result=result, error=error, before=held.drafts, changes=held.changes
-    )
+    ending = tasks.Ending(run.task_id, run.tenant_id, run.session_id, run.request, run.ancestry, held.reserved)
+    tasks.finish(held.connection, ending, status, result=result, error=error, before=held.drafts, changes=held.changes)
     held.drafts, held.changes = [], {}
     return Move(run, then="ended")
 
