@@ -174,7 +174,7 @@ class Database:
         patience_s = _patience_s.get()
         failed_at: float | None = None
         pause_s = 0.05
-        has_lost_a_race = self.is_sqlite  # where there is one writer
+        may_lose_a_race = not self.is_sqlite  # there, one thread writes
         while True:
             try:
                 result = await lane.run(work, patience_s)
@@ -183,9 +183,9 @@ class Database:
                     "A text holds a character that cannot be stored, such as NUL; leave it out."
                 ) from error
             except IntegrityError:
-                if has_lost_a_race:
+                if not may_lose_a_race:
                     raise
-                has_lost_a_race = True  # the next time it sees what the other one wrote
+                may_lose_a_race = False  # the next time it sees what the other one wrote
                 continue
             except self._errors as error:
                 if (reason := db_trouble.explain(error)) is None:

@@ -35,6 +35,7 @@ from orchestrator_service.tasks import Submitted
 from shared.background import background
 from shared.db import DatabaseUnavailableError, now, patience
 from shared.embeddings import Embeddings
+from shared.errors import FederationError
 from shared.llm import Models
 
 logger = logging.getLogger(__name__)
@@ -131,7 +132,9 @@ class Engine:
                 submitted, begun = await self._log.write(store_and_begin, store, worker_id, share, self._rules())
                 if begun is not None and not me.lost.is_set() and me.id == worker_id:
                     self._start(begun.run, begun.move)
-            except CannotBeginError:
+            except CannotBeginError as error:
+                if not isinstance(error.__cause__, FederationError):
+                    logger.warning("a task could not begin as it was stored; it is queued", exc_info=error)
                 submitted, begun = await self._log.write(store), None
             finally:
                 self._beginning.discard(task_id)

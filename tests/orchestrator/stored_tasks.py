@@ -1,10 +1,12 @@
 """Tasks as bare rows of a real database, for tests of what is done to rows under their lock."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import psycopg
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.engine import make_url
 
@@ -25,6 +27,16 @@ async def tables(folder: Path, url: str | None) -> AsyncGenerator[Database]:
         address = make_url(url).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
     async with open_database(address) as database:
         yield database
+
+
+async def until_blocked(url: str) -> None:
+    """Wait until a transaction in the PostgreSQL database at `url` waits for another one; bounded."""
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as watching, asyncio.timeout(20):
+        while (await (await watching.execute(_BLOCKED)).fetchone()) == (0,):  # noqa: ASYNC110 - another server
+            await asyncio.sleep(0.02)
+
+
+_BLOCKED = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
 def add_task(

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-import psycopg
 import pytest
 from sqlalchemy import Connection, update
 
@@ -19,12 +18,10 @@ from shared.auth import LOCAL
 from shared.db import Database
 from shared.errors import ConflictError
 from tests.orchestrator.fickle import Fickle
-from tests.orchestrator.stored_tasks import tables
+from tests.orchestrator.stored_tasks import tables, until_blocked
 from tests.support import ready_made
 
 T = TypeVar("T")
-
-_BLOCKED = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
 async def at_once(database: Database, url: str, work: Callable[[Connection], T]) -> list[T | BaseException]:
@@ -38,11 +35,9 @@ async def at_once(database: Database, url: str, work: Callable[[Connection], T])
         return result
 
     first = asyncio.create_task(database.write(slowly))
-    await asyncio.to_thread(is_done.wait, 20)
+    assert await asyncio.to_thread(is_done.wait, 20)
     second = asyncio.create_task(database.write(work))
-    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as watching, asyncio.timeout(20):
-        while (await (await watching.execute(_BLOCKED)).fetchone()) == (0,):  # noqa: ASYNC110 - another server
-            await asyncio.sleep(0.02)
+    await until_blocked(url)
     may_commit.set()
     return [*await asyncio.gather(first, second, return_exceptions=True)]
 

@@ -108,7 +108,7 @@ async def test_a_cancel_that_comes_before_the_begin_is_told_ends_the_task(
 
 
 async def test_a_fault_of_ours_as_a_task_begins_fails_the_task_and_not_its_submission(
-    tmp_path: Path, database_url: str | None, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, database_url: str | None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def stumble(_connection: Connection, _run: Run, _rules: Rules) -> Move:
         raise KeyError("a bug")
@@ -119,6 +119,7 @@ async def test_a_fault_of_ours_as_a_task_begins_fails_the_task_and_not_its_submi
         assert task["status"] == "failed"
         assert isinstance(error := task["error"], dict)
         assert "failed unexpectedly" in str(error["detail"])
+        assert "could not begin as it was stored" in caplog.text
 
 
 async def test_a_new_task_does_not_begin_before_one_that_waits(tmp_path: Path, database_url: str | None) -> None:

@@ -9,11 +9,11 @@ from orchestrator_service import registry
 from shared import db
 from shared.agent import JsonObject
 from shared.db import open_database
+from tests.orchestrator.stored_tasks import until_blocked
 from tests.orchestrator.test_registry import ECHO
 from tests.support.federation import federation
 
 _HEALTHY: JsonObject = {"state": "healthy", "checked_at": "2026-11-22T00:00:00Z", "latency_ms": 1.0, "error": None}
-_BLOCKED = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
 async def test_what_was_found_of_an_agent_that_is_removed_meanwhile_is_forgotten(
@@ -31,12 +31,9 @@ async def test_what_was_found_of_an_agent_that_is_removed_meanwhile_is_forgotten
         async with (
             open_database(database_url.replace("postgresql://", "postgresql+psycopg://")) as database,
             await psycopg.AsyncConnection.connect(database_url) as other,
-            await psycopg.AsyncConnection.connect(database_url, autocommit=True) as watching,
         ):
             await other.execute("DELETE FROM agents WHERE id = %s", (agent_id,))
             writing = asyncio.create_task(database.write(registry.record_health, agent_id, _HEALTHY))
-            async with asyncio.timeout(20):
-                while (await (await watching.execute(_BLOCKED)).fetchone()) == (0,):  # noqa: ASYNC110 - another server
-                    await asyncio.sleep(0.02)
+            await until_blocked(database_url)
             await other.commit()
             assert await writing == "removed"
