@@ -23,6 +23,7 @@ from orchestrator_service.registry_models import Agent, AgentSkill
 from orchestrator_service.statistics import Record
 from shared.auth import Caller
 from shared.documents import keywords
+from shared.prepared import prepared
 
 _RECALL: Final = 60
 _ENOUGH: Final = 20
@@ -309,6 +310,6 @@ _NEAR: Final = (
     .order_by(AgentSkill.id)
     .limit(bindparam("at_most"))
 )
-_ALL: Final = _OFFERS.where(Agent.tenant_id == bindparam("of_tenant"))
+_ALL: Final = prepared(_OFFERS.where(Agent.tenant_id == bindparam("of_tenant")))
 # No word of the tenant here: the database would begin with all of its agents instead of with the few rows.
 _SOME: Final = _OFFERS.where(AgentSkill.id.in_(bindparam("of_rows", expanding=True)))

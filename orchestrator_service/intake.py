@@ -47,8 +47,7 @@ class Intake:
             if len(file.content or b"") > self._settings.max_artifact_bytes:
                 limit = self._settings.max_artifact_bytes
                 raise TooLargeError(f"The file {file.name!r} is larger than {limit:,} bytes (MAX_ARTIFACT_BYTES).")
-        if new.plan is not None:
-            plans.check(new.plan, inputs=new.inputs)
+        plan = None if new.plan is None else plans.check(new.plan, inputs=new.inputs)
         if new.agent is not None:
             await self._log.database.read(registry.identify, caller, new.agent)
         if new.callback_url is not None:
@@ -61,7 +60,7 @@ class Intake:
         )
         idempotency, is_full = self._idempotency(key), await self._is_full()
         submitted = await self._engine.accept(
-            ready.id, lambda connection: tasks.submit(connection, caller, ready, idempotency, is_full=is_full)
+            ready.id, lambda connection: tasks.submit(connection, caller, ready, idempotency, is_full=is_full), plan
         )
         failpoints.reach("task-stored")
         return submitted

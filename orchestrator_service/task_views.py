@@ -12,7 +12,7 @@ from sqlalchemy.orm import aliased
 
 from orchestrator_service import artifacts
 from orchestrator_service.events import TERMINAL
-from orchestrator_service.models import Attempt, PendingInput, PlanRow, StepRow, Task
+from orchestrator_service.models import Artifact, Attempt, PendingInput, PlanRow, StepRow, Task
 from orchestrator_service.planning import team
 from orchestrator_service.tasks import visible_to
 from shared.agent import JsonObject
@@ -48,7 +48,7 @@ def search(
     connection: Connection, caller: Caller, filters: Filters, before: str | None, limit: int
 ) -> list[JsonObject]:
     """Return tasks, newest first, from below the id `before`."""
-    query = select(*Task.__table__.c).where(visible_to(caller)).order_by(Task.id.desc()).limit(limit)
+    query = select(*_SEEN).where(visible_to(caller)).order_by(Task.id.desc()).limit(limit)
     if before is not None:
         query = query.where(Task.id < before)
     if filters.status is not None:
@@ -120,7 +120,8 @@ def _views(connection: Connection, rows: Sequence[RowMapping]) -> list[JsonObjec
         }
         for row in plans
     }
-    steps_of = _steps(connection, task_ids, plan_of)
+    with_files = [str(row["id"]) for row in rows if row["has_files"]]
+    steps_of = _steps(connection, task_ids, plan_of, with_files)
     inputs_of: defaultdict[str, list[JsonValue]] = defaultdict(list)
     open_ids = [str(row["id"]) for row in rows if row["status"] not in TERMINAL]
     for row in _QUESTIONS.execute(connection, open_ids).mappings() if open_ids else ():
@@ -137,7 +138,8 @@ def _views(connection: Connection, rows: Sequence[RowMapping]) -> list[JsonObjec
             }
         )
     made_of: defaultdict[str, list[JsonValue]] = defaultdict(list)
-    for row in _DESCENDANTS.execute(connection, task_ids):
+    origins = [str(row["id"]) for row in rows if row["has_descendants"]]
+    for row in _DESCENDANTS.execute(connection, origins) if origins else ():
         made_of[row.origin].append(row.id)
     return [
         _view(row, plan_of.get(row["id"]), steps_of[row["id"]], inputs_of[row["id"]], made_of[row["id"]])
@@ -181,6 +183,13 @@ def _view(
     }
 
 
+_MADE: Final = aliased(Task)
+_SEEN: Final = (
+    *Task.__table__.c,
+    exists().where(Artifact.task_id == Task.id).label("has_files"),
+    exists().where(_MADE.origin_task_id == Task.id).label("has_descendants"),
+)
+"""The columns of a task, and whether there is more to read that few tasks have."""
 _OPEN: Final = (
     select(PendingInput.id, PendingInput.task_id)
     .join(Task, Task.id == PendingInput.task_id)
@@ -192,10 +201,8 @@ _OPEN: Final = (
     )
     .order_by(PendingInput.id)
 )
-_TASK: Final = prepared(
-    select(*Task.__table__.c).where(Task.tenant_id == bindparam("of_tenant"), Task.id == bindparam("of_task"))
-)
-_TASKS: Final = select(*Task.__table__.c).where(Task.id.in_(bindparam("task_ids", expanding=True)))
+_TASK: Final = prepared(select(*_SEEN).where(Task.tenant_id == bindparam("of_tenant"), Task.id == bindparam("of_task")))
+_TASKS: Final = select(*_SEEN).where(Task.id.in_(bindparam("task_ids", expanding=True)))
 _STEPS: Final = OneOrMany(lambda among: select(*StepRow.__table__.c).where(among(StepRow.task_id)))
 _TRIES: Final = OneOrMany(
     lambda among: select(*Attempt.__table__.c).where(among(Attempt.task_id)).order_by(Attempt.step_id, Attempt.number)
@@ -222,7 +229,7 @@ _PLANS: Final = OneOrMany(
 
 
 def _steps(
-    connection: Connection, task_ids: Sequence[str], plan_of: dict[str, JsonObject]
+    connection: Connection, task_ids: Sequence[str], plan_of: dict[str, JsonObject], with_files: Sequence[str]
 ) -> defaultdict[str, list[JsonObject]]:
     attempts: defaultdict[tuple[str, str], list[JsonValue]] = defaultdict(list)
     rows = _STEPS.execute(connection, task_ids).mappings()
@@ -242,7 +249,7 @@ def _steps(
             }
         )
     files: defaultdict[tuple[str, str | None], list[JsonValue]] = defaultdict(list)
-    for task_id, artifact in artifacts.of_tasks(connection, task_ids):
+    for task_id, artifact in artifacts.of_tasks(connection, with_files) if with_files else ():
         step_id = artifact["step_id"]
         files[task_id, step_id if isinstance(step_id, str) else None].append(artifact)
     spent, rounds = _spent_by_teams(row_of), _rounds(row_of)

@@ -14,6 +14,7 @@ from orchestrator_service.models import ModelCallRow, StepRow
 from shared.agent import JsonObject, ModelCall, Usage
 from shared.auth import Caller
 from shared.db import new_id, now
+from shared.prepared import prepared
 
 Group: TypeAlias = Literal["day", "user", "agent", "model", "tenant", "workflow", "role", "task"]
 
@@ -147,7 +148,7 @@ _SUMS: Final = [
         ModelCallRow.latency_ms,
     )
 ]
-_ADD: Final = insert(ModelCallRow)
-_AGENT: Final = select(StepRow.agent_name).where(
-    StepRow.task_id == bindparam("of_task"), StepRow.step_id == bindparam("of_step")
+_ADD: Final = prepared(insert(ModelCallRow))
+_AGENT: Final = prepared(
+    select(StepRow.agent_name).where(StepRow.task_id == bindparam("of_task"), StepRow.step_id == bindparam("of_step"))
 )

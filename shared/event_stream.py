@@ -28,7 +28,7 @@ class EventReader:
             chunk = chunk.removeprefix(b"\n")
         for piece in chunk.splitlines(keepends=True):
             if len(self._line) + len(piece) + self._data_bytes > self._max_event_bytes:
-                raise TooLargeError(f"The agent sent an event larger than {self._max_event_bytes:,} bytes.")
+                raise TooLargeError(f"An event is larger than {self._max_event_bytes:,} bytes; that is the limit here.")
             if not piece.endswith((b"\n", b"\r")):
                 self._line += piece
                 break  # only the last one has no end

@@ -1,20 +1,25 @@
-"""OpenAI, and every server that speaks as it does: Together, OpenRouter, Ollama, vLLM and others."""
+"""OpenAI, and every server that speaks as it does: Together, OpenRouter, Ollama, vLLM and others.
+
+Called without its SDK, which takes longer to build a request than the call takes: docs/decisions/0011.
+Source: https://platform.openai.com/docs/api-reference/chat
+"""
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
-from typing import TYPE_CHECKING, Annotated, cast
+from contextlib import aclosing, asynccontextmanager
+from typing import Annotated, Final, Literal, NoReturn
 
 import aiohttp
-import httpx2
-import openai
-from pydantic import BaseModel, BeforeValidator, Field
+import httpx
+import orjson
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from shared import llm_chat
+from shared.errors import TooLargeError
+from shared.event_stream import EventReader
 from shared.llm_choice import Access
 from shared.llm_providers import (
     CONNECT_TIMEOUT_S,
     RUBBISH,
-    CallFailedError,
     Form,
     Message,
     Reply,
@@ -23,11 +28,10 @@ from shared.llm_providers import (
     token_limit,
 )
 
-if TYPE_CHECKING:
-    from openai.types.chat import ChatCompletionMessageParam
-
-_FAILURES = (openai.OpenAIError, httpx2.HTTPError, *RUBBISH, TimeoutError)
-
+_LOST: Final = (aiohttp.ClientError, OSError)
+_KEEP_ALIVE_S: Final = 4.0  # below the 5 s after which uvicorn, and so vLLM, closes an idle connection
+_MAX_EVENT_BYTES: Final = 16 * 1024 * 1024
+_END: Final = b"[DONE]"
 
 _Tokens = Annotated[int, BeforeValidator(lambda count: count or 0)]  # some servers say null
 
@@ -67,32 +71,72 @@ class _Completion(BaseModel):
     usage: _Counted | None = None
 
 
+class _Begun(BaseModel):
+    delta: Annotated[_Said, BeforeValidator(lambda delta: delta or {})] = _Said()
+    finish_reason: str | None = None
+
+
+class _Chunk(BaseModel):
+    """What is read of a piece of a streamed answer. The last ones have no choices, or no usage."""
+
+    choices: Annotated[list[_Begun], BeforeValidator(lambda choices: choices or [])] = Field(default_factory=list)
+    usage: _Counted | None = None
+    error: object = None
+
+
+class _Model(BaseModel):
+    id: str
+
+
+class _Models(BaseModel):
+    data: list[_Model]
+
+
+class _Problem(BaseModel):
+    message: str = ""
+    code: str | int | None = None
+
+
+class _Refusal(BaseModel):
+    error: _Problem | str
+
+
+class _RefusedError(Exception):
+    """The server answered with an error; `response` has its headers."""
+
+    def __init__(self, response: aiohttp.ClientResponse, body: bytes) -> None:
+        super().__init__(_said(body))
+        self.status_code = response.status
+        self.response = response
+
+
+class _BrokenOffError(Exception):
+    """The server reported an error in the middle of its answer."""
+
+
+_FAILURES: Final = (_RefusedError, _BrokenOffError, *_LOST, *RUBBISH)
+
+
 class OpenAI:
     """A server that speaks OpenAI's chat completions."""
 
     def __init__(self, access: Access, timeout_s: float) -> None:
         self._access = access
         self._timeout_s = timeout_s
-        timeout = openai.Timeout(timeout_s, connect=CONNECT_TIMEOUT_S)
-        # Over aiohttp, as calls of agents are.
-        self._http = openai.DefaultAioHttpClient(trust_env=False, follow_redirects=False, timeout=timeout)
-        self._client = openai.AsyncOpenAI(
-            base_url=access.base_url,
-            api_key=access.key.get_secret_value(),
-            http_client=self._http,
-            timeout=timeout,
-            max_retries=0,
-        )
+        self._ssl = httpx.create_ssl_context()
+        self._headers = {
+            "Authorization": f"Bearer {access.key.get_secret_value()}",
+            "Content-Type": "application/json",
+            "User-Agent": "agent-federation",
+        }
+        self._session: aiohttp.ClientSession | None = None
 
     async def ask(self, model: str, messages: list[Message], max_tokens: int, form: Form | None) -> Reply:
         """See `Provider`."""
         try:
-            # Not `chat.completions.create`: it walks request and answer by types, 3 ms for a request with a form.
-            body = {"model": model, "messages": _messages(messages), **token_limit(self._access, max_tokens)}
-            response = await self._client.post(
-                "/chat/completions", cast_to=httpx2.Response, body=body | openai_form(form)
-            )
-            completion = _Completion.model_validate_json(response.content)
+            body = _body(model, messages) | token_limit(self._access, max_tokens) | openai_form(form)
+            async with self._send("POST", "/chat/completions", body) as response:
+                completion = _Completion.model_validate_json(await response.read())
             choice = completion.choices[0]
             text = choice.message.content or ""
             for call in choice.message.tool_calls or ():
@@ -100,50 +144,84 @@ class OpenAI:
                     text = call.function.arguments
             return llm_chat.reply(text, completion.usage, choice.finish_reason)
         except _FAILURES as error:
-            raise self._failed(error, model) from error
+            self._fail(error, model)
 
     async def stream(self, model: str, messages: list[Message], max_tokens: int) -> AsyncGenerator[str | Reply]:
         """See `Provider`."""
+        streamed = {"stream": True, "stream_options": {"include_usage": True}}
+        body = _body(model, messages) | streamed | token_limit(self._access, max_tokens)
         try:
             async with (
-                await self._client.chat.completions.create(
-                    model=model,
-                    messages=_messages(messages),
-                    stream=True,
-                    stream_options={"include_usage": True},
-                    extra_body=token_limit(self._access, max_tokens),
-                ) as chunks,
-                aclosing(llm_chat.pieces(chunks, lambda chunk: chunk.usage)) as pieces,
+                self._send("POST", "/chat/completions", body) as response,
+                aclosing(llm_chat.pieces(_chunks(response), lambda chunk: chunk.usage)) as pieces,
             ):
                 async for piece in pieces:
                     yield piece
         except _FAILURES as error:
-            raise self._failed(error, model) from error
+            self._fail(error, model)
 
     async def models(self) -> list[str]:
         """See `Provider`."""
         try:
-            page = await self._client.models.list()
-            return [model.id for model in page.data]
+            async with self._send("GET", "/models") as response:
+                return [model.id for model in _Models.model_validate_json(await response.read()).data]
         except _FAILURES as error:
-            raise self._failed(error, "") from error
+            self._fail(error, "")
 
     async def close(self) -> None:
         """See `Provider`."""
-        await self._http.aclose()
+        if self._session is not None:
+            await self._session.close()
 
-    def _failed(self, error: Exception, model: str) -> CallFailedError:
-        lost = (httpx2.HTTPError, aiohttp.ClientError)
-        return failed(_first_cause(error), self._access, model, self._timeout_s, lost=lost)
+    @asynccontextmanager
+    async def _send(
+        self, method: Literal["GET", "POST"], path: str, body: dict[str, object] | None = None
+    ) -> AsyncGenerator[aiohttp.ClientResponse]:
+        """Yield the answer, of which the headers have come. Raises: _RefusedError, errors of aiohttp."""
+        session = self._session = self._session or self._open()
+        url, content = self._access.base_url + path, None if body is None else orjson.dumps(body)
+        async with session.request(method, url, data=content, headers=self._headers, allow_redirects=False) as response:
+            if response.status >= 300:
+                raise _RefusedError(response, await response.read())
+            yield response
+
+    def _open(self) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=self._ssl, keepalive_timeout=_KEEP_ALIVE_S),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_TIMEOUT_S, sock_read=self._timeout_s),
+            trust_env=False,
+        )
+
+    def _fail(self, error: Exception, model: str) -> NoReturn:
+        raise failed(error, self._access, model, self._timeout_s, lost=_LOST) from error
 
 
-def _first_cause(error: Exception) -> Exception:
-    """Return aiohttp's own error, if there is one: its transport calls every lost connection a timeout."""
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, aiohttp.ClientError):
-        cause = cause.__cause__
-    return cause or error
+def _body(model: str, messages: list[Message]) -> dict[str, object]:
+    return {"model": model, "messages": llm_chat.to_messages(messages)}
 
 
-def _messages(messages: list[Message]) -> "list[ChatCompletionMessageParam]":
-    return cast("list[ChatCompletionMessageParam]", llm_chat.to_messages(messages))
+async def _chunks(response: aiohttp.ClientResponse) -> AsyncGenerator[_Chunk]:
+    reader = EventReader(_MAX_EVENT_BYTES)
+    try:
+        async for piece in response.content.iter_any():
+            for event in reader.feed(piece):
+                if event.strip() == _END:
+                    return
+                chunk = _Chunk.model_validate_json(event)
+                if chunk.error:
+                    raise _BrokenOffError(_said(event))
+                yield chunk
+    except TooLargeError as error:
+        raise _BrokenOffError(error.detail) from error
+
+
+def _said(body: bytes) -> str:
+    """Return what an error's body says, with its code."""
+    try:
+        error = _Refusal.model_validate_json(body).error
+    except ValidationError:
+        return body.decode(errors="replace").strip()
+    if isinstance(error, str):
+        return error
+    return error.message if error.code is None else f"{error.message} ({error.code})"

@@ -8,8 +8,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator_service import tasks
 from orchestrator_service.engine import queue, task_records
+from orchestrator_service.engine.held import taken
 from orchestrator_service.engine.step_records import Rules
 from orchestrator_service.engine.work import Move, Run
+from orchestrator_service.planning.plan import Plan
 
 
 class CannotBeginError(Exception):
@@ -30,17 +32,19 @@ def store_and_begin(
     worker_id: str,
     tenant_share: int,
     rules: Rules,
+    plan: Plan | None,
 ) -> tuple[tasks.Submitted, Begun | None]:
     """Store a task and take it up for the worker; None: it is in the queue, or was there before.
 
-    Raises: as `store`; CannotBeginError.
+    `plan` is the one that it brings in its request, checked. Raises: as `store`; CannotBeginError.
     """
     submitted = store(connection)
-    run = queue.claim_at_once(connection, worker_id, submitted.task_id, tenant_share) if submitted.is_new else None
-    if run is None:
+    claimed = queue.claim_at_once(connection, worker_id, submitted.task_id, tenant_share) if submitted.is_new else None
+    if claimed is None:
         return submitted, None
+    run, row = claimed
     try:
-        return submitted, Begun(run, task_records.take_up(connection, run, rules))
+        return submitted, Begun(run, task_records.take_up(taken(connection, run, row), rules, plan))
     except SQLAlchemyError:
         raise
     except Exception as error:  # a fault of ours, too, must not keep the task from being accepted

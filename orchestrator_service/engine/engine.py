@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 from itertools import count
 from typing import Final
 
@@ -28,6 +29,7 @@ from orchestrator_service.engine.work import Move, Run
 from orchestrator_service.engine.workers import LOOK_S, Membership, Reaper, joined
 from orchestrator_service.event_log import EventLog
 from orchestrator_service.keys import Keys
+from orchestrator_service.planning.plan import Plan
 from orchestrator_service.settings import Settings
 from orchestrator_service.signals import Signals
 from orchestrator_service.spawning import Spawner
@@ -119,17 +121,20 @@ class Engine:
             finally:
                 await self._drain()
 
-    async def accept(self, task_id: str, store: Callable[[Connection], Submitted]) -> Submitted:
+    async def accept(
+        self, task_id: str, store: Callable[[Connection], Submitted], plan: Plan | None = None
+    ) -> Submitted:
         """Store a task, and see that it is run: it begins in the same commit, if it can here, else it is queued.
 
-        Raises: as `store`.
+        `plan` is the one that it brings in its request, checked. Raises: as `store`.
         """
         me = self._me
         if me is not None and not me.lost.is_set() and self._may_begin_at_once:
             worker_id, share = me.id, self._settings.tenant_max_running_tasks
             self._beginning.add(task_id)
             try:
-                submitted, begun = await self._log.write(store_and_begin, store, worker_id, share, self._rules())
+                begin = partial(store_and_begin, plan=plan)
+                submitted, begun = await self._log.write(begin, store, worker_id, share, self._rules())
                 if begun is not None and not me.lost.is_set() and me.id == worker_id:
                     self._start(begun.run, begun.move)
             except CannotBeginError as error:

@@ -105,7 +105,7 @@ class Runner:
 
     async def _begin(self, run: Run) -> Move:
         return await self._guard(
-            lambda: self._log.write(task_records.take_up, run, self._rules()),
+            lambda: self._log.write(task_records.go_on, run, self._rules()),
             partial(self._fail, run),
         )
 

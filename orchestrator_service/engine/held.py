@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from pydantic import JsonValue
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, RowMapping, bindparam, select
 
 from orchestrator_service import budgets, deliveries, events, tasks
 from orchestrator_service import usage as usage_records
@@ -39,7 +39,7 @@ class StepState:
 class Held:
     """The locked task. `changes` are columns of its row, `drafts` events; `write` stores both in two statements.
 
-    `is_news`: whoever gave a callback URL is to hear of it.
+    `is_news`: whoever gave a callback URL is to hear of it. `said` is what the steps said that ended in here.
     """
 
     connection: Connection
@@ -53,6 +53,7 @@ class Held:
     drafts: list[events.Draft] = field(default_factory=list[events.Draft])
     changes: dict[str, object] = field(default_factory=dict[str, object])
     steps: dict[str, StepState] = field(default_factory=dict[str, StepState])
+    said: dict[str, str] = field(default_factory=dict[str, str])
     is_news: bool = False
 
     @property
@@ -120,13 +121,29 @@ def hold(connection: Connection, run: Run) -> Held:
 
     Raises: StaleRunError when the run is not the task's newest any more, or the task is over.
     """
-    row = connection.execute(_HOLD, {"of_task": run.task_id}).one_or_none()
-    if row is None or row.run != run.number or row.run_state != "running" or row.status in events.TERMINAL:
+    row = connection.execute(_HOLD, {"of_task": run.task_id}).mappings().one_or_none()
+    if row is None or row["run"] != run.number or row["run_state"] != "running" or row["status"] in events.TERMINAL:
         raise StaleRunError("Another worker has the task by now, or it is over.")
-    held = Held(connection, run, row.status, row.cancel_requested, row.usage, row.reserved, row.started_at, row.user_id)
-    for step in connection.execute(_STEPS, {"of_task": run.task_id}):
-        held.steps[step.step_id] = StepState(step.status, step.error, begun=step.started_at is not None)
+    held = _held(connection, run, row)
+    _read_steps(held)
     return held
+
+
+def taken(connection: Connection, run: Run, row: RowMapping) -> Held:
+    """Return a task that was stored and claimed in this transaction, by the row that the claim gave back."""
+    held = _held(connection, run, row)
+    if row["origin_task_id"] is not None:
+        _read_steps(held)  # a retry or fork brings its plan
+    return held
+
+
+def _held(connection: Connection, run: Run, row: RowMapping) -> Held:
+    return Held(connection, run, **{column.key: row[column.key] for column in HELD})
+
+
+def _read_steps(held: Held) -> None:
+    for step in held.connection.execute(_STEPS, {"of_task": held.run.task_id}):
+        held.steps[step.step_id] = StepState(step.status, step.error, begun=step.started_at is not None)
 
 
 def usage_json(usage: Usage) -> JsonObject:
@@ -144,19 +161,11 @@ def number_of(value: JsonValue) -> int | float:
     return value if isinstance(value, int | float) else 0
 
 
+HELD: Final = (Task.status, Task.cancel_requested, Task.usage, Task.reserved, Task.started_at, Task.user_id)
+"""The columns of a task's row that a transition has to know."""
+
 _HOLD: Final = prepared(
-    select(
-        Task.run,
-        Task.run_state,
-        Task.status,
-        Task.cancel_requested,
-        Task.usage,
-        Task.reserved,
-        Task.started_at,
-        Task.user_id,
-    )
-    .where(Task.id == bindparam("of_task"))
-    .with_for_update(key_share=True)
+    select(Task.run, Task.run_state, *HELD).where(Task.id == bindparam("of_task")).with_for_update(key_share=True)
 )
 _STEPS: Final = prepared(
     select(StepRow.step_id, StepRow.status, StepRow.error, StepRow.started_at).where(

@@ -12,6 +12,7 @@ from typing import Final
 from sqlalchemy import Connection, RowMapping, and_, bindparam, exists, func, or_, select, text, update
 from sqlalchemy.orm import aliased
 
+from orchestrator_service.engine.held import HELD
 from orchestrator_service.engine.work import Run
 from orchestrator_service.models import PendingInput, Task, Worker
 from shared.db import UtcTime, now
@@ -50,16 +51,18 @@ def claim(connection: Connection, worker_id: str, room: int, tenant_share: int) 
     return [_run(row) for row in rows if row is not None], is_left
 
 
-def claim_at_once(connection: Connection, worker_id: str, task_id: str, tenant_share: int) -> Run | None:
+def claim_at_once(
+    connection: Connection, worker_id: str, task_id: str, tenant_share: int
+) -> tuple[Run, RowMapping] | None:
     """Take a task that was stored just now for the worker; None if another one waits, or its tenant's share is used up.
 
-    Nobody is waited for: who claims at this moment may give the task away, too.
+    Nobody is waited for: who claims at this moment may give the task away, too. The row has what `held.taken` needs.
     """
     if connection.dialect.name != "sqlite" and not connection.execute(_TRY_LOCK).scalar_one():
         return None
     values = {"of_task": task_id, "me": worker_id, "at": now(), "share": tenant_share}
     row = connection.execute(_CLAIM_AT_ONCE, values).mappings().first()
-    return None if row is None else _run(row)
+    return None if row is None else (_run(row), row)
 
 
 def claim_to_stop(connection: Connection, worker_id: str, task_ids: Sequence[str]) -> list[Run]:
@@ -178,7 +181,7 @@ _take = (
 _CLAIM: Final = prepared(_take.where(Task.id == bindparam("of_task")))
 _other = aliased(Task)
 _CLAIM_AT_ONCE: Final = prepared(
-    _take.where(
+    _take.returning(*HELD, Task.origin_task_id).where(
         Task.id == bindparam("of_task"),
         ~exists().where(
             _other.run_state == "queued",

@@ -1,6 +1,7 @@
 """What a step is given: the values its references stand for, and the files that go along."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 import orjson
@@ -13,16 +14,20 @@ from orchestrator_service.planning.plan import PlanStep, Reference, references
 from shared.agent import File, JsonObject
 from shared.prepared import OneOrMany
 
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
-def values(connection: Connection, task_id: str, step: PlanStep, request: JsonObject) -> dict[Reference, str]:
-    """Return the value of each reference in the step."""
+
+def values(
+    connection: Connection, task_id: str, step: PlanStep, request: JsonObject, said: Mapping[str, str] = _NOTHING
+) -> dict[Reference, str]:
+    """Return the value of each reference in the step. `said`: what steps said of which that is known already."""
     found: dict[Reference, str] = {}
     given = request.get("inputs")
-    texts: dict[str, str] = {}
+    texts = dict(said)
     wanted = references(step)
-    if steps := {reference.step_id for reference in wanted if reference.kind == "output"}:
-        rows = _OUTPUTS.execute(connection, list(steps), of_task=task_id)
-        texts = {row.step_id: row.output_text or "" for row in rows}
+    if unknown := {reference.step_id for reference in wanted if reference.kind == "output"} - said.keys():
+        rows = _OUTPUTS.execute(connection, list(unknown), of_task=task_id)
+        texts |= {row.step_id: row.output_text or "" for row in rows}
     for reference in wanted:
         match reference.kind:
             case "output":

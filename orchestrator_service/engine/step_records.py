@@ -256,6 +256,7 @@ def end(
     held.steps[step_id] = StepState(status, error, begun=True)
     held.changes["recoveries"] = 0
     if output is not None:
+        held.said[step_id] = output.text
         for file in output.files:
             if file.content is not None:
                 artifact = artifacts.store(held.connection, held.run.task_id, step_id, file)
@@ -272,7 +273,7 @@ def _work(held: Held, step: PlanStep, attempt: OpenAttempt, rules: Rules) -> Ste
         return StepWork(run, step, attempt, reply.refusal, reply=reply)
     if attempt.remote_task_id is not None:
         return StepWork(run, step, attempt, reply=reply)
-    values = step_inputs.values(connection, run.task_id, step, run.request)
+    values = step_inputs.values(connection, run.task_id, step, run.request, held.said)
     told = ancestry.child_metadata(
         task_id=run.task_id,
         root_task_id=run.root_task_id,

@@ -27,12 +27,18 @@ from shared.errors import FederationError
 from shared.prepared import prepared
 
 
-def take_up(connection: Connection, run: Run, rules: Rules) -> Move:
+def go_on(connection: Connection, run: Run, rules: Rules) -> Move:
+    """Take up the run that was claimed from the queue. Raises: StaleRunError, and as `take_up`."""
+    return take_up(hold(connection, run), rules, None)
+
+
+def take_up(held: Held, rules: Rules, given: Plan | None) -> Move:
     """Begin the run that was claimed: with the plan it has, or the one it was given; else a plan is wanted.
 
-    Raises: StaleRunError; PlanInvalidError, NotFoundError (the named agent), BudgetExhaustedError: the task cannot run.
+    `given` is the plan in the task's request, if it is at hand, checked.
+    Raises: PlanInvalidError, NotFoundError (the named agent), BudgetExhaustedError: the task cannot run.
     """
-    held = hold(connection, run)
+    connection, run = held.connection, held.run
     if held.started_at is None:
         held.changes["started_at"] = now()
     plan = task_reads.current_plan(connection, run.task_id) if held.steps else None  # steps come with their plan
@@ -51,7 +57,7 @@ def take_up(connection: Connection, run: Run, rules: Rules) -> Move:
             held.status = "planning"
             held.changes["status"] = "planning"
             held.tell("task.status", status="planning")
-        plan = _direct_plan(connection, run)
+        plan = _direct_plan(connection, run) if given is None else given.model_copy(update={"strategy": "given"})
         if plan is not None:
             return _begin_plan(held, plan, rules)
         held.write()
@@ -69,7 +75,7 @@ def keep_plan(connection: Connection, run: Run, plan: Plan, usage: Usage, rules:
     """
     held = hold(connection, run)
     held.settle(budgets.PLANNING, usage)
-    return _begin_plan(held, plan, rules)
+    return _begin_plan(held, _checked(plan, run), rules)
 
 
 def keep_revision(connection: Connection, run: Run, plan: Plan | None, reason: str, usage: Usage, rules: Rules) -> Move:
@@ -288,10 +294,9 @@ def _begin_plan(held: Held, plan: Plan, rules: Rules) -> Move:
 
 
 def _store_plan(held: Held, plan: Plan, reason: str | None) -> Plan:
+    """Store a plan that was checked. A revision keeps its numbers: what is done stays as it was."""
     run, connection = held.run, held.connection
-    # a revision is checked already, and keeps its numbers: what is done stays as it was
-    checked = check(plan, inputs=task_reads.given_inputs(run.request)) if reason is None else plan
-    stored = checked.model_copy(update={"id": new_id()})
+    stored = plan.model_copy(update={"id": new_id()})
     new = [step.id for step in stored.steps if step.id not in held.steps]
     budgets.check_steps(connection, run.task_id, run.request, run.root_task_id, len(new))
     connection.execute(
@@ -369,13 +374,17 @@ def _direct_plan(connection: Connection, run: Run) -> Plan | None:
     """Return the plan that needs no planner: the one that was given, or one step for the agent that was named."""
     request = run.request
     if isinstance(written := request.get("plan"), dict):
-        return Plan.model_validate({**written, "strategy": "given"})
+        return _checked(Plan.model_validate({**written, "strategy": "given"}), run)
     if isinstance(agent := request.get("agent"), str):
         inputs = task_reads.given_inputs(request)
         agent_id = registry.identify(connection, Caller(run.tenant_id), agent)
         step = PlanStep(id="s1", agent=agent_id, instruction=literal(run.description, inputs), inputs=inputs)
-        return Plan(strategy="direct", steps=[step])
+        return _checked(Plan(strategy="direct", steps=[step]), run)
     return None
+
+
+def _checked(plan: Plan, run: Run) -> Plan:
+    return check(plan, inputs=task_reads.given_inputs(run.request))
 
 
 def _waits_for_approval(connection: Connection, task_id: str) -> bool:

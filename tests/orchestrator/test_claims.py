@@ -17,8 +17,10 @@ from sqlalchemy import Connection
 
 from orchestrator_service.engine import engine, queue, task_records
 from orchestrator_service.engine.at_once import Begun
+from orchestrator_service.engine.held import Held
 from orchestrator_service.engine.step_records import Rules
 from orchestrator_service.engine.work import Move, Run
+from orchestrator_service.planning.plan import Plan
 from shared import transactions
 from shared.agent import AgentRequest, Answer, InputRequired, JsonObject, Update
 from shared.db import now
@@ -110,7 +112,7 @@ async def test_a_cancel_that_comes_before_the_begin_is_told_ends_the_task(
 async def test_a_fault_of_ours_as_a_task_begins_fails_the_task_and_not_its_submission(
     tmp_path: Path, database_url: str | None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def stumble(_connection: Connection, _run: Run, _rules: Rules) -> Move:
+    def stumble(_held: Held, _rules: Rules, _given: Plan | None) -> Move:
         raise KeyError("a bug")
 
     async with federation(tmp_path, ECHO, database_url=database_url) as running:
@@ -135,7 +137,7 @@ async def test_a_new_task_does_not_begin_before_one_that_waits(tmp_path: Path, d
                 assert [run.task_id for run in claimed] == [waiting, new]
             else:  # its time has not come: it holds nobody up
                 assert begun is not None
-                assert (begun.task_id, begun.number) == (new, 1)
+                assert (begun[0].task_id, begun[0].number) == (new, 1)
 
 
 async def test_a_new_task_does_not_begin_beyond_its_tenants_share(tmp_path: Path, database_url: str | None) -> None:

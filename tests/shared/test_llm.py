@@ -188,6 +188,33 @@ async def test_a_stream_that_breaks_off_is_an_error_after_its_pieces(clean: bool
         assert "".join(pieces) == "half an answer"
 
 
+async def test_an_error_in_the_middle_of_a_stream_is_told_after_its_pieces() -> None:
+    said = 'data: {"choices": [{"delta": {"content": "half"}}]}\n\n'
+    went_wrong = 'data: {"error": {"message": "out of memory", "code": 500}}\n\n'
+    reply = Raw(said + went_wrong, "text/event-stream")
+    async with model_server(reply) as server, open_model(scripted(server)) as model:
+        assert model is not None
+        pieces: list[str] = []
+        with pytest.raises(ModelUnavailableError, match="out of memory"):
+            await collect(model, "x", pieces)
+    assert pieces == ["half"]
+
+
+async def test_a_stream_is_read_from_servers_that_say_null_for_nothing() -> None:
+    events = [
+        {"choices": [{"delta": None}], "usage": None},
+        {"choices": [{"delta": {"content": "Paris", "tool_calls": None}, "finish_reason": None}]},
+        {"choices": [{"delta": {"content": None}, "finish_reason": "stop"}]},
+        {"choices": None, "usage": {"prompt_tokens": 4, "completion_tokens": None}},
+    ]
+    text = "".join(f"data: {json.dumps(event)}\r\n\r\n" for event in events)
+    async with model_server(Raw(text, "text/event-stream")) as server, open_model(scripted(server)) as model:
+        assert model is not None
+        usage = await collect(model, "x", pieces := [])
+    assert pieces == ["Paris"]
+    assert usage == Usage(4, 0, 0.0, llm_calls=1)
+
+
 async def test_a_stream_is_tried_again_before_its_first_piece() -> None:
     async with model_server(Failure(503, retry_after_s=0), "fine") as server, open_model(scripted(server)) as model:
         assert model is not None
