@@ -111,8 +111,8 @@ def _to_utc(value: datetime | None) -> datetime | None:
 
 def _to_utc_text(value: datetime | None) -> str | None:
     """Write a time as SQLAlchemy's own type does on SQLite."""
-    at = _to_utc(value)
-    return None if at is None else at.replace(tzinfo=None).isoformat(" ", "microseconds")
+    at = value if value is None or value.tzinfo is UTC else _to_utc(value)
+    return None if at is None else at.isoformat(" ", "microseconds").removesuffix("+00:00")
 
 
 def _from_utc_text(value: str | None) -> datetime | None:

@@ -2,12 +2,14 @@
 
 SQLAlchemy takes three times as long for a small statement as SQLite takes to run it: it looks for the compiled form,
 makes a context and a cursor's description of columns each time. For a statement that says `prepared`, a
-`PreparedConnection` keeps what of that never changes; what comes back are SQLAlchemy's own rows. All other statements
-take its usual way, and so do prepared ones that need more than values put in and taken out (lists that expand,
-defaults made in Python).
+`PreparedConnection` keeps what of that never changes; rows come back as named tuples. All other statements take its
+usual way, and so do prepared ones that need more than values put in and taken out (lists that expand, defaults made in
+Python).
 """
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections import namedtuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar, TypeVarTuple, cast
 
 from sqlalchemy import (
@@ -21,23 +23,24 @@ from sqlalchemy import (
     Select,
     bindparam,
 )
-from sqlalchemy.engine import IteratorResult
 from sqlalchemy.engine.interfaces import CoreExecuteOptionsParameter
-from sqlalchemy.engine.result import ResultMetaData, SimpleResultMetaData
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, MultipleResultsFound, NoResultFound
 from sqlalchemy.orm import QueryableAttribute
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
 S = TypeVar("S", bound=Executable)
+T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 _PREPARED: Final = "prepared"
 _MOST_KEPT: Final = 500
 
-_Values: TypeAlias = Mapping[str, object]
+_Given: TypeAlias = Mapping[str, object]
+_Row: TypeAlias = tuple[object, ...]
 _Convert: TypeAlias = Callable[[object], object]
+_Converter: TypeAlias = tuple[int, _Convert, bool]
 _Among: TypeAlias = Callable[[QueryableAttribute[str | None]], ColumnElement[bool]]
 
 
@@ -77,23 +80,30 @@ class PreparedConnection(Connection):
     def execute(  # pyright: ignore[reportIncompatibleMethodOverride] - typed as the one overload that fits all
         self,
         statement: Executable,
-        parameters: _Values | Sequence[_Values] | None = None,
+        parameters: _Given | Sequence[_Given] | None = None,
         *,
         execution_options: CoreExecuteOptionsParameter | None = None,
     ) -> CursorResult[Any]:
         """Execute a statement as SQLAlchemy does."""
-        key = id(statement)
-        plan = self._plans.get(key)
+        plan = self._plans.get(id(statement))
         if plan is None:
-            if key not in self._plans and statement.get_execution_options().get(_PREPARED, False):
-                if len(self._plans) >= _MOST_KEPT:
-                    self._plans.clear()
-                    self._marked.clear()
-                plan = self._plans[key] = _make(statement, self.dialect, parameters)
-                self._marked.append(statement)
+            plan = self._prepare(statement, parameters)
             if plan is None:
                 return super().execute(statement, parameters, execution_options=execution_options)
-        return cast("CursorResult[Any]", plan.execute(cast("_Driver", self.connection.dbapi_connection), parameters))
+        return plan.execute(parameters)  # pyright: ignore[reportReturnType] - has what is used of one
+
+    def _prepare(self, statement: Executable, parameters: _Given | Sequence[_Given] | None) -> "_Plan | None":
+        """Make what is kept of the statement, if it is marked, and can be."""
+        key = id(statement)
+        if key in self._plans or not statement.get_execution_options().get(_PREPARED, False):
+            return None
+        if len(self._plans) >= _MOST_KEPT:
+            self._plans.clear()
+            self._marked.clear()
+        driver = cast("_Driver", self.connection.dbapi_connection)
+        plan = self._plans[key] = _make(statement, self.dialect, driver, parameters)
+        self._marked.append(statement)
+        return plan
 
 
 class _Driver(Protocol):
@@ -116,66 +126,135 @@ class _Plan:
     """A statement as the driver takes it, and how values go in and rows come out."""
 
     def __init__(
-        self, compiled: SQLCompiler, dialect: Dialect, columns: Mapping[str, TypeEngine[Any]], given: Set[str]
+        self,
+        compiled: SQLCompiler,
+        dialect: Dialect,
+        driver: _Driver,
+        columns: Mapping[str, TypeEngine[Any]],
+        given: Sequence[str],
     ) -> None:
-        self._given = given
         self._sql = str(compiled)
         self._dialect = dialect
+        self._cursor = driver.cursor()  # psycopg's remembers how the statement is sent
         binds = {name: bind for bind, name in compiled.bind_names.items()}
-        self._names = list(compiled.positiontup or binds)
-        self._is_positional = compiled.positiontup is not None
+        names = list(compiled.positiontup or binds)
+        self._names = None if compiled.positiontup is not None else names
+        self._given = dict.fromkeys(given).keys()
         self._fixed = {name: bind.effective_value for name, bind in binds.items() if not bind.required}
-        into = ((name, bind.type.dialect_impl(dialect).bind_processor(dialect)) for name, bind in binds.items())
-        self._into: dict[str, _Convert] = {name: convert for name, convert in into if convert is not None}
-        self._metadata: ResultMetaData | None = SimpleResultMetaData(list(columns)) if columns else None
-        out = (type_.dialect_impl(dialect).result_processor(dialect, None) for type_ in columns.values())
-        self._out: list[tuple[int, _Convert]] = [
-            (place, convert) for place, convert in enumerate(out) if convert is not None
-        ]
-        self._cursor: _Cursor | None = None
+        self._in_order = _getter(names)
+        types = [binds[name].type.dialect_impl(dialect) for name in names]
+        self._into = _converters([type_.bind_processor(dialect) for type_ in types])
+        types = [type_.dialect_impl(dialect) for type_ in columns.values()]
+        self._out = _converters([type_.result_processor(dialect, None) for type_ in types])
+        self._columns = list(columns)
+        self._row = _row_maker(self._columns)
 
-    def execute(self, driver: _Driver, parameters: _Values | Sequence[_Values] | None) -> Result[Any]:
+    def execute(self, parameters: _Given | Sequence[_Given] | None) -> "_Rows":
         """Run the statement; several sets of parameters bring no rows."""
-        cursor = self._cursor = self._cursor or driver.cursor()  # psycopg's remembers how the statement is sent
         try:
-            if parameters is None or isinstance(parameters, Mapping):
-                cursor.execute(self._sql, self._bind(parameters or {}))
-            else:
-                cursor.executemany(self._sql, [self._bind(each) for each in parameters])
-                return _nothing()
-            if self._metadata is None:
-                return _nothing()
-            rows = cursor.fetchall()
+            if isinstance(parameters, (list, tuple)):
+                self._cursor.executemany(self._sql, [self._bind(each) for each in cast("Sequence[_Given]", parameters)])
+                return _Rows([], self._columns)
+            self._cursor.execute(self._sql, self._bind(cast("_Given | None", parameters) or {}))
+            found = self._cursor.fetchall() if self._columns else []
         except self._dialect.loaded_dbapi.Error as error:
             raise DBAPIError.instance(
                 self._sql, None, error, self._dialect.loaded_dbapi.Error, hide_parameters=True, dialect=self._dialect
             ) from error
-        return IteratorResult(self._metadata, iter([self._read(row) for row in rows] if self._out else rows))
+        if self._out:
+            found = [_converted(row, self._out) for row in found]
+        return _Rows([*map(self._row, found)], self._columns)
 
-    def _bind(self, given: _Values) -> object:
+    def _bind(self, given: _Given) -> object:
         if given.keys() != self._given:
             raise TypeError(f"A prepared statement got {sorted(given)} where it was made for {sorted(self._given)}.")
-        values = {**self._fixed, **given} if self._fixed else given
-        into = self._into
-        if self._is_positional:
-            return [into[name](values[name]) if name in into else values[name] for name in self._names]
-        return {name: into[name](values[name]) if name in into else values[name] for name in self._names}
-
-    def _read(self, row: tuple[object, ...]) -> tuple[object, ...]:
-        found = list(row)
-        for place, convert in self._out:
-            found[place] = convert(found[place])
-        return tuple(found)
+        values = self._in_order({**self._fixed, **given} if self._fixed else given)
+        if self._into:
+            values = _converted(values, self._into)
+        return values if self._names is None else dict(zip(self._names, values, strict=True))
 
 
-_NO_COLUMNS: Final = SimpleResultMetaData([])
+class _Found(Generic[T]):
+    """What a statement brought, all of it: as much of SQLAlchemy's `Result` as is used here."""
+
+    __slots__ = ("_all",)
+
+    def __init__(self, found: list[T]) -> None:
+        self._all = found
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self._all)
+
+    def all(self) -> list[T]:
+        return self._all
+
+    def first(self) -> T | None:
+        return self._all[0] if self._all else None
+
+    def one(self) -> T:
+        if len(self._all) == 1:
+            return self._all[0]
+        raise MultipleResultsFound if self._all else NoResultFound
+
+    def one_or_none(self) -> T | None:
+        return self.one() if self._all else None
 
 
-def _nothing() -> Result[Any]:
-    return IteratorResult(_NO_COLUMNS, iter(()))
+class _Rows(_Found[_Row]):
+    """Rows, which have their columns as attributes."""
+
+    __slots__ = ("_columns",)
+
+    def __init__(self, found: list[_Row], columns: Sequence[str]) -> None:
+        super().__init__(found)
+        self._columns = columns
+
+    def mappings(self) -> _Found[dict[str, object]]:
+        return _Found([dict(zip(self._columns, row, strict=True)) for row in self._all])
+
+    def scalars(self) -> _Found[object]:
+        return _Found([row[0] for row in self._all])
+
+    def scalar_one(self) -> object:
+        return self.one()[0]
+
+    def scalar_one_or_none(self) -> object:
+        return self.one()[0] if self._all else None
 
 
-def _make(statement: Executable, dialect: Dialect, parameters: _Values | Sequence[_Values] | None) -> _Plan | None:
+def _converters(processors: Sequence[_Convert | None]) -> list[_Converter]:
+    """Return what converts some of several values, by their place, and whether it leaves None as it is."""
+    return [(place, convert, convert(None) is None) for place, convert in enumerate(processors) if convert is not None]
+
+
+def _converted(values: Sequence[object], converters: Sequence[_Converter]) -> list[object]:
+    found = list(values)
+    for place, convert, leaves_none in converters:
+        value = found[place]
+        if value is not None or not leaves_none:
+            found[place] = convert(value)
+    return found
+
+
+def _getter(names: Sequence[str]) -> Callable[[_Given], Sequence[object]]:
+    """Return what takes the values of these names out of a mapping, in their order."""
+    match names:
+        case []:
+            return lambda _: ()
+        case [name]:
+            return lambda values: (values[name],)
+        case _:
+            return itemgetter(*names)
+
+
+def _row_maker(columns: Sequence[str]) -> Callable[[Sequence[object]], _Row]:
+    """Return what makes named tuples; a column that has no name of its own has none there either."""
+    return namedtuple("Row", columns, rename=True)._make  # pyright: ignore[reportUntypedNamedTuple]
+
+
+def _make(
+    statement: Executable, dialect: Dialect, driver: _Driver, parameters: _Given | Sequence[_Given] | None
+) -> _Plan | None:
     """Compile the statement; None if it needs more than values put in and taken out."""
     first = parameters if parameters is None or isinstance(parameters, Mapping) else parameters[0]
     compiled = cast("_Compilable", statement).compile(dialect=dialect, column_keys=list(first or {}))
@@ -185,7 +264,7 @@ def _make(statement: Executable, dialect: Dialect, parameters: _Values | Sequenc
         return None
     exported = cast("_Exporting", statement).exported_columns
     columns = {name: column.type for name, column in exported.items()}
-    return _Plan(compiled, dialect, columns, frozenset(first or ()))
+    return _Plan(compiled, dialect, driver, columns, list(first or ()))
 
 
 class _Compilable(Protocol):
