@@ -100,8 +100,7 @@ class PreparedConnection(Connection):
         if len(self._plans) >= _MOST_KEPT:
             self._plans.clear()
             self._marked.clear()
-        driver = cast("_Driver", self.connection.dbapi_connection)
-        plan = self._plans[key] = _make(statement, self.dialect, driver, parameters)
+        plan = self._plans[key] = _make(statement, self.dialect, self.connection.dbapi_connection, parameters)
         self._marked.append(statement)
         return plan
 
@@ -129,13 +128,13 @@ class _Plan:
         self,
         compiled: SQLCompiler,
         dialect: Dialect,
-        driver: _Driver,
+        cursor: _Cursor,
         columns: Mapping[str, TypeEngine[Any]],
         given: Sequence[str],
     ) -> None:
         self._sql = str(compiled)
         self._dialect = dialect
-        self._cursor = driver.cursor()  # psycopg's remembers how the statement is sent
+        self._cursor = cursor
         binds = {name: bind for bind, name in compiled.bind_names.items()}
         names = list(compiled.positiontup or binds)
         self._names = None if compiled.positiontup is not None else names
@@ -253,18 +252,34 @@ def _row_maker(columns: Sequence[str]) -> Callable[[Sequence[object]], _Row]:
 
 
 def _make(
-    statement: Executable, dialect: Dialect, driver: _Driver, parameters: _Given | Sequence[_Given] | None
+    statement: Executable, dialect: Dialect, driver: object, parameters: _Given | Sequence[_Given] | None
 ) -> _Plan | None:
     """Compile the statement; None if it needs more than values put in and taken out."""
     first = parameters if parameters is None or isinstance(parameters, Mapping) else parameters[0]
-    compiled = cast("_Compilable", statement).compile(dialect=dialect, column_keys=list(first or {}))
+    by_libpq = first is parameters and dialect.driver == "psycopg"  # its cursors send many sets of values together
+    compiled = cast("_Compilable", statement).compile(
+        dialect=_numbered() if by_libpq else dialect, column_keys=list(first or {})
+    )
     if compiled.post_compile_params or compiled.literal_execute_params:
         return None
     if compiled.insert_prefetch or compiled.update_prefetch:
         return None
     exported = cast("_Exporting", statement).exported_columns
     columns = {name: column.type for name, column in exported.items()}
-    return _Plan(compiled, dialect, driver, columns, list(first or ()))
+    cursor = _statement(driver, compiled) if by_libpq else cast("_Driver", driver).cursor()
+    return _Plan(compiled, dialect, cursor, columns, list(first or ()))
+
+
+def _numbered() -> Dialect:
+    from shared.prepared_postgres import NUMBERED  # noqa: PLC0415 - only for those who use PostgreSQL
+
+    return NUMBERED
+
+
+def _statement(driver: object, compiled: SQLCompiler) -> _Cursor:
+    from shared.prepared_postgres import PostgresConnection, Statement  # noqa: PLC0415
+
+    return Statement(cast("PostgresConnection", driver), str(compiled), len(compiled.positiontup or ()))
 
 
 class _Compilable(Protocol):

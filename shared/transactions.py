@@ -244,8 +244,8 @@ class _Kept:
             self._driver = cast("_Driver", self._connection.connection.dbapi_connection)
             if self._is_sqlite:
                 self._driver.execute(f"PRAGMA busy_timeout={_LOCK_WAIT_MS}")
-            elif not changes:
-                _read_one_state(self._driver)
+            else:
+                _tune_postgresql(self._driver, changes=changes)
             self._connection.begin()  # SQLAlchemy's own, which never ends; for `kept` nothing is sent
         except BaseException:
             self._connection.close()
@@ -316,14 +316,19 @@ class _Driver(Protocol):
     def close(self) -> None: ...
 
 
-def _read_one_state(driver: _Driver) -> None:
-    """Let all statements of a transaction on PostgreSQL see one state, and none change it; as SQLite does anyway."""
+def _tune_postgresql(driver: _Driver, *, changes: bool) -> None:
+    """Let the statements of a transaction that only reads see one state, and change none; as SQLite does anyway.
+
+    What is prepared is prepared by us: psycopg would throw all of it away after each rollback.
+    """
     from psycopg import Connection as PostgresConnection  # noqa: PLC0415 - only for those who use PostgreSQL
     from psycopg import IsolationLevel  # noqa: PLC0415
 
     assert isinstance(driver, PostgresConnection)  # noqa: S101 - narrows the driver's type
-    driver.isolation_level = IsolationLevel.REPEATABLE_READ
-    driver.read_only = True
+    driver.prepare_threshold = None
+    if not changes:
+        driver.isolation_level = IsolationLevel.REPEATABLE_READ
+        driver.read_only = True
 
 
 def _settle(batch: Sequence[_Job], results: Sequence[_Result]) -> None:

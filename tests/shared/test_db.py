@@ -10,10 +10,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, make_url, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, Executable, Integer, bindparam, func, make_url, select, text
+from sqlalchemy.exc import IntegrityError, ProgrammingError
 
-from shared.db import Database, DatabaseUnavailableError, open_database, patience
+from shared.db import JSON_COLUMN, Database, DatabaseUnavailableError, UtcTime, now, open_database, patience
+from shared.prepared import prepared
 from tests.support.postgres import new_database
 from tests.support.postgres_server import PrivatePostgres, private_postgres
 
@@ -72,6 +73,53 @@ async def test_work_that_only_reads_may_fail_without_harm_to_the_rest(url: str) 
             return_exceptions=True,
         )
         assert [number for number, end in enumerate(ends) if isinstance(end, Exception)] == list(range(0, 60, 3))
+
+
+async def test_a_prepared_statement_brings_what_the_usual_way_brings(url: str) -> None:
+    at = now()
+    usual = select(
+        bindparam("n", type_=Integer).label("n"),
+        bindparam("at", type_=UtcTime()).label("at"),
+        bindparam("data", type_=JSON_COLUMN).label("data"),
+        bindparam("none", type_=JSON_COLUMN).label("none"),
+        func.count(),
+    )
+    given = {"n": 7, "at": at, "data": {"list": [1, None, "ü"]}, "none": None}
+    async with open_database(url) as database:
+        for statement in (usual, prepared(usual)):
+
+            def ask(connection: Connection, statement: Executable = statement) -> list[object]:
+                row = connection.execute(statement, given).one()
+                mapping = connection.execute(statement, given).mappings().one()
+                return [
+                    tuple(row),
+                    (row.n, row.at, row.data, row.none),
+                    [mapping[key] for key in given],
+                    connection.execute(statement, given).scalars().all(),
+                    connection.execute(statement, given).scalar_one(),
+                    [tuple(each) for each in connection.execute(statement, given)],
+                    connection.execute(statement, given).first() is None,
+                ]
+
+            found = await database.write(ask)
+            row = (7, at, {"list": [1, None, "ü"]}, None, 1)
+            assert found == [row, row[:4], list(row[:4]), [7], 7, [row], False]
+
+
+async def test_a_prepared_statement_that_the_server_forgot_is_prepared_anew(url: str) -> None:
+    statement = prepared(select(bindparam("n", type_=Integer).label("n")))
+
+    def ask(connection: Connection) -> object:
+        return connection.execute(statement, {"n": 7}).scalar_one()
+
+    async with open_database(url) as database:
+        assert await database.write(ask) == 7
+        if database.is_sqlite:
+            return
+        await database.write(lambda connection: connection.execute(text("DEALLOCATE ALL")) and None)
+        with pytest.raises(ProgrammingError, match="does not exist"):
+            await database.write(ask)
+        assert await database.write(ask) == 7
 
 
 async def test_when_locked_by_another_process_changes_are_refused_or_wait_as_long_as_asked(tmp_path: Path) -> None:
