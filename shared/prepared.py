@@ -19,8 +19,10 @@ from sqlalchemy import (
     Dialect,
     Engine,
     Executable,
+    Insert,
     Result,
     Select,
+    Update,
     bindparam,
 )
 from sqlalchemy.engine.interfaces import CoreExecuteOptionsParameter
@@ -67,6 +69,29 @@ class OneOrMany(Generic[*Ts]):
         if len(keys) == 1:
             return connection.execute(self._one, {"key": keys[0], **values})
         return connection.execute(self._many, {"keys": keys, **values})
+
+
+class Together:
+    """Changes of two tables, made one after the other; on PostgreSQL in one statement, for each is a round trip.
+
+    What both are given by the same name is the same.
+    """
+
+    def __init__(self, first: Insert | Update, second: Update) -> None:
+        self._parts = [(prepared(part), _wanted(part)) for part in (first, second)]
+        self._whole = prepared(second.add_cte(first.cte("first")))
+
+    def execute(self, connection: Connection, values: _Given) -> None:
+        """Make them; the values are those of both."""
+        if connection.dialect.name == "postgresql":
+            connection.execute(self._whole, values)
+            return
+        for part, names in self._parts:
+            connection.execute(part, {name: values[name] for name in names})
+
+
+def _wanted(statement: Insert | Update) -> list[str]:
+    return [name for bind, name in statement.compile().bind_names.items() if bind.required]
 
 
 class PreparedConnection(Connection):

@@ -21,7 +21,7 @@ from shared.agent import JsonObject, Usage
 from shared.db import UtcTime, now
 from shared.errors import AgentProtocolError, FederationError
 from shared.llm import wanted_models
-from shared.prepared import prepared
+from shared.prepared import Together, prepared
 
 _MESSAGES: Final = UUID("6f1d8a52-9d0e-4d3c-8a55-0c3a6f6e2b11")
 
@@ -111,29 +111,18 @@ def begin_attempt(held: Held, step: PlanStep, rules: Rules, tries: Sequence[RowM
     )
     work = _work(held, step, attempt, rules)
     at = now()
-    connection.execute(
-        _ADD_ATTEMPT,
-        {
-            "task_id": run.task_id,
-            "step_id": step.id,
-            "number": number,
-            "agent_id": choice.agent_id,
-            "agent_name": choice.name,
-            "why": choice.why,
-            "skill": step.skill,
-            "message_id": attempt.message_id,
-            "reserved": None if granted is None else granted.model_dump(mode="json", exclude_none=True),
-            "started_at": at,
-        },
-    )
-    connection.execute(
-        _GIVE,
+    _GIVE.execute(
+        connection,
         {
             "of_task": run.task_id,
             "of_step": step.id,
+            "of_number": number,
             "to_agent": choice.agent_id,
             "to_name": choice.name,
             "because": choice.why,
+            "for_skill": step.skill,
+            "by_message": attempt.message_id,
+            "granted": None if granted is None else granted.model_dump(mode="json", exclude_none=True),
             "at": at,
         },
     )
@@ -238,21 +227,25 @@ def end(
     *,
     output: Output | None = None,
     error: JsonObject | None = None,
+    remote: Remote | None = None,
+    with_try: bool = False,
 ) -> None:
-    """Close the step, with what it brought."""
-    held.connection.execute(
-        _END,
-        {
-            "of_task": held.run.task_id,
-            "of_step": step_id,
-            "to_status": status,
-            "with_error": error,
-            "at": now(),
-            "text": None if output is None else output.text,
-            "data": None if output is None else list(output.data),
-            "spent": None if output is None else usage_json(output.usage),
-        },
-    )
+    """Close the step, with what it brought; `with_try`: and the try under way, as `end_attempt`."""
+    values: dict[str, object] = {
+        "of_task": held.run.task_id,
+        "of_step": step_id,
+        "to_status": status,
+        "with_error": error,
+        "at": now(),
+        "text": None if output is None else output.text,
+        "data": None if output is None else list(output.data),
+        "spent": None if output is None else usage_json(output.usage),
+    }
+    if with_try:
+        remote_id, context_id = remote or (None, None)
+        _END_WITH_TRY.execute(held.connection, values | {"remote": remote_id, "context": context_id})
+    else:
+        held.connection.execute(_END, values)
     held.steps[step_id] = StepState(status, error, begun=True)
     held.changes["recoveries"] = 0
     if output is not None:
@@ -312,14 +305,25 @@ def _mark_running(held: Held, step: PlanStep) -> None:
     held.steps[step.id] = StepState("running", begun=True)
 
 
-_ADD_ATTEMPT: Final = prepared(insert(Attempt))
 _of_step = (StepRow.task_id == bindparam("of_task"), StepRow.step_id == bindparam("of_step"))
 _of_attempt = (
     Attempt.task_id == bindparam("of_task"),
     Attempt.step_id == bindparam("of_step"),
     Attempt.number == bindparam("of_number"),
 )
-_GIVE: Final = prepared(
+_GIVE: Final = Together(
+    insert(Attempt).values(
+        task_id=bindparam("of_task"),
+        step_id=bindparam("of_step"),
+        number=bindparam("of_number"),
+        agent_id=bindparam("to_agent"),
+        agent_name=bindparam("to_name"),
+        why=bindparam("because"),
+        skill=bindparam("for_skill"),
+        message_id=bindparam("by_message"),
+        reserved=bindparam("granted"),
+        started_at=bindparam("at", type_=UtcTime()),
+    ),
     update(StepRow)
     .where(*_of_step)
     .values(
@@ -328,7 +332,7 @@ _GIVE: Final = prepared(
         agent_name=bindparam("to_name"),
         why_chosen=bindparam("because"),
         started_at=func.coalesce(StepRow.started_at, bindparam("at", type_=UtcTime())),
-    )
+    ),
 )
 _END: Final = prepared(
     update(StepRow)
@@ -376,3 +380,4 @@ _END_ATTEMPT: Final = prepared(
         remote_context_id=func.coalesce(bindparam("context", type_=String()), Attempt.remote_context_id),
     )
 )
+_END_WITH_TRY: Final = Together(_END_ATTEMPT, _END)

@@ -109,13 +109,12 @@ def end_step(
     """Close a step and its try, and begin what follows. `is_left`: the remote task is still to be told."""
     held = hold(connection, work.run)
     held.drafts += drafts
-    step_records.end_attempt(held, work.step.id, error, remote)
+    status = "canceled" if canceled else "failed" if error is not None else "completed"
+    step_records.end(held, work.step.id, status, output=output, error=error, remote=remote, with_try=True)
     if is_left:
         leftovers.leave(connection, work)
     if work.reply is not None:
         questions.consume(held, work.reply.input_id)
-    status = "canceled" if canceled else "failed" if error is not None else "completed"
-    step_records.end(held, work.step.id, status, output=output, error=error)
     return _advance(held, rules)
 
 
