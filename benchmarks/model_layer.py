@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/model_layer.py [--calls 1000]
 
 The model is a scripted server in a process of its own that answers at once. Calls take turns: a raw POST by httpx whose
-answer is read and parsed; the same by the provider's own SDK, which our layer stands on; one by `shared.llm`, which
+answer is read and parsed; the same by the provider's own SDK, which our layer does without; one by `shared.llm`, which
 chooses the model, keeps to a budget, bounds and retries, and prices what was used. Target: ours takes at most 2 ms more
 than httpx, by the median.
 """

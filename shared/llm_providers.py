@@ -1,8 +1,7 @@
 """The model providers behind `shared.llm`: what is asked of each, and what goes wrong there.
 
-Each is its own maintained SDK, imported at the first call only: they cost tens of megabytes, which an idle service
-should not hold. Their own retries are off and no proxy of the environment is used. Each failure leaves as a
-`CallFailedError`.
+Groq and Anthropic have SDKs, imported at the first call only: they cost tens of megabytes, which an idle service should
+not hold. Their own retries are off and no proxy of the environment is used. Each failure leaves as a `CallFailedError`.
 """
 
 import email.utils

@@ -7,7 +7,6 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from functools import partial
 from itertools import count
 from typing import Final
 
@@ -133,8 +132,7 @@ class Engine:
             worker_id, share = me.id, self._settings.tenant_max_running_tasks
             self._beginning.add(task_id)
             try:
-                begin = partial(store_and_begin, plan=plan)
-                submitted, begun = await self._log.write(begin, store, worker_id, share, self._rules())
+                submitted, begun = await self._log.write(store_and_begin, store, worker_id, share, self._rules(), plan)
                 if begun is not None and not me.lost.is_set() and me.id == worker_id:
                     self._start(begun.run, begun.move)
             except CannotBeginError as error:

@@ -117,10 +117,8 @@ class LlmPlanner:
     async def draft(self, goal: Goal, catalogue: Catalogue) -> tuple[Plan, Usage]:
         """Return a checked plan and what it cost. Raises: as `plan`."""
         offers = await self._offers(goal, catalogue)
-        form, usage = await self._ask(
-            _prompt(goal, await _shown(goal, offers, catalogue)), _SYSTEM, lambda form: _planned(form, goal, offers)
-        )
-        return _planned(form, goal, offers), usage
+        prompt = _prompt(goal, await _shown(goal, offers, catalogue))
+        return await self._ask(prompt, _SYSTEM, lambda form: _planned(form, goal, offers))
 
     async def revise(
         self,
@@ -136,12 +134,11 @@ class LlmPlanner:
         """
         offers = await self._offers(goal, catalogue)
         prompt = f"{_prompt(goal, await _shown(goal, offers, catalogue))}\n\n{_story(done, failed, open_steps)}"
-        form, usage = await self._ask(
+        plan, usage = await self._ask(
             prompt, _SYSTEM + _REVISE, lambda form: _planned(form, goal, offers, done, failed)
         )
         kept = {each.step.id for each in done}
-        rest = _planned(form, goal, offers, done, failed)
-        return [step for step in rest.steps if step.id not in kept], usage
+        return [step for step in plan.steps if step.id not in kept], usage
 
     async def _offers(self, goal: Goal, catalogue: Catalogue) -> list[Offer]:
         if len(goal.text) > MAX_GOAL_CHARS:
@@ -150,9 +147,17 @@ class LlmPlanner:
             )
         return await catalogue.offers()
 
-    async def _ask(self, prompt: str, system: str, verify: Callable[[_Form], object]) -> tuple[_Form, Usage]:
-        answer_tokens = self._answer_tokens(len(prompt) + len(system))
-        return await self._model.structured(prompt, _Form, system=system, max_tokens=answer_tokens, verify=verify)
+    async def _ask(self, prompt: str, system: str, planned: Callable[[_Form], Plan]) -> tuple[Plan, Usage]:
+        """Return the plan that is `planned` from an answer; one of which none can be is sent back for repair."""
+        plans: list[Plan] = []
+        _, usage = await self._model.structured(
+            prompt,
+            _Form,
+            system=system,
+            max_tokens=self._answer_tokens(len(prompt) + len(system)),
+            verify=lambda form: plans.append(planned(form)),
+        )
+        return plans[-1], usage
 
     def _answer_tokens(self, prompt_chars: int) -> int:
         """Return how long the answer may be, so that two of them, the first one sent back, stay within the budget."""

@@ -52,6 +52,17 @@ async def test_watchers_that_come_and_go_see_every_event_once_and_in_order(
         assert sum(comebacks for _, comebacks in watched) >= 200
 
 
+async def test_a_wait_that_begins_when_waits_are_ended_returns_at_once(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    async with tables(tmp_path, database_url) as database:
+        log = EventLog(database)
+        task_id = await database.write(add_task)
+        log.end_waits()
+        async with asyncio.timeout(30):
+            await log.wait_for(task_id, lambda _: False, 3600)
+
+
 async def _watch(client: httpx.AsyncClient, task: JsonObject, choice: random.Random) -> tuple[list[int], int]:
     """Read some events, hang up, come back after the last one, until the stream ends by itself."""
     seen: list[int] = []
