@@ -13,6 +13,7 @@ On cancel its current await raises `CancelledError`; clean-up belongs in `finall
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from dataclasses import dataclass, field
+from math import inf
 from typing import TypeAlias
 
 from pydantic import JsonValue
@@ -77,7 +78,7 @@ class AgentRequest:
             left: JsonObject = dict(budget)
             for name, amount in used.items():
                 limit = budget.get(name)
-                if isinstance(limit, int | float) and not isinstance(limit, bool):
+                if isinstance(limit, int | float) and not isinstance(limit, bool) and -inf < limit < inf:
                     left[name] = max(0, limit - amount)
             onward["budget"] = left
         return {METADATA_KEY: onward}

@@ -1,10 +1,11 @@
 """Loops end, and what travels in metadata is believed only where it makes a request poorer."""
 
 from datetime import timedelta
+from math import inf, nan
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
@@ -110,6 +111,7 @@ def test_any_metadata_is_read_and_what_is_forged_is_bounded(told: JsonValue) -> 
 
 
 @given(st.dictionaries(st.sampled_from(LIMITS), JSON))
+@example({"cost_usd": -inf, "tokens": nan})
 def test_an_agent_passes_on_only_what_it_was_given(budget: JsonObject) -> None:
     request = AgentRequest("x", "t", "c", "m", metadata={METADATA_KEY: {"hops": 1, "budget": budget}})
     left = ancestry.read(request.onward(Usage(input_tokens=5, cost_usd=0.5))).budget
