@@ -106,20 +106,24 @@ async def test_a_prepared_statement_brings_what_the_usual_way_brings(url: str) -
             assert found == [row, row[:4], list(row[:4]), [7], 7, [row], False]
 
 
-async def test_a_prepared_statement_that_the_server_forgot_is_prepared_anew(url: str) -> None:
+async def test_a_prepared_statement_that_the_server_forgot_is_prepared_anew() -> None:
     statement = prepared(select(bindparam("n", type_=Integer).label("n")))
 
     def ask(connection: Connection) -> object:
         return connection.execute(statement, {"n": 7}).scalar_one()
 
-    async with open_database(url) as database:
-        assert await database.write(ask) == 7
-        if database.is_sqlite:
-            return
-        await database.write(lambda connection: connection.execute(text("DEALLOCATE ALL")) and None)
+    def ask_and_forget(connection: Connection) -> list[object]:
+        before = ask(connection)
+        connection.execute(text("SAVEPOINT one"))
+        connection.execute(text("DEALLOCATE ALL"))
         with pytest.raises(ProgrammingError, match="does not exist"):
-            await database.write(ask)
-        assert await database.write(ask) == 7
+            ask(connection)
+        connection.execute(text("ROLLBACK TO one"))
+        return [before, ask(connection)]
+
+    with new_database() as address:
+        async with open_database(address.replace("postgresql://", "postgresql+psycopg://")) as database:
+            assert await database.write(ask_and_forget) == [7, 7]
 
 
 async def test_when_locked_by_another_process_changes_are_refused_or_wait_as_long_as_asked(tmp_path: Path) -> None:
