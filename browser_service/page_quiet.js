@@ -1,6 +1,6 @@
 // Runs in the page. Resolves with true as soon as nothing is pending that could change it: it has loaded, and no timer is
 // due, no frame is asked for, and nothing has changed while it drew two frames and was idle. Where that cannot be known,
-// resolves with false when nothing has changed for `quietMs`; at the latest after `atMostMs`.
+// resolves with false when it has loaded and nothing has changed for `quietMs`; at the latest after `atMostMs`.
 // `hasArrived`: nothing was done to it since it came. `isClosed`: nothing beside this document can change it.
 ([quietMs, atMostMs, hasArrived, isClosed]) => new Promise((resolve) => {
   let pending = null;  // of page_pending.js
@@ -20,7 +20,7 @@
   const wait = () => { clearTimeout(timer); timer = setTimeout(() => end(false), quietMs); };
   const limit = setTimeout(() => end(false), atMostMs);
   const onceLoaded = (go) => {
-    if (document.readyState === 'complete') go(); else addEventListener('load', go, { once: true });
+    if (document.readyState === 'complete') go(); else addEventListener('load', go, { once: true, capture: true });
   };
   const lasting = 'iframe, frame, object, embed, video, audio, meta[http-equiv="refresh" i]';
   const look = () => {
@@ -38,7 +38,9 @@
     onceLoaded(() => end(true));
     return;
   }
-  observer.observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
-  wait();
-  if (hasArrived && isClosed && pending) onceLoaded(look);
+  onceLoaded(() => {  // counted from here: a timer that is known to be due within `quietMs` comes before that is over
+    observer.observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
+    wait();
+    if (hasArrived && isClosed && pending) look();
+  });
 })

@@ -26,6 +26,7 @@ WAYS = {
     "at once": "draw()",
     "a timer": "setTimeout(draw, 150)",
     "a timer that is due when it has loaded": "setTimeout(draw, 500); document.write('<img src=/slow>')",
+    "a timer that is due soon after it has loaded": "setTimeout(draw, 620); document.write('<img src=/slow>')",
     "a chain of timers": "let n = 0; const next = () => ++n < 6 ? setTimeout(next, 35) : draw(); next()",
     "timers with text": "window.draw = draw; setTimeout('draw()', '150')",
     "an interval": "const t = setInterval(() => { clearInterval(t); draw(); }, 100)",
