@@ -48,7 +48,7 @@ class Parts:
         return {} if self.meaning is None or not need else await self.meaning.of(need)
 
 
-async def parts(connection: HTTPConnection) -> Parts:
+async def opened(connection: HTTPConnection) -> Parts:
     """Return the open parts. Raises: UnavailableError while the service starts or stops.
 
     A coroutine, as `caller`: FastAPI runs plain functions in threads, which costs more than all they do.
@@ -64,7 +64,7 @@ async def caller() -> Caller:
     return LOCAL
 
 
-OpenParts = Annotated[Parts, Depends(parts)]
+OpenParts = Annotated[Parts, Depends(opened)]
 WhoAsks = Annotated[Caller, Depends(caller)]
 SeqNumber = Annotated[int, Field(ge=0, le=2**53 - 1)]
 """The number of an event, within what every reader of JSON can tell apart (RFC 7493, 2.2)."""

@@ -6,7 +6,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, gen
 from pydantic import JsonValue
 from sqlalchemy import Connection, func, select
 
-from orchestrator_service.api.parts import OpenParts, Parts, parts
+from orchestrator_service.api.parts import OpenParts, Parts, opened
 from orchestrator_service.models import Task
 from orchestrator_service.registry_models import Agent
 from orchestrator_service.settings import Settings
@@ -19,7 +19,7 @@ router = APIRouter(tags=["health"])
 async def ready(request: Request) -> Response:
     """Answer 200 when the database, the engine and every bundled agent are; else 503 with what is not."""
     try:
-        missing = await _missing(await parts(request))
+        missing = await _missing(await opened(request))
     except FederationError as error:
         missing = [error.detail]
     body: dict[str, JsonValue] = {"ready": not missing, "missing": list(missing)}

@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 
 from orchestrator_service import artifacts, events, inputs, lineage, task_views, tasks
 from orchestrator_service.api.event_shapes import EventPage
-from orchestrator_service.api.parts import Cursor, Limit, OpenParts, Parts, SeqNumber, WhoAsks, page
+from orchestrator_service.api.parts import Cursor, Limit, OpenParts, Parts, SeqNumber, WhoAsks, caller, opened, page
 from orchestrator_service.api.task_bodies import Execution, NewAnswer, NewFork, NewTask
 from orchestrator_service.api.task_shapes import QuestionsAnswer, TaskAnswer, TasksAnswer
 from shared.agent import JsonObject
@@ -46,13 +46,13 @@ class TaskMissingError(FederationError):
 @router.post("", status_code=202, summary="Submit a task", responses={200: {"description": "Submitted before"}})
 async def submit(
     body: NewTask,
+    request: Request,
     response: Response,
-    parts: OpenParts,
-    who: WhoAsks,
     idempotency_key: IdempotencyKey = None,
     prefer: Prefer = None,
 ) -> TaskAnswer:
     """Accept a task. With `Prefer: wait=N`, answer when it is over or needs input, or after N seconds."""
+    parts, who = await opened(request), await caller()  # asked for as dependencies they take longer
     if body.workflow is not None:
         raise tasks.UnknownWorkflowError(f"There is no workflow {body.workflow!r}.")
     new = body.to_task()
