@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
+from time import monotonic
 from typing import Final, TypeVar
 
 import tenacity
@@ -160,17 +161,27 @@ class Target:
         raise AssertionError("the last way has no form")
 
     async def _retried(self, call: Callable[[], Awaitable[R]]) -> R:
+        """Call, and again where that can help. Tenacity takes its time, so it is asked when the first call failed."""
+        began = monotonic()
+        try:
+            return await call()
+        except CallFailedError as failure:
+            if not failure.retry:
+                raise
+            failed = [failure]
         retrying = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception(lambda error: isinstance(error, CallFailedError) and error.retry),
             stop=tenacity.stop_any(
                 tenacity.stop_after_attempt(self._settings.llm_max_attempts),
-                tenacity.stop_before_delay(self._settings.llm_timeout_s),
+                tenacity.stop_before_delay(self._settings.llm_timeout_s - (monotonic() - began)),
             ),
             wait=_pause_s,
             reraise=True,
         )
 
         async def attempt() -> R:
+            if failed:
+                raise failed.pop()
             return await call()
 
         return await retrying(attempt)
