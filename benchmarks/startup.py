@@ -20,23 +20,24 @@ import asyncio
 import statistics
 import subprocess
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Final
+from typing import Final, cast
 
 from benchmarks.harness import machine
 from benchmarks.harness.processes import PROJECT, folder, free_port, open_log, start, stop, until_ok
 from benchmarks.harness.rounds import Progress
 from benchmarks.harness.tables import show, verdict
+from federation.running import find
 from shared.service import PORT_SETTINGS
 
 _PORTS: Final = tuple(PORT_SETTINGS.values())
 _FEDERATION: Final = Path(sys.executable).with_name("federation")
 _CHROMIUM: Final = ("chrome", "chromium", "headless_shell", "headless-shell")
-_SETTLE_S: Final = 65  # for a minute after its start, DBOS looks for schedules every second
+_SETTLE_S: Final = 30
 _READY_S: Final = 120.0
 
 
@@ -71,7 +72,8 @@ async def _measure(data: Path, runs: int, idle_s: int) -> None:
         async with _up(data) as (process, seconds):
             started.append(seconds)
             progress.advance()
-            costs = await _watch(process.pid, idle_s)
+            services = cast("Mapping[str, int]", (find(data / "federation") or {})["services"])
+            costs = await _watch(process.pid, services, idle_s)
     cold, *warm = started
     median = statistics.median(warm)
     print(f"\nReady after {median:.2f} s warm (median of {len(warm)}: {', '.join(f'{each:.2f}' for each in warm)})")
@@ -97,10 +99,10 @@ async def _up(data: Path) -> AsyncGenerator[tuple[subprocess.Popen[bytes], float
             await asyncio.to_thread(stop, process)
 
 
-async def _watch(runner: int, idle_s: int) -> dict[str, _Cost]:
+async def _watch(runner: int, services: Mapping[str, int], idle_s: int) -> dict[str, _Cost]:
     """Return what each service costs while nothing is asked of it."""
     await asyncio.sleep(_SETTLE_S)
-    groups = _groups(runner)
+    groups = _groups(runner, services)
     first, switches = _used(groups)
     began = perf_counter()
     with Progress(f"idle for {idle_s} s", idle_s) as progress:
@@ -126,27 +128,18 @@ def _used(groups: dict[str, list[int]]) -> tuple[dict[str, float], dict[str, int
     return cpu, {name: sum(machine.context_switches(pid) for pid in pids) for name, pids in groups.items()}
 
 
-def _groups(runner: int) -> dict[str, list[int]]:
+def _groups(runner: int, services: Mapping[str, int]) -> dict[str, list[int]]:
     """Return the processes by service; a service's own children (Playwright's driver) belong to it."""
-    groups: dict[str, list[int]] = {"runner": [runner], "Chromium": []}
+    families = {name: {pid, *machine.descendants(pid)} for name, pid in services.items()}
+    groups: dict[str, list[int]] = {"runner, fork server": [runner], "Chromium": [], **{name: [] for name in services}}
     for pid in machine.descendants(runner):
-        command = machine.command_of(pid)
-        program = Path(command.partition(" ")[0]).name
+        program = Path(machine.command_of(pid).partition(" ")[0]).name
         if any(program.startswith(name) for name in _CHROMIUM):
             groups["Chromium"].append(pid)
-            continue
-        service = next((word.partition(".")[0] for word in command.split() if word.endswith("_service.main")), "")
-        name = service or _owner(groups, pid)
-        groups.setdefault(name, []).append(pid)
+        else:
+            owner = next((name for name, family in families.items() if pid in family), "runner, fork server")
+            groups[owner].append(pid)
     return groups
-
-
-def _owner(groups: dict[str, list[int]], pid: int) -> str:
-    """Return the service that started a process which does not say itself which it belongs to."""
-    for name in reversed(groups):  # the runner comes last: it started them all
-        if any(pid in machine.descendants(each) for each in groups[name]):
-            return name
-    return "runner"
 
 
 def _show_costs(costs: dict[str, _Cost], idle_s: int) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One service: its name, the module that is its program, its port and the setting that chooses it."""
+    """One service: its name, the module whose `main` is its program, its port and the setting that chooses it."""
 
     name: str
     module: str

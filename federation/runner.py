@@ -4,7 +4,7 @@
 
 It owns DATA_DIR by a lock on DATA_DIR/federation.json, which says what runs. Each service has a session of its own, so
 that Ctrl-C reaches the runner alone; one that dies is started again after a pause that grows. However the runner ends,
-no process stays: see federation.service_process.
+no process stays: see federation.fork_server.
 """
 
 import errno
@@ -16,6 +16,7 @@ import sys
 import time
 from pathlib import Path
 
+from federation.forking import ForkServer
 from federation.launch import Launch
 from federation.readiness import Readiness
 from federation.running import AlreadyRunningError, Record, hold
@@ -65,10 +66,8 @@ class Runner:
         self._announced = False
         logs = Path(launch.data_dir) / "logs"
         logs.mkdir(exist_ok=True)
-        self._services = [
-            Supervised(service, logs, grace_s=launch.grace_s, say=say, verbose=launch.verbose)
-            for service in launch.services
-        ]
+        self._services = [Supervised(service, logs, say=say, verbose=launch.verbose) for service in launch.services]
+        self._forks = ForkServer([service.module for service in launch.services], grace_s=launch.grace_s)
 
     def run(self) -> int:
         """Start everything, and come back when all of it is stopped. Returns the exit code."""
@@ -78,6 +77,7 @@ class Runner:
         try:
             for service in self._services:
                 self._start(service)
+            self._write_record()
             self._readiness.start()
             while not self._asked_to_stop:
                 if hopeless := self._tend():
@@ -88,13 +88,13 @@ class Runner:
         finally:
             self._readiness.give_up()
             self._stop()
+            self._forks.end()
 
     def _listen(self) -> None:
-        """Be woken by signals, the end of a process, the readiness thread and, when attached, the end of the input."""
+        """Be woken by signals, the readiness thread and, when attached, the end of the input."""
         for end in (self._wake_read, self._wake_write):
             os.set_blocking(end, False)
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, _ignore)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup is respected
                 signal.signal(number, self._on_stop)
@@ -109,9 +109,11 @@ class Runner:
         os.write(self._wake_write, b"\0")
 
     def _start(self, service: Supervised) -> None:
-        output = service.start()
+        output = service.start(self._forks)
         self._selector.register(output, selectors.EVENT_READ, service)
-        self._write_record()
+        news = self._forks.descriptor
+        if news is not None and news not in self._selector.get_map():
+            self._selector.register(news, selectors.EVENT_READ, self._forks)
 
     def _tend(self) -> str:
         """Do what is due. Returns why it is hopeless to go on, if it is."""
@@ -152,9 +154,28 @@ class Runner:
             if isinstance(key.data, Supervised):
                 if not key.data.read():
                     self._forget(key.fd)
+            elif key.data is self._forks:
+                self._hear()
             elif not os.read(key.fd, 4096):  # the one who started us is gone
                 self._asked_to_stop += 1
                 self._selector.unregister(key.fd)
+
+    def _hear(self) -> None:
+        """Take note of what the fork server tells of a service, or of its end."""
+        news = self._forks.read()
+        if news is None:
+            self._lose_all()
+            return
+        next(service for service in self._services if service.service.name == news.name).hear(news)
+        self._write_record()
+
+    def _lose_all(self) -> None:
+        """End the fork server, if it has not ended, and all that it was asked for."""
+        if (descriptor := self._forks.descriptor) is not None:
+            self._forget(descriptor)
+        self._forks.end()
+        for service in self._services:
+            service.lose()
 
     def _forget(self, output: int) -> None:
         if output in self._selector.get_map():
@@ -163,11 +184,13 @@ class Runner:
     def _stop(self) -> None:
         """Ask every service to stop, and kill what has not when the time is over, or at a second Ctrl-C."""
         say("Stopping …")
+        if any(service.is_up and service.pid is None for service in self._services):
+            self._lose_all()  # it still loads their code
         for service in self._services:
             service.terminate()
         patience = self._asked_to_stop + 1
         deadline = time.monotonic() + self._launch.grace_s
-        while alive := [service for service in self._services if service.pid]:
+        while alive := [service for service in self._services if service.is_up]:
             if time.monotonic() >= deadline or self._asked_to_stop >= patience:
                 for service in alive:
                     service.kill()
@@ -187,10 +210,6 @@ class Runner:
                 "services": {service.service.name: service.pid for service in self._services},
             }
         )
-
-
-def _ignore(*_: object) -> None:
-    """Do nothing; that there is a handler is what wakes the runner."""
 
 
 def _find_taken_port(launch: Launch, *, patience_s: float) -> str:

@@ -2,12 +2,13 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
+from federation.fork_server import News, Wish
+from federation.forking import ForkServer
 from federation.launch import Service
 from federation.service_log import ServiceLog
 
@@ -17,42 +18,49 @@ _HEALTHY_AFTER_S = 60.0
 
 
 class Supervised:
-    """A service and its process. `restart_at`: when it is to be started again; `failures`: ends in quick succession."""
+    """A service and its process.
 
-    def __init__(
-        self, service: Service, logs: Path, *, grace_s: float, say: Callable[[str], None], verbose: bool
-    ) -> None:
+    `restart_at`: when it is to be started again; `failures`: ends in quick succession; `pid`: the id of the process,
+    while there is one.
+    """
+
+    def __init__(self, service: Service, logs: Path, *, say: Callable[[str], None], verbose: bool) -> None:
         self.service = service
         self.log = ServiceLog(logs / f"{service.name}.log", service.name, say, verbose=verbose)
         self.restart_at: float | None = None
         self.failures = 0
-        self._process: subprocess.Popen[bytes] | None = None
+        self.pid: int | None = None
         self.output = -1
-        self._grace_s = grace_s
+        self._lifeline = -1
+        self._code: int | None = None
         self._started_at = 0.0
 
     @property
-    def pid(self) -> int | None:
-        """The id of the process, while there is one."""
-        return self._process.pid if self._process else None
+    def is_up(self) -> bool:
+        """Whether it was started, and its end was not collected."""
+        return self.output >= 0
 
-    def start(self) -> int:
-        """Start the process and return the descriptor that its output comes from, which does not block."""
-        self.restart_at = None
+    def start(self, forks: ForkServer) -> int:
+        """Have the process forked and return the descriptor that its output comes from, which does not block."""
+        self.restart_at = self._code = None
         self._started_at = time.monotonic()
         self.log.last_line = ""
-        self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
-            [sys.executable, "-P", "-m", "federation.service_process", self.service.module, str(self._grace_s)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            bufsize=0,
-            start_new_session=True,
-        )
-        assert self._process.stdout is not None  # noqa: S101 - it was asked for
-        self.output = self._process.stdout.fileno()
+        its_lifeline, self._lifeline = os.pipe()
+        self.output, its_output = os.pipe()
         os.set_blocking(self.output, False)
+        forks.fork(Wish(self.service.name, self.service.module), its_lifeline, its_output)
+        os.close(its_lifeline)
+        os.close(its_output)
         return self.output
+
+    def hear(self, news: News) -> None:
+        """Take note of what the fork server tells."""
+        self.pid, self._code = news.pid, news.code
+
+    def lose(self) -> None:
+        """Take it for killed: the fork server is gone, and with it whoever could tell how it ends."""
+        if self.is_up:
+            self._code = -signal.SIGKILL
 
     def read(self) -> bool:
         """Take over what the process has written, without waiting. False at its end."""
@@ -65,18 +73,16 @@ class Supervised:
 
     def collect(self) -> str | None:
         """Return in words how the process ended, once it has, and kill what it left behind. None while it lives."""
-        process = self._process
-        if process is None or process.poll() is None:
+        code = self._code
+        if code is None or not self.is_up:
             return None
         self.kill()
         while self.read():
             pass
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                pipe.close()
-        self._process = None
+        os.close(self.output)
+        os.close(self._lifeline)
+        self.pid, self.output = None, -1
         self.failures = 1 if time.monotonic() - self._started_at >= _HEALTHY_AFTER_S else self.failures + 1
-        code = process.returncode
         if code < 0:
             return f"killed by {signal.Signals(-code).name}"
         return f"exit code {code}" + (f": {self.log.last_line}" if code and self.log.last_line else "")
@@ -89,13 +95,12 @@ class Supervised:
 
     def terminate(self) -> None:
         """Ask the process to stop."""
-        if self._process is not None:
-            self._process.terminate()
+        if self.pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGTERM)
 
     def kill(self) -> None:
         """Kill the process with everything in its process group."""
-        if self._process is not None:
-            try:
-                os.killpg(self._process.pid, signal.SIGKILL)
-            except (ProcessLookupError, PermissionError):
-                return  # nobody is left in the group; macOS says so by PermissionError
+        if self.pid is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)

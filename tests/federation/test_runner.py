@@ -13,10 +13,11 @@ import pytest
 
 from federation.launch import Launch, Service
 from federation.running import find
+from federation.services import MODULES
 from tests.federation.processes import ROOT, Printing, free_ports, lives, poll, python, started
 
 _NAMES = ("orchestrator", "research", "api", "browser", "code")
-_SERVE = "from tests.federation.small_service import serve\nserve({port})\n"
+_SERVE = "from tests.federation.small_service import serve\ndef main(): serve({port})\n"
 
 
 class Federation:
@@ -58,6 +59,11 @@ class Federation:
         """Return the processes of the services, as recorded."""
         return cast("dict[str, int]", (find(self.data_dir) or {"services": {}})["services"])
 
+    def fork_server(self) -> int:
+        """The process that the services were forked from."""
+        stat = Path(f"/proc/{self.pids()['api']}/stat").read_text(encoding="utf-8")
+        return int(stat.rpartition(")")[2].split()[1])
+
 
 @pytest.fixture
 def federation(tmp_path: Path) -> Federation:
@@ -85,6 +91,26 @@ def test_a_service_that_dies_is_started_again_and_said(federation: Federation) -
         os.kill(killed, signal.SIGKILL)
         assert "killed by SIGKILL" in runner.expect("api stopped")
         poll(lambda: federation.pids()["api"] not in {killed, None})
+
+
+def test_services_are_started_again_when_what_forks_them_is_killed(federation: Federation) -> None:
+    with federation.running() as runner:
+        runner.expect("Model: none.")
+        before = federation.pids()
+        forks = federation.fork_server()
+        os.kill(forks, signal.SIGKILL)
+        for name in _NAMES:
+            runner.expect(f"{name} stopped (killed by SIGKILL)")
+        poll(lambda: all(pid not in {before[name], None} for name, pid in federation.pids().items()))
+        assert not [pid for pid in before.values() if lives(pid)]
+        assert federation.fork_server() != forks
+
+
+def test_services_show_their_names_where_processes_are_listed(federation: Federation) -> None:
+    with federation.running() as runner:
+        runner.expect("Model: none.")
+        names = {name: Path(f"/proc/{pid}/comm").read_text(encoding="utf-8") for name, pid in federation.pids().items()}
+    assert names == {name: f"{name}\n" for name in _NAMES}
 
 
 def test_a_taken_port_is_one_line_with_the_port_and_its_setting(federation: Federation) -> None:
@@ -116,11 +142,11 @@ def test_a_second_start_on_the_same_data_says_where_the_first_runs(federation: F
 def test_killing_the_runner_leaves_no_process_and_the_next_start_works(federation: Federation) -> None:
     with federation.running() as runner:
         runner.expect("Model: none.")
-        pids = federation.pids()
+        pids = [*federation.pids().values(), federation.fork_server()]
         runner.process.kill()
     with federation.running() as again:
         again.expect("Model: none.")
-        assert not [pid for pid in pids.values() if lives(pid)]
+        assert not [pid for pid in pids if lives(pid)]
 
 
 def test_a_service_that_ignores_the_stop_is_killed_with_its_children(federation: Federation) -> None:
@@ -145,11 +171,39 @@ def test_a_stubborn_service_does_not_outlive_a_killed_runner(federation: Federat
 
 
 def test_a_service_that_never_starts_ends_the_run_with_its_reason(federation: Federation) -> None:
-    federation.program("research", "raise SystemExit('LLM_MODEL is wrong')\n")
+    federation.program("research", "def main(): raise SystemExit('LLM_MODEL is wrong')\n")
     with federation.running() as runner:
         assert runner.end() == 1
     assert "research does not start (exit code 1: LLM_MODEL is wrong)" in runner.text
     assert "research.log" in runner.text
+
+
+def test_a_service_whose_code_does_not_load_ends_the_run_with_its_reason(federation: Federation) -> None:
+    federation.program("research", "import what_is_not_there\n")
+    with federation.running() as runner:
+        assert runner.end() == 1
+    assert "research does not start (exit code 1: ModuleNotFoundError: No module named" in runner.text
+
+
+def test_ctrl_c_while_the_code_still_loads_ends_everything_at_once(federation: Federation, tmp_path: Path) -> None:
+    loading = tmp_path / "loading"
+    federation.program(
+        "code",
+        f"import os, pathlib, signal\npathlib.Path({str(loading)!r}).write_text(str(os.getpid()))\n"
+        "signal.sigwait({{signal.SIGUSR1}})\n",
+    )
+    with federation.running(grace_s=600.0) as runner:
+        poll(lambda: loading.exists() and loading.read_text(encoding="utf-8"))
+        runner.process.send_signal(signal.SIGINT)
+        assert runner.end() == 0
+        assert not lives(int(loading.read_text(encoding="utf-8")))
+
+
+def test_the_code_of_the_services_starts_no_thread_when_it_is_loaded() -> None:
+    program = f"import importlib\nfor name in {[*MODULES.values()]!r}: importlib.import_module(name)\n"
+    program += "print(open('/proc/self/status').read())"
+    status = subprocess.run(python("-c", program), cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    assert "\nThreads:\t1\n" in status  # a fork has only the thread that forks
 
 
 def test_an_attached_run_ends_with_the_one_who_started_it(federation: Federation) -> None:
