@@ -5,12 +5,22 @@ async with Client() as client:
     print(task.summary)
 """
 
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from federation.client import Client
 
-__all__ = ["Client"]
+__all__ = ["Client", "main"]
+
+
+def main() -> None:
+    """Run the command `federation`. Ctrl-C while it still loads ends it without a word, as it does later."""
+    try:
+        from federation import cli  # noqa: PLC0415
+    except KeyboardInterrupt:
+        sys.exit(130)
+    cli.main()
 
 
 def __getattr__(name: str) -> object:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.federation.processes import PATIENCE_S, ROOT
 
-_MAIN = "from federation.cli import main; main()"
+_MAIN = "from federation import main; main()"
 
 
 @dataclass(frozen=True, slots=True)

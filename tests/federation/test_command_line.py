@@ -234,3 +234,17 @@ async def test_wrong_use_ends_with_2(arguments: tuple[str, ...], said: str) -> N
 async def test_the_version_is_printed() -> None:
     run = await federation("--version")
     assert (run.code, run.out, run.err) == (0, version("agent-federation") + "\n", "")
+
+
+async def test_ctrl_c_while_the_command_still_loads_ends_it_without_a_word() -> None:
+    interrupted = """
+import sys
+class Interrupted:
+    def find_spec(self, name, *_):
+        if name == "federation.cli":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupted())
+"""
+    async with begun("tasks", first=interrupted) as process:
+        run = await ended(process)
+    assert (run.code, run.out, run.err) == (130, "", "")
