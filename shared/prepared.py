@@ -8,9 +8,10 @@ Python).
 """
 
 from collections import namedtuple
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from operator import itemgetter
-from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar, TypeVarTuple, cast
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from types import MappingProxyType
+from typing import Any, Final, Generic, NoReturn, Protocol, TypeAlias, TypeVar, TypeVarTuple, cast
 
 from sqlalchemy import (
     ColumnElement,
@@ -42,7 +43,6 @@ _MOST_KEPT: Final = 500
 _Given: TypeAlias = Mapping[str, object]
 _Row: TypeAlias = tuple[object, ...]
 _Convert: TypeAlias = Callable[[object], object]
-_Converter: TypeAlias = tuple[int, _Convert, bool]
 _Among: TypeAlias = Callable[[QueryableAttribute[str | None]], ColumnElement[bool]]
 
 
@@ -160,42 +160,22 @@ class _Plan:
         self._sql = str(compiled)
         self._dialect = dialect
         self._cursor = cursor
-        binds = {name: bind for bind, name in compiled.bind_names.items()}
-        names = list(compiled.positiontup or binds)
-        self._names = None if compiled.positiontup is not None else names
-        self._given = dict.fromkeys(given).keys()
-        self._fixed = {name: bind.effective_value for name, bind in binds.items() if not bind.required}
-        self._in_order = _getter(names)
-        types = [binds[name].type.dialect_impl(dialect) for name in names]
-        self._into = _converters([type_.bind_processor(dialect) for type_ in types])
-        types = [type_.dialect_impl(dialect) for type_ in columns.values()]
-        self._out = _converters([type_.result_processor(dialect, None) for type_ in types])
         self._columns = list(columns)
-        self._row = _row_maker(self._columns)
+        self._bind = _binder(compiled, dialect, given)
+        self._row = _row_maker(columns, dialect)
 
     def execute(self, parameters: _Given | Sequence[_Given] | None) -> "_Rows":
         """Run the statement; several sets of parameters bring no rows."""
         try:
             if isinstance(parameters, (list, tuple)):
-                self._cursor.executemany(self._sql, [self._bind(each) for each in cast("Sequence[_Given]", parameters)])
-                return _Rows([], self._columns)
-            self._cursor.execute(self._sql, self._bind(cast("_Given | None", parameters) or {}))
-            found = self._cursor.fetchall() if self._columns else []
+                self._cursor.executemany(self._sql, [*map(self._bind, parameters)])
+                return _NO_ROWS
+            self._cursor.execute(self._sql, self._bind(parameters or _NOTHING))
+            return _Rows([*map(self._row, self._cursor.fetchall())], self._columns) if self._columns else _NO_ROWS
         except self._dialect.loaded_dbapi.Error as error:
             raise DBAPIError.instance(
                 self._sql, None, error, self._dialect.loaded_dbapi.Error, hide_parameters=True, dialect=self._dialect
             ) from error
-        if self._out:
-            found = [_converted(row, self._out) for row in found]
-        return _Rows([*map(self._row, found)], self._columns)
-
-    def _bind(self, given: _Given) -> object:
-        if given.keys() != self._given:
-            raise TypeError(f"A prepared statement got {sorted(given)} where it was made for {sorted(self._given)}.")
-        values = self._in_order({**self._fixed, **given} if self._fixed else given)
-        if self._into:
-            values = _converted(values, self._into)
-        return values if self._names is None else dict(zip(self._names, values, strict=True))
 
 
 class _Found(Generic[T]):
@@ -230,7 +210,7 @@ class _Rows(_Found[_Row]):
     __slots__ = ("_columns",)
 
     def __init__(self, found: list[_Row], columns: Sequence[str]) -> None:
-        super().__init__(found)
+        self._all = found
         self._columns = columns
 
     def mappings(self) -> _Found[dict[str, object]]:
@@ -246,34 +226,60 @@ class _Rows(_Found[_Row]):
         return self.one()[0] if self._all else None
 
 
-def _converters(processors: Sequence[_Convert | None]) -> list[_Converter]:
-    """Return what converts some of several values, by their place, and whether it leaves None as it is."""
-    return [(place, convert, convert(None) is None) for place, convert in enumerate(processors) if convert is not None]
+_NOTHING: Final[_Given] = MappingProxyType({})
+_NO_ROWS: Final = _Rows([], ())
+_new_row: Callable[..., _Row] = tuple.__new__  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
 
 
-def _converted(values: Sequence[object], converters: Sequence[_Converter]) -> list[object]:
-    found = list(values)
-    for place, convert, leaves_none in converters:
-        value = found[place]
-        if value is not None or not leaves_none:
-            found[place] = convert(value)
-    return found
+def _binder(compiled: SQLCompiler, dialect: Dialect, given: Sequence[str]) -> Callable[[Any], object]:
+    """Return what makes of the given values those that the driver takes; what is fixed is converted once, here."""
+    binds = {name: bind for bind, name in compiled.bind_names.items()}
+    names = list(compiled.positiontup or binds)
+    known: dict[str, object] = {"wanted": dict.fromkeys(given).keys(), "refuse": _refuse}
+    sources: list[str] = []
+    for number, name in enumerate(names):
+        convert = binds[name].type.dialect_impl(dialect).bind_processor(dialect)
+        if name in given or binds[name].required:
+            sources.append(_converted(f"given[{name!r}]", convert, number, known))
+        else:
+            value = binds[name].effective_value
+            known[f"fixed_{number}"] = value if convert is None else convert(value)
+            sources.append(f"fixed_{number}")
+    if compiled.positiontup is None:
+        values = f"{{{', '.join(f'{name!r}: {source}' for name, source in zip(names, sources, strict=True))}}}"
+    else:
+        values = f"[{', '.join(sources)}]"
+    return _function(f"{values} if given.keys() == wanted else refuse(given, wanted)", known)
 
 
-def _getter(names: Sequence[str]) -> Callable[[_Given], Sequence[object]]:
-    """Return what takes the values of these names out of a mapping, in their order."""
-    match names:
-        case []:
-            return lambda _: ()
-        case [name]:
-            return lambda values: (values[name],)
-        case _:
-            return itemgetter(*names)
+def _refuse(given: _Given, wanted: Iterable[str]) -> NoReturn:
+    raise TypeError(f"A prepared statement got {sorted(given)} where it was made for {sorted(wanted)}.")
 
 
-def _row_maker(columns: Sequence[str]) -> Callable[[Sequence[object]], _Row]:
+def _row_maker(columns: Mapping[str, TypeEngine[Any]], dialect: Dialect) -> Callable[[Any], _Row]:
     """Return what makes named tuples; a column that has no name of its own has none there either."""
-    return namedtuple("Row", columns, rename=True)._make  # pyright: ignore[reportUntypedNamedTuple]
+    converters = [type_.dialect_impl(dialect).result_processor(dialect, None) for type_ in columns.values()]
+    row = namedtuple("Row", columns, rename=True)  # pyright: ignore[reportUntypedNamedTuple]
+    if not any(converters):
+        return partial(_new_row, row)
+    known: dict[str, object] = {"new": _new_row, "row": row}
+    values = [_converted(f"given[{place}]", convert, place, known) for place, convert in enumerate(converters)]
+    return _function(f"new(row, [{', '.join(values)}])", known)
+
+
+def _converted(source: str, convert: _Convert | None, number: int, known: dict[str, object]) -> str:
+    """Return the source of a value that is converted; None is left as it is where it would come out as None."""
+    if convert is None:
+        return source
+    known[f"convert_{number}"] = convert
+    if convert(None) is not None:
+        return f"convert_{number}({source})"
+    return f"None if (value := {source}) is None else convert_{number}(value)"
+
+
+def _function(source: str, known: dict[str, object]) -> Callable[[Any], Any]:
+    """Return a function of what is `given`, made from source as `namedtuple` does it: one call for all the values."""
+    return eval(f"lambda given: {source}", known)  # noqa: S307 - places and names of our own statements
 
 
 def _make(
