@@ -79,8 +79,10 @@ def read(metadata: JsonObject) -> Ancestry:
     return _read(told) if isinstance(told, dict) else Ancestry()
 
 
-def check(ancestry: Ancestry, asked: str, request_text: str, max_hops: int = MAX_HOPS) -> None:
-    """Refuse a request that would go round in a circle. `asked` is who is asked: an agent's endpoint, a `door`.
+def check(ancestry: Ancestry, asked: str, request_text: str, max_hops: int = MAX_HOPS) -> str:
+    """Refuse a request that would go round in a circle, or return its mark for the trail.
+
+    `asked` is who is asked: an agent's endpoint, a `door`.
 
     Raises: LoopDetectedError when it has come too far, when the same was asked for there before on the way, or when
     those asked on the way repeat a pattern.
@@ -94,6 +96,7 @@ def check(ancestry: Ancestry, asked: str, request_text: str, max_hops: int = MAX
         raise LoopDetectedError("The same was asked for there before, and led to this request; it would never end.")
     if repeats([each.partition(":")[0] for each in (*ancestry.trail, mark)]):
         raise LoopDetectedError(f"The same agents were asked in the same order {REPETITIONS} times, one by the other.")
+    return mark
 
 
 def repeats(items: Sequence[str]) -> bool:
@@ -133,8 +136,8 @@ def child_metadata(
     """
     come = _read(ancestry) if ancestry is not None else Ancestry()
     onward = Ancestry(hops=come.hops + 1, trail=come.trail)
-    check(onward, agent, request_text, max_hops)
-    trail = [*come.trail, _mark(agent, request_text)][-_MAX_TRAIL:]
+    mark = check(onward, agent, request_text, max_hops)
+    trail = [*come.trail, mark][-_MAX_TRAIL:]
     return {
         "root_task_id": come.root_task_id or root_task_id or task_id,
         "task_id": task_id,

@@ -67,18 +67,20 @@ def decide(
 
     The plan is a checked one: `depends_on` names all that a step needs.
     """
-    if canceling or any(outcome.state == "canceled" for outcome in outcomes.values()):
+    states = {outcome.state for outcome in outcomes.values()}
+    if canceling or "canceled" in states:
         return Wait() if running else Finish("canceled")
+    completed = {step_id for step_id, outcome in outcomes.items() if outcome.state == "completed"}
     ready = tuple(
         step
         for step in plan.steps
-        if step.id not in outcomes and step.id not in running and _all_completed(step, outcomes)
+        if step.id not in outcomes and step.id not in running and completed.issuperset(step.depends_on)
     )
     if ready:
         return StartSteps(ready)
     if running:
         return Wait()
-    if any(outcome.state == "input_required" for outcome in outcomes.values()):
+    if "input_required" in states:
         return Park()
     for step in plan.steps:
         outcome = outcomes.get(step.id)
@@ -86,10 +88,6 @@ def decide(
             is_open = may_revise and outcome.state == "failed"  # a person's no is not to be worked around
             return Revise() if is_open else Finish("failed", _blame(step, outcome))
     return Finish("completed")
-
-
-def _all_completed(step: PlanStep, outcomes: Outcomes) -> bool:
-    return all(needed in outcomes and outcomes[needed].state == "completed" for needed in step.depends_on)
 
 
 def _blame(step: PlanStep, outcome: Outcome) -> JsonObject:

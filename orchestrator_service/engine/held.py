@@ -2,11 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from pydantic import JsonValue
-from sqlalchemy import Connection, RowMapping, bindparam, select
+from sqlalchemy import Connection, Row, bindparam, select
 
 from orchestrator_service import budgets, deliveries, events, tasks
 from orchestrator_service import usage as usage_records
@@ -48,7 +47,7 @@ class Held:
     cancel_requested: bool
     usage: JsonObject
     reserved: JsonObject | None
-    started_at: datetime | None
+    has_started: bool
     user_id: str | None = None
     drafts: list[events.Draft] = field(default_factory=list[events.Draft])
     changes: dict[str, object] = field(default_factory=dict[str, object])
@@ -75,11 +74,10 @@ class Held:
         self, call: str, daily: budgets.Amount, divided_by: Callable[[], int] = lambda: 1
     ) -> budgets.Amount | None:
         """Reserve what a call may spend; None: there is no limit. Raises: BudgetExhaustedError."""
-        payer = self.payer
-        if payer.limit.is_unlimited and daily.is_unlimited:
+        if not self.run.request.get("budget") and daily.is_unlimited:
             return None
         granted, reserved = budgets.reserve(
-            self.connection, payer, call, self.usage, self.reserved, divided_by=divided_by(), daily=daily
+            self.connection, self.payer, call, self.usage, self.reserved, divided_by=divided_by(), daily=daily
         )
         self._keep(reserved)
         return granted
@@ -121,29 +119,31 @@ def hold(connection: Connection, run: Run) -> Held:
 
     Raises: StaleRunError when the run is not the task's newest any more, or the task is over.
     """
-    row = connection.execute(_HOLD, {"of_task": run.task_id}).mappings().one_or_none()
-    if row is None or row["run"] != run.number or row["run_state"] != "running" or row["status"] in events.TERMINAL:
+    row = connection.execute(_HOLD, {"of_task": run.task_id}).one_or_none()
+    if row is None or row.run != run.number or row.run_state != "running" or row.status in events.TERMINAL:
         raise StaleRunError("Another worker has the task by now, or it is over.")
     held = _held(connection, run, row)
     _read_steps(held)
     return held
 
 
-def taken(connection: Connection, run: Run, row: RowMapping) -> Held:
+def taken(connection: Connection, run: Run, row: Row[*tuple[Any, ...]]) -> Held:
     """Return a task that was stored and claimed in this transaction, by the row that the claim gave back."""
     held = _held(connection, run, row)
-    if row["origin_task_id"] is not None:
+    if row.origin_task_id is not None:
         _read_steps(held)  # a retry or fork brings its plan
     return held
 
 
-def _held(connection: Connection, run: Run, row: RowMapping) -> Held:
-    return Held(connection, run, **{column.key: row[column.key] for column in HELD})
+def _held(connection: Connection, run: Run, row: Row[*tuple[Any, ...]]) -> Held:
+    return Held(
+        connection, run, row.status, row.cancel_requested, row.usage, row.reserved, row.has_started, row.user_id
+    )
 
 
 def _read_steps(held: Held) -> None:
     for step in held.connection.execute(_STEPS, {"of_task": held.run.task_id}):
-        held.steps[step.step_id] = StepState(step.status, step.error, begun=step.started_at is not None)
+        held.steps[step.step_id] = StepState(step.status, step.error, begun=step.has_started)
 
 
 def usage_json(usage: Usage) -> JsonObject:
@@ -161,14 +161,21 @@ def number_of(value: JsonValue) -> int | float:
     return value if isinstance(value, int | float) else 0
 
 
-HELD: Final = (Task.status, Task.cancel_requested, Task.usage, Task.reserved, Task.started_at, Task.user_id)
-"""The columns of a task's row that a transition has to know."""
+HELD: Final = (
+    Task.status,
+    Task.cancel_requested,
+    Task.usage,
+    Task.reserved,
+    Task.started_at.is_not(None).label("has_started"),
+    Task.user_id,
+)
+"""What a transition has to know of a task's row."""
 
 _HOLD: Final = prepared(
     select(Task.run, Task.run_state, *HELD).where(Task.id == bindparam("of_task")).with_for_update(key_share=True)
 )
 _STEPS: Final = prepared(
-    select(StepRow.step_id, StepRow.status, StepRow.error, StepRow.started_at).where(
+    select(StepRow.step_id, StepRow.status, StepRow.error, StepRow.started_at.is_not(None).label("has_started")).where(
         StepRow.task_id == bindparam("of_task")
     )
 )

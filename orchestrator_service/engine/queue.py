@@ -7,9 +7,9 @@ and only the newest run may write: a worker that was thought dead and wakes up f
 from collections import deque
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, and_, bindparam, exists, func, or_, select, text, update
+from sqlalchemy import Connection, Row, RowMapping, and_, bindparam, exists, func, or_, select, text, update
 from sqlalchemy.orm import aliased
 
 from orchestrator_service.engine.held import HELD
@@ -47,13 +47,13 @@ def claim(connection: Connection, worker_id: str, room: int, tenant_share: int) 
     is_left = is_left or any(waiting.values())
     if not chosen:
         return [], is_left
-    rows = (connection.execute(_CLAIM, {"of_task": task_id, "me": worker_id}).mappings().first() for task_id in chosen)
+    rows = (connection.execute(_CLAIM, {"of_task": task_id, "me": worker_id}).first() for task_id in chosen)
     return [_run(row) for row in rows if row is not None], is_left
 
 
 def claim_at_once(
     connection: Connection, worker_id: str, task_id: str, tenant_share: int
-) -> tuple[Run, RowMapping] | None:
+) -> tuple[Run, Row[*tuple[Any, ...]]] | None:
     """Take a task that was stored just now for the worker; None if another one waits, or its tenant's share is used up.
 
     Nobody is waited for: who claims at this moment may give the task away, too. The row has what `held.taken` needs.
@@ -61,14 +61,13 @@ def claim_at_once(
     if connection.dialect.name != "sqlite" and not connection.execute(_TRY_LOCK).scalar_one():
         return None
     values = {"of_task": task_id, "me": worker_id, "at": now(), "share": tenant_share}
-    row = connection.execute(_CLAIM_AT_ONCE, values).mappings().first()
+    row = connection.execute(_CLAIM_AT_ONCE, values).first()
     return None if row is None else (_run(row), row)
 
 
 def claim_to_stop(connection: Connection, worker_id: str, task_ids: Sequence[str]) -> list[Run]:
     """Take those of the tasks for the worker that are queued only to be stopped: they wait for no room."""
-    rows = connection.execute(_CLAIM_TO_STOP, {"chosen": task_ids, "me": worker_id}).mappings()
-    return [_run(row) for row in rows]
+    return [_run(row) for row in connection.execute(_CLAIM_TO_STOP, {"chosen": task_ids, "me": worker_id})]
 
 
 def hand_over(connection: Connection, worker_id: str) -> list[str]:
@@ -119,18 +118,18 @@ def _put_back(connection: Connection, rows: Sequence[RowMapping]) -> list[str]:
     return [row["id"] for row in rows]
 
 
-def _run(row: RowMapping) -> Run:
+def _run(row: Row[*tuple[Any, ...]]) -> Run:
     return Run(
-        task_id=row["id"],
-        number=row["run"],
-        tenant_id=row["tenant_id"],
-        description=row["description"],
-        session_id=row["session_id"],
-        request=row["request"],
-        deadline_at=row["deadline_at"],
-        ancestry=row["ancestry"],
-        root_task_id=row["root_task_id"],
-        trace_id=row["trace_id"],
+        task_id=row.id,
+        number=row.run,
+        tenant_id=row.tenant_id,
+        description=row.description,
+        session_id=row.session_id,
+        request=row.request,
+        deadline_at=row.deadline_at,
+        ancestry=row.ancestry,
+        root_task_id=row.root_task_id,
+        trace_id=row.trace_id,
     )
 
 

@@ -1,6 +1,6 @@
 """What a step is given: the values its references stand for, and the files that go along."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
@@ -41,16 +41,25 @@ def values(
     return found
 
 
-def files(connection: Connection, task_id: str, step: PlanStep, request: JsonObject) -> list[File]:
-    """Return the files the step sends along: those of the task it names, and artifacts it refers to."""
+def files(
+    connection: Connection,
+    task_id: str,
+    step: PlanStep,
+    request: JsonObject,
+    wanted: Iterable[Reference] | None = None,
+) -> list[File]:
+    """Return the files the step sends along: those of the task it names, and artifacts it refers to.
+
+    `wanted`: all that it refers to, for one who knows it already.
+    """
     named = step.inputs.get("files")
     names = [name for name in named if isinstance(name, str)] if isinstance(named, list) else []
     if step.agent is not None and not step.skill and isinstance(brought := request.get("files"), list):
         names = names or [name for name in brought if isinstance(name, str)]
     found = artifacts.load(connection, task_id, names) if names else []
-    for reference in sorted(references(step), key=str):
-        if reference.kind == "artifact":
-            found += artifacts.load(connection, task_id, [reference.name], reference.step_id)
+    produced = [each for each in (references(step) if wanted is None else wanted) if each.kind == "artifact"]
+    for reference in sorted(produced, key=str):
+        found += artifacts.load(connection, task_id, [reference.name], reference.step_id)
     return found
 
 

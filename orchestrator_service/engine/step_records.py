@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
-from uuid import UUID, uuid5
 
 from sqlalchemy import Connection, RowMapping, String, bindparam, func, insert, select, update
+from uuid_utils import UUID, uuid5
 
 from orchestrator_service import ancestry, artifacts, budgets, choosing, inputs
 from orchestrator_service.budgets import Amount
@@ -282,7 +282,7 @@ def _work(held: Held, step: PlanStep, attempt: OpenAttempt, rules: Rules) -> Ste
         attempt,
         reply=reply,
         values=values,
-        files=tuple(step_inputs.files(connection, run.task_id, step, run.request)),
+        files=tuple(step_inputs.files(connection, run.task_id, step, run.request, values)),
         metadata=told
         | wishes(run.request, run.session_id)
         | budgets.to_metadata(attempt.granted, run.request, run.deadline_at, planned=len(held.steps)),
@@ -292,7 +292,7 @@ def _work(held: Held, step: PlanStep, attempt: OpenAttempt, rules: Rules) -> Ste
 def wishes(request: JsonObject, session_id: str | None) -> JsonObject:
     """Return which models the task wants for which roles, and the session it belongs to, as agents are told."""
     given = request.get("metadata")
-    models = wanted_models(given) if isinstance(given, dict) else {}
+    models = wanted_models(given) if isinstance(given, dict) and given else {}
     told: JsonObject = {"models": {**models}} if models else {}
     return told | ({"session_id": session_id} if session_id else {})
 

@@ -27,7 +27,7 @@ def outputs(connection: Connection, run: Run, plan: Plan) -> list[StepOutput]:
             agent_name=said[step.id].agent_name or "",
             text=said[step.id].output_text or "",
         )
-        for step in plan.in_order()
+        for step in plan.sort({step.id: step.depends_on for step in plan.steps})  # complete: the plan was checked
         if step.id in said
     ]
 

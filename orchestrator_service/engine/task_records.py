@@ -39,7 +39,7 @@ def take_up(held: Held, rules: Rules, given: Plan | None) -> Move:
     Raises: PlanInvalidError, NotFoundError (the named agent), BudgetExhaustedError: the task cannot run.
     """
     connection, run = held.connection, held.run
-    if held.started_at is None:
+    if not held.has_started:
         held.changes["started_at"] = now()
     plan = task_reads.current_plan(connection, run.task_id) if held.steps else None  # steps come with their plan
     held.run = replace(run, plan=plan)
@@ -84,8 +84,7 @@ def keep_revision(connection: Connection, run: Run, plan: Plan | None, reason: s
     held.settle(budgets.PLANNING, usage)
     if plan is None:
         return _advance(held, replace(rules, max_revisions=0))
-    stored = _store_plan(held, plan, reason)
-    held.tell("plan.revised", plan=task_reads.plan_json(stored), reason=reason)
+    _store_plan(held, plan, reason)
     return _advance(held, rules)
 
 
@@ -214,8 +213,7 @@ def keep_evaluation(
     has_passed = critique.has_passed(evaluation)
     if not has_passed and number < asked.max_rounds:
         reason = f"Round {number}: {critique.says(evaluation)}"
-        stored = _store_plan(held, review.redo(connection, run, plan, evaluation, held.steps), reason)
-        held.tell("plan.revised", plan=task_reads.plan_json(stored), reason=reason)
+        _store_plan(held, review.redo(connection, run, plan, evaluation, held.steps), reason)
         return _advance(held, rules)
     best = number if has_passed else critique.best(found)
     summary = review.answer(connection, run.task_id, review.steps_of(found[best]))
@@ -260,8 +258,10 @@ def _advance(held: Held, rules: Rules) -> Move:
             case StartSteps(steps):
                 if not rules.may_begin:
                     break
-                works = [teams.begin(held, step, rules) for step in steps]
-                begun += [work for work in works if work is not None]
+                works = [work for step in steps if (work := teams.begin(held, step, rules)) is not None]
+                begun += works
+                if len(works) == len(steps):
+                    break  # all of them run now: there is no more to decide
             case Wait():
                 break
             case Park():
@@ -283,8 +283,7 @@ def _advance(held: Held, rules: Rules) -> Move:
 
 def _begin_plan(held: Held, plan: Plan, rules: Rules) -> Move:
     critique.check_judge(review.wish(held.run), has_model=rules.has_model)
-    stored = _store_plan(held, plan, None)
-    held.tell("plan.created", plan=task_reads.plan_json(stored))
+    _store_plan(held, plan, None)
     if held.run.request.get("approve_plan") is True:
         questions.ask(held, None, "plan", "Approve this plan?", None, rules.input_timeout_s)
         return _park(held)
@@ -292,10 +291,11 @@ def _begin_plan(held: Held, plan: Plan, rules: Rules) -> Move:
     return _advance(held, rules)
 
 
-def _store_plan(held: Held, plan: Plan, reason: str | None) -> Plan:
-    """Store a plan that was checked. A revision keeps its numbers: what is done stays as it was."""
+def _store_plan(held: Held, plan: Plan, reason: str | None) -> None:
+    """Store a plan that was checked, and tell it. A revision, for a reason, keeps its numbers: what is done stays."""
     run, connection = held.run, held.connection
     stored = plan.model_copy(update={"id": new_id()})
+    shown = task_reads.plan_json(stored)
     new = [step.id for step in stored.steps if step.id not in held.steps]
     budgets.check_steps(connection, run.task_id, run.request, run.root_task_id, len(new))
     connection.execute(
@@ -305,7 +305,7 @@ def _store_plan(held: Held, plan: Plan, reason: str | None) -> Plan:
             "task_id": run.task_id,
             "revision": stored.revision,
             "strategy": stored.strategy,
-            "steps": [step.model_dump(mode="json") for step in stored.steps],
+            "steps": shown["steps"],
             "reason": reason,
             "created_at": now(),
         },
@@ -319,7 +319,7 @@ def _store_plan(held: Held, plan: Plan, reason: str | None) -> Plan:
             step_records.end(held, step_id, "skipped")  # this plan does without it
     held.steps |= {step_id: StepState("pending") for step_id in new}
     held.run = replace(run, plan=stored)
-    return stored
+    held.tell("plan.created" if reason is None else "plan.revised", plan=shown, reason=reason)
 
 
 def _show_executing(held: Held) -> None:

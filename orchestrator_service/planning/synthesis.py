@@ -18,6 +18,7 @@ _MAX_GOAL_CHARS: Final = 8_000
 _CITATION: Final = re.compile(r"\s?\[steps?\s+(?P<numbers>\d{1,3}(?:\s*(?:,|and)\s*\d{1,3})*)\]", re.IGNORECASE)
 _MAYBE_CITATION: Final = re.compile(r"\s?\[[^\]\n]{0,40}\Z|\s\Z")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
+_MARKUP: Final = re.compile(r"[`*_<>\[\]#|\\]")
 
 _SYSTEM: Final = """\
 You write the final answer to a person's request from the results of the steps that were carried out for it.
@@ -122,12 +123,12 @@ def _origin(output: StepOutput) -> str:
 
 def _name(output: StepOutput) -> str:
     """Return the agent's name without markup."""
-    return _line(re.sub(r"[`*_<>\[\]#|\\]", "", output.agent_name)) or "an agent"
+    return _line(_MARKUP.sub("", output.agent_name)) or "an agent"
 
 
 def _line(text: str) -> str:
     """Return the first line of a text, plain and at most 100 characters."""
-    first = next((line for line in text[:1000].splitlines() if line.strip()), "")
+    first = next(iter(text[:1000].lstrip().splitlines()), "")
     line = " ".join(_CONTROL.sub(" ", first).split())
     return line if len(line) <= 100 else f"{line[:99]}…"
 
