@@ -52,6 +52,7 @@ T = TypeVar("T")
 _RETRY_AFTER_S: Final = 2
 _patience_s: ContextVar[float | None] = ContextVar("patience_s", default=2.0)
 _MIGRATION_LOCK: Final = 4_270_001
+_UTC_TEXT: Final = len("2026-01-01 00:00:00.000000")
 _migrating = threading.Lock()  # Alembic keeps its state in module globals
 
 
@@ -75,10 +76,6 @@ def patience(seconds: float | None) -> Generator[None]:
         _patience_s.reset(before)
 
 
-JSON_COLUMN: Final = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
-"""Column type for JSON; None is SQL's NULL."""
-
-
 class UtcTime(TypeDecorator[datetime]):
     """A point in time: aware and in UTC on both databases (SQLite alone would give naive times back)."""
 
@@ -93,6 +90,23 @@ class UtcTime(TypeDecorator[datetime]):
         """Return what makes an aware time of what the driver gives."""
         del coltype
         return _from_utc_text if dialect.name == "sqlite" else _aware
+
+
+class _JsonText(TypeDecorator[object]):
+    """JSON on SQLite, converted with nothing around it; None is SQL's NULL."""
+
+    impl = JSON
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> "_Processor":
+        """Return what makes a value ready for the driver."""
+        del dialect
+        return _to_json_text
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> "_Processor":
+        """Return what reads a value that the driver gives."""
+        del dialect, coltype
+        return _from_json_text
 
 
 class _Processor(Protocol):
@@ -112,7 +126,7 @@ def _to_utc(value: datetime | None) -> datetime | None:
 def _to_utc_text(value: datetime | None) -> str | None:
     """Write a time as SQLAlchemy's own type does on SQLite."""
     at = value if value is None or value.tzinfo is UTC else _to_utc(value)
-    return None if at is None else at.isoformat(" ", "microseconds").removesuffix("+00:00")
+    return None if at is None else at.isoformat(" ", "microseconds")[:_UTC_TEXT]
 
 
 def _from_utc_text(value: str | None) -> datetime | None:
@@ -122,6 +136,19 @@ def _from_utc_text(value: str | None) -> datetime | None:
 def _aware(value: datetime | None) -> datetime | None:
     return None if value is None else value.replace(tzinfo=value.tzinfo or UTC)
 
+
+def _to_json_text(value: object) -> str | None:
+    return None if value is None else _to_json(value)
+
+
+def _from_json_text(value: object) -> object:
+    return orjson.loads(value) if isinstance(value, str) else value  # SQLite makes a number of a text that is one
+
+
+JSON_COLUMN: Final = (
+    JSON(none_as_null=True).with_variant(_JsonText(), "sqlite").with_variant(JSONB(none_as_null=True), "postgresql")
+)
+"""Column type for JSON; None is SQL's NULL."""
 
 NAMING: Final = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",

@@ -42,7 +42,8 @@ def take_up(held: Held, rules: Rules, given: Plan | None) -> Move:
     if not held.has_started:
         held.changes["started_at"] = now()
     plan = task_reads.current_plan(connection, run.task_id) if held.steps else None  # steps come with their plan
-    held.run = replace(run, plan=plan)
+    if plan is not None:
+        held.run = replace(run, plan=plan)
     for step in held.steps.values():
         if step.status == "running":
             step.status = "pending"  # nobody performs it now: it goes on where it was
