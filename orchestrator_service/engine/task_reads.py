@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 from sqlalchemy import Connection, bindparam, select
 
+from orchestrator_service import inputs
 from orchestrator_service.engine import step_records
 from orchestrator_service.engine.work import Run
-from orchestrator_service.models import PlanRow, StepRow
+from orchestrator_service.models import PendingInput, PlanRow, StepRow
 from orchestrator_service.planning.plan import Plan, PlanStep
 from orchestrator_service.planning.revision import Failure
 from orchestrator_service.planning.synthesis import StepOutput
@@ -67,10 +68,18 @@ def current_plan(connection: Connection, task_id: str) -> Plan | None:
     return Plan(id=row.id, revision=row.revision, strategy=row.strategy, steps=steps)
 
 
+def waits_for_approval(connection: Connection, task_id: str) -> bool:
+    """Tell whether the plan waits for a person. Raises: InputExpiredError, PlanRejectedError."""
+    row = connection.execute(_PLAN_QUESTION, {"of_task": task_id}).one_or_none()
+    if row is not None and row.answer is not None and (refusal := inputs.refusal("plan", row.answer)) is not None:
+        raise refusal
+    return row is not None and row.answer is None
+
+
 def given_inputs(request: JsonObject) -> JsonObject:
     """Return the inputs that the task was given."""
-    inputs = request.get("inputs")
-    return inputs if isinstance(inputs, dict) else {}
+    given = request.get("inputs")
+    return given if isinstance(given, dict) else {}
 
 
 def plan_json(plan: Plan) -> JsonObject:
@@ -101,6 +110,12 @@ _PLAN = prepared(
     select(PlanRow.id, PlanRow.revision, PlanRow.strategy, PlanRow.steps)
     .where(PlanRow.task_id == bindparam("of_task"))
     .order_by(PlanRow.revision.desc())
+    .limit(1)
+)
+_PLAN_QUESTION = prepared(
+    select(PendingInput.answer)
+    .where(PendingInput.task_id == bindparam("of_task"), PendingInput.kind == "plan")
+    .order_by(PendingInput.id.desc())
     .limit(1)
 )
 _OUTPUTS = prepared(

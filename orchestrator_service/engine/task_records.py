@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pydantic import JsonValue
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, insert
 
-from orchestrator_service import artifacts, budgets, events, inputs, registry, tasks
+from orchestrator_service import artifacts, budgets, events, registry, tasks
 from orchestrator_service.engine import critique, leftovers, questions, review, step_records, task_reads, teams
 from orchestrator_service.engine.decide import Finish, Park, Revise, StartSteps, Wait, decide
 from orchestrator_service.engine.held import Held, StepState, hold
 from orchestrator_service.engine.step_records import Remote, Rules
 from orchestrator_service.engine.work import Move, Output, Run, StepWork
-from orchestrator_service.models import PendingInput, PlanRow, StepRow
+from orchestrator_service.models import PlanRow, StepRow
 from orchestrator_service.planning.plan import Plan, PlanStep, check, literal
 from orchestrator_service.planning.revision import allows
 from orchestrator_service.planning.synthesis import compose
@@ -63,7 +63,7 @@ def take_up(held: Held, rules: Rules, given: Plan | None) -> Move:
             return _begin_plan(held, plan, rules)
         held.write()
         return Move(run, then="plan")
-    if _waits_for_approval(connection, run.task_id):
+    if task_reads.waits_for_approval(connection, run.task_id):
         return _park(held)
     _show_executing(held)
     return _advance(held, rules)
@@ -387,19 +387,5 @@ def _checked(plan: Plan, run: Run) -> Plan:
     return check(plan, inputs=task_reads.given_inputs(run.request))
 
 
-def _waits_for_approval(connection: Connection, task_id: str) -> bool:
-    """Tell whether the plan waits for a person. Raises: InputExpiredError, PlanRejectedError."""
-    row = connection.execute(_PLAN_QUESTION, {"of_task": task_id}).one_or_none()
-    if row is not None and row.answer is not None and (refusal := inputs.refusal("plan", row.answer)) is not None:
-        raise refusal
-    return row is not None and row.answer is None
-
-
 _ADD_PLAN = prepared(insert(PlanRow))
 _ADD_STEPS = prepared(insert(StepRow))
-_PLAN_QUESTION = prepared(
-    select(PendingInput.answer)
-    .where(PendingInput.task_id == bindparam("of_task"), PendingInput.kind == "plan")
-    .order_by(PendingInput.id.desc())
-    .limit(1)
-)
