@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, Executable, Integer, bindparam, func, make_url, select, text
+from sqlalchemy import Connection, Executable, Integer, bindparam, func, literal, make_url, select, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from shared.db import JSON_COLUMN, Database, DatabaseUnavailableError, UtcTime, now, open_database, patience
@@ -104,6 +104,20 @@ async def test_a_prepared_statement_brings_what_the_usual_way_brings(url: str) -
             found = await database.write(ask)
             row = (7, at, {"list": [1, None, "ü"]}, None, 1)
             assert found == [row, row[:4], list(row[:4]), [7], 7, [row], False]
+
+
+async def test_a_prepared_statement_refuses_other_parameters_than_it_was_made_for(url: str) -> None:
+    statement = prepared(select(bindparam("n", type_=Integer).label("n"), literal("fixed").label("fixed")))
+
+    def ask(connection: Connection) -> object:
+        first = connection.execute(statement, {"n": 7}).one()
+        for given in ({}, {"m": 7}, {"n": 7, "m": 7}):
+            with pytest.raises(TypeError, match="where it was made for"):
+                connection.execute(statement, given)
+        return tuple(first)
+
+    async with open_database(url) as database:
+        assert await database.read(ask) == (7, "fixed")
 
 
 async def test_a_prepared_statement_that_the_server_forgot_is_prepared_anew() -> None:
