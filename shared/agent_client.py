@@ -144,6 +144,11 @@ class AgentConnection:
         self._wire = AgentWire(client, endpoint, self._limits, tap)
         self._watches: dict[str, set[asyncio.Event]] = {}
 
+    @property
+    def pushes(self) -> bool:
+        """Whether the agent says that it can push, so that a message's `push` may be of use."""
+        return self._pushing
+
     async def send(
         self, message: OutgoingMessage, *, deadlines: Deadlines | None = None
     ) -> AsyncGenerator[RemoteEvent]:

@@ -27,7 +27,7 @@ class Conversations:
     """The conversations with the agents of steps, and the connections they are held over."""
 
     def __init__(self, settings: Settings, database: Database, keys: Keys, credentials: Credentials) -> None:
-        self._settings = settings
+        self._push_url = f"{settings.url_of('orchestrator')}/api/push"
         self._database = database
         self._keys = keys
         self._credentials = credentials
@@ -70,12 +70,13 @@ class Conversations:
             files=work.files,
             skill=step.skill,
             metadata=work.metadata,
-            push=self._push(work, attempt),
+            push=self._push(work, attempt) if connection.pushes else None,
         )
         return connection.send(message, deadlines=calls)
 
     def _push(self, work: StepWork, attempt: OpenAttempt) -> PushConfig:
         """Return where the agent may say that there is news of this try."""
         task_id, step_id, number = work.run.task_id, work.step.id, attempt.number
-        url = f"{self._settings.url_of('orchestrator')}/api/push/{task_id}/{step_id}/{number}"
-        return PushConfig(url, self._keys.push_token(task_id, step_id, number))
+        return PushConfig(
+            f"{self._push_url}/{task_id}/{step_id}/{number}", self._keys.push_token(task_id, step_id, number)
+        )
