@@ -49,8 +49,9 @@ def last_seen(context: ServerCallContext) -> int | None:
 def number_of(event: JsonObject) -> int | None:
     """Return the number that a stream response carries; None if it has none."""
     for content in event.values():
-        metadata = content.get("metadata") if isinstance(content, dict) else None
-        told = metadata.get(URI) if isinstance(metadata, dict) else None
+        if not isinstance(content, dict) or not isinstance(metadata := content.get("metadata"), dict):
+            continue
+        told = metadata.get(URI)
         seq = told.get("seq") if isinstance(told, dict) else None
         if isinstance(seq, int | float) and not isinstance(seq, bool) and 0 <= seq < 10**_MAX_DIGITS:
             return int(seq)

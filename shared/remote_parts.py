@@ -3,7 +3,7 @@
 import base64
 import binascii
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import orjson
 from pydantic import JsonValue
@@ -29,12 +29,13 @@ def clean_note(text: str) -> str:
 
 def read(carrier: JsonObject) -> list[Part]:
     """Return the parts of a message or artifact. Raises: AgentProtocolError for one that is none."""
-    return [_part(part) for part in objects(carrier.get("parts"))]
+    parts = carrier.get("parts")
+    return [_part(part) for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
 
 
 def text_of(parts: Iterable[Part]) -> str:
     """Return what the text parts say, each on a line of its own."""
-    return "\n".join(part.text for part in parts if isinstance(part, TextPart))
+    return "\n".join([part.text for part in parts if isinstance(part, TextPart)])
 
 
 def question_of(parts: Iterable[Part]) -> str:
@@ -45,8 +46,10 @@ def question_of(parts: Iterable[Part]) -> str:
     )
 
 
-def join(pieces: Iterable[Part]) -> tuple[Part, ...]:
+def join(pieces: Sequence[Part]) -> tuple[Part, ...]:
     """Join texts that follow each other: agents stream an answer word by word, each word a part."""
+    if len(pieces) < 2:
+        return tuple(pieces)
     joined: list[Part] = []
     run: list[str] = []
     for piece in pieces:
@@ -84,19 +87,22 @@ def text(value: JsonValue) -> str:
 
 
 def _part(part: JsonObject) -> Part:
-    name = clean_note(text(part.get("filename")))[:500]
-    media_type = clean_note(text(part.get("mediaType")))[:200] or "application/octet-stream"
     match part:
         case {"text": str(said)}:
             return TextPart(_CONTROL.sub("", said))
         case {"raw": str(encoded)}:
-            return File(name, media_type, content=_decode(encoded))
+            return File(*_name_and_type(part), content=_decode(encoded))
         case {"url": str(url)}:
-            return File(name, media_type, url=url[:8_000])
+            return File(*_name_and_type(part), url=url[:8_000])
         case {"data": data}:
             return DataPart(whole(data))
         case _:
             raise AgentProtocolError("The agent sent a part that is neither text, data, bytes nor a URL.")
+
+
+def _name_and_type(part: JsonObject) -> tuple[str, str]:
+    name = clean_note(text(part.get("filename")))[:500]
+    return name, clean_note(text(part.get("mediaType")))[:200] or "application/octet-stream"
 
 
 def _decode(encoded: str) -> bytes:

@@ -39,7 +39,19 @@ _STATES: dict[str, State] = {
     "TASK_STATE_REJECTED": "rejected",
 }
 _INTERRUPTED = frozenset({"input_required", "auth_required"})
+_WORKING = 1
 _TERMINAL = 2
+_RANKS: dict[State, int] = {
+    "submitted": 0,
+    "working": _WORKING,
+    "input_required": _WORKING,
+    "auth_required": _WORKING,
+    "completed": _TERMINAL,
+    "failed": _TERMINAL,
+    "canceled": _TERMINAL,
+    "rejected": _TERMINAL,
+}
+"""A task only goes up, or stays at its rank."""
 
 
 @dataclass(slots=True)
@@ -92,9 +104,11 @@ class RemoteTask:
     @property
     def says_nothing(self) -> bool:
         """Whether a stream ended it without an answer, a question or a reason. A cancel needs none."""
+        if self.ended is None or self._is_whole or self.state == "canceled":
+            return False
         answered = self.state == "completed" and self._artifacts
         said = answered or self._status.get("message") or self._facts.get("error")
-        return not self._is_whole and self.state != "canceled" and not said
+        return not said
 
     def expect_answer_after(self, task: JsonObject) -> None:
         """Remember how a waiting task stands before it is answered: that same status again is no news."""
@@ -104,8 +118,10 @@ class RemoteTask:
 
     def has_missed_one_before(self, event: JsonObject) -> bool:
         """Whether the number of `event` is not the next one."""
+        if self.seq is None or "task" in event:
+            return False
         seq = agent_sequence.number_of(event)
-        return "task" not in event and seq is not None and self.seq is not None and seq > self.seq + 1
+        return seq is not None and seq > self.seq + 1
 
     def read(self, event: JsonObject, *, resumed: bool = False) -> list[RemoteEvent]:
         """Take in one stream response, or the result of a sent message.
@@ -123,10 +139,12 @@ class RemoteTask:
             case {"statusUpdate": dict(update)}:
                 self._count()
                 self._is_whole = False
-                return self._identify(update) + self._read_status(update)
+                begun = self._identify(update.get("taskId"), update.get("contextId"))
+                return begun + self._read_status(update.get("status"), update.get("metadata"))
             case {"artifactUpdate": dict(update)}:
                 self._count()
-                return [*self._identify(update), self._read_artifact(update)]
+                begun = self._identify(update.get("taskId"), update.get("contextId"))
+                return [*begun, self._read_artifact(update)]
             case {"task": dict(task)}:
                 self._count()
                 return self._compare(task)
@@ -163,21 +181,21 @@ class RemoteTask:
 
     def outcome(self) -> Ended:
         """Return the outcome as it stands now, also while the task still works."""
-        artifacts = tuple(
+        artifacts = [
             Artifact(key, growing.name, remote_parts.join(growing.pieces)) for key, growing in self._artifacts.items()
-        )
+        ]
         made = [part for artifact in artifacts for part in artifact.parts]
         said = remote_parts.read(_object(self._status.get("message"))) or remote_parts.read(self._last_message)
         waiting = self.state in _INTERRUPTED
         spoken = remote_parts.question_of(said) if waiting else text_of(said)
-        written = "" if waiting else "\n\n".join(filter(None, (text_of(artifact.parts) for artifact in artifacts)))
+        written = "" if waiting else "\n\n".join(filter(None, [text_of(artifact.parts) for artifact in artifacts]))
         carriers = said if waiting or not made else made
         return Ended(
             state=self.state,
             text=written or spoken,
-            data=tuple(part.data for part in carriers if isinstance(part, DataPart)),
-            files=tuple(part for part in carriers if isinstance(part, File)),
-            artifacts=artifacts,
+            data=tuple([part.data for part in carriers if isinstance(part, DataPart)]),
+            files=tuple([part for part in carriers if isinstance(part, File)]),
+            artifacts=tuple(artifacts),
             error=self._failure(spoken) if self.state in {"failed", "rejected"} else None,
             usage=model_usage.from_json(self._facts.get("usage")),
             facts=self._facts,
@@ -189,21 +207,20 @@ class RemoteTask:
         return resumed and seq >= self.seq if is_task else seq <= self.seq
 
     def _compare(self, task: JsonObject) -> list[RemoteEvent]:
-        return self._take_in(task) + self._read_status({"status": task.get("status")})
+        return self._take_in(task) + self._read_status(task.get("status"))
 
     def _take_in(self, task: JsonObject) -> list[RemoteEvent]:
         self._is_whole = True
-        events = self._identify({"taskId": task.get("id"), "contextId": task.get("contextId")})
+        events = self._identify(task.get("id"), task.get("contextId"))
         for message in objects(task.get("history")):
             if message.get("role") == "ROLE_AGENT":
                 self._last_message = message
         for artifact in objects(task.get("artifacts")):
             events.extend(self._compare_artifact(artifact))
-        self._keep_facts(task)
+        self._keep_facts(task.get("metadata"))
         return events
 
-    def _identify(self, event: JsonObject) -> list[RemoteEvent]:
-        found = event.get("taskId")
+    def _identify(self, found: JsonValue, context_id: JsonValue) -> list[RemoteEvent]:
         if not isinstance(found, str) or not found or len(found) > 500:
             raise AgentProtocolError("The agent sent an event without a task id.")
         if self.id is not None and found != self.id:
@@ -212,7 +229,6 @@ class RemoteTask:
         if self._started:
             return []
         self._started = True
-        context_id = event.get("contextId")
         self.context_id = context_id[:500] if isinstance(context_id, str) else ""
         return [Started(found, self.context_id)]
 
@@ -221,24 +237,25 @@ class RemoteTask:
             f"The agent sent an event of another task ({clean_note(str(found))[:80]}) than this one ({self.id})."
         )
 
-    def _read_status(self, event: JsonObject) -> list[RemoteEvent]:
-        status = _object(event.get("status"))
+    def _read_status(self, said: JsonValue, metadata: JsonValue = None) -> list[RemoteEvent]:
+        status = _object(said)
         message = _object(status.get("message"))
-        self._keep_facts(event)
-        self._keep_facts(message)
+        self._keep_facts(metadata)
+        self._keep_facts(message.get("metadata"))
         state = _state(status)
-        if status in (self._status_before, self._status) or _rank(state) < _rank(self.state):
+        rank = _RANKS[state]
+        if status in (self._status_before, self._status) or rank < _RANKS[self.state]:
             return []
         self._status_before = None
         self.state = state
         self._status = status
         if message:
             self._last_message = message
-        if _rank(state) == _TERMINAL or state in _INTERRUPTED:
+        if rank == _TERMINAL or state in _INTERRUPTED:
             self.ended = self.outcome()
             return [self.ended]
-        metadata = _object(message.get("metadata")) | _object(event.get("metadata"))
-        return [StatusChanged(state, clean_note(text_of(remote_parts.read(message))), metadata)]
+        told = _object(message.get("metadata")) | _object(metadata)
+        return [StatusChanged(state, clean_note(text_of(remote_parts.read(message))), told)]
 
     def _read_artifact(self, update: JsonObject) -> ArtifactChunk:
         key, name, parts = _artifact(_object(update.get("artifact")))
@@ -272,14 +289,13 @@ class RemoteTask:
         self._last_message = message
         if self.begun:
             return []
-        self._keep_facts(message)
+        self._keep_facts(message.get("metadata"))
         self.state = "completed"
         self.ended = self.outcome()
         return [self.ended]
 
-    def _keep_facts(self, carrier: JsonObject) -> None:
-        facts = _object(carrier.get("metadata")).get(METADATA_KEY)
-        if isinstance(facts, dict):
+    def _keep_facts(self, metadata: JsonValue) -> None:
+        if isinstance(metadata, dict) and isinstance(facts := metadata.get(METADATA_KEY), dict):
             self._facts = self._facts | facts
 
     def _failure(self, said: str) -> Failure:
@@ -304,16 +320,6 @@ def _state(status: JsonObject) -> State:
     if state is None:
         raise AgentProtocolError(f"The agent sent a task state that A2A does not have: {clean_note(str(name))[:60]}.")
     return state
-
-
-def _rank(state: State) -> int:
-    match state:
-        case "submitted":
-            return 0
-        case "working" | "input_required" | "auth_required":
-            return 1
-        case _:
-            return _TERMINAL
 
 
 def _artifact(artifact: JsonObject) -> tuple[str, str, list[Part]]:

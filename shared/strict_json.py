@@ -69,14 +69,14 @@ def _count_keys(value: JsonValue) -> int | None:
     for _ in range(MAX_DEPTH + 1):
         below: list[JsonValue] = []
         for item in level:
-            if isinstance(item, str):
+            if type(item) is str:
                 continue
-            if isinstance(item, dict):
+            if type(item) is dict:
                 keys += len(item)
                 below += item.values()
-            elif isinstance(item, list):
+            elif type(item) is list:
                 below += item
-            elif isinstance(item, int) and abs(item) > _SURELY_WHOLE:
+            elif type(item) is int and not -_SURELY_WHOLE <= item <= _SURELY_WHOLE:
                 return None
         if not below:
             return keys

@@ -221,7 +221,7 @@ GUARDS: Final[Mapping[str, tuple[Guard, ...]]] = {
         Guard(
             "states only move forward, and the first end counts",
             "shared/remote_task.py",
-            " or _rank(state) < _rank(self.state):",
+            " or rank < _RANKS[self.state]:",
             ":",
             f"{_BAD}test_the_first_end_counts_and_nothing_after_it",
         ),
