@@ -35,7 +35,7 @@ from shared.agent_events import (
     StatusChanged,
     TextPart,
 )
-from shared.agent_reading import MOST_LOST_CALLS, ask, get, listen
+from shared.agent_reading import MOST_LOST_CALLS, ask, get, hear_once, listen
 from shared.agent_wire import HIDDEN, AgentWire, Binding, Clock, Deadlines, Endpoint, ShownCall, Tap
 from shared.errors import (
     AgentFailedError,
@@ -154,7 +154,8 @@ class AgentConnection:
     ) -> AsyncGenerator[RemoteEvent]:
         """Send `message` once, and yield what the agent does until the task ends or waits for input.
 
-        When a stream breaks, or is silent for too long, the agent is asked how the task stands. Closing this does not
+        When a stream breaks, or is silent for too long, the agent is asked how the task stands. One that refuses the
+        message because it cannot do what its card says has not taken it: it is sent otherwise. Closing this does not
         cancel the remote task.
         Raises: AgentUnavailableError, AgentProtocolError, AgentFailedError (the agent refused the message),
         TimedOutError, TooLargeError, AddressRefusedError, NotFoundError (`message.task_id`).
@@ -164,12 +165,23 @@ class AgentConnection:
         if message.task_id is not None:
             task.expect_answer_after(await ask(self._wire, message.task_id, clock))
         try:
-            async with aclosing(self._complete(self._deliver(message, task, clock), task, clock)) as events:
-                async for event in events:
-                    yield event
+            is_taken = False
+            while not is_taken:
+                streaming = self._streaming
+                push = message.push if self._pushing and not streaming else None
+                params = to_params(message, returns_at_once=not streaming, push=push)
+                hear = listen if streaming else hear_once
+                try:
+                    async with aclosing(hear(self._wire, params, task, clock)) as answers:
+                        async for events in answers:
+                            for event in events:
+                                yield event
+                    is_taken = True
+                except FederationError as error:
+                    if task.begun or not self._learns_from(error, streaming=streaming, pushing=push is not None):
+                        raise
             if task.ended is None:
-                watched = self._watch(task, clock, pushed=message.push is not None)
-                async with aclosing(self._complete(watched, task, clock)) as events:
+                async with aclosing(self._watch(task, clock, pushed=message.push is not None)) as events:
                     async for event in events:
                         yield event
         except FederationError as error:
@@ -194,7 +206,7 @@ class AgentConnection:
         """
         task, clock = RemoteTask(remote_task_id, self._limits), Clock(deadlines or self._deadlines)
         try:
-            async with aclosing(self._complete(self._watch(task, clock, pushed=pushed), task, clock)) as events:
+            async with aclosing(self._watch(task, clock, pushed=pushed)) as events:
                 async for event in events:
                     yield event
         except FederationError as error:
@@ -231,47 +243,16 @@ class AgentConnection:
         task.read_task(found)
         return task.outcome()
 
-    async def _deliver(self, message: OutgoingMessage, task: RemoteTask, clock: Clock) -> AsyncGenerator[RemoteEvent]:
-        """Send the message; return when the task ended, or when the agent must be asked how it stands.
-
-        An agent that refuses it because it cannot do what its card says has not taken it: it is sent otherwise.
-        """
-        while True:
-            streaming = self._streaming
-            push = message.push if self._pushing and not streaming else None
-            params = to_params(message, returns_at_once=not streaming, push=push)
-            try:
-                if not streaming:
-                    for event in task.read(await self._wire.call("send", params, clock)):
-                        yield event
-                    return
-                async with aclosing(listen(self._wire, "stream", params, task, clock)) as events:
-                    async for event in events:
-                        yield event
-                return
-            except FederationError as error:
-                code = error.facts.get("rpc_code")
-                if task.begun:
-                    raise
-                if streaming and code in agent_refusals.UNSUPPORTED:
-                    self._streaming = False
-                elif push is not None and code == agent_refusals.PUSH_NOT_SUPPORTED:
-                    self._pushing = False
-                else:
-                    raise
-
-    async def _complete(
-        self, events: AsyncGenerator[RemoteEvent], task: RemoteTask, clock: Clock
-    ) -> AsyncGenerator[RemoteEvent]:
-        """Yield `events`; ask once about an end without a word: some agents store their answer, and do not send it."""
-        async with aclosing(events):
-            async for event in events:
-                if isinstance(event, Ended) and task.says_nothing:
-                    with suppress(FederationError):  # the end itself stands
-                        for more in task.fill_in(await get(self._wire, cast("str", task.id), clock)):
-                            yield more
-                        return
-                yield event
+    def _learns_from(self, refusal: FederationError, *, streaming: bool, pushing: bool) -> bool:
+        """Note what the agent cannot do though its card says so; return whether it refused the message for that."""
+        code = refusal.facts.get("rpc_code")
+        if streaming and code in agent_refusals.UNSUPPORTED:
+            self._streaming = False
+            return True
+        if pushing and code == agent_refusals.PUSH_NOT_SUPPORTED:
+            self._pushing = False
+            return True
+        return False
 
     async def _watch(self, task: RemoteTask, clock: Clock, *, pushed: bool) -> AsyncGenerator[RemoteEvent]:
         """Ask how the task stands, then listen or ask again, until it ended. `task.id` is known."""
@@ -334,10 +315,11 @@ class AgentConnection:
         Raises: AgentUnavailableError when nothing came.
         """
         try:
-            heard = listen(self._wire, "subscribe", {"id": task_id}, task, clock, resumes=task.seq is not None)
-            async with aclosing(heard) as events:
-                async for event in events:
-                    yield event
+            heard = listen(self._wire, {"id": task_id}, task, clock, subscribes=True, resumes=task.seq is not None)
+            async with aclosing(heard) as answers:
+                async for events in answers:
+                    for event in events:
+                        yield event
         except (AgentFailedError, TimedOutError, TooLargeError):
             return
         except AgentProtocolError as error:
