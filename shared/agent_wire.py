@@ -6,7 +6,7 @@ Every answer is bounded in size and time and read as strict JSON, and its failur
 
 import asyncio
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, Literal, TypeAlias
@@ -300,21 +300,27 @@ class AgentWire:
             asks_for_task=call.rpc_id is None and call.operation in {"get", "cancel", "subscribe", "pushes"},
         )
 
-    async def _call(self, call: _Call, headers: dict[str, str], deadlines: Deadlines, max_bytes: int) -> Answer:
-        """Make the call as who we are; once more, if what shows it can be had anew and the agent does not take it."""
-        auth = self._endpoint.auth
+    def _call(
+        self, call: _Call, headers: dict[str, str], deadlines: Deadlines, max_bytes: int
+    ) -> Coroutine[None, None, Answer]:
         begin = partial(
             self._calls.begin, call.verb, content=call.content, connect_s=deadlines.connect_s, max_bytes=max_bytes
         )
-        if auth is None:
-            return await begin(call.url, headers=headers)
-        proof = await auth.prove(call.url)
-        answer = await begin(proof.url, headers={**proof.headers, **headers}, certificate=proof.certificate)
-        if answer.status != _UNAUTHORIZED or not auth.can_renew(proof):
-            return answer
-        answer.close()
-        proof = await auth.prove(call.url)
-        return await begin(proof.url, headers={**proof.headers, **headers}, certificate=proof.certificate)
+        auth = self._endpoint.auth
+        return begin(call.url, headers=headers) if auth is None else _call_as(auth, begin, call.url, headers)
+
+
+async def _call_as(
+    auth: AgentAuth, begin: Callable[..., Awaitable[Answer]], url: str, headers: dict[str, str]
+) -> Answer:
+    """Make the call as who we are; once more, if what shows it can be had anew and the agent does not take it."""
+    proof = await auth.prove(url)
+    answer = await begin(proof.url, headers={**proof.headers, **headers}, certificate=proof.certificate)
+    if answer.status != _UNAUTHORIZED or not auth.can_renew(proof):
+        return answer
+    answer.close()
+    proof = await auth.prove(url)
+    return await begin(proof.url, headers={**proof.headers, **headers}, certificate=proof.certificate)
 
 
 def _echo_bytes(call: _Call) -> int:
