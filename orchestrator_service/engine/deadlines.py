@@ -21,10 +21,11 @@ class Limit:
 
 def of_calls(settings: Settings, run: Run) -> Deadlines:
     """Return the deadlines of the calls to a step's agent."""
+    asked = _asked(run.request, "deadlines")
     return Deadlines(
-        connect_s=_asked(run.request, "deadlines", "connect_s") or settings.connect_timeout_s,
-        first_byte_s=_asked(run.request, "deadlines", "first_byte_s") or settings.first_byte_timeout_s,
-        gap_s=_asked(run.request, "deadlines", "gap_s") or settings.stream_gap_timeout_s,
+        connect_s=_seconds(asked, "connect_s") or settings.connect_timeout_s,
+        first_byte_s=_seconds(asked, "first_byte_s") or settings.first_byte_timeout_s,
+        gap_s=_seconds(asked, "gap_s") or settings.stream_gap_timeout_s,
         total_s=max((run.deadline_at - now()).total_seconds(), 1.0),
     )
 
@@ -34,7 +35,7 @@ def of_step(settings: Settings, run: Run, step: PlanStep) -> Limit:
     seconds, name = settings.step_timeout_s, "STEP_TIMEOUT_S"
     if step.timeout_s is not None:
         seconds, name = step.timeout_s, "its timeout_s"
-    elif (asked_s := _asked(run.request, "deadlines", "step_s")) is not None:
+    elif (asked_s := _seconds(_asked(run.request, "deadlines"), "step_s")) is not None:
         seconds, name = asked_s, "the task's deadlines.step_s"
     at = now() + timedelta(seconds=seconds)
     if run.deadline_at <= at:
@@ -44,8 +45,8 @@ def of_step(settings: Settings, run: Run, step: PlanStep) -> Limit:
 
 def of_task(settings: Settings, run: Run) -> str:
     """Return the sentence for a task whose time is up."""
-    asked_s = _asked(run.request, "deadlines", "task_s")
-    budget_s = _asked(run.request, "budget", "seconds")
+    asked_s = _seconds(_asked(run.request, "deadlines"), "task_s")
+    budget_s = _seconds(_asked(run.request, "budget"), "seconds")
     seconds, name = settings.task_timeout_s, "TASK_TIMEOUT_S"
     if asked_s is not None:
         seconds, name = asked_s, "its deadlines.task_s"
@@ -54,7 +55,11 @@ def of_task(settings: Settings, run: Run) -> str:
     return f"The task did not end within {seconds:g} s ({name})."
 
 
-def _asked(request: JsonObject, of: str, name: str) -> float | None:
+def _asked(request: JsonObject, of: str) -> JsonObject:
     given = request.get(of)
-    value = given.get(name) if isinstance(given, dict) else None
+    return given if isinstance(given, dict) else {}
+
+
+def _seconds(asked: JsonObject, name: str) -> float | None:
+    value = asked.get(name)
     return float(value) if isinstance(value, int | float) else None
