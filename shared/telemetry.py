@@ -5,8 +5,7 @@ import re
 import secrets
 import sys
 import traceback
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Final, cast
@@ -49,14 +48,9 @@ def configure(settings: FederationSettings, service: ServiceName) -> None:
     logging.captureWarnings(capture=True)
 
 
-@contextmanager
-def bind(**facts: str | None) -> Generator[None]:
+def bind(**facts: str | None) -> "_Bound":
     """Add facts (`task_id`, `step_id`, …) to every log line written inside, tasks started there included."""
-    token = _facts.set({**_facts.get(), **{name: value for name, value in facts.items() if value}})
-    try:
-        yield
-    finally:
-        _facts.reset(token)
+    return _Bound({name: value for name, value in facts.items() if value})
 
 
 def adopt_trace(traceparent: str | None) -> str:
@@ -73,11 +67,9 @@ def adopt_trace(traceparent: str | None) -> str:
     return f"00-{trace_id}-{span_id}-{flags}"
 
 
-@contextmanager
-def in_trace(trace_id: str) -> Generator[None]:
+def in_trace(trace_id: str) -> "_Bound":
     """Go on inside with a trace that was written down (32 hex digits), as one more hop of it; not if it is empty."""
-    with bind(trace_id=trace_id, **({"span_id": secrets.token_hex(8), "trace_flags": "01"} if trace_id else {})):
-        yield
+    return bind(trace_id=trace_id, **({"span_id": secrets.token_hex(8), "trace_flags": "01"} if trace_id else {}))
 
 
 def trace_id() -> str | None:
@@ -89,6 +81,19 @@ def traceparent() -> str | None:
     """Return the header that hands the present trace on to the next service."""
     facts = _facts.get()
     return f"00-{facts['trace_id']}-{facts['span_id']}-{facts['trace_flags']}" if "trace_id" in facts else None
+
+
+class _Bound:
+    __slots__ = ("_more", "_token")
+
+    def __init__(self, more: Mapping[str, str]) -> None:
+        self._more = more
+
+    def __enter__(self) -> None:
+        self._token = _facts.set({**_facts.get(), **self._more})
+
+    def __exit__(self, *_error: object) -> None:
+        _facts.reset(self._token)
 
 
 class _Lines(logging.Formatter):

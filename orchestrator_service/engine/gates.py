@@ -7,8 +7,7 @@ Each process has its own: what one of them learns about an agent, the others lea
 import asyncio
 import time
 from collections import OrderedDict, deque
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine
 from typing import Final, Literal, TypeAlias
 
 State: TypeAlias = Literal["closed", "open", "half-open"]
@@ -98,22 +97,28 @@ class Gate:
         until = self._rests_until if self._trial_until is None else self._trial_until
         return max(until - self._clock(), 0.0)
 
-    @asynccontextmanager
-    async def place(self, limit: int | None) -> AsyncGenerator[None]:
+    def place(self, limit: int | None) -> "_Place":
         """Have one of the agent's places; waits for it, first come, first served. `limit` is the agent's own, if any.
 
         The call that is made inside counts for the retry budget.
         """
-        await self._take(max(limit or self._places, 1))
-        try:
-            if self._retries_to_come:
-                self._retries_to_come -= 1
-            else:
-                self._budget = min(self._budget + 1, _FULL_BUDGET)
-            yield
-        finally:
-            self._taken -= 1
-            self._let_in()
+        return _Place(self, max(limit or self._places, 1))
+
+    async def enter(self, limit: int) -> None:
+        """Take one of so many places, as soon as it is free."""
+        if not self._waiting and self._taken < limit:
+            self._taken += 1
+        else:
+            await self._wait_for_place(limit)
+        if self._retries_to_come:
+            self._retries_to_come -= 1
+        else:
+            self._budget = min(self._budget + 1, _FULL_BUDGET)
+
+    def leave(self) -> None:
+        """Give a place back."""
+        self._taken -= 1
+        self._let_in()
 
     def may_try(self) -> float:
         """Return 0.0 if a call may begin, else the seconds until one may be tried.
@@ -173,10 +178,7 @@ class Gate:
         self._recent.clear()
         self._troubled.pop(self._agent_id, None)
 
-    async def _take(self, limit: int) -> None:
-        if not self._waiting and self._taken < limit:
-            self._taken += 1
-            return
+    async def _wait_for_place(self, limit: int) -> None:
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append((turn, limit))
         try:
@@ -197,3 +199,17 @@ class Gate:
                 self._taken += 1
                 turn.set_result(None)
             self._waiting.popleft()
+
+
+class _Place:
+    __slots__ = ("_gate", "_limit")
+
+    def __init__(self, gate: Gate, limit: int) -> None:
+        self._gate = gate
+        self._limit = limit
+
+    def __aenter__(self) -> Coroutine[None, None, None]:
+        return self._gate.enter(self._limit)
+
+    async def __aexit__(self, *_error: object) -> None:
+        self._gate.leave()

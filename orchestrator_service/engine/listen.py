@@ -4,9 +4,7 @@ What comes within a short time is written together: the remote task's id first o
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, Self
 
 from orchestrator_service.engine import task_records
 from orchestrator_service.engine.work import StepWork
@@ -19,7 +17,7 @@ _MAX_PROGRESS_CHARS: Final = 500
 
 
 class Listener:
-    """Hears one try of a step. Used inside `listening`."""
+    """Hears one try of a step, inside of `async with`; at the end, whatever ended it, all that was heard is written."""
 
     def __init__(self, log: EventLog, work: StepWork) -> None:
         self._log = log
@@ -31,6 +29,13 @@ class Listener:
         self._timer: asyncio.TimerHandle | None = None
         self._flushing: asyncio.Task[None] | None = None
         self._is_over = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        await self.settle()
+        await self.flush()
 
     def hear(self, event: RemoteEvent) -> None:
         """Take note of what the agent tells; the end is the caller's to handle."""
@@ -82,7 +87,7 @@ class Listener:
             self._flush_soon()
 
     def _hear_artifact(self, chunk: ArtifactChunk) -> None:
-        text = "".join(part.text for part in chunk.parts if isinstance(part, TextPart))
+        text = "".join([part.text for part in chunk.parts if isinstance(part, TextPart)])
         if not text:
             return
         known = self._texts.get(chunk.artifact_id, "")
@@ -94,14 +99,3 @@ class Listener:
         news = whole[len(self._told) :] if append else whole
         self._told = whole
         self._drafts.append(draft("step.output", step_id=self._work.step.id, text=news, append=append))
-
-
-@asynccontextmanager
-async def listening(log: EventLog, work: StepWork) -> AsyncGenerator[Listener]:
-    """Open a listener; at the end, whatever ended it, all that was heard is written."""
-    listener = Listener(log, work)
-    try:
-        yield listener
-    finally:
-        await listener.settle()
-        await listener.flush()

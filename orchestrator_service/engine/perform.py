@@ -20,7 +20,7 @@ from orchestrator_service.engine import deadlines, questions, retrying, step_rec
 from orchestrator_service.engine.conversations import Conversations
 from orchestrator_service.engine.gates import Gates
 from orchestrator_service.engine.leftovers import Leftovers
-from orchestrator_service.engine.listen import listening
+from orchestrator_service.engine.listen import Listener
 from orchestrator_service.engine.retrying import Next, RemoteFailureError
 from orchestrator_service.engine.settle import Settler
 from orchestrator_service.engine.step_records import Rules
@@ -289,7 +289,7 @@ class Performer:
             failpoints.reach("step-begun")
             trying.is_calling = True
             try:
-                async with listening(self._log, work) as listener:
+                async with Listener(self._log, work) as listener:
                     self._following[place] = (connection, attempt.remote_task_id)
                     async with aclosing(self._conversations.begin(connection, work, attempt, calls)) as events:
                         async for event in events:

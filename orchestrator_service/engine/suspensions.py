@@ -1,8 +1,8 @@
 """The calls under way, by agent: those of an agent that is suspended end at once."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable
+from types import TracebackType
 
 from shared.errors import FederationError
 
@@ -34,20 +34,34 @@ class Suspensions:
             if not call.expired():  # once is enough
                 call.reschedule(asyncio.get_running_loop().time())
 
-    @asynccontextmanager
-    async def calling(self, agent_id: str, agent_name: str) -> AsyncGenerator[None]:
+    def calling(self, agent_id: str, agent_name: str) -> "_Calling":
         """Keep while the agent is called. Raises: AgentSuspendedError, as soon as it is suspended."""
-        call = asyncio.timeout(None)
-        calls = self._calls.setdefault(agent_id, set())
+        return _Calling(self._calls, agent_id, agent_name)
+
+
+class _Calling:
+    __slots__ = ("_agent_id", "_agent_name", "_call", "_calls")
+
+    def __init__(self, calls: dict[str, set[asyncio.Timeout]], agent_id: str, agent_name: str) -> None:
+        self._calls = calls
+        self._agent_id = agent_id
+        self._agent_name = agent_name
+        self._call = asyncio.timeout(None)
+
+    def __aenter__(self) -> Awaitable[asyncio.Timeout]:
+        self._calls.setdefault(self._agent_id, set()).add(self._call)
+        return self._call.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        calls = self._calls[self._agent_id]
+        calls.discard(self._call)
+        if not calls:
+            del self._calls[self._agent_id]
         try:
-            async with call:
-                calls.add(call)
-                yield
-        except TimeoutError as error:
-            if not call.expired():
-                raise
-            raise AgentSuspendedError(agent_name) from error
-        finally:
-            calls.discard(call)
-            if not calls and self._calls.get(agent_id) is calls:
-                del self._calls[agent_id]
+            await self._call.__aexit__(kind, error, trace)
+        except TimeoutError as ended:
+            error = ended
+        if isinstance(error, TimeoutError) and self._call.expired():
+            raise AgentSuspendedError(self._agent_name) from error

@@ -2,9 +2,10 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Generator
+from contextlib import contextmanager
 from datetime import datetime
+from types import TracebackType
 
 from shared.db import now
 
@@ -45,15 +46,27 @@ class Waits:
         """Tell whether the task's end was asked for."""
         return task_id in self._canceled
 
-    @asynccontextmanager
-    async def until(self, task_id: str, deadline_at: datetime) -> AsyncGenerator[None]:
-        """Raise TimeoutError inside at the deadline, or at once when the task is canceled."""
+    def until(self, task_id: str, deadline_at: datetime) -> "_Wait":
+        """Raise TimeoutError inside at the deadline, or at once when the task is canceled. To be entered at once."""
         left_s = 0.0 if task_id in self._canceled else (deadline_at - now()).total_seconds()
         if left_s <= 0:
             raise TimeoutError  # a timeout that is over would let what is inside begin
-        async with asyncio.timeout(left_s) as wait:
-            self._waits[task_id].add(wait)
-            try:
-                yield
-            finally:
-                self._waits[task_id].discard(wait)
+        return _Wait(self._waits[task_id], left_s)
+
+
+class _Wait:
+    __slots__ = ("_timeout", "_waits")
+
+    def __init__(self, waits: set[asyncio.Timeout], left_s: float) -> None:
+        self._waits = waits
+        self._timeout = asyncio.timeout(left_s)
+
+    def __aenter__(self) -> Awaitable[asyncio.Timeout]:
+        self._waits.add(self._timeout)
+        return self._timeout.__aenter__()
+
+    def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> Awaitable[bool | None]:
+        self._waits.discard(self._timeout)
+        return self._timeout.__aexit__(kind, error, trace)
