@@ -1,4 +1,4 @@
-"""One prepared statement of PostgreSQL, sent by libpq itself: psycopg's cursors take longer than the server does.
+"""Prepared statements of PostgreSQL and commits, sent by libpq itself: psycopg takes longer for one than the server.
 
 Values and rows are converted by psycopg, as its cursors do it.
 """
@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias, cast
 from psycopg import Connection, OperationalError, errors
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
-from psycopg.pq.abc import PGresult
+from psycopg.pq.abc import PGconn, PGresult
 from sqlalchemy import Dialect
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
@@ -21,6 +21,13 @@ NUMBERED: Final[Dialect] = PGDialect_psycopg(paramstyle="numeric_dollar")
 _DONE: Final = frozenset({ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK})
 _PREPARE_ANEW: Final = (errors.InvalidSqlStatementName, errors.FeatureNotSupported)
 _numbers: Final = count(1)
+
+
+def commit(connection: PostgresConnection) -> None:
+    """Commit the transaction, if one is open. Raises: errors of psycopg."""
+    pgconn = connection.pgconn
+    if pgconn.transaction_status != TransactionStatus.IDLE:
+        _checked(pgconn, pgconn.exec_(b"COMMIT"))
 
 
 class Statement:
@@ -42,14 +49,18 @@ class Statement:
         """Run it with some values, in their order. Raises: errors of psycopg."""
         pgconn = self._pgconn
         if pgconn.transaction_status == TransactionStatus.IDLE:
-            self._checked(pgconn.exec_(self._begin))
+            _checked(pgconn, pgconn.exec_(self._begin))
         name = self._name
         if name is None:
             name = f"federation_{next(_numbers)}".encode()
-            self._checked(pgconn.prepare(name, self._sql))
+            _checked(pgconn, pgconn.prepare(name, self._sql))
             self._name = name
         given = self._transformer.dump_sequence(cast("Sequence[object]", values), self._formats)
-        self._result = self._checked(pgconn.exec_prepared(name, cast("Sequence[bytes]", given)))  # None is NULL
+        try:
+            self._result = _checked(pgconn, pgconn.exec_prepared(name, cast("Sequence[bytes]", given)))  # None is NULL
+        except _PREPARE_ANEW:
+            self._name = None
+            raise
 
     def executemany(self, statement: str, values: Sequence[object], /) -> None:
         """Run it once for each set of values."""
@@ -64,12 +75,10 @@ class Statement:
         self._transformer.set_pgresult(result)
         return self._transformer.load_rows(0, result.ntuples, tuple)
 
-    def _checked(self, result: PGresult) -> PGresult:
-        if result.status in _DONE:
-            return result
-        if self._pgconn.status != ConnStatus.OK:
-            raise OperationalError(self._pgconn.get_error_message())
-        error = errors.error_from_result(result)
-        if isinstance(error, _PREPARE_ANEW):
-            self._name = None
-        raise error
+
+def _checked(pgconn: PGconn, result: PGresult) -> PGresult:
+    if result.status in _DONE:
+        return result
+    if pgconn.status != ConnStatus.OK:
+        raise OperationalError(pgconn.get_error_message())
+    raise errors.error_from_result(result)

@@ -10,9 +10,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from math import ceil
 from time import monotonic
-from typing import Final, Literal, Protocol, TypeVar, cast
+from typing import Any, Final, Literal, Protocol, TypeVar, cast
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -244,8 +245,9 @@ class _Kept:
             self._driver = cast("_Driver", self._connection.connection.dbapi_connection)
             if self._is_sqlite:
                 self._driver.execute(f"PRAGMA busy_timeout={_LOCK_WAIT_MS}")
+                self._commit = self._driver.commit
             else:
-                _tune_postgresql(self._driver, changes=changes)
+                self._commit = _tune_postgresql(self._driver, changes=changes)
             self._connection.begin()  # SQLAlchemy's own, which never ends; for `kept` nothing is sent
         except BaseException:
             self._connection.close()
@@ -260,7 +262,7 @@ class _Kept:
                 results: list[_Result] = [(batch[0].do(self._connection), None)]
             else:
                 results = [self._do(job) for job in batch]
-            self._driver.commit()
+            self._commit()
         except BaseException as error:  # noqa: BLE001 - whoever waits for the work gets it
             self._undo_all()
             return [(None, error)] * len(batch)
@@ -316,19 +318,22 @@ class _Driver(Protocol):
     def close(self) -> None: ...
 
 
-def _tune_postgresql(driver: _Driver, *, changes: bool) -> None:
+def _tune_postgresql(driver: _Driver, *, changes: bool) -> Callable[[], None]:
     """Let the statements of a transaction that only reads see one state, and change none; as SQLite does anyway.
 
-    What is prepared is prepared by us: psycopg would throw all of it away after each rollback.
+    What is prepared is prepared by us: psycopg would throw all of it away after each rollback. Returns what commits.
     """
     from psycopg import Connection as PostgresConnection  # noqa: PLC0415 - only for those who use PostgreSQL
     from psycopg import IsolationLevel  # noqa: PLC0415
+
+    from shared.prepared_postgres import commit  # noqa: PLC0415
 
     assert isinstance(driver, PostgresConnection)  # noqa: S101 - narrows the driver's type
     driver.prepare_threshold = None
     if not changes:
         driver.isolation_level = IsolationLevel.REPEATABLE_READ
         driver.read_only = True
+    return partial(commit, cast("PostgresConnection[Any]", driver))
 
 
 def _settle(batch: Sequence[_Job], results: Sequence[_Result]) -> None:
