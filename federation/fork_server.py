@@ -18,7 +18,8 @@ import socket
 import sys
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
@@ -60,15 +61,17 @@ def main() -> None:
 
 def _fork_for(runner: socket.socket) -> tuple[Wish, list[int]] | None:
     """Return in a forked process what it is to be and its descriptors, here None when the runner is gone."""
-    with selectors.DefaultSelector() as selector:
+    names: dict[int, str] = {}
+    with selectors.DefaultSelector() as selector, _noticing_ends() as ends:
         selector.register(runner, selectors.EVENT_READ)
+        selector.register(ends, selectors.EVENT_READ)
         while True:
             for key, _ in selector.select():
-                if isinstance(key.data, News):
-                    _, status = os.waitpid(key.data.pid, 0)
-                    selector.unregister(key.fd)
-                    os.close(key.fd)
-                    _tell(runner, News(key.data.name, key.data.pid, os.waitstatus_to_exitcode(status)))
+                if key.fd == ends:
+                    os.read(ends, MESSAGE_BYTES)
+                    while names and (ended := os.waitpid(-1, os.WNOHANG))[0]:
+                        pid, status = ended
+                        _tell(runner, News(names.pop(pid), pid, os.waitstatus_to_exitcode(status)))
                     continue
                 said, descriptors, _, _ = socket.recv_fds(runner, MESSAGE_BYTES, 2)
                 if not said:
@@ -77,11 +80,31 @@ def _fork_for(runner: socket.socket) -> tuple[Wish, list[int]] | None:
                 pid = os.fork()
                 if pid == 0:
                     return wish, descriptors
+                names[pid] = wish.name
                 for descriptor in descriptors:
                     os.close(descriptor)
-                news = News(wish.name, pid)
-                selector.register(os.pidfd_open(pid), selectors.EVENT_READ, news)
-                _tell(runner, news)
+                _tell(runner, News(wish.name, pid))
+
+
+@contextmanager
+def _noticing_ends() -> Generator[int]:
+    """Yield what can be read when a process that was forked has ended."""
+    ends, wake = os.pipe()
+    for descriptor in (ends, wake):
+        os.set_blocking(descriptor, False)
+    signal.signal(signal.SIGCHLD, _ignore)  # without a handler nothing is woken
+    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    try:
+        yield ends
+    finally:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.close(ends)
+        os.close(wake)
+
+
+def _ignore(*_: object) -> None:
+    """Do nothing."""
 
 
 def _tell(runner: socket.socket, news: News) -> None:

@@ -80,7 +80,7 @@ class Supervised:
         while self.read():
             pass
         os.close(self.output)
-        os.close(self._lifeline)
+        self.terminate()  # there is nothing left to stop, but the descriptor
         self.pid, self.output = None, -1
         self.failures = 1 if time.monotonic() - self._started_at >= _HEALTHY_AFTER_S else self.failures + 1
         if code < 0:
@@ -94,10 +94,10 @@ class Supervised:
         return pause_s
 
     def terminate(self) -> None:
-        """Ask the process to stop."""
-        if self.pid is not None:
-            with suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGTERM)
+        """Ask the process to stop, by the end of its lifeline: that is noticed however early it comes."""
+        if self._lifeline >= 0:
+            os.close(self._lifeline)
+            self._lifeline = -1
 
     def kill(self) -> None:
         """Kill the process with everything in its process group."""
