@@ -184,8 +184,8 @@ class Runner:
     def _stop(self) -> None:
         """Ask every service to stop, and kill what has not when the time is over, or at a second Ctrl-C."""
         say("Stopping …")
-        if any(service.is_up and service.pid is None for service in self._services):
-            self._lose_all()  # it still loads their code
+        if not any(service.pid for service in self._services):
+            self._lose_all()  # their code still loads
         for service in self._services:
             service.terminate()
         patience = self._asked_to_stop + 1

@@ -115,7 +115,7 @@ def _first(connection: Connection, task: RowMapping, step: PlanStep, row: RowMap
         message_id=row["message_id"],
         text=text,
         data=(given,) if given else (),
-        files=tuple(step_inputs.files(connection, task["id"], step, task["request"])),
+        files=tuple(step_inputs.files(connection, task["id"], step, task["request"], values)),
         skill=step.skill,
         metadata=come | wishes | budget,
     )

@@ -42,23 +42,15 @@ def values(
 
 
 def files(
-    connection: Connection,
-    task_id: str,
-    step: PlanStep,
-    request: JsonObject,
-    wanted: Iterable[Reference] | None = None,
+    connection: Connection, task_id: str, step: PlanStep, request: JsonObject, wanted: Iterable[Reference]
 ) -> list[File]:
-    """Return the files the step sends along: those of the task it names, and artifacts it refers to.
-
-    `wanted`: all that it refers to, for one who knows it already.
-    """
+    """Return the files the step sends along: those of the task it names, and artifacts among what it refers to."""
     named = step.inputs.get("files")
     names = [name for name in named if isinstance(name, str)] if isinstance(named, list) else []
     if step.agent is not None and not step.skill and isinstance(brought := request.get("files"), list):
         names = names or [name for name in brought if isinstance(name, str)]
     found = artifacts.load(connection, task_id, names) if names else []
-    produced = [each for each in (references(step) if wanted is None else wanted) if each.kind == "artifact"]
-    for reference in sorted(produced, key=str):
+    for reference in sorted((each for each in wanted if each.kind == "artifact"), key=str):
         found += artifacts.load(connection, task_id, [reference.name], reference.step_id)
     return found
 
