@@ -123,6 +123,7 @@ class Signals:
         given.pop("context", None)  # of SQLAlchemy
         patience = {"connect_timeout": 5, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
         connection = await AsyncConnection.connect(make_conninfo("", **{**patience, **given}), autocommit=True)
+        await connection.execute("SET synchronous_commit TO off")  # a hint is not worth a wait for the disk
         await connection.execute(f"LISTEN {_CHANNEL}")
         return connection
 
