@@ -17,6 +17,7 @@ from orchestrator_service.budgets import Amount
 from orchestrator_service.credentials import Credentials
 from orchestrator_service.engine import queue
 from orchestrator_service.engine.at_once import CannotBeginError, store_and_begin
+from orchestrator_service.engine.ends import Ends
 from orchestrator_service.engine.execute import Runner
 from orchestrator_service.engine.gates import Gates
 from orchestrator_service.engine.perform import Performer
@@ -72,7 +73,8 @@ class Engine:
         self._strategist = Strategist(settings, log, models, spawner, embeddings)
         self._me: Membership | None = None
         self._is_draining = False
-        settler = Settler(settings, log, models, embeddings, self._waits, self._rules)
+        ends = Ends(log, self._rules)
+        settler = Settler(settings, models, embeddings, self._waits, ends)
         performer = Performer(
             settings,
             log,
@@ -80,6 +82,7 @@ class Engine:
             credentials,
             self._gates,
             self._waits,
+            ends,
             settler,
             spawner,
             rules=self._rules,

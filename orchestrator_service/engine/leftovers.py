@@ -14,8 +14,7 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from orchestrator_service import choosing
 from orchestrator_service.engine.conversations import Conversations
-from orchestrator_service.engine.step_records import Remote
-from orchestrator_service.engine.work import OpenAttempt, StepWork
+from orchestrator_service.engine.work import OpenAttempt, Remote, StepWork
 from orchestrator_service.models import Attempt
 from shared.agent_client import Deadlines, Started
 from shared.db import Database, DatabaseUnavailableError, now

@@ -18,6 +18,7 @@ from orchestrator_service.choosing import NoAgentError
 from orchestrator_service.credentials import Credentials
 from orchestrator_service.engine import deadlines, questions, retrying, step_records, task_records
 from orchestrator_service.engine.conversations import Conversations
+from orchestrator_service.engine.ends import Ends
 from orchestrator_service.engine.gates import Gates
 from orchestrator_service.engine.leftovers import Leftovers
 from orchestrator_service.engine.listen import Listener
@@ -27,7 +28,7 @@ from orchestrator_service.engine.step_records import Rules
 from orchestrator_service.engine.suspensions import Suspensions
 from orchestrator_service.engine.trying import Answered, Ending, Failed, Trying, output, told
 from orchestrator_service.engine.waits import Waits
-from orchestrator_service.engine.work import Move, OpenAttempt, StaleRunError, StepWork
+from orchestrator_service.engine.work import Move, OpenAttempt, StaleRunError, StepEnd, StepWork
 from orchestrator_service.event_log import EventLog
 from orchestrator_service.events import draft
 from orchestrator_service.keys import Keys
@@ -63,6 +64,7 @@ class Performer:
         credentials: Credentials,
         gates: Gates,
         waits: Waits,
+        ends: Ends,
         settler: Settler,
         spawner: Spawner,
         *,
@@ -75,6 +77,7 @@ class Performer:
         self.leftovers = Leftovers(log.database, self._conversations)
         self._gates = gates
         self._waits = waits
+        self._ends = ends
         self._settler = settler
         self._spawner = spawner
         self._rules = rules
@@ -102,13 +105,8 @@ class Performer:
         except TimeoutError:
             if work.canceling or self._waits.is_canceled(run.task_id):
                 is_told = await self._tell_to_end(trying, calls)
-                return await self._log.write(
-                    task_records.end_step,
-                    trying.work,
-                    self._rules(),
-                    canceled=True,
-                    is_left=not is_told,
-                    remote=trying.remote,
+                return await self._ends.record(
+                    StepEnd(trying.work, canceled=True, is_left=not is_told, remote=trying.remote)
                 )
             if trying.is_calling and trying.work.attempt is not None:
                 self._gates.gate(trying.work.attempt.agent_id).failed()
@@ -125,7 +123,7 @@ class Performer:
 
     async def fail(self, work: StepWork, error: FederationError) -> Move:
         """Record that the step failed for a reason outside of it."""
-        return await self._log.write(task_records.end_step, work, self._rules(), error=error.to_metadata())
+        return await self._ends.record(StepEnd(work, error=error.to_metadata()))
 
     async def _check_question(self, asked: Answered) -> Ending:
         """Refuse a question that goes round in a circle."""
@@ -138,7 +136,7 @@ class Performer:
         return asked
 
     async def _record(self, ending: Ending, trying: Trying, calls: Deadlines) -> Move:
-        work, rules = ending.work, self._rules()
+        work = ending.work
         match ending:
             case Answered(ended=ended, remote=remote, drafts=drafts):
                 failpoints.reach("step-done")
@@ -147,7 +145,7 @@ class Performer:
                     move = await self._log.write(
                         task_records.ask,
                         work,
-                        rules,
+                        self._rules(),
                         ended.text,
                         schema,
                         is_auth=ended.state == "auth_required",
@@ -155,26 +153,14 @@ class Performer:
                         drafts=drafts,
                     )
                 else:
-                    move = await self._log.write(
-                        task_records.end_step,
-                        work,
-                        rules,
-                        output=output(ended),
-                        remote=remote,
-                        drafts=drafts,
-                    )
+                    move = await self._ends.record(StepEnd(work, output(ended), remote=remote, drafts=drafts))
             case Failed(error=error):
                 logger.info("step failed", extra={"error": error.slug, "detail": error.detail})
                 has_ended = isinstance(error, RemoteFailureError)
                 is_told = has_ended or await self._tell_to_end(trying, calls)
-                move = await self._log.write(
-                    task_records.end_step,
-                    work,
-                    rules,
-                    output=error.output if isinstance(error, RemoteFailureError) else None,
-                    error=told(error),
-                    is_left=not is_told,
-                    remote=trying.remote,
+                brought = error.output if isinstance(error, RemoteFailureError) else None
+                move = await self._ends.record(
+                    StepEnd(work, brought, told(error), is_left=not is_told, remote=trying.remote)
                 )
         failpoints.reach("step-recorded")
         return move

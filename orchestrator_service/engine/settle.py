@@ -1,20 +1,19 @@
 """Decides on the answers of a round: which it is to be, or all of them put together, and whether it is good enough."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from pydantic import JsonValue
 
 from orchestrator_service import budgets
-from orchestrator_service.engine import consensus, criteria, critique, deadlines, judging, task_records
+from orchestrator_service.engine import consensus, criteria, critique, deadlines, judging
 from orchestrator_service.engine.consensus import Given
 from orchestrator_service.engine.criteria import Score
-from orchestrator_service.engine.step_records import Rules
+from orchestrator_service.engine.ends import Ends
 from orchestrator_service.engine.waits import Waits
-from orchestrator_service.engine.work import Move, Output, Run, Settling, StepWork
-from orchestrator_service.event_log import EventLog
+from orchestrator_service.engine.work import Move, Output, Run, Settling, StepEnd, StepWork
 from orchestrator_service.events import draft
 from orchestrator_service.planning.team import Evaluation
 from orchestrator_service.settings import Settings
@@ -50,23 +49,21 @@ class _Choice:
 
 
 class Settler:
-    """Decides. `rules` gives the rules of now."""
+    """Decides."""
 
     def __init__(
         self,
         settings: Settings,
-        log: EventLog,
         models: Models,
         embeddings: Embeddings | None,
         waits: Waits,
-        rules: Callable[[], Rules],
+        ends: Ends,
     ) -> None:
         self._settings = settings
-        self._log = log
         self._models = models
         self._embeddings = embeddings
         self._waits = waits
-        self._rules = rules
+        self._ends = ends
 
     async def settle(self, work: StepWork, asked: Settling) -> Move:
         """Decide on the round, and record that. Foreseen failures are recorded, not raised.
@@ -83,19 +80,19 @@ class Settler:
                 output, told = await self._decide(run, asked)
         except TimeoutError:
             if self._waits.is_canceled(run.task_id):
-                return await self._log.write(task_records.end_step, work, self._rules(), canceled=True)
+                return await self._ends.record(StepEnd(work, canceled=True))
             error = TimedOutError(limit.says)
         except FederationError as failure:
             error = failure
             output, told = Output("", usage=spent(failure)), failure.detail
         failpoints.reach("team-decided")
-        return await self._log.write(
-            task_records.end_step,
-            work,
-            self._rules(),
-            output=output,
-            error=None if error is None else error.to_metadata(),
-            drafts=[draft("step.progress", step_id=asked.step.id, text=f"Round {asked.round}: {told[:500]}")],
+        return await self._ends.record(
+            StepEnd(
+                work,
+                output,
+                None if error is None else error.to_metadata(),
+                drafts=[draft("step.progress", step_id=asked.step.id, text=f"Round {asked.round}: {told[:500]}")],
+            )
         )
 
     async def evaluate(

@@ -13,7 +13,7 @@ from orchestrator_service.engine import questions, step_inputs
 from orchestrator_service.engine.decide import Outcome
 from orchestrator_service.engine.held import Held, StepState, usage_json
 from orchestrator_service.engine.suspensions import AgentSuspendedError
-from orchestrator_service.engine.work import OpenAttempt, Output, StepWork
+from orchestrator_service.engine.work import OpenAttempt, Output, Remote, StepWork
 from orchestrator_service.models import Attempt, StepRow
 from orchestrator_service.planning import team
 from orchestrator_service.planning.plan import PlanStep, fill
@@ -24,9 +24,6 @@ from shared.llm import wanted_models
 from shared.prepared import Together, prepared
 
 _MESSAGES: Final = UUID("6f1d8a52-9d0e-4d3c-8a55-0c3a6f6e2b11")
-
-Remote = tuple[str, str]
-"""A remote task: its id and its context's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from orchestrator_service import artifacts, budgets, events, registry, tasks
 from orchestrator_service.engine import critique, leftovers, questions, review, step_records, task_reads, teams
 from orchestrator_service.engine.decide import Finish, Park, Revise, StartSteps, Wait, decide
 from orchestrator_service.engine.held import Held, StepState, hold
-from orchestrator_service.engine.step_records import Remote, Rules
-from orchestrator_service.engine.work import Move, Output, Run, StepWork
+from orchestrator_service.engine.step_records import Rules
+from orchestrator_service.engine.work import Move, Remote, Run, StepEnd, StepWork
 from orchestrator_service.models import PlanRow, StepRow
 from orchestrator_service.planning.plan import Plan, PlanStep, check, literal
 from orchestrator_service.planning.revision import allows
@@ -94,27 +94,19 @@ def proceed(connection: Connection, run: Run, rules: Rules) -> Move:
     return _advance(hold(connection, run), rules)
 
 
-def end_step(
-    connection: Connection,
-    work: StepWork,
-    rules: Rules,
-    *,
-    output: Output | None = None,
-    error: JsonObject | None = None,
-    canceled: bool = False,
-    is_left: bool = False,
-    remote: Remote | None = None,
-    drafts: Sequence[events.Draft] = (),
-) -> Move:
-    """Close a step and its try, and begin what follows. `is_left`: the remote task is still to be told."""
-    held = hold(connection, work.run)
-    held.drafts += drafts
-    status = "canceled" if canceled else "failed" if error is not None else "completed"
-    step_records.end(held, work.step.id, status, output=output, error=error, remote=remote, with_try=True)
-    if is_left:
-        leftovers.leave(connection, work)
-    if work.reply is not None:
-        questions.consume(held, work.reply.input_id)
+def end_steps(connection: Connection, ends: Sequence[StepEnd], rules: Rules) -> Move:
+    """Close steps of one run with their tries, and begin what follows."""
+    held = hold(connection, ends[0].work.run)
+    for end in ends:
+        held.drafts += end.drafts
+        status = "canceled" if end.canceled else "failed" if end.error is not None else "completed"
+        step_records.end(
+            held, end.work.step.id, status, output=end.output, error=end.error, remote=end.remote, with_try=True
+        )
+        if end.is_left:
+            leftovers.leave(connection, end.work)
+        if end.work.reply is not None:
+            questions.consume(held, end.work.reply.input_id)
     return _advance(held, rules)
 
 

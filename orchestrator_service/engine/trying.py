@@ -5,8 +5,7 @@ from time import monotonic
 from typing import TypeAlias
 
 from orchestrator_service.engine import retrying
-from orchestrator_service.engine.step_records import Remote
-from orchestrator_service.engine.work import Output, StepWork
+from orchestrator_service.engine.work import Output, Remote, StepWork
 from orchestrator_service.events import Draft
 from shared.agent import JsonObject
 from shared.agent_client import Ended

@@ -1,5 +1,6 @@
 """What passes between the database and a task that runs: the run, the work of a step, and what is to be done next."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -8,9 +9,13 @@ from pydantic import JsonValue
 
 from orchestrator_service.budgets import Amount
 from orchestrator_service.engine.consensus import Given
+from orchestrator_service.events import Draft
 from orchestrator_service.planning.plan import Plan, PlanStep, Reference
 from shared.agent import File, JsonObject, Usage
 from shared.errors import FederationError
+
+Remote = tuple[str, str]
+"""A remote task: its id and its context's."""
 
 
 class StaleRunError(FederationError):
@@ -117,6 +122,22 @@ class Output:
     data: tuple[JsonValue, ...] = ()
     files: tuple[File, ...] = ()
     usage: Usage = field(default_factory=Usage)
+
+
+@dataclass(frozen=True, slots=True)
+class StepEnd:
+    """How a step ended, to be recorded: what it brought, or an error, or that it was canceled.
+
+    `is_left`: the remote task is still to be told. `drafts` are events that are not written yet.
+    """
+
+    work: StepWork
+    output: Output | None = None
+    error: JsonObject | None = None
+    canceled: bool = False
+    is_left: bool = False
+    remote: Remote | None = None
+    drafts: Sequence[Draft] = ()
 
 
 @dataclass(frozen=True, slots=True)
