@@ -5,18 +5,24 @@ them read.
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import ExitStack, aclosing, contextmanager
+from dataclasses import dataclass
 from itertools import islice
-from typing import Concatenate, Final, ParamSpec, TypeVar
+from typing import Concatenate, Final, Generic, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator_service import events
 from orchestrator_service.events import Recorded
 from orchestrator_service.signals import Signals
+from shared.agent import JsonObject
 from shared.db import Database, patience
+
+logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -26,11 +32,29 @@ _POLL_S: Final = 5.0
 _POLL_ALONE_S: Final = 1.0
 
 
+@dataclass(slots=True, eq=False)
+class Attended:
+    """A task whose end is waited for. `seen` is what `look` saw of it in the transaction that ended it, once it has."""
+
+    look: Callable[[Connection], JsonObject]
+    seen: JsonObject | None = None
+
+
+@dataclass(slots=True)
+class _Done(Generic[T]):
+    """What a transaction brought: its result, the events that it added, and what was seen of tasks that it ended."""
+
+    result: T
+    told: list[Recorded]
+    seen: list[tuple[Attended, JsonObject]]
+
+
 class _Feed:
     """The newest events of a task that is followed in this process, shared by all who follow it."""
 
     def __init__(self) -> None:
         self.followers = 0
+        self.attended: list[Attended] = []
         self.changed = asyncio.Event()
         self.is_stale = False
         """Whether there may be more in the table."""
@@ -93,18 +117,22 @@ class EventLog:
 
         A commit whose answer was lost is known by its events: it is not done again.
         """
-        before: tuple[T, list[Recorded]] | None = None
+        before: _Done[T] | None = None
 
-        def done_once(connection: Connection) -> tuple[T, list[Recorded]]:
+        def done_once(connection: Connection) -> _Done[T]:
             nonlocal before
-            if before is not None and events.is_stored(connection, before[1][-1]):
+            if before is not None and events.is_stored(connection, before.told[-1]):
                 return before
             with events.overheard() as told:
-                result = work(connection, *args, **kwargs), told
-            before = result if told else None
-            return result
+                result = work(connection, *args, **kwargs)
+            done = _Done(result, told, self._look(connection, told))
+            before = done if told else None
+            return done
 
-        result, told = await self.database.write(done_once)
+        done = await self.database.write(done_once)
+        told = done.told
+        for attended, seen in done.seen:
+            attended.seen = seen
         if self._watchers and any(event.type in events.LISTED for event in told):
             self._wake_watchers()
         for about in dict.fromkeys(event.task_id for event in told):
@@ -112,19 +140,25 @@ class EventLog:
                 feed.publish([event for event in told if event.task_id == about])
             if self._signals is not None:
                 self._signals.tell("events", about)
-        return result
+        return done.result
 
     async def last_seq(self, task_id: str) -> int:
         """Return the number of the task's newest event."""
         return await self.database.read(events.last_seq, task_id)
 
     @contextmanager
-    def attending(self, task_id: str) -> Generator[None]:
-        """Keep at hand what is added to the task's log from now on, for those who are going to follow it in here."""
+    def attending(self, task_id: str, look: Callable[[Connection], JsonObject]) -> Generator[Attended]:
+        """Keep at hand what is added to the task's log from now on, for those who are going to follow it in here.
+
+        They `look` at it where its end is written, if that is here: it is not to be read again then.
+        """
         feed = self._join(task_id)
+        attended = Attended(look)
+        feed.attended.append(attended)
         try:
-            yield
+            yield attended
         finally:
+            feed.attended.remove(attended)
             self._leave(task_id, feed)
 
     async def follow(self, task_id: str, after: int = 0) -> AsyncGenerator[Recorded]:
@@ -184,6 +218,19 @@ class EventLog:
                 yield changed
         finally:
             self._watchers.discard(changed)
+
+    def _look(self, connection: Connection, told: Sequence[Recorded]) -> list[tuple[Attended, JsonObject]]:
+        """Look at the tasks that end in this transaction for those who wait for that."""
+        ended = [feed for event in told if event.is_last and (feed := self._feeds.get(event.task_id)) is not None]
+        seen: list[tuple[Attended, JsonObject]] = []
+        for attended in [attended for feed in ended for attended in feed.attended]:
+            try:
+                seen.append((attended, attended.look(connection)))
+            except SQLAlchemyError:
+                raise
+            except Exception:
+                logger.exception("a task that ended could not be looked at; it is read again")
+        return seen
 
     def _wake_watchers(self) -> None:
         for changed in self._watchers:

@@ -1,7 +1,7 @@
 """Routes of tasks."""
 
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, nullcontext
 from datetime import datetime
 from typing import Annotated
@@ -10,12 +10,14 @@ from urllib.parse import quote
 import orjson
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
+from sqlalchemy import Connection
 
 from orchestrator_service import artifacts, events, inputs, lineage, task_views, tasks
 from orchestrator_service.api.event_shapes import EventPage
 from orchestrator_service.api.parts import Cursor, Limit, OpenParts, Parts, SeqNumber, WhoAsks, caller, opened, page
 from orchestrator_service.api.task_bodies import Execution, NewAnswer, NewFork, NewTask
 from orchestrator_service.api.task_shapes import QuestionsAnswer, TaskAnswer, TasksAnswer
+from orchestrator_service.event_log import Attended
 from shared.agent import JsonObject
 from shared.auth import Caller
 from shared.db import new_id
@@ -56,9 +58,9 @@ async def submit(
     if body.workflow is not None:
         raise tasks.UnknownWorkflowError(f"There is no workflow {body.workflow!r}.")
     new = body.to_task()
-    with nullcontext() if prefer is None else parts.log.attending(new.id):
+    with nullcontext() if prefer is None else parts.log.attending(new.id, _look(who, new.id)) as attended:
         submitted = await parts.intake.submit(who, new, idempotency_key)
-        return await _accepted(submitted, response, parts, who, prefer)
+        return await _accepted(submitted, response, parts, who, prefer, attended)
 
 
 @router.get("", summary="Search tasks, newest first")
@@ -202,15 +204,23 @@ async def execute(parts: OpenParts, who: WhoAsks, body: Execution | None = None)
     if body is None or not body.task.strip():
         raise TaskMissingError('Give what is to be done: {"task": "..."}.')
     new = tasks.NewTask(body.task, id=new_id())
-    with parts.log.attending(new.id):
+    with parts.log.attending(new.id, _look(who, new.id)) as attended:
         await parts.intake.submit(who, new)
         await rest(parts, new.id, MAX_WAIT_S)
-    task = await parts.database.read(task_views.find, who, new.id)
-    return _execution(task)
+    return _execution(attended.seen or await parts.database.read(task_views.find, who, new.id))
+
+
+def _look(who: Caller, task_id: str) -> Callable[[Connection], JsonObject]:
+    return lambda connection: task_views.find(connection, who, task_id)
 
 
 async def _accepted(
-    submitted: tasks.Submitted, response: Response, parts: Parts, who: Caller, prefer: str | None
+    submitted: tasks.Submitted,
+    response: Response,
+    parts: Parts,
+    who: Caller,
+    prefer: str | None,
+    attended: Attended | None = None,
 ) -> JsonObject:
     """Answer the task that was accepted, with its `Location`; as it stands after the wait that is preferred."""
     response.headers["Location"] = f"/api/tasks/{submitted.task_id}"
@@ -219,6 +229,8 @@ async def _accepted(
         response.headers["Preference-Applied"] = f"wait={wait[1]}"
     if not submitted.is_new:
         response.status_code = 200
+    if attended is not None and attended.seen is not None:
+        return attended.seen
     return await parts.database.read(task_views.find, who, submitted.task_id)
 
 

@@ -8,7 +8,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator_service import tasks
 from orchestrator_service.engine import queue, task_records
-from orchestrator_service.engine.held import taken
 from orchestrator_service.engine.step_records import Rules
 from orchestrator_service.engine.work import Move, Run
 from orchestrator_service.planning.plan import Plan
@@ -39,12 +38,12 @@ def store_and_begin(
     `plan` is the one that it brings in its request, checked. Raises: as `store`; CannotBeginError.
     """
     submitted = store(connection)
-    claimed = queue.claim_at_once(connection, worker_id, submitted.task_id, tenant_share) if submitted.is_new else None
-    if claimed is None:
+    held = queue.claim_at_once(connection, worker_id, submitted.task_id, tenant_share) if submitted.is_new else None
+    if held is None:
         return submitted, None
-    run, row = claimed
+    run = held.run
     try:
-        return submitted, Begun(run, task_records.take_up(taken(connection, run, row), rules, plan))
+        return submitted, Begun(run, task_records.take_up(held, rules, plan))
     except SQLAlchemyError:
         raise
     except Exception as error:  # a fault of ours, too, must not keep the task from being accepted

@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, RowMapping, and_, bindparam, exists, func, or_, select, text, update
 from sqlalchemy.orm import aliased
 
-from orchestrator_service.engine.held import HELD
+from orchestrator_service.engine.held import HELD, Held, taken
 from orchestrator_service.engine.work import Run
 from orchestrator_service.models import PendingInput, Task, Worker
 from shared.db import UtcTime, now
@@ -51,18 +51,21 @@ def claim(connection: Connection, worker_id: str, room: int, tenant_share: int) 
     return [_run(row) for row in rows if row is not None], is_left
 
 
-def claim_at_once(
-    connection: Connection, worker_id: str, task_id: str, tenant_share: int
-) -> tuple[Run, Row[*tuple[Any, ...]]] | None:
-    """Take a task that was stored just now for the worker; None if another one waits, or its tenant's share is used up.
+def claim_at_once(connection: Connection, worker_id: str, task_id: str, tenant_share: int) -> Held | None:
+    """Take a task that was stored in this transaction; None if another one waits, or its tenant's share is used up.
 
-    Nobody is waited for: who claims at this moment may give the task away, too. The row has what `held.taken` needs.
+    Nobody is waited for: who claims at this moment may give the task away, too. The claim is written with what else
+    changes of the task.
     """
     if connection.dialect.name != "sqlite" and not connection.execute(_TRY_LOCK).scalar_one():
         return None
-    values = {"of_task": task_id, "me": worker_id, "at": now(), "share": tenant_share}
-    row = connection.execute(_CLAIM_AT_ONCE, values).first()
-    return None if row is None else (_run(row), row)
+    values = {"of_task": task_id, "at": now(), "share": tenant_share}
+    row = connection.execute(_MAY_BEGIN, values).first()
+    if row is None:
+        return None
+    held = taken(connection, _run(row), row)
+    held.changes |= {"run": row.run, "run_state": "running", "worker": worker_id}
+    return held
 
 
 def claim_to_stop(connection: Connection, worker_id: str, task_ids: Sequence[str]) -> list[Run]:
@@ -160,27 +163,28 @@ _OLDEST: Final = prepared(
     .order_by(Task.priority.desc(), Task.id)
     .limit(bindparam("at_most"))
 )
+_RUN: Final = (
+    Task.id,
+    Task.tenant_id,
+    Task.description,
+    Task.session_id,
+    Task.request,
+    Task.deadline_at,
+    Task.ancestry,
+    Task.root_task_id,
+    Task.trace_id,
+)
 _take = (
     update(Task)
     .where(_queued)
     .values(run=Task.run + 1, run_state="running", worker=bindparam("me"), runnable_at=None)
-    .returning(
-        Task.id,
-        Task.run,
-        Task.tenant_id,
-        Task.description,
-        Task.session_id,
-        Task.request,
-        Task.deadline_at,
-        Task.ancestry,
-        Task.root_task_id,
-        Task.trace_id,
-    )
+    .returning(Task.run, *_RUN)
 )
 _CLAIM: Final = prepared(_take.where(Task.id == bindparam("of_task")))
 _other = aliased(Task)
-_CLAIM_AT_ONCE: Final = prepared(
-    _take.returning(*HELD, Task.origin_task_id).where(
+_MAY_BEGIN: Final = prepared(
+    select((Task.run + 1).label("run"), *_RUN, *HELD, Task.origin_task_id).where(
+        _queued,
         Task.id == bindparam("of_task"),
         ~exists().where(
             _other.run_state == "queued",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from sqlalchemy import Connection, RowMapping, String, bindparam, func, insert, select, update
+from sqlalchemy import ARRAY, Connection, RowMapping, String, bindparam, func, insert, literal, select, update
 from uuid_utils import UUID, uuid5
 
 from orchestrator_service import ancestry, artifacts, budgets, choosing, inputs
@@ -44,6 +44,20 @@ class Rules:
     may_begin: bool = True
     exploration: float = 0.0
     spawnable: frozenset[str] = frozenset()
+
+
+def add(held: Held, step_ids: Sequence[str]) -> None:
+    """Add steps that nobody has begun; on PostgreSQL in one statement, for each is a round trip."""
+    if not step_ids:
+        return
+    task_id = held.run.task_id
+    if held.connection.dialect.name == "postgresql":
+        held.connection.execute(_ADD_TOGETHER, {"of_task": task_id, "of_steps": list(step_ids)})
+    else:
+        held.connection.execute(
+            _ADD, [{"task_id": task_id, "step_id": step_id, "status": "pending"} for step_id in step_ids]
+        )
+    held.steps |= {step_id: StepState("pending") for step_id in step_ids}
 
 
 def begin(held: Held, step: PlanStep, rules: Rules) -> StepWork | None:
@@ -307,6 +321,17 @@ _of_attempt = (
     Attempt.task_id == bindparam("of_task"),
     Attempt.step_id == bindparam("of_step"),
     Attempt.number == bindparam("of_number"),
+)
+_ADD: Final = prepared(insert(StepRow))
+_ADD_TOGETHER: Final = prepared(
+    insert(StepRow).from_select(
+        ["task_id", "step_id", "status"],
+        select(
+            bindparam("of_task", type_=String()),
+            func.unnest(bindparam("of_steps", type_=ARRAY(String()))),
+            literal("pending"),
+        ),
+    )
 )
 _GIVE: Final = Together(
     insert(Attempt).values(

@@ -12,10 +12,10 @@ from sqlalchemy import Connection, insert
 from orchestrator_service import artifacts, budgets, events, registry, tasks
 from orchestrator_service.engine import critique, leftovers, questions, review, step_records, task_reads, teams
 from orchestrator_service.engine.decide import Finish, Park, Revise, StartSteps, Wait, decide
-from orchestrator_service.engine.held import Held, StepState, hold
+from orchestrator_service.engine.held import Held, hold
 from orchestrator_service.engine.step_records import Rules
 from orchestrator_service.engine.work import Move, Remote, Run, StepEnd, StepWork
-from orchestrator_service.models import PlanRow, StepRow
+from orchestrator_service.models import PlanRow
 from orchestrator_service.planning.plan import Plan, PlanStep, check, literal
 from orchestrator_service.planning.revision import allows
 from orchestrator_service.planning.synthesis import compose
@@ -303,14 +303,10 @@ def _store_plan(held: Held, plan: Plan, reason: str | None) -> None:
             "created_at": now(),
         },
     )
-    if new:
-        connection.execute(
-            _ADD_STEPS, [{"task_id": run.task_id, "step_id": step_id, "status": "pending"} for step_id in new]
-        )
     for step_id, state in list(held.steps.items()):
         if state.outcome is None and not stored.has(step_id):
             step_records.end(held, step_id, "skipped")  # this plan does without it
-    held.steps |= {step_id: StepState("pending") for step_id in new}
+    step_records.add(held, new)
     held.run = replace(run, plan=stored)
     held.tell("plan.created" if reason is None else "plan.revised", plan=shown, reason=reason)
 
@@ -380,4 +376,3 @@ def _checked(plan: Plan, run: Run) -> Plan:
 
 
 _ADD_PLAN = prepared(insert(PlanRow))
-_ADD_STEPS = prepared(insert(StepRow))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final, cast
 
 from pydantic import JsonValue
-from sqlalchemy import RowMapping, bindparam, func, insert, select, update
+from sqlalchemy import RowMapping, bindparam, func, select, update
 
 from orchestrator_service import budgets, inputs
 from orchestrator_service.engine import critique, questions, step_inputs, step_records
@@ -99,7 +99,7 @@ def _advance(held: Held, step: PlanStep, rules: Rules) -> list[StepWork]:
         if "completed" not in states:
             _give_up(held, step, _why_none(held, asked), number)
             return works
-        _add(held, [verdict])
+        step_records.add(held, [verdict])
 
 
 def _begin_members(held: Held, step: PlanStep, asked: Sequence[str], rules: Rules) -> list[StepWork]:
@@ -133,7 +133,7 @@ def _ask(held: Held, step: PlanStep, number: int) -> bool:
     except budgets.BudgetExhaustedError as error:
         _give_up(held, step, error.to_metadata(), number)
         return False
-    _add(held, [team.member_id(step.id, number, place) for place in range(1, len(agents) + 1)])
+    step_records.add(held, [team.member_id(step.id, number, place) for place in range(1, len(agents) + 1)])
     return True
 
 
@@ -298,12 +298,6 @@ def _given(row: RowMapping) -> Given:
     return Given(row["step_id"], row["agent_name"] or "", row["output_text"] or "", tuple(row["output_data"] or ()))
 
 
-def _add(held: Held, parts: Sequence[str]) -> None:
-    task_id = held.run.task_id
-    held.connection.execute(_ADD, [{"task_id": task_id, "step_id": part, "status": "pending"} for part in parts])
-    held.steps |= {part: StepState("pending") for part in parts}
-
-
 def _show(held: Held, step: PlanStep, status: str) -> None:
     if held.steps[step.id].status != status:
         held.connection.execute(_SET, {"of_task": held.run.task_id, "of_step": step.id, "to": status, "at": now()})
@@ -312,7 +306,6 @@ def _show(held: Held, step: PlanStep, status: str) -> None:
 
 
 _of_step = (StepRow.task_id == bindparam("of_task"), StepRow.step_id == bindparam("of_step"))
-_ADD: Final = insert(StepRow)
 _SET: Final = (
     update(StepRow)
     .where(*_of_step)

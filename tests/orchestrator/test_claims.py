@@ -137,7 +137,7 @@ async def test_a_new_task_does_not_begin_before_one_that_waits(tmp_path: Path, d
                 assert [run.task_id for run in claimed] == [waiting, new]
             else:  # its time has not come: it holds nobody up
                 assert begun is not None
-                assert (begun[0].task_id, begun[0].number) == (new, 1)
+                assert (begun.run.task_id, begun.run.number) == (new, 1)
 
 
 async def test_a_new_task_does_not_begin_beyond_its_tenants_share(tmp_path: Path, database_url: str | None) -> None:
