@@ -117,6 +117,16 @@ class EventLog:
 
         A commit whose answer was lost is known by its events: it is not done again.
         """
+        return await self.write_ahead(None, work, *args, **kwargs)
+
+    async def write_ahead(
+        self,
+        ahead: Callable[[T | None], None] | None,
+        work: Callable[Concatenate[Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Do as `write`; `ahead` may be called with the result before that is committed, as `Database.write_ahead`."""
         before: _Done[T] | None = None
 
         def done_once(connection: Connection) -> _Done[T]:
@@ -129,7 +139,10 @@ class EventLog:
             before = done if told else None
             return done
 
-        done = await self.database.write(done_once)
+        if ahead is None:
+            done = await self.database.write(done_once)
+        else:
+            done = await self.database.write_ahead(lambda done: ahead(None if done is None else done.result), done_once)
         told = done.told
         for attended, seen in done.seen:
             attended.seen = seen

@@ -19,6 +19,7 @@ from shared import agent_compat, agent_refusals, agent_sequence, strict_json, te
 from shared.agent import JsonObject
 from shared.agent_auth import AgentAuth
 from shared.agent_events import Limits
+from shared.ahead import may_call
 from shared.errors import AgentProtocolError, AgentUnavailableError, InvalidRequestError, TimedOutError
 from shared.event_stream import EventReader
 from shared.http import Answer, Client
@@ -215,6 +216,7 @@ class AgentWire:
     async def call(self, operation: Operation, params: JsonObject, clock: Clock) -> JsonObject:
         """Return the result. Raises: AgentUnavailableError, AgentProtocolError, AgentFailedError, TimedOutError."""
         call = self._prepare(operation, params)
+        await may_call()
         deadlines = clock.deadlines
         until = clock.within(deadlines.total_s if operation == "send" else deadlines.first_byte_s)
         headers = {**self._headers, "Accept": _ACCEPTED["send"]}
@@ -235,6 +237,7 @@ class AgentWire:
         `after`: the number of the last event that was seen, for an agent that numbers them.
         """
         call = self._prepare(operation, params)
+        await may_call()
         until = clock.within(clock.deadlines.first_byte_s)
         headers = {**self._stream_headers, "Accept": _ACCEPTED["stream"]}
         if after is not None:

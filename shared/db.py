@@ -40,6 +40,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
 from shared import db_trouble
+from shared.ahead import committed
 from shared.errors import InvalidRequestError, UnavailableError
 from shared.settings import FederationSettings
 from shared.transactions import Lane
@@ -187,6 +188,17 @@ class Database:
         """
         return await self._patiently(self._writes, lambda connection: work(connection, *args, **kwargs))
 
+    async def write_ahead(self, ahead: Callable[[T | None], None], work: Callable[[Connection], T]) -> T:
+        """Do as `write`; `ahead` may be called with the result before that is committed: see `shared.ahead`.
+
+        It is called again if the work is done again, and with None if nothing came of it.
+        """
+        try:
+            return await self._patiently(self._writes, work, ahead)
+        except BaseException:
+            ahead(None)
+            raise
+
     async def read(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work(connection, ...)`, which only reads, on one consistent state."""
         return await self._patiently(self._reads, lambda connection: work(connection, *args, **kwargs))
@@ -197,14 +209,17 @@ class Database:
         await asyncio.to_thread(self._reads.close)
         self.engine.dispose()
 
-    async def _patiently(self, lane: Lane, work: Callable[[Connection], T]) -> T:
+    async def _patiently(
+        self, lane: Lane, work: Callable[[Connection], T], ahead: Callable[[T], None] | None = None
+    ) -> T:
+        await committed()
         patience_s = _patience_s.get()
         failed_at: float | None = None
         pause_s = 0.05
         may_lose_a_race = not self.is_sqlite  # there, one thread writes
         while True:
             try:
-                result = await lane.run(work, patience_s)
+                result = await lane.run(work, patience_s, ahead)
             except DataError as error:
                 raise InvalidRequestError(
                     "A text holds a character that cannot be stored, such as NUL; leave it out."

@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from contextvars import Context, copy_context
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
@@ -36,14 +37,17 @@ _Result = tuple[object, BaseException | None]
 class _Job:
     """Work that waits for a thread, and the future of its result; work that nobody waits for any more is skipped.
 
-    `looks_left`: how often the watch may still find that the database does nothing, of `looks` at first.
+    `looks_left`: how often the watch may still find that the database does nothing, of `looks` at first. `ahead` is
+    told the result while it is committed, in the context of whoever asked for it, unless that `is_over` by then.
     """
 
     work: Callable[[Connection], object]
     ended: asyncio.Future[object]
     looks: int
     looks_left: int
+    ahead: tuple[Callable[[Any], None], Context] | None = None
     has_begun: bool = False
+    is_over: bool = False
 
     def do(self, connection: Connection) -> object:
         """Do the work. Raises: _GivenUpError if the caller has been told that it failed: nothing of it is stored."""
@@ -52,6 +56,19 @@ class _Job:
         result = self.work(connection)
         self._check()
         return result
+
+    def tell_ahead(self, result: object) -> None:
+        """Tell the result in the event loop, if someone wants to know it before the commit."""
+        if self.ahead is None:
+            return
+        tell, context = self.ahead
+
+        def tell_in_time() -> None:
+            if not self.is_over and not self.ended.done():
+                tell(result)
+
+        with suppress(RuntimeError):  # the loop was closed meanwhile
+            self.ended.get_loop().call_soon_threadsafe(tell_in_time, context=context)
 
     def _check(self) -> None:
         if self.ended.done() and not self.ended.cancelled():
@@ -89,15 +106,18 @@ class Lane:
         self._seen_progress = 0
         self._watched: list[_Job] = []
 
-    def run(self, work: Callable[[Connection], T], patience_s: float | None) -> asyncio.Future[T]:
+    def run(
+        self, work: Callable[[Connection], T], patience_s: float | None, ahead: Callable[[T], None] | None = None
+    ) -> asyncio.Future[T]:
         """Queue `work` for a transaction. Work that is done together with it stands or falls alone.
 
+        `ahead` is called with the result when it is about to be committed, if the transaction is for this work alone.
         Raises (the future): NoAnswerError when the database has done nothing at all for `patience_s`; as long as it
         does something, work waits for its turn.
         """
         ended: asyncio.Future[object] = asyncio.get_running_loop().create_future()
         looks = 0 if patience_s is None else ceil(patience_s / _LOOK_EVERY_S)
-        job = _Job(work, ended, looks, looks)
+        job = _Job(work, ended, looks, looks, None if ahead is None else (ahead, copy_context()))
         with self._lock:
             if self._is_closed:
                 raise RuntimeError("The database is closed.")
@@ -255,17 +275,21 @@ class _Kept:
 
     def perform(self, batch: Sequence[_Job]) -> list[_Result]:
         """Run each in one transaction and commit it; what fails is undone alone, unless the whole cannot be kept."""
+        results: list[_Result]
         try:
             if self._is_sqlite:
                 self._driver.execute("BEGIN IMMEDIATE" if self._changes else "BEGIN")
             if len(batch) == 1:
-                results: list[_Result] = [(batch[0].do(self._connection), None)]
+                results = [(batch[0].do(self._connection), None)]
+                batch[0].tell_ahead(results[0][0])
             else:
                 results = [self._do(job) for job in batch]
             self._commit()
         except BaseException as error:  # noqa: BLE001 - whoever waits for the work gets it
+            results = [(None, error)] * len(batch)
             self._undo_all()
-            return [(None, error)] * len(batch)
+        for job in batch:
+            job.is_over = True
         return results
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 from itertools import count
 from typing import Final
 
@@ -16,7 +17,7 @@ from orchestrator_service import choosing, inputs
 from orchestrator_service.budgets import Amount
 from orchestrator_service.credentials import Credentials
 from orchestrator_service.engine import queue
-from orchestrator_service.engine.at_once import CannotBeginError, store_and_begin
+from orchestrator_service.engine.at_once import Begun, CannotBeginError, store_and_begin
 from orchestrator_service.engine.ends import Ends
 from orchestrator_service.engine.execute import Runner
 from orchestrator_service.engine.gates import Gates
@@ -34,6 +35,7 @@ from orchestrator_service.settings import Settings
 from orchestrator_service.signals import Signals
 from orchestrator_service.spawning import Spawner
 from orchestrator_service.tasks import Submitted
+from shared.ahead import Ahead
 from shared.background import background
 from shared.db import DatabaseUnavailableError, now, patience
 from shared.embeddings import Embeddings
@@ -73,7 +75,7 @@ class Engine:
         self._strategist = Strategist(settings, log, models, spawner, embeddings)
         self._me: Membership | None = None
         self._is_draining = False
-        ends = Ends(log, self._rules)
+        ends = Ends(log, self._make_steps_ready, self._rules)
         settler = Settler(settings, models, embeddings, self._waits, ends)
         performer = Performer(
             settings,
@@ -91,6 +93,8 @@ class Engine:
         self._performer = performer
         self._runner = Runner(settings, log, self._strategist, performer, settler, self._waits, self._rules, told)
         self._runs: dict[str, tuple[Run, asyncio.Task[None]]] = {}
+        self._ready: dict[str, tuple[Run, Ahead]] = {}
+        """Runs that are made ready for tasks that are about to be committed, begun."""
         self._beginning: set[str] = set()
         """Tasks that may be taken up as they are stored, and whose runs are not known here yet."""
         self._to_stop: set[str] = set()
@@ -135,9 +139,14 @@ class Engine:
             worker_id, share = me.id, self._settings.tenant_max_running_tasks
             self._beginning.add(task_id)
             try:
-                submitted, begun = await self._log.write(store_and_begin, store, worker_id, share, self._rules(), plan)
+                ahead = partial(self._make_ready, task_id)
+                submitted, begun = await self._log.write_ahead(
+                    ahead, store_and_begin, store, worker_id, share, self._rules(), plan
+                )
                 if begun is not None and not me.lost.is_set() and me.id == worker_id:
-                    self._start(begun.run, begun.move)
+                    self._begin(begun)
+                else:
+                    self._make_ready(task_id, None)
             except CannotBeginError as error:
                 if not isinstance(error.__cause__, FederationError):
                     logger.warning("a task could not begin as it was stored; it is queued", exc_info=error)
@@ -149,6 +158,28 @@ class Engine:
         if submitted.is_new and begun is None:
             self.wake(task_id)
         return submitted
+
+    def _make_steps_ready(self, run: Run, move: Move | None) -> None:
+        self._runner.make_ready(run, move)
+
+    def _make_ready(self, task_id: str, stored: tuple[Submitted, Begun | None] | None) -> None:
+        """Make the run ready of a task that is about to be committed; None: nothing came of it."""
+        if self._ready.pop(task_id, None) is not None and task_id in self._runs:
+            self._runs[task_id][1].cancel()
+        begun = None if stored is None else stored[1]
+        if begun is not None and begun.move.begun and begun.move.then is None:
+            commit = Ahead()
+            with commit.going():
+                self._start(begun.run, begun.move)
+            self._ready[task_id] = begun.run, commit
+
+    def _begin(self, begun: Begun) -> None:
+        """Let the run go that was begun as its task was stored."""
+        run, commit = self._ready.pop(begun.run.task_id, (None, None))
+        if run is begun.run and commit is not None:
+            commit.commit()
+        else:
+            self._start(begun.run, begun.move)
 
     def wake(self, task_id: str) -> None:
         """Say that a task wants a worker."""
@@ -184,7 +215,7 @@ class Engine:
     @property
     def _room(self) -> int:
         """How many more tasks this process may work on."""
-        return self._settings.max_running_tasks - len(self._runs) - len(self._beginning)
+        return self._settings.max_running_tasks - len(self._runs.keys() | self._beginning)
 
     async def _claim(self, me: Membership) -> None:
         """Claim what is queued whenever there is news and room; what is only to be stopped needs no room."""

@@ -7,7 +7,7 @@ run that dies is claimed by another worker, which goes on from them; writes of t
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from orchestrator_service import budgets
@@ -24,6 +24,7 @@ from orchestrator_service.planning.team import Evaluation
 from orchestrator_service.settings import Settings
 from shared import failpoints, telemetry
 from shared.agent import Usage
+from shared.ahead import Ahead
 from shared.db import patience
 from shared.errors import FederationError, TimedOutError
 from shared.llm import Role, spent
@@ -31,17 +32,28 @@ from shared.llm import Role, spent
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A step that is about to be begun, made ready: the commit that begins it is still awaited."""
+
+    work: StepWork
+    commit: Ahead
+    task: asyncio.Task[None]
+
+
 @dataclass(slots=True)
 class _Active:
     """A run under way: its group of steps, and the run with the plan it follows now.
 
-    Until it `is_taken_up`, its rows are not read yet; `has_news`: a person has answered meanwhile.
+    Until it `is_taken_up`, its rows are not read yet; `has_news`: a person has answered meanwhile. `ready` is what the
+    next transition begins, as far as that is known.
     """
 
     group: asyncio.TaskGroup
     run: Run
     is_taken_up: bool = False
     has_news: bool = False
+    ready: list[_Ready] = field(default_factory=list[_Ready])
 
 
 class Runner:
@@ -103,6 +115,21 @@ class Runner:
         elif active.run.plan is not None:  # without one nobody has been asked
             active.group.create_task(self._proceed(active))
 
+    def make_ready(self, run: Run, move: Move | None) -> None:
+        """Make steps ready that a transition begins, before that is committed; None: nothing came of it."""
+        active = self._active.get(run.task_id)
+        if active is None or active.run.number != run.number:
+            return
+        for ready in active.ready:
+            ready.task.cancel()
+        active.ready = []
+        for work in move.begun if move is not None else ():
+            if work.attempt is not None:  # what needs no agent, or has none, may do more than to call one
+                commit = Ahead()
+                with commit.going():
+                    task = active.group.create_task(self._perform(active, work))
+                active.ready.append(_Ready(work, commit, task))
+
     async def _begin(self, run: Run) -> Move:
         return await self._guard(
             lambda: self._log.write(task_records.go_on, run, self._rules()),
@@ -117,8 +144,13 @@ class Runner:
         """Do what a transition leads to, and what that leads to, until only steps are left that follow on their own."""
         while True:
             active.run = run = move.run
+            ready = {id(each.work): each for each in active.ready}
             for work in move.begun:
-                active.group.create_task(self._perform(active, work))
+                if (made := ready.get(id(work))) is None:
+                    active.group.create_task(self._perform(active, work))
+                else:
+                    active.ready.remove(made)
+                    made.commit.commit()
             match move.then:
                 case "plan":
                     think = partial(self._plan, run)
@@ -161,7 +193,8 @@ class Runner:
         except TimeoutError:
             return await self._stop(run)
         failpoints.reach("plan-made")
-        return await self._log.write(task_records.keep_plan, run, plan, usage, self._rules())
+        ahead = partial(self.make_ready, run)
+        return await self._log.write_ahead(ahead, task_records.keep_plan, run, plan, usage, self._rules())
 
     async def _revise(self, run: Run, failed: Plan) -> Move:
         try:

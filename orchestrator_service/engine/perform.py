@@ -37,6 +37,7 @@ from orchestrator_service.spawning import Spawner
 from shared import failpoints
 from shared.agent import JsonObject, Usage
 from shared.agent_client import AgentConnection, Deadlines, Ended, Started
+from shared.ahead import before_calls
 from shared.db import DatabaseUnavailableError
 from shared.errors import (
     AgentFailedError,
@@ -271,8 +272,7 @@ class Performer:
             gate.place(attempt.max_concurrency),
             self._places,
         ):
-            await self._confirm()
-            failpoints.reach("step-begun")
+            await before_calls(self._begin_calls)
             trying.is_calling = True
             try:
                 async with Listener(self._log, work) as listener:
@@ -307,6 +307,10 @@ class Performer:
         if ended.state in {"failed", "rejected", "canceled"}:
             raise RemoteFailureError(ended)
         return Answered(work, ended, remote, drafts)
+
+    async def _begin_calls(self) -> None:
+        await self._confirm()
+        failpoints.reach("step-begun")
 
     async def _tell_to_end(self, trying: Trying, calls: Deadlines) -> bool:
         """Tell the remote task that it is to end; False if its agent does not answer, and is to be told later."""
