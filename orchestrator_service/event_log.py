@@ -20,6 +20,7 @@ from orchestrator_service import events
 from orchestrator_service.events import Recorded
 from orchestrator_service.signals import Signals
 from shared.agent import JsonObject
+from shared.ahead import GoAhead
 from shared.db import Database, patience
 
 logger = logging.getLogger(__name__)
@@ -121,12 +122,12 @@ class EventLog:
 
     async def write_ahead(
         self,
-        ahead: Callable[[T | None], None] | None,
+        ahead: GoAhead[T] | None,
         work: Callable[Concatenate[Connection, P], T],
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """Do as `write`; `ahead` may be called with the result before that is committed, as `Database.write_ahead`."""
+        """Do as `write`; `ahead` may be called with the result before that is committed: see `Database.write_ahead`."""
         before: _Done[T] | None = None
 
         def done_once(connection: Connection) -> _Done[T]:
@@ -142,7 +143,7 @@ class EventLog:
         if ahead is None:
             done = await self.database.write(done_once)
         else:
-            done = await self.database.write_ahead(lambda done: ahead(None if done is None else done.result), done_once)
+            done = await self.database.write_ahead(lambda done, commit: ahead(done.result, commit), done_once)
         told = done.told
         for attended, seen in done.seen:
             attended.seen = seen

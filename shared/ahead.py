@@ -8,6 +8,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TypeAlias, TypeVar
+
+T = TypeVar("T")
 
 
 class Ahead:
@@ -39,6 +42,10 @@ class Ahead:
     async def wait(self) -> None:
         """Return once it has come."""
         await self._is_there.wait()
+
+
+GoAhead: TypeAlias = Callable[[T, Ahead], Callable[[], object]]
+"""Begins what follows from a result, ahead of its commit. Returns what undoes that."""
 
 
 async def committed() -> None:

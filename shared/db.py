@@ -40,7 +40,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
 from shared import db_trouble
-from shared.ahead import committed
+from shared.ahead import Ahead, GoAhead, committed
 from shared.errors import InvalidRequestError, UnavailableError
 from shared.settings import FederationSettings
 from shared.transactions import Lane
@@ -188,15 +188,24 @@ class Database:
         """
         return await self._patiently(self._writes, lambda connection: work(connection, *args, **kwargs))
 
-    async def write_ahead(self, ahead: Callable[[T | None], None], work: Callable[[Connection], T]) -> T:
-        """Do as `write`; `ahead` may be called with the result before that is committed: see `shared.ahead`.
+    async def write_ahead(self, ahead: GoAhead[T], work: Callable[[Connection], T]) -> T:
+        """Do as `write`; `ahead` may be called with the result before that is committed.
 
-        It is called again if the work is done again, and with None if nothing came of it.
+        What it began is undone if nothing comes of the commit, and before it is called again: the work was done again.
         """
+        undo: Callable[[], object] | None = None
+
+        def go_ahead(result: T, commit: Ahead) -> None:
+            nonlocal undo
+            if undo is not None:
+                undo()
+            undo = ahead(result, commit)
+
         try:
-            return await self._patiently(self._writes, work, ahead)
+            return await self._patiently(self._writes, work, go_ahead)
         except BaseException:
-            ahead(None)
+            if undo is not None:
+                undo()
             raise
 
     async def read(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -210,7 +219,7 @@ class Database:
         self.engine.dispose()
 
     async def _patiently(
-        self, lane: Lane, work: Callable[[Connection], T], ahead: Callable[[T], None] | None = None
+        self, lane: Lane, work: Callable[[Connection], T], ahead: Callable[[T, Ahead], None] | None = None
     ) -> T:
         await committed()
         patience_s = _patience_s.get()

@@ -19,6 +19,7 @@ from typing import Any, Final, Literal, Protocol, TypeVar, cast
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from shared.ahead import Ahead
 from shared.db_trouble import NoAnswerError, explain
 from shared.prepared import PreparedConnection
 
@@ -45,9 +46,10 @@ class _Job:
     ended: asyncio.Future[object]
     looks: int
     looks_left: int
-    ahead: tuple[Callable[[Any], None], Context] | None = None
+    ahead: tuple[Callable[[Any, Ahead], None], Context] | None = None
     has_begun: bool = False
     is_over: bool = False
+    commit: Ahead | None = None
 
     def do(self, connection: Connection) -> object:
         """Do the work. Raises: _GivenUpError if the caller has been told that it failed: nothing of it is stored."""
@@ -65,7 +67,8 @@ class _Job:
 
         def tell_in_time() -> None:
             if not self.is_over and not self.ended.done():
-                tell(result)
+                self.commit = Ahead()
+                tell(result, self.commit)
 
         with suppress(RuntimeError):  # the loop was closed meanwhile
             self.ended.get_loop().call_soon_threadsafe(tell_in_time, context=context)
@@ -107,7 +110,7 @@ class Lane:
         self._watched: list[_Job] = []
 
     def run(
-        self, work: Callable[[Connection], T], patience_s: float | None, ahead: Callable[[T], None] | None = None
+        self, work: Callable[[Connection], T], patience_s: float | None, ahead: Callable[[T, Ahead], None] | None = None
     ) -> asyncio.Future[T]:
         """Queue `work` for a transaction. Work that is done together with it stands or falls alone.
 
@@ -371,6 +374,8 @@ def _tell(batch: Sequence[_Job], results: Sequence[_Result]) -> None:
         if job.ended.done():
             continue
         if error is None:
+            if job.commit is not None:
+                job.commit.commit()
             job.ended.set_result(result)
         else:
             job.ended.set_exception(error)

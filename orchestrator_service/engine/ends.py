@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 from orchestrator_service.engine import task_records
 from orchestrator_service.engine.step_records import Rules
-from orchestrator_service.engine.work import Move, Run, StaleRunError, StepEnd
+from orchestrator_service.engine.work import Move, StaleRunError, StepEnd
 from orchestrator_service.event_log import EventLog
+from shared.ahead import GoAhead
 from shared.db import DatabaseUnavailableError
 
 
@@ -29,13 +29,13 @@ class _Queue:
 
 
 class Ends:
-    """Closes steps. `rules` gives the rules of now; `ahead` is told what follows, or None, as `EventLog.write_ahead`.
+    """Closes steps. `rules` gives the rules of now; `ahead` makes ready what follows, as `EventLog.write_ahead`.
 
     In the database the transitions of a run wait for each other, so that each end of its own would wait for the disk
     after the ones before.
     """
 
-    def __init__(self, log: EventLog, ahead: Callable[[Run, Move | None], None], rules: Callable[[], Rules]) -> None:
+    def __init__(self, log: EventLog, ahead: GoAhead[Move], rules: Callable[[], Rules]) -> None:
         self._log = log
         self._ahead = ahead
         self._rules = rules
@@ -69,8 +69,7 @@ class Ends:
         """Write them in one transition; if it cannot be made, each in its own: one that fails undoes no other."""
         try:
             ends = [each.end for each in together]
-            ahead = partial(self._ahead, ends[0].work.run)
-            move = await self._log.write_ahead(ahead, task_records.end_steps, ends, self._rules())
+            move = await self._log.write_ahead(self._ahead, task_records.end_steps, ends, self._rules())
         except Exception as error:  # noqa: BLE001 - whoever waits for the end gets it
             if len(together) > 1 and not isinstance(error, StaleRunError | DatabaseUnavailableError):
                 for each in together:

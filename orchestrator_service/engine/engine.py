@@ -7,7 +7,6 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from functools import partial
 from itertools import count
 from typing import Final
 
@@ -93,8 +92,6 @@ class Engine:
         self._performer = performer
         self._runner = Runner(settings, log, self._strategist, performer, settler, self._waits, self._rules, told)
         self._runs: dict[str, tuple[Run, asyncio.Task[None]]] = {}
-        self._ready: dict[str, tuple[Run, Ahead]] = {}
-        """Runs that are made ready for tasks that are about to be committed, begun."""
         self._beginning: set[str] = set()
         """Tasks that may be taken up as they are stored, and whose runs are not known here yet."""
         self._to_stop: set[str] = set()
@@ -139,14 +136,11 @@ class Engine:
             worker_id, share = me.id, self._settings.tenant_max_running_tasks
             self._beginning.add(task_id)
             try:
-                ahead = partial(self._make_ready, task_id)
                 submitted, begun = await self._log.write_ahead(
-                    ahead, store_and_begin, store, worker_id, share, self._rules(), plan
+                    self._make_ready, store_and_begin, store, worker_id, share, self._rules(), plan
                 )
                 if begun is not None and not me.lost.is_set() and me.id == worker_id:
-                    self._begin(begun)
-                else:
-                    self._make_ready(task_id, None)
+                    self._start(begun.run, begun.move)
             except CannotBeginError as error:
                 if not isinstance(error.__cause__, FederationError):
                     logger.warning("a task could not begin as it was stored; it is queued", exc_info=error)
@@ -159,27 +153,16 @@ class Engine:
             self.wake(task_id)
         return submitted
 
-    def _make_steps_ready(self, run: Run, move: Move | None) -> None:
-        self._runner.make_ready(run, move)
+    def _make_ready(self, stored: tuple[Submitted, Begun | None], commit: Ahead) -> Callable[[], object]:
+        """Begin the run of a task that is about to be committed. Returns what lets go of it."""
+        _, begun = stored
+        if begun is None or begun.move.then is not None or not begun.move.begun:
+            return lambda: None
+        with commit.going():
+            return self._start(begun.run, begun.move)
 
-    def _make_ready(self, task_id: str, stored: tuple[Submitted, Begun | None] | None) -> None:
-        """Make the run ready of a task that is about to be committed; None: nothing came of it."""
-        if self._ready.pop(task_id, None) is not None and task_id in self._runs:
-            self._runs[task_id][1].cancel()
-        begun = None if stored is None else stored[1]
-        if begun is not None and begun.move.begun and begun.move.then is None:
-            commit = Ahead()
-            with commit.going():
-                self._start(begun.run, begun.move)
-            self._ready[task_id] = begun.run, commit
-
-    def _begin(self, begun: Begun) -> None:
-        """Let the run go that was begun as its task was stored."""
-        run, commit = self._ready.pop(begun.run.task_id, (None, None))
-        if run is begun.run and commit is not None:
-            commit.commit()
-        else:
-            self._start(begun.run, begun.move)
+    def _make_steps_ready(self, move: Move, commit: Ahead) -> Callable[[], object]:
+        return self._runner.make_ready(move, commit)
 
     def wake(self, task_id: str) -> None:
         """Say that a task wants a worker."""
@@ -253,16 +236,18 @@ class Engine:
             self._to_stop.add(task_id)
             self._woken.set()
 
-    def _start(self, run: Run, begun: Move | None = None) -> None:
+    def _start(self, run: Run, begun: Move | None = None) -> Callable[[], object]:
+        """Run the task, unless that goes on already. Returns what breaks it off."""
         if (other := self._runs.get(run.task_id)) is not None:
-            if other[0].number > run.number:
-                return
+            if other[0] is run or other[0].number > run.number:
+                return lambda: None
             other[1].cancel()  # a run that is not the newest, and has not noticed it yet
         task = asyncio.create_task(self._runner.run(run, begun), name=f"run {run.task_id}")
         self._runs[run.task_id] = (run, task)
         task.add_done_callback(lambda task: self._end(run, task))
         if begun is not None and run.task_id in self._to_stop:  # canceled after that, when there was no run to tell
             asyncio.get_running_loop().call_soon(self._stop, run.task_id)
+        return task.cancel
 
     def _end(self, run: Run, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:

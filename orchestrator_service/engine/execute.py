@@ -32,28 +32,19 @@ from shared.llm import Role, spent
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class _Ready:
-    """A step that is about to be begun, made ready: the commit that begins it is still awaited."""
-
-    work: StepWork
-    commit: Ahead
-    task: asyncio.Task[None]
-
-
 @dataclass(slots=True)
 class _Active:
     """A run under way: its group of steps, and the run with the plan it follows now.
 
-    Until it `is_taken_up`, its rows are not read yet; `has_news`: a person has answered meanwhile. `ready` is what the
-    next transition begins, as far as that is known.
+    Until it `is_taken_up`, its rows are not read yet; `has_news`: a person has answered meanwhile. `ready` are steps
+    that were made ready, of which nobody has heard yet that they are begun.
     """
 
     group: asyncio.TaskGroup
     run: Run
     is_taken_up: bool = False
     has_news: bool = False
-    ready: list[_Ready] = field(default_factory=list[_Ready])
+    ready: list[StepWork] = field(default_factory=list[StepWork])
 
 
 class Runner:
@@ -115,20 +106,22 @@ class Runner:
         elif active.run.plan is not None:  # without one nobody has been asked
             active.group.create_task(self._proceed(active))
 
-    def make_ready(self, run: Run, move: Move | None) -> None:
-        """Make steps ready that a transition begins, before that is committed; None: nothing came of it."""
-        active = self._active.get(run.task_id)
-        if active is None or active.run.number != run.number:
-            return
-        for ready in active.ready:
-            ready.task.cancel()
-        active.ready = []
-        for work in move.begun if move is not None else ():
-            if work.attempt is not None:  # what needs no agent, or has none, may do more than to call one
-                commit = Ahead()
-                with commit.going():
-                    task = active.group.create_task(self._perform(active, work))
-                active.ready.append(_Ready(work, commit, task))
+    def make_ready(self, move: Move, commit: Ahead) -> Callable[[], object]:
+        """Make the steps ready that a transition begins, before that is committed. Returns what lets go of them."""
+        active = self._active.get(move.run.task_id)
+        if active is None or active.run.number != move.run.number:
+            return lambda: None
+        works = [work for work in move.begun if work.attempt is not None]  # others may do more than to call an agent
+        with commit.going():
+            tasks = [active.group.create_task(self._perform(active, work)) for work in works]
+        active.ready = works
+
+        def let_go() -> None:
+            active.ready = []
+            for task in tasks:
+                task.cancel()
+
+        return let_go
 
     async def _begin(self, run: Run) -> Move:
         return await self._guard(
@@ -144,13 +137,9 @@ class Runner:
         """Do what a transition leads to, and what that leads to, until only steps are left that follow on their own."""
         while True:
             active.run = run = move.run
-            ready = {id(each.work): each for each in active.ready}
             for work in move.begun:
-                if (made := ready.get(id(work))) is None:
+                if not any(work is ready for ready in active.ready):
                     active.group.create_task(self._perform(active, work))
-                else:
-                    active.ready.remove(made)
-                    made.commit.commit()
             match move.then:
                 case "plan":
                     think = partial(self._plan, run)
@@ -193,8 +182,8 @@ class Runner:
         except TimeoutError:
             return await self._stop(run)
         failpoints.reach("plan-made")
-        ahead = partial(self.make_ready, run)
-        return await self._log.write_ahead(ahead, task_records.keep_plan, run, plan, usage, self._rules())
+        keep = task_records.keep_plan
+        return await self._log.write_ahead(self.make_ready, keep, run, plan, usage, self._rules())
 
     async def _revise(self, run: Run, failed: Plan) -> Move:
         try:
