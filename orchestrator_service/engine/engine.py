@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 from itertools import count
 from typing import Final
 
@@ -136,8 +137,9 @@ class Engine:
             worker_id, share = me.id, self._settings.tenant_max_running_tasks
             self._beginning.add(task_id)
             try:
+                ahead = partial(self._make_ready, me, worker_id)
                 submitted, begun = await self._log.write_ahead(
-                    self._make_ready, store_and_begin, store, worker_id, share, self._rules(), plan
+                    ahead, store_and_begin, store, worker_id, share, self._rules(), plan
                 )
                 if begun is not None and not me.lost.is_set() and me.id == worker_id:
                     self._start(begun.run, begun.move)
@@ -153,10 +155,16 @@ class Engine:
             self.wake(task_id)
         return submitted
 
-    def _make_ready(self, stored: tuple[Submitted, Begun | None], commit: Ahead) -> Callable[[], object]:
-        """Begin the run of a task that is about to be committed. Returns what lets go of it."""
+    def _make_ready(
+        self, me: Membership, worker_id: str, stored: tuple[Submitted, Begun | None], commit: Ahead
+    ) -> Callable[[], object]:
+        """Begin the run of a task that is about to be committed. Returns what lets go of it.
+
+        A run that begins now is stopped, as all are, when this worker is lost: it never becomes another worker's.
+        """
         _, begun = stored
-        if begun is None or begun.move.then is not None or not begun.move.begun:
+        is_mine = not me.lost.is_set() and me.id == worker_id
+        if begun is None or begun.move.then is not None or not begun.move.begun or not is_mine:
             return lambda: None
         with commit.going():
             return self._start(begun.run, begun.move)

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, RowMapping, bindparam, select
 
 from orchestrator_service import ancestry, budgets, inputs
 from orchestrator_service.budgets import Amount
-from orchestrator_service.engine import step_inputs, step_records, teams
+from orchestrator_service.engine import step_inputs, teams
 from orchestrator_service.engine.conversations import reply_id
 from orchestrator_service.models import Attempt, Event, PendingInput, PlanRow, StepRow, Task
 from orchestrator_service.planning import team
@@ -109,7 +109,7 @@ def _first(connection: Connection, task: RowMapping, step: PlanStep, row: RowMap
         max_hops=_ANY_HOPS,
     )
     granted = None if row["reserved"] is None else Amount.model_validate(row["reserved"])
-    wishes = step_records.wishes(task["request"], task["session_id"])
+    wishes = step_inputs.wishes(task["request"], task["session_id"])
     budget = budgets.to_metadata(granted, task["request"], task["deadline_at"], at=row["started_at"])
     message = OutgoingMessage(
         message_id=row["message_id"],

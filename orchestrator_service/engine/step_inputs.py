@@ -1,4 +1,4 @@
-"""What a step is given: the values its references stand for, and the files that go along."""
+"""What a step is given: the values of its references, the files that go along, and what its task wishes for."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
@@ -12,6 +12,7 @@ from orchestrator_service import artifacts
 from orchestrator_service.models import StepRow
 from orchestrator_service.planning.plan import PlanStep, Reference, references
 from shared.agent import File, JsonObject
+from shared.llm import wanted_models
 from shared.prepared import OneOrMany
 
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
@@ -53,6 +54,14 @@ def files(
     for reference in sorted((each for each in wanted if each.kind == "artifact"), key=str):
         found += artifacts.load(connection, task_id, [reference.name], reference.step_id)
     return found
+
+
+def wishes(request: JsonObject, session_id: str | None) -> JsonObject:
+    """Return which models the task wants for which roles, and the session it belongs to, as agents are told."""
+    given = request.get("metadata")
+    models = wanted_models(given) if isinstance(given, dict) and given else {}
+    told: JsonObject = {"models": {**models}} if models else {}
+    return told | ({"session_id": session_id} if session_id else {})
 
 
 _OUTPUTS: Final = OneOrMany(

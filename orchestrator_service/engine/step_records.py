@@ -20,7 +20,6 @@ from orchestrator_service.planning.plan import PlanStep, fill
 from shared.agent import JsonObject, Usage
 from shared.db import UtcTime, now
 from shared.errors import AgentProtocolError, FederationError
-from shared.llm import wanted_models
 from shared.prepared import Together, prepared
 
 _MESSAGES: Final = UUID("6f1d8a52-9d0e-4d3c-8a55-0c3a6f6e2b11")
@@ -295,17 +294,9 @@ def _work(held: Held, step: PlanStep, attempt: OpenAttempt, rules: Rules) -> Ste
         values=values,
         files=tuple(step_inputs.files(connection, run.task_id, step, run.request, values)),
         metadata=told
-        | wishes(run.request, run.session_id)
+        | step_inputs.wishes(run.request, run.session_id)
         | budgets.to_metadata(attempt.granted, run.request, run.deadline_at, planned=len(held.steps)),
     )
-
-
-def wishes(request: JsonObject, session_id: str | None) -> JsonObject:
-    """Return which models the task wants for which roles, and the session it belongs to, as agents are told."""
-    given = request.get("metadata")
-    models = wanted_models(given) if isinstance(given, dict) and given else {}
-    told: JsonObject = {"models": {**models}} if models else {}
-    return told | ({"session_id": session_id} if session_id else {})
 
 
 def _mark_running(held: Held, step: PlanStep) -> None:
