@@ -40,7 +40,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
 from shared import db_trouble
-from shared.ahead import Ahead, GoAhead, committed
+from shared.ahead import GoAhead, committed
 from shared.errors import InvalidRequestError, UnavailableError
 from shared.settings import FederationSettings
 from shared.transactions import Lane
@@ -191,22 +191,9 @@ class Database:
     async def write_ahead(self, ahead: GoAhead[T], work: Callable[[Connection], T]) -> T:
         """Do as `write`; `ahead` may be called with the result before that is committed.
 
-        What it began is undone if nothing comes of the commit, and before it is called again: the work was done again.
+        What it began is undone as soon as nothing came of that; then the work may be done again, and `ahead` called.
         """
-        undo: Callable[[], object] | None = None
-
-        def go_ahead(result: T, commit: Ahead) -> None:
-            nonlocal undo
-            if undo is not None:
-                undo()
-            undo = ahead(result, commit)
-
-        try:
-            return await self._patiently(self._writes, work, go_ahead)
-        except BaseException:
-            if undo is not None:
-                undo()
-            raise
+        return await self._patiently(self._writes, work, ahead)
 
     async def read(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work(connection, ...)`, which only reads, on one consistent state."""
@@ -218,9 +205,7 @@ class Database:
         await asyncio.to_thread(self._reads.close)
         self.engine.dispose()
 
-    async def _patiently(
-        self, lane: Lane, work: Callable[[Connection], T], ahead: Callable[[T, Ahead], None] | None = None
-    ) -> T:
+    async def _patiently(self, lane: Lane, work: Callable[[Connection], T], ahead: GoAhead[T] | None = None) -> T:
         await committed()
         patience_s = _patience_s.get()
         failed_at: float | None = None

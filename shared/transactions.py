@@ -19,7 +19,7 @@ from typing import Any, Final, Literal, Protocol, TypeVar, cast
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared.ahead import Ahead
+from shared.ahead import Ahead, GoAhead
 from shared.db_trouble import NoAnswerError, explain
 from shared.prepared import PreparedConnection
 
@@ -46,7 +46,7 @@ class _Job:
     ended: asyncio.Future[object]
     looks: int
     looks_left: int
-    ahead: tuple[Callable[[Any, Ahead], None], Context] | None = None
+    ahead: tuple[GoAhead[Any], Context] | None = None
     has_begun: bool = False
     is_over: bool = False
     commit: Ahead | None = None
@@ -63,12 +63,12 @@ class _Job:
         """Tell the result in the event loop, if someone wants to know it before the commit."""
         if self.ahead is None:
             return
-        tell, context = self.ahead
+        go_ahead, context = self.ahead
 
         def tell_in_time() -> None:
             if not self.is_over and not self.ended.done():
                 self.commit = Ahead()
-                tell(result, self.commit)
+                self.ended.add_done_callback(partial(_undo, go_ahead(result, self.commit)))
 
         with suppress(RuntimeError):  # the loop was closed meanwhile
             self.ended.get_loop().call_soon_threadsafe(tell_in_time, context=context)
@@ -110,7 +110,7 @@ class Lane:
         self._watched: list[_Job] = []
 
     def run(
-        self, work: Callable[[Connection], T], patience_s: float | None, ahead: Callable[[T, Ahead], None] | None = None
+        self, work: Callable[[Connection], T], patience_s: float | None, ahead: GoAhead[T] | None = None
     ) -> asyncio.Future[T]:
         """Queue `work` for a transaction. Work that is done together with it stands or falls alone.
 
@@ -361,6 +361,12 @@ def _tune_postgresql(driver: _Driver, *, changes: bool) -> Callable[[], None]:
         driver.isolation_level = IsolationLevel.REPEATABLE_READ
         driver.read_only = True
     return partial(commit, cast("PostgresConnection[Any]", driver))
+
+
+def _undo(undo: Callable[[], object], ended: asyncio.Future[object]) -> None:
+    """Undo what was begun ahead, if nothing came of it."""
+    if ended.cancelled() or ended.exception() is not None:
+        undo()
 
 
 def _settle(batch: Sequence[_Job], results: Sequence[_Result]) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import subprocess
 import sys
 import uuid
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -13,10 +13,22 @@ import pytest
 from sqlalchemy import Connection, Executable, Integer, bindparam, func, literal, make_url, select, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
+from shared.ahead import Ahead
 from shared.db import JSON_COLUMN, Database, DatabaseUnavailableError, UtcTime, now, open_database, patience
 from shared.prepared import prepared
 from tests.support.postgres import new_database
 from tests.support.postgres_server import PrivatePostgres, private_postgres
+
+_SLOW_COMMIT = """
+    CREATE TABLE t (n INTEGER PRIMARY KEY);
+    CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        PERFORM pg_sleep(0.3);
+        IF NEW.n = 1 THEN RAISE disk_full; END IF;
+        RETURN NULL;
+    END $$;
+    CREATE CONSTRAINT TRIGGER slowly AFTER INSERT ON t DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION slowly()
+"""
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -138,6 +150,30 @@ async def test_a_prepared_statement_that_the_server_forgot_is_prepared_anew() ->
     with new_database() as address:
         async with open_database(address.replace("postgresql://", "postgresql+psycopg://")) as database:
             assert await database.write(ask_and_forget) == [7, 7]
+
+
+async def test_what_was_begun_ahead_of_a_commit_that_fails_is_undone_before_the_work_is_done_again() -> None:
+    with new_database() as address:
+        async with open_database(address.replace("postgresql://", "postgresql+psycopg://")) as database:
+            await database.write(lambda connection: connection.execute(text(_SLOW_COMMIT)) and None)
+            told: list[str] = []
+            commits: list[Ahead] = []
+
+            def work(connection: Connection) -> int:
+                number = sum(line.startswith("work") for line in told) + 1
+                told.append(f"work {number}")
+                connection.execute(text("INSERT INTO t (n) VALUES (:n)"), {"n": number})
+                return number
+
+            def ahead(number: int, commit: Ahead) -> Callable[[], object]:
+                assert not commit.is_there
+                told.append(f"ahead {number}")
+                commits.append(commit)
+                return lambda: told.append(f"undone {number}")
+
+            assert await database.write_ahead(ahead, work) == 2
+            assert told == ["work 1", "ahead 1", "undone 1", "work 2", "ahead 2"]
+            assert [commit.is_there for commit in commits] == [False, True]
 
 
 async def test_when_locked_by_another_process_changes_are_refused_or_wait_as_long_as_asked(tmp_path: Path) -> None:
