@@ -35,7 +35,7 @@ from benchmarks.harness.counting import open_counted
 from benchmarks.harness.counts import Counts, Function
 from benchmarks.harness.crowd import clock_of, run_crowd
 from benchmarks.harness.databases import Database
-from benchmarks.harness.processes import folder
+from benchmarks.harness.processes import BenchmarkError, folder
 from benchmarks.harness.rested import show_rests
 from benchmarks.harness.rounds import Progress, median_ms
 from benchmarks.harness.scene import register, serve_orchestrator
@@ -186,6 +186,8 @@ def _show_database(work: Counts, tasks: int) -> None:
     for kind in ("write", "read"):
         found = {who: counted for who, counted in work.transactions.items() if who.startswith(kind)}
         times = sum(each.count for each in found.values())
+        if kind == "write" and times < tasks:
+            raise BenchmarkError("Not every write was counted: does `Profiler.install` know all ways to write?")
         statements = sum(each.statements for each in found.values())
         cpu_ms = sum(each.cpu_s for each in found.values()) / tasks * 1000
         rows.append([f"all that {kind}", f"{times / tasks:.1f}", f"{statements / tasks:.1f}", f"{cpu_ms:.2f}"])

@@ -143,7 +143,7 @@ class EventLog:
         if ahead is None:
             done = await self.database.write(done_once)
         else:
-            done = await self.database.write_ahead(lambda done, commit: ahead(done.result, commit), done_once)
+            done = await self.database.write_ahead(done_once, lambda done, commit: ahead(done.result, commit))
         told = done.told
         for attended, seen in done.seen:
             attended.seen = seen

@@ -188,7 +188,7 @@ class Database:
         """
         return await self._patiently(self._writes, lambda connection: work(connection, *args, **kwargs))
 
-    async def write_ahead(self, ahead: GoAhead[T], work: Callable[[Connection], T]) -> T:
+    async def write_ahead(self, work: Callable[[Connection], T], ahead: GoAhead[T]) -> T:
         """Do as `write`; `ahead` may be called with the result before that is committed.
 
         What it began is undone as soon as nothing came of that; then the work may be done again, and `ahead` called.

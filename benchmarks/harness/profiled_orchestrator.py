@@ -47,8 +47,8 @@ class Profiler:
     def install(self, *, functions: bool) -> None:
         """Count transactions; with `functions`, profile this thread and every one that starts from now on."""
         setattr(PreparedConnection, "execute", self._counted_statement(PreparedConnection.execute))  # noqa: B010
-        for kind in ("write", "read"):
-            setattr(Database, kind, self._counted(getattr(Database, kind), kind))
+        for kind in ("write", "write_ahead", "read"):
+            setattr(Database, kind, self._counted(getattr(Database, kind), kind.partition("_")[0]))
         if not functions:
             return
         if sys.version_info < (3, 12):  # from then on only one thread of a process can be profiled
@@ -85,7 +85,7 @@ class Profiler:
         return counting
 
     def _counted(self, run: _Run, kind: str) -> _Run:
-        """Return what does the same as `Database.write` or `read`, and counts the work that it is given."""
+        """Return what does the same as a method of `Database`, and counts the work that it is given."""
 
         async def counting(database: Database, work: _Work, *args: object, **kwargs: object) -> object:
             return await run(database, self._counted_work(work, kind), *args, **kwargs)

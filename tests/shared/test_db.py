@@ -171,7 +171,7 @@ async def test_what_was_begun_ahead_of_a_commit_that_fails_is_undone_before_the_
                 commits.append(commit)
                 return lambda: told.append(f"undone {number}")
 
-            assert await database.write_ahead(ahead, work) == 2
+            assert await database.write_ahead(work, ahead) == 2
             assert told == ["work 1", "ahead 1", "undone 1", "work 2", "ahead 2"]
             assert [commit.is_there for commit in commits] == [False, True]
 
