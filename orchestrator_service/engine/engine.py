@@ -164,7 +164,7 @@ class Engine:
         """
         _, begun = stored
         is_mine = not me.lost.is_set() and me.id == worker_id
-        if begun is None or begun.move.then is not None or not begun.move.begun or not is_mine:
+        if begun is None or not begun.move.only_calls or not is_mine:
             return lambda: None
         with commit.going():
             return self._start(begun.run, begun.move)
@@ -247,7 +247,8 @@ class Engine:
     def _start(self, run: Run, begun: Move | None = None) -> Callable[[], object]:
         """Run the task, unless that goes on already. Returns what breaks it off."""
         if (other := self._runs.get(run.task_id)) is not None:
-            if other[0] is run or other[0].number > run.number:
+            goes_on = other[0] is run and not other[1].cancelling()
+            if goes_on or other[0].number > run.number:
                 return lambda: None
             other[1].cancel()  # a run that is not the newest, and has not noticed it yet
         task = asyncio.create_task(self._runner.run(run, begun), name=f"run {run.task_id}")
@@ -260,7 +261,7 @@ class Engine:
     def _end(self, run: Run, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("a run broke off; the task is queued again", exc_info=error, extra={"task_id": run.task_id})
-        if self._runs.get(run.task_id, (None,))[0] is run:
+        if self._runs.get(run.task_id) == (run, task):
             del self._runs[run.task_id]
         if self._is_left:
             self._woken.set()

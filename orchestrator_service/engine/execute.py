@@ -7,7 +7,7 @@ run that dies is claimed by another worker, which goes on from them; writes of t
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 from orchestrator_service import budgets
@@ -44,7 +44,7 @@ class _Active:
     run: Run
     is_taken_up: bool = False
     has_news: bool = False
-    ready: list[StepWork] = field(default_factory=list[StepWork])
+    ready: tuple[StepWork, ...] = ()
 
 
 class Runner:
@@ -109,15 +109,14 @@ class Runner:
     def make_ready(self, move: Move, commit: Ahead) -> Callable[[], object]:
         """Make the steps ready that a transition begins, before that is committed. Returns what lets go of them."""
         active = self._active.get(move.run.task_id)
-        if active is None or active.run.number != move.run.number:
+        if active is None or active.run.number != move.run.number or not move.only_calls:
             return lambda: None
-        works = [work for work in move.begun if work.attempt is not None]  # others may do more than to call an agent
         with commit.going():
-            tasks = [active.group.create_task(self._perform(active, work)) for work in works]
-        active.ready = works
+            tasks = [active.group.create_task(self._perform(active, work)) for work in move.begun]
+        active.ready = move.begun
 
         def let_go() -> None:
-            active.ready = []
+            active.ready = ()
             for task in tasks:
                 task.cancel()
 

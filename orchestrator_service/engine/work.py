@@ -151,3 +151,8 @@ class Move:
     run: Run
     begun: tuple[StepWork, ...] = ()
     then: Literal["plan", "revise", "summarize", "evaluate", "park", "ended"] | None = None
+
+    @property
+    def only_calls(self) -> bool:
+        """Whether all that follows is to call agents: that can be made ready before the transition is committed."""
+        return self.then is None and bool(self.begun) and all(work.attempt is not None for work in self.begun)
