@@ -7,7 +7,7 @@ run that dies is claimed by another worker, which goes on from them; writes of t
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from orchestrator_service import budgets
@@ -37,14 +37,14 @@ class _Active:
     """A run under way: its group of steps, and the run with the plan it follows now.
 
     Until it `is_taken_up`, its rows are not read yet; `has_news`: a person has answered meanwhile. `ready` are steps
-    that were made ready, of which nobody has heard yet that they are begun.
+    that were made ready, by their `id()`, of which nobody has heard yet that they are begun.
     """
 
     group: asyncio.TaskGroup
     run: Run
     is_taken_up: bool = False
     has_news: bool = False
-    ready: tuple[StepWork, ...] = ()
+    ready: dict[int, StepWork] = field(default_factory=dict[int, StepWork])
 
 
 class Runner:
@@ -113,11 +113,11 @@ class Runner:
             return lambda: None
         with commit.going():
             tasks = [active.group.create_task(self._perform(active, work)) for work in move.begun]
-        active.ready = move.begun
+        active.ready |= {id(work): work for work in move.begun}
 
         def let_go() -> None:
-            active.ready = ()
-            for task in tasks:
+            for work, task in zip(move.begun, tasks, strict=True):
+                active.ready.pop(id(work), None)
                 task.cancel()
 
         return let_go
@@ -137,7 +137,7 @@ class Runner:
         while True:
             active.run = run = move.run
             for work in move.begun:
-                if not any(work is ready for ready in active.ready):
+                if active.ready.pop(id(work), None) is None:
                     active.group.create_task(self._perform(active, work))
             match move.then:
                 case "plan":

@@ -95,7 +95,7 @@ def proceed(connection: Connection, run: Run, rules: Rules) -> Move:
 
 
 def end_steps(connection: Connection, ends: Sequence[StepEnd], rules: Rules) -> Move:
-    """Close steps of one run with their tries, and begin what follows."""
+    """Close steps of one run with their tries, and begin what follows. All have the same plan."""
     held = hold(connection, ends[0].work.run)
     for end in ends:
         held.drafts += end.drafts

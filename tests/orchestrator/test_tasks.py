@@ -3,11 +3,16 @@
 import asyncio
 import base64
 from collections.abc import AsyncGenerator, AsyncIterator
+from itertools import count
 from pathlib import Path
 
+import pytest
 from pydantic import JsonValue
+from sqlalchemy import Connection
 
+from orchestrator_service import task_views
 from shared.agent import AgentRequest, Answer, File, InputRequired, JsonObject, Produced, Progress, Update, Usage
+from shared.auth import Caller
 from shared.errors import InvalidRequestError, UnavailableError
 from tests.support.echo import ECHO
 from tests.support.federation import TestAgent, federation, names, step
@@ -365,3 +370,19 @@ async def test_a_budget_that_is_used_up_ends_the_task_and_keeps_its_outputs(tmp_
             assert "one" in str(poor["result"])
         small = await running.run(*chain, budget={"steps": 1})
         assert "budget" in str(small["error"])
+
+
+async def test_a_task_that_cannot_be_shown_where_it_ends_ends_all_the_same(
+    tmp_path: Path, database_url: str | None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    find, calls = task_views.find, count()
+
+    def stumble_once(connection: Connection, caller: Caller, task_id: str) -> JsonObject:
+        if next(calls) == 0:
+            raise KeyError("a bug")
+        return find(connection, caller, task_id)
+
+    async with federation(tmp_path, ECHO, database_url=database_url) as running:
+        monkeypatch.setattr(task_views, "find", stumble_once)
+        assert (await running.run(step("a", "one")))["status"] == "completed"
+        assert "could not be looked at" in caplog.text
