@@ -25,8 +25,9 @@ from shared import llm_cache, llm_prompts
 from shared.agent import METADATA_KEY, AgentRequest, JsonObject, ModelCall, Usage
 from shared.errors import ModelAnswerError, ModelBudgetError, ModelRefusedError, ModelUnavailableError
 from shared.llm_cache import AnswerCache, Kept
-from shared.llm_calls import Connection, Target
+from shared.llm_calls import Target
 from shared.llm_choice import ROLES, Choice, Role, asked_for, choices, choose
+from shared.llm_connection import Connection
 from shared.llm_prompts import UnfitAnswerError, fence
 from shared.llm_providers import Message, Reply
 from shared.llm_spending import Purse, charge, spent

@@ -1,4 +1,4 @@
-"""Calls of one model: opened when first needed, bounded in time and number, tried again where that can help."""
+"""Calls of one model, bounded in time and number, tried again where that can help."""
 
 import asyncio
 import random
@@ -12,9 +12,10 @@ from pydantic import JsonValue
 
 from shared import llm_prices
 from shared.errors import ModelRefusedError, ModelUnavailableError
-from shared.llm_choice import Access, Choice
+from shared.llm_choice import Choice
+from shared.llm_connection import Connection
 from shared.llm_prices import Price
-from shared.llm_providers import CallFailedError, Form, Message, Provider, Reply, connect
+from shared.llm_providers import CallFailedError, Form, Message, Provider, Reply
 from shared.settings import FederationSettings
 
 R = TypeVar("R")
@@ -22,33 +23,6 @@ R = TypeVar("R")
 _MAX_PAUSE_S: Final = 20.0
 _NOT_TAKEN: Final = frozenset({400, 422})
 """What a server answers that does not know a way to hold a model to a form."""
-
-
-class Connection:
-    """A provider: nothing is imported nor connected before the first call, and LLM_CONCURRENCY calls run at once."""
-
-    def __init__(self, access: Access, settings: FederationSettings, *, in_graph: bool) -> None:
-        self.access = access
-        self.slots = asyncio.Semaphore(settings.llm_concurrency)
-        self._timeout_s = settings.llm_timeout_s
-        self._in_graph = in_graph
-        self._provider: Provider | None = None
-        self._opening = asyncio.Lock()
-
-    async def provider(self) -> Provider:
-        """Return the open provider."""
-        if self._provider is None:
-            async with self._opening:
-                if self._provider is None:
-                    self._provider = await asyncio.to_thread(
-                        connect, self.access, self._timeout_s, in_graph=self._in_graph
-                    )
-        return self._provider
-
-    async def close(self) -> None:
-        """Close it."""
-        if self._provider is not None:
-            await self._provider.close()
 
 
 class Target:

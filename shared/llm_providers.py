@@ -1,7 +1,6 @@
 """The model providers behind `shared.llm`: what is asked of each, and what goes wrong there.
 
-Groq and Anthropic have SDKs, imported at the first call only: they cost tens of megabytes, which an idle service should
-not hold. Their own retries are off and no proxy of the environment is used. Each failure leaves as a `CallFailedError`.
+The SDKs' own retries are off and no proxy of the environment is used. Each failure leaves as a `CallFailedError`.
 """
 
 import email.utils
@@ -85,34 +84,6 @@ class Provider(Protocol):
     async def close(self) -> None:
         """Close the connections."""
         ...
-
-
-def connect(access: Access, timeout_s: float, *, in_graph: bool = False) -> Provider:
-    """Import the provider's SDK and make a client. Takes a second or two the first time: call it in a thread.
-
-    `in_graph`: OpenAI-compatible servers and Groq are called by LangChain's packages, as graphs of LangGraph do.
-    """
-    match access.api:
-        case "openai" if in_graph:
-            from shared.llm_langchain import open_openai  # noqa: PLC0415 - heavy, see the module's docstring
-
-            return open_openai(access, timeout_s)
-        case "openai":
-            from shared.llm_openai import OpenAI  # noqa: PLC0415 - heavy, see the module's docstring
-
-            return OpenAI(access, timeout_s)
-        case "anthropic":
-            from shared.llm_anthropic import Anthropic  # noqa: PLC0415
-
-            return Anthropic(access, timeout_s)
-        case "groq" if in_graph:
-            from shared.llm_langchain import open_groq  # noqa: PLC0415
-
-            return open_groq(access, timeout_s)
-        case "groq":
-            from shared.llm_groq import Groq  # noqa: PLC0415
-
-            return Groq(access, timeout_s)
 
 
 def token_limit(access: Access, max_tokens: int) -> dict[str, object]:

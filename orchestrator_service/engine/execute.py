@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from orchestrator_service import budgets
-from orchestrator_service.engine import criteria, deadlines, review, task_records
+from orchestrator_service.engine import criteria, critique, deadlines, review, task_records
 from orchestrator_service.engine.perform import Performer
 from orchestrator_service.engine.settle import Settler
 from orchestrator_service.engine.step_records import Rules
@@ -23,7 +23,7 @@ from orchestrator_service.planning.plan import Plan
 from orchestrator_service.planning.team import Evaluation
 from orchestrator_service.settings import Settings
 from shared import failpoints, telemetry
-from shared.agent import Usage
+from shared.agent import JsonObject, Usage
 from shared.ahead import Ahead
 from shared.db import patience
 from shared.errors import FederationError, TimedOutError
@@ -214,11 +214,23 @@ class Runner:
                     if criteria.for_a_model(asked.criteria)
                     else None
                 )
-                evaluation, usage = await review.judge(self._log, self._settler, run, plan, asked, tokens)
+                evaluation, usage = await self._judge(run, plan, asked, tokens)
         except TimeoutError:
             return await self._stop(run)
         failpoints.reach("result-judged")
         return await self._log.write(task_records.keep_evaluation, run, plan, asked, evaluation, usage, self._rules())
+
+    async def _judge(self, run: Run, plan: Plan, asked: Evaluation, tokens: int | None) -> tuple[JsonObject, Usage]:
+        """Return how the task's result is judged, and what that cost; `tokens` is how many a model may use.
+
+        Raises: NeedsModelError, one of MODEL_ERRORS.
+        """
+        steps = [step.id for step in review.last_steps(plan)]
+        judged: JsonObject = {"steps": [*steps]}
+        text = await self._log.database.read(review.answer, run.task_id, steps)
+        so_far = await self._log.database.read(review.evaluations, run.task_id)
+        scores, usage = await self._settler.evaluate(run, asked, run.description, text, (), tokens, may_ask=True)
+        return critique.report(asked, scores, len(so_far) + 1) | judged, usage
 
     async def _reserve(self, run: Run, call: str, role: Role) -> int | None:
         """Reserve what a call of the model may use; returns how many tokens, None: no limit."""

@@ -1,4 +1,4 @@
-"""Whether a task's result is good enough (its `evaluate`): what is judged, by whom, and the plan to do it again."""
+"""Whether a task's result is good enough (its `evaluate`): what is judged, and the plan to do it again."""
 
 from collections.abc import Collection
 from typing import Final, cast
@@ -6,13 +6,11 @@ from typing import Final, cast
 from sqlalchemy import Connection, bindparam, select
 
 from orchestrator_service.engine import critique
-from orchestrator_service.engine.settle import Settler
 from orchestrator_service.engine.work import Run
-from orchestrator_service.event_log import EventLog
 from orchestrator_service.models import Event, StepRow
 from orchestrator_service.planning.plan import Plan, PlanStep, needs
 from orchestrator_service.planning.team import Evaluation
-from shared.agent import JsonObject, Usage
+from shared.agent import JsonObject
 
 EVALUATED: Final = "task.evaluated"
 """Type of the event that tells how the result of a round was judged."""
@@ -68,21 +66,6 @@ def redo(connection: Connection, run: Run, plan: Plan, evaluation: JsonObject, t
         }
         steps.append(step.model_copy(update=changes))
     return plan.model_copy(update={"revision": revision, "steps": steps})
-
-
-async def judge(
-    log: EventLog, settler: Settler, run: Run, plan: Plan, asked: Evaluation, tokens: int | None
-) -> tuple[JsonObject, Usage]:
-    """Return how the task's result is judged, and what that cost; `tokens` is how many a model may use.
-
-    Raises: NeedsModelError, one of MODEL_ERRORS.
-    """
-    steps = [step.id for step in last_steps(plan)]
-    judged: JsonObject = {"steps": [*steps]}
-    text = await log.database.read(answer, run.task_id, steps)
-    so_far = await log.database.read(evaluations, run.task_id)
-    scores, usage = await settler.evaluate(run, asked, run.description, text, (), tokens, may_ask=True)
-    return critique.report(asked, scores, len(so_far) + 1) | judged, usage
 
 
 def _fresh(step_id: str, revision: int, taken: Collection[str]) -> str:

@@ -7,15 +7,9 @@ import { GROUPS, type Group } from '../api/usage';
 import { Empty, Problem } from '../ui/feedback';
 import { Page } from '../ui/page';
 import { Shell } from './shell';
-
-export const TASK_VIEWS = ['graph', 'timeline', 'list', 'raw'] as const;
-export const STEP_TABS = ['output', 'answers', 'input', 'artifacts', 'log', 'wire', 'why'] as const;
-export type TaskView = (typeof TASK_VIEWS)[number];
-export type StepTab = (typeof STEP_TABS)[number];
+import { AGENT_TABS, type AgentTab, STEP_TABS, type StepTab, TASK_VIEWS, type TaskView } from './tabs';
 
 const STATUSES = ['pending', 'planning', 'executing', 'input_required', 'completed', 'failed', 'canceled'] as const;
-const AGENT_TABS = ['overview', 'card', 'try', 'credentials'] as const;
-export type AgentTab = (typeof AGENT_TABS)[number];
 
 type Search = Record<string, unknown>;
 

@@ -6,7 +6,7 @@ import { type ReactNode, useState } from 'react';
 import { type AgentAction, actOnAgent, agentQuery, checkAgent, removeAgent, switchAgent } from '../../api/agents';
 import { tasksQuery } from '../../api/tasks';
 import type { Agent } from '../../api/types';
-import type { AgentTab } from '../../app/router';
+import type { AgentTab } from '../../app/tabs';
 import { isOver } from '../../live/fold';
 import { JsonCode } from '../../ui/code';
 import { Boundary, Problem, Waiting } from '../../ui/feedback';

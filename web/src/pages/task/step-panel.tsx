@@ -5,7 +5,7 @@ import { Link } from '@tanstack/react-router';
 import { type ReactNode, useCallback, useMemo } from 'react';
 import { taskQuery } from '../../api/tasks';
 import type { Step } from '../../api/types';
-import { STEP_TABS, type StepTab } from '../../app/router';
+import { STEP_TABS, type StepTab } from '../../app/tabs';
 import { isOver, type LiveStep, type LogEntry, type TaskState } from '../../live/fold';
 import { useLive } from '../../live/task-store';
 import { Artifact } from '../../ui/artifact';

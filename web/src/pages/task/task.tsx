@@ -6,7 +6,7 @@ import { lazy, type ReactNode, Suspense, useCallback, useEffect, useState } from
 import { queryClient } from '../../api/query';
 import { taskQuery } from '../../api/tasks';
 import type { Task } from '../../api/types';
-import { TASK_VIEWS, type TaskView } from '../../app/router';
+import { TASK_VIEWS, type TaskView } from '../../app/tabs';
 import { isOver, type TaskState } from '../../live/fold';
 import { useLive, useRefusal } from '../../live/task-store';
 import { Artifact } from '../../ui/artifact';
