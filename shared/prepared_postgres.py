@@ -19,7 +19,7 @@ NUMBERED: Final[Dialect] = PGDialect_psycopg(paramstyle="numeric_dollar")
 """Compiles statements with their parameters as libpq takes them: $1, $2, …"""
 
 _DONE: Final = frozenset({ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK})
-_PREPARE_ANEW: Final = (errors.InvalidSqlStatementName, errors.FeatureNotSupported)
+_FORGOTTEN: Final = (errors.InvalidSqlStatementName, errors.FeatureNotSupported)
 _numbers: Final = count(1)
 
 
@@ -33,7 +33,7 @@ def commit(connection: PostgresConnection) -> None:
 class Statement:
     """What a cursor is, for one statement. It begins the transaction if none is open.
 
-    Where the server has forgotten it, or has changed what it brings, it is prepared anew the next time.
+    Where the server has forgotten it, or has changed what it brings, the connection is closed: a new one begins anew.
     """
 
     def __init__(self, connection: PostgresConnection, sql: str, parameters: int) -> None:
@@ -58,9 +58,9 @@ class Statement:
         given = self._transformer.dump_sequence(cast("Sequence[object]", values), self._formats)
         try:
             self._result = _checked(pgconn, pgconn.exec_prepared(name, cast("Sequence[bytes]", given)))  # None is NULL
-        except _PREPARE_ANEW:
-            self._name = None
-            raise
+        except _FORGOTTEN as error:
+            pgconn.finish()
+            raise OperationalError("the server does not know a prepared statement any more") from error
 
     def executemany(self, statement: str, values: Sequence[object], /) -> None:
         """Run it once for each set of values."""
