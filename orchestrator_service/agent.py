@@ -1,18 +1,18 @@
 """The orchestrator as an agent: a message becomes a task of the same id, the task's events the answer."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
 
 from pydantic import JsonValue
 
-from orchestrator_service import ancestry, artifacts, inputs, task_views
+from orchestrator_service import ancestry, artifacts, inputs, task_views, tasks
 from orchestrator_service.event_log import EventLog
 from orchestrator_service.events import Recorded
 from orchestrator_service.intake import Intake
 from orchestrator_service.tasks import NewTask
 from shared.agent import AgentRequest, Answer, InputRequired, JsonObject, OpenAgent, Produced, Progress, Update, Usage
 from shared.auth import LOCAL, Caller
-from shared.errors import AgentFailedError, ConflictError, FederationError, InvalidRequestError
+from shared.errors import AgentFailedError, ConflictError, FederationError, InvalidRequestError, WorkCanceledError
 
 
 class GoalFailedError(AgentFailedError):
@@ -20,7 +20,7 @@ class GoalFailedError(AgentFailedError):
 
 
 class UnfitAnswerError(InvalidRequestError):
-    """An answer does not fit what was asked. `question` is the same again, with what is wrong."""
+    """An answer does not fit what was asked, or was asked last. `question` is what is asked now, with what is wrong."""
 
     def __init__(self, detail: str, question: JsonObject) -> None:
         super().__init__(detail)
@@ -50,7 +50,7 @@ class OrchestratorAgent:
 
     def opened(self) -> OpenAgent:
         """Return it as `shared.agent_server` serves it."""
-        return OpenAgent(self.answer, cancel=self.cancel)
+        return OpenAgent(self.answer, cancel=self.cancel, gone_on=self._gone_on)
 
     async def answer(self, request: AgentRequest) -> AsyncGenerator[Update]:
         """Submit the message as a task, or answer the one that waits, and tell what happens."""
@@ -60,12 +60,22 @@ class OrchestratorAgent:
         except UnfitAnswerError as error:
             yield error.question
             return
+        for question in await self._open_questions(task_id) if request.history else ():  # told of before, to nobody
+            yield _to_input(question)
+            return
         async with aclosing(self._log.follow(task_id, after)) as log:
             async for event in log:
-                if (update := _to_update(event)) is not None:
-                    yield update
+                update = _to_update(event)
                 if isinstance(update, InputRequired):
+                    if not any(
+                        question["input_id"] == event.data["input_id"]
+                        for question in await self._open_questions(task_id)
+                    ):
+                        continue  # it was answered elsewhere
+                    yield update
                     return
+                if update is not None:
+                    yield update
                 if event.is_last:
                     break
         task = await self._log.database.read(task_views.find, self._caller, task_id)
@@ -106,13 +116,18 @@ class OrchestratorAgent:
         return 0
 
     async def _answer_input(self, request: AgentRequest) -> int:
-        """Answer the oldest open question of the task; returns the event number to follow from."""
-        task = await self._log.database.read(task_views.find, self._caller, request.task_id)
-        waiting = task["pending_inputs"]
-        question = waiting[0] if isinstance(waiting, list) and waiting else None
-        if not isinstance(question, dict):
-            return 0
+        """Answer the question that the message is a reply to; returns the event number to follow from.
+
+        Raises: UnfitAnswerError, also when that was answered elsewhere and another one is open.
+        """
         last = await self._log.last_seq(request.task_id)
+        waiting = await self._open_questions(request.task_id)
+        shown = next((turn.text for turn in reversed(request.history) if turn.role == "agent"), "")
+        question = next((each for each in waiting if shown.endswith(str(each["prompt"]))), None)
+        if question is None:
+            if waiting:
+                raise UnfitAnswerError("That was answered already, or is not asked any more.", waiting[0])
+            return last
         data = request.data[0] if request.data else None
         try:
             approve = _approval(request.text) if question["kind"] in {"plan", "step"} else None
@@ -121,6 +136,13 @@ class OrchestratorAgent:
         except InvalidRequestError as error:
             raise UnfitAnswerError(error.detail, question) from error
         return last
+
+    async def _open_questions(self, task_id: str) -> list[JsonObject]:
+        task = await self._log.database.read(task_views.find, self._caller, task_id)
+        return _objects(task["pending_inputs"])
+
+    async def _gone_on(self, task_ids: Collection[str]) -> list[str]:
+        return await self._log.database.read(tasks.gone_on, task_ids)
 
     async def _results(self, task: JsonObject) -> AsyncGenerator[Update]:
         result = task["result"]
@@ -150,9 +172,13 @@ def _to_update(event: Recorded) -> Update | None:
         case "step.progress":
             return Progress(f"{data['step_id']}: {data['text']}")
         case "input.required":
-            return InputRequired(str(data["prompt"]), _object(data.get("schema")))
+            return _to_input(data)
         case _:
             return None
+
+
+def _to_input(question: JsonObject) -> InputRequired:
+    return InputRequired(str(question["prompt"]), _object(question.get("schema")))
 
 
 def _usage(task: JsonObject) -> Usage:
@@ -184,6 +210,8 @@ def _approval(text: str) -> bool:
 
 
 def _failure(task: JsonObject) -> FederationError:
+    if task["status"] == "canceled":
+        return WorkCanceledError("The task was canceled.")
     error = task["error"] if isinstance(task["error"], dict) else {}
     return GoalFailedError(str(error.get("detail") or f"The task is {task['status']}."))
 

@@ -192,9 +192,14 @@ def require_open(connection: Connection, parent_task_id: str) -> None:
         raise ConflictError("The task that this is a part of is over, or is being canceled.")
 
 
-def children(connection: Connection, task_id: str) -> list[str]:
-    """Return the ids of a task's sub-tasks that are not over."""
-    return list(connection.execute(_CHILDREN, {"of_task": task_id}).scalars())
+def below(connection: Connection, task_id: str) -> list[str]:
+    """Return the ids of the tasks below a task that are not over, though one between them may be."""
+    return list(connection.execute(_BELOW, {"of_task": task_id}).scalars())
+
+
+def hops(ancestry: JsonObject | None) -> int:
+    """Return how often the request was handed on before it became a task with this ancestry."""
+    return 0 if ancestry is None else _read(ancestry).hops
 
 
 def is_sub_task(connection: Connection, task_id: str) -> bool:
@@ -287,8 +292,6 @@ _SUB_TASK: Final = select(Task.parent_task_id).where(Task.id == bindparam("of_ta
 _OPEN: Final = (
     select(Task.status, Task.cancel_requested).where(Task.id == bindparam("of_task")).with_for_update(read=True)
 )
-_CHILDREN: Final = (
-    select(Task.id)
-    .where(Task.parent_task_id == bindparam("of_task"), Task.status.not_in(sorted(events.TERMINAL)))
-    .order_by(Task.id)
-)
+_child = select(Task.id, Task.status).where(Task.parent_task_id == bindparam("of_task")).cte("below", recursive=True)
+_below = _child.union_all(select(Task.id, Task.status).join(_child, Task.parent_task_id == _child.c.id))
+_BELOW: Final = select(_below.c.id).where(_below.c.status.not_in(sorted(events.TERMINAL)))

@@ -197,12 +197,15 @@ class EventLog:
         finally:
             self._leave(task_id, feed)
 
-    async def wait_for(self, task_id: str, holds: Callable[[Recorded], bool], limit_s: float) -> None:
-        """Return when one of the task's events is such that it `holds`, or after `limit_s`, or when waits are ended."""
+    async def wait_for(self, task_id: str, holds: Callable[[Recorded], bool], limit_s: float, after: int = 0) -> None:
+        """Return when one of the task's events above `after` is such that it `holds`.
+
+        Or after `limit_s`, or when waits are ended.
+        """
         waiting = asyncio.timeout(0 if self._ends_waits else limit_s)
         self._waits.add(waiting)
         try:
-            async with waiting, aclosing(self.follow(task_id)) as log:
+            async with waiting, aclosing(self.follow(task_id, after)) as log:
                 async for event in log:
                     if holds(event):
                         return
@@ -269,10 +272,11 @@ class EventLog:
                 with patience(None):
                     batch = await self.database.read(events.read, task_id, after)
             except BaseException:
-                feed.is_stale = True
+                feed.go_stale()  # another follower reads in its place
                 raise
-            feed.is_stale = feed.is_stale or len(batch) == events.BATCH
             feed.publish(batch)
+            if len(batch) == events.BATCH:
+                feed.go_stale()
             return batch
 
     def _join(self, task_id: str) -> _Feed:

@@ -17,7 +17,7 @@ from orchestrator_service.settings import Settings
 from shared import failpoints, telemetry
 from shared.auth import Caller
 from shared.db import new_id
-from shared.errors import ConflictError, TooLargeError
+from shared.errors import ConflictError, FederationError, TooLargeError
 
 _CANCEL_WAIT_S: Final = 10.0
 _COUNT_S: Final = 0.5
@@ -48,10 +48,12 @@ class Intake:
                 limit = self._settings.max_artifact_bytes
                 raise TooLargeError(f"The file {file.name!r} is larger than {limit:,} bytes (MAX_ARTIFACT_BYTES).")
         plan = None if new.plan is None else plans.check(new.plan, inputs=new.inputs)
-        if new.agent is not None:
-            await self._log.database.read(registry.identify, caller, new.agent)
-        if new.callback_url is not None:
-            await deliveries.check_callback(self._settings, new.callback_url)
+        try:
+            await self._check_addresses(caller, new)
+        except FederationError:
+            made = self._idempotency(key)
+            if made is None or not await self._log.database.read(tasks.was_made, caller, made):
+                raise  # what was accepted before is answered again, though it would not be accepted now
         ready = replace(
             new,
             user_id=None if new.user_id is None else self._keys.hash_user(caller.tenant_id, new.user_id),
@@ -87,14 +89,17 @@ class Intake:
         Raises: NotFoundError, ConflictError.
         """
         is_under_way = await self._log.write(tasks.request_cancel, caller, task_id)
-        below = await self._log.database.read(ancestry.children, task_id)
+        below = await self._log.database.read(ancestry.below, task_id)
+        known = set(below)
         while below:
             child = below.pop()
             with suppress(ConflictError):
                 await self._log.write(tasks.request_cancel, caller, child)
             self._engine.wake(child)
             self._engine.cancel(child)
-            below += await self._log.database.read(ancestry.children, child)
+            later = set(await self._log.database.read(ancestry.below, child)) - known  # begun before it was canceled
+            known |= later
+            below += later
         self._told()
         if not is_under_way:
             return
@@ -116,6 +121,12 @@ class Intake:
     async def open_session(self, caller: Caller, session_id: str) -> None:
         """Make sure that a session with this id is there, for doors whose clients choose it."""
         await self._log.database.write(memory.ensure_session, caller, session_id)
+
+    async def _check_addresses(self, caller: Caller, new: tasks.NewTask) -> None:
+        if new.agent is not None:
+            await self._log.database.read(registry.identify, caller, new.agent)
+        if new.callback_url is not None:
+            await deliveries.check_callback(self._settings, new.callback_url)
 
     async def _is_full(self) -> bool:
         """Tell whether the queue is full: by a count of half a second ago at most, and what came here since."""

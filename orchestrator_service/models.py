@@ -60,6 +60,9 @@ def _index_of_known(name: str, column: str, *more: str) -> Index:
     return Index(name, column, *more, sqlite_where=is_known, postgresql_where=is_known)
 
 
+_IS_QUEUED_SUB_TASK = text("run_state = 'queued' AND parent_task_id IS NOT NULL")
+
+
 class Task(Base):
     """One goal given to the orchestrator.
 
@@ -74,6 +77,12 @@ class Task(Base):
     __table_args__ = (
         Index("ix_tasks_queue", "run_state", "tenant_id", text("priority DESC"), "id"),
         _index_of_known("ix_tasks_worker", "worker"),
+        Index(
+            "ix_tasks_queued_sub_tasks",
+            "parent_task_id",
+            sqlite_where=_IS_QUEUED_SUB_TASK,
+            postgresql_where=_IS_QUEUED_SUB_TASK,
+        ),
         Index("ix_tasks_tenant_status", "tenant_id", "status", "id"),
         _index_of_known("ix_tasks_session", "session_id", "id"),
         _index_of_known("ix_tasks_user_id", "user_id"),

@@ -29,7 +29,9 @@ class Settings(FederationSettings):
         default=None, description="YAML file, or folder of them, with agents to register; read again when it changes."
     )
     max_running_tasks: int = Field(
-        default=100, ge=1, description="Tasks this process works on at once; the rest wait in the queue."
+        default=100,
+        ge=1,
+        description="Tasks this process works on at once; the rest wait, but no task for its only sub-task.",
     )
     tenant_max_running_tasks: int = Field(
         default=100, ge=1, description="Tasks of one tenant that run at once, over all processes."
@@ -40,7 +42,9 @@ class Settings(FederationSettings):
         description="Calls this process makes to one agent at once, unless its config.max_concurrency says else.",
     )
     max_queued_tasks: int = Field(default=20_000, ge=1, description="Tasks that may wait; more are refused with 429.")
-    max_steps_at_once: int = Field(default=64, ge=1, description="Steps this process performs at once, over all tasks.")
+    max_steps_at_once: int = Field(
+        default=64, ge=1, description="Steps this process performs at once, over all tasks; as many of their sub-tasks."
+    )
     step_attempts: int = Field(
         default=3, ge=1, le=10, description="How often a step is tried where trying again can help."
     )

@@ -164,10 +164,12 @@ class Signals:
     async def _send(self, connection: "AsyncConnection") -> None:
         """Send what waits; it waits on if the connection breaks meanwhile: heard twice is better than never."""
         self._must_send = False
-        lines = list(self._waiting)
-        await connection.execute(_SEND, [_CHANNEL, list(_payloads(lines))])
-        for line in lines:
-            self._waiting.pop(line, None)
+        lines, self._waiting = self._waiting, {}  # what is told while they are sent is news again
+        try:
+            await connection.execute(_SEND, [_CHANNEL, list(_payloads(lines))])
+        except BaseException:
+            self._waiting = lines | self._waiting
+            raise
         self._sent_at = self._loop.time()
         self._timer = self._loop.call_at(self._sent_at + _GATHER_S, self._send_soon) if self._waiting else None
 

@@ -1,7 +1,7 @@
 """Tasks: every door comes to `submit`; cancel and the end are here too. (What is seen of a task: `task_views`.)"""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from typing import Final, Literal
@@ -104,9 +104,9 @@ class NewTask:
         parts = [
             orjson.dumps(asked, option=orjson.OPT_SORT_KEYS),
             b"" if self.plan is None else self.plan.model_dump_json().encode(),
-            *(part for file in self.files for part in (file.name.encode(), file.content or b"")),
+            *(orjson.dumps([file.name, file.media_type, _sha256(file.content or b"")]) for file in self.files),
         ]
-        return hashlib.sha256(b"\0".join(parts)).hexdigest()
+        return _sha256(b"\0".join(parts))  # JSON holds no such byte
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +196,10 @@ def submit(
     if task.session_id is not None:
         memory.add_message(connection, task.session_id, memory.NewMessage("user", task.description, task.id))
     return Submitted(task.id, is_new=True)
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _life_s(task: NewTask) -> float:
@@ -314,18 +318,40 @@ def require(connection: Connection, caller: Caller, task_id: str) -> None:
         raise NotFoundError(f"There is no task {task_id!r}.")
 
 
+def goes_on_after(connection: Connection, task_id: str) -> int | None:
+    """Return the number of a task's newest event; None if it is over, or needs input: it does not go on by itself."""
+    row = connection.execute(select(Task.status, Task.last_seq).where(Task.id == task_id)).one()
+    return None if row.status in events.TERMINAL | {"input_required"} else row.last_seq
+
+
+def gone_on(connection: Connection, task_ids: Collection[str]) -> list[str]:
+    """Return those of the tasks that do not wait for input."""
+    asked = select(Task.id).where(Task.id.in_(task_ids), Task.status != "input_required")
+    return list(connection.execute(asked).scalars())
+
+
+def was_made(connection: Connection, caller: Caller, idempotency: Idempotency) -> bool:
+    """Tell whether the caller's key stands for a request that was made before."""
+    known = (*_is_key(caller, idempotency.key), IdempotencyKey.created_at >= now() - idempotency.life)
+    return connection.execute(select(IdempotencyKey.key).where(*known)).first() is not None
+
+
 def visible_to(caller: Caller) -> ColumnElement[bool]:
     """Return the condition under which a task is the caller's to see."""
     return Task.tenant_id == caller.tenant_id
 
 
-def _claim(connection: Connection, caller: Caller, task: NewTask, idempotency: Idempotency) -> str | None:
-    """Take the key for the task, or return the id of the task that has it. Raises: IdempotencyConflictError."""
-    mine = (
+def _is_key(caller: Caller, key: str) -> tuple[ColumnElement[bool], ...]:
+    return (
         IdempotencyKey.tenant_id == caller.tenant_id,
         IdempotencyKey.caller == caller.name,
-        IdempotencyKey.key == idempotency.key,
+        IdempotencyKey.key == key,
     )
+
+
+def _claim(connection: Connection, caller: Caller, task: NewTask, idempotency: Idempotency) -> str | None:
+    """Take the key for the task, or return the id of the task that has it. Raises: IdempotencyConflictError."""
+    mine = _is_key(caller, idempotency.key)
     body = task.body_sha256()
     connection.execute(delete(IdempotencyKey).where(*mine, IdempotencyKey.created_at < now() - idempotency.life))
     taken = connection.execute(

@@ -180,9 +180,12 @@ class OpenAgent:
     `cancel` is called with a task's id when a client cancels it, before `answer` is cancelled (or instead, while the
     task waits for input): for work that goes on outside the generator. A stopping service does not call it.
     `retain` is called now and then with the ids of all tasks that are not over: what is kept for others can go.
+    `gone_on` is called now and then with the ids of tasks that wait for input; those that it returns wait no more, for
+    they were answered or ended elsewhere: `answer` is called for them again.
     """
 
     answer: Agent
     problems: Callable[[], list[str]] = list[str]
     cancel: Callable[[str], Awaitable[None]] | None = None
     retain: Callable[[Collection[str]], Awaitable[None]] | None = None
+    gone_on: Callable[[Collection[str]], Awaitable[Collection[str]]] | None = None

@@ -34,7 +34,7 @@ from shared.agent_runners import Presence
 from shared.agent_tasks import Added, Scope, Stored
 from shared.agent_upkeep import Upkeep
 from shared.db import Database, DatabaseUnavailableError, patience
-from shared.errors import TimedOutError
+from shared.errors import FederationError, TimedOutError, WorkCanceledError
 from shared.settings import FederationSettings, ServiceName
 
 logger = logging.getLogger(__name__)
@@ -84,9 +84,12 @@ class Runs:
         """
         await self._presence.join()
         async with self._group:
-            upkeep = Upkeep(self._settings, self._database, self._presence, self.push, self, self._agent.retain)
+            upkeep = Upkeep(self._settings, self._database, self._presence, self.push, self, self._agent)
             await upkeep.adopt([])
-            keeping = [self._group.create_task(work()) for work in (upkeep.keep_up, upkeep.keep_present, upkeep.tell)]
+            keeping = [
+                self._group.create_task(work())
+                for work in (upkeep.keep_up, upkeep.keep_present, upkeep.tell, upkeep.go_on)
+            ]
             try:
                 yield
             finally:
@@ -237,7 +240,7 @@ class Runs:
                 ending = await self._perform(run, request, _limit_s(facts))
             if run.stop is None:
                 failpoints.reach("agent-run-ended")
-                await run.tell(run.narrator.fail(failures[0]) if failures else ending)
+                await run.tell(_ending(run, failures[0]) if failures else ending)
                 logger.debug("task done", extra={"failed": bool(failures), "skill": request.skill})
 
     async def _perform(self, run: Run, request: AgentRequest, given_s: float) -> list[Event]:
@@ -312,6 +315,10 @@ class Runs:
             self.push.wake()
         run.advance(task, events)
         return True
+
+
+def _ending(run: Run, failure: FederationError) -> list[Event]:
+    return run.narrator.cancel() if isinstance(failure, WorkCanceledError) else run.narrator.fail(failure)
 
 
 def _limit_s(facts: JsonObject) -> float:

@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from math import inf
 from time import monotonic
 from typing import Final, Protocol
 
-from shared import agent_runners, agent_tasks
+from shared import agent_runners, agent_tasks, agent_waiting
+from shared.agent import OpenAgent
 from shared.agent_failures import InterruptedRunError, contained
 from shared.agent_narration import to_failure
 from shared.agent_push import Push
@@ -22,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 _UPKEEP_S: Final = 30.0
 _PRUNE_S: Final = 600.0
+_ANSWERED_S: Final = 1.0
 
 
 class Runs(Protocol):
@@ -56,14 +58,15 @@ class Upkeep:
         presence: Presence,
         push: Push,
         runs: Runs,
-        retain: Callable[[Collection[str]], Awaitable[None]] | None,
+        agent: OpenAgent,
     ) -> None:
         self._settings = settings
         self._database = database
         self._presence = presence
         self._push = push
         self._runs = runs
-        self._retain = retain
+        self._retain = agent.retain
+        self._gone_on = agent.gone_on
 
     async def tell(self) -> None:
         """Deliver push notifications."""
@@ -99,6 +102,21 @@ class Upkeep:
                     if self._retain is not None:
                         await self._retain(await self._database.read(agent_tasks.unfinished, self._presence.service))
             await asyncio.sleep(_UPKEEP_S if self._database.is_sqlite else agent_runners.LOOK_S)
+
+    async def go_on(self) -> None:
+        """Work on again at tasks that wait for input here, and were answered or ended elsewhere."""
+        if self._gone_on is None:
+            return
+        service = self._presence.service
+        while True:
+            await asyncio.sleep(_ANSWERED_S)
+            with contained("tasks that were answered elsewhere"):
+                waiting = await self._database.read(agent_waiting.waiting, service)
+                if waiting and (gone_on := await self._gone_on(waiting)):
+                    runner = self._presence.id
+                    for scope, stored in await self._database.write(agent_waiting.take_up, service, gone_on, runner):
+                        self._runs.start(scope, stored, runner, resumed=True)
+                    self._push.wake()
 
     async def adopt(self, dead: Sequence[str]) -> None:
         """Take over the tasks of runners that are dead or gone. On SQLite everyone but this one is."""

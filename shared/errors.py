@@ -144,6 +144,14 @@ class AgentFailedError(FederationError):
     status = 502
 
 
+class WorkCanceledError(FederationError):
+    """What an agent works on was canceled by someone else than its client: its A2A task ends as canceled, too."""
+
+    slug = "canceled"
+    title = "The work was canceled"
+    status = 409
+
+
 class ModelUnavailableError(FederationError):
     """The language model did not answer: unreachable, overloaded, out of quota or timed out."""
 

@@ -27,6 +27,7 @@ from shared.event_response import EventResponse, encode
 router = APIRouter(prefix="/api/tasks", tags=["tasks"])
 more_router = APIRouter(tags=["tasks"])
 
+_EVENTS_AT_ONCE = 1000
 MAX_WAIT_S = 3600
 """The longest that a request waits for a task, in seconds."""
 _WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,6})(?:$|[,;\s])")
@@ -108,14 +109,18 @@ async def follow(
     parts: OpenParts,
     who: WhoAsks,
     after: Annotated[SeqNumber | None, Query(description="Begin after this event number.")] = None,
-    last_event_id: Annotated[SeqNumber | None, Header()] = None,
+    cursor: Annotated[SeqNumber | None, Query(description="The same, as `next_cursor` gave it.")] = None,
+    last_event_id: Annotated[SeqNumber | None, Header(description="The same, as a browser says it.")] = None,
 ) -> Response:
     """Answer server-sent events; with `Accept: application/json`, those so far as a list."""
     await parts.database.read(tasks.require, who, task_id)
-    begin = after if after is not None else last_event_id or 0
+    begin = max(after or 0, cursor or 0, last_event_id or 0)  # who comes back says again where it began at first
     if "application/json" in request.headers.get("accept", ""):
-        found = await parts.database.read(events.read, task_id, begin, 1000)
-        return JSONResponse({"items": [event.to_json() for event in found], "next_cursor": None})
+        found = await parts.database.read(events.read, task_id, begin, _EVENTS_AT_ONCE)
+        more = len(found) == _EVENTS_AT_ONCE
+        items = [event.to_json() for event in found]
+        return JSONResponse({"items": items, "next_cursor": str(found[-1].seq) if more else None})
+    begin = min(begin, await parts.log.last_seq(task_id)) if begin else 0  # beyond it the end would not be seen
     return EventResponse(_stream(parts, task_id, begin))
 
 
@@ -199,15 +204,17 @@ async def list_questions(parts: OpenParts, who: WhoAsks, limit: Limit = 50, curs
 
 
 @more_router.post("/execute", summary="Run a task and wait for its result")
-async def execute(parts: OpenParts, who: WhoAsks, body: Execution | None = None) -> JsonObject:
+async def execute(
+    parts: OpenParts, who: WhoAsks, body: Execution | None = None, idempotency_key: IdempotencyKey = None
+) -> JsonObject:
     """Run the task to its end."""
     if body is None or not body.task.strip():
         raise TaskMissingError('Give what is to be done: {"task": "..."}.')
     new = tasks.NewTask(body.task, id=new_id())
     with parts.log.attending(new.id, _look(who, new.id)) as attended:
-        await parts.intake.submit(who, new)
-        await rest(parts, new.id, MAX_WAIT_S)
-    return _execution(attended.seen or await parts.database.read(task_views.find, who, new.id))
+        submitted = await parts.intake.submit(who, new, idempotency_key)
+        await _rest(parts, submitted, MAX_WAIT_S)
+    return _execution(attended.seen or await parts.database.read(task_views.find, who, submitted.task_id))
 
 
 def _look(who: Caller, task_id: str) -> Callable[[Connection], JsonObject]:
@@ -225,7 +232,7 @@ async def _accepted(
     """Answer the task that was accepted, with its `Location`; as it stands after the wait that is preferred."""
     response.headers["Location"] = f"/api/tasks/{submitted.task_id}"
     if (wait := _WAIT.search(prefer or "")) is not None:
-        await rest(parts, submitted.task_id, min(int(wait[1]), MAX_WAIT_S))
+        await _rest(parts, submitted, min(int(wait[1]), MAX_WAIT_S))
         response.headers["Preference-Applied"] = f"wait={wait[1]}"
     if not submitted.is_new:
         response.status_code = 200
@@ -252,12 +259,22 @@ def _execution(task: JsonObject) -> JsonObject:
     }
 
 
-async def rest(parts: Parts, task_id: str, limit_s: float) -> None:
-    """Wait until the task is over or needs input, at most `limit_s`, and no longer than this process goes on."""
+async def _rest(parts: Parts, submitted: tasks.Submitted, limit_s: float) -> None:
+    after = 0 if submitted.is_new else await parts.database.read(tasks.goes_on_after, submitted.task_id)
+    if after is not None:
+        await rest(parts, submitted.task_id, limit_s, after)
+
+
+async def rest(parts: Parts, task_id: str, limit_s: float, after: int = 0) -> None:
+    """Wait until the task is over or needs input, by an event above `after`.
+
+    At most `limit_s`, and no longer than this process goes on.
+    """
     await parts.log.wait_for(
         task_id,
         lambda event: event.is_last or (event.type == "task.status" and event.data["status"] == "input_required"),
         limit_s,
+        after,
     )
 
 

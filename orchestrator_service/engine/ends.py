@@ -8,7 +8,7 @@ from orchestrator_service.engine import task_records
 from orchestrator_service.engine.step_records import Rules
 from orchestrator_service.engine.work import Move, StaleRunError, StepEnd
 from orchestrator_service.event_log import EventLog
-from shared.ahead import GoAhead
+from shared.ahead import GoAhead, committed
 from shared.db import DatabaseUnavailableError
 
 
@@ -46,6 +46,7 @@ class Ends:
 
         Raises: StaleRunError, DatabaseUnavailableError.
         """
+        await committed()  # what never began has no end that others might share
         run = end.work.run
         key = run.task_id, run.number
         queue = self._queues.setdefault(key, _Queue())

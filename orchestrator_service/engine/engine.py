@@ -223,6 +223,7 @@ class Engine:
                     with suppress(DatabaseUnavailableError):
                         if to_stop:
                             claimed += await write(queue.claim_to_stop, worker_id, to_stop)
+                        claimed += await write(queue.claim_sub_tasks, worker_id)
                         self._is_left = True  # until the claim says otherwise: a run may end while it is made
                         if room > 0:
                             share = self._settings.tenant_max_running_tasks
@@ -239,7 +240,7 @@ class Engine:
 
     def _stop(self, task_id: str) -> None:
         """See that a task that was canceled ends, if it runs here, or is queued: its agents are to be told."""
-        self._waits.cancel(task_id)
+        self._runner.cancel(task_id)
         if task_id not in self._runs:
             self._to_stop.add(task_id)
             self._woken.set()

@@ -6,7 +6,7 @@ run that dies is claimed by another worker, which goes on from them; writes of t
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -45,6 +45,13 @@ class _Active:
     is_taken_up: bool = False
     has_news: bool = False
     ready: dict[int, StepWork] = field(default_factory=dict[int, StepWork])
+
+    def begin(self, body: Coroutine[None, None, None]) -> None:
+        """Do something beside the steps; nothing, if the run has ended just now."""
+        try:
+            self.group.create_task(body)
+        except RuntimeError:
+            body.close()
 
 
 class Runner:
@@ -89,6 +96,8 @@ class Runner:
                     active.is_taken_up, active.run = True, move.run
                     if active.has_news:
                         self.proceed(task_id)
+                    if self._waits.is_canceled(task_id):
+                        self.cancel(task_id)
                     await self._follow(active, move)
         except* StaleRunError:
             logger.info("a run is another worker's by now, or its task is over", extra={"task_id": task_id})
@@ -104,7 +113,14 @@ class Runner:
         if not active.is_taken_up:
             active.has_news = True
         elif active.run.plan is not None:  # without one nobody has been asked
-            active.group.create_task(self._proceed(active))
+            active.begin(self._proceed(active))
+
+    def cancel(self, task_id: str) -> None:
+        """Let the task, if it runs here, end: its waits at once, and what waits for a person beside them."""
+        self._waits.cancel(task_id)
+        active = self._active.get(task_id)
+        if active is not None and active.is_taken_up and active.run.plan is not None:
+            active.begin(self._stop_waiting(active))
 
     def make_ready(self, move: Move, commit: Ahead) -> Callable[[], object]:
         """Make the steps ready that a transition begins, before that is committed. Returns what lets go of them."""
@@ -131,6 +147,11 @@ class Runner:
     async def _proceed(self, active: _Active) -> None:
         run = active.run
         await self._follow(active, await self._log.write(task_records.proceed, run, self._rules()))
+
+    async def _stop_waiting(self, active: _Active) -> None:
+        move = await self._log.write(task_records.stop_waiting, active.run, self._rules())
+        if move.begun:
+            await self._follow(active, move)
 
     async def _follow(self, active: _Active, move: Move) -> None:
         """Do what a transition leads to, and what that leads to, until only steps are left that follow on their own."""
@@ -246,7 +267,7 @@ class Runner:
     async def _stop(self, run: Run) -> Move:
         """End a task that was canceled, or whose time is up, while no step was under way."""
         if self._waits.is_canceled(run.task_id):
-            return await self._log.write(task_records.cancel, run)
+            return await self._log.write(task_records.cancel, run, self._rules())
         return await self._fail(run, TimedOutError(deadlines.of_task(self._settings, run)))
 
     async def _fail(self, run: Run, error: FederationError) -> Move:

@@ -4,6 +4,7 @@ The task and the step are over then. What is left is kept in the try's row (`sto
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -39,11 +40,17 @@ class _Left:
 
 
 class Leftovers:
-    """Tells remote tasks that they are to end."""
+    """Tells remote tasks that they are to end.
 
-    def __init__(self, database: Database, conversations: Conversations) -> None:
+    `confirm` returns once it is sure that this process is not taken for dead.
+    """
+
+    def __init__(
+        self, database: Database, conversations: Conversations, confirm: Callable[[], Awaitable[None]]
+    ) -> None:
         self._database = database
         self._conversations = conversations
+        self._confirm = confirm
         self._unknown: list[tuple[StepWork, OpenAttempt, Deadlines, float]] = []
 
     async def tell(
@@ -52,7 +59,7 @@ class Leftovers:
         """Tell the remote task of a try that it is to end; one whose id is not known is asked for by the same message.
 
         Returns its id, as far as it is known now, and whether it is told. If it is not, that is to be recorded with the
-        end of the try; one without an id is asked for again by this process, for a minute.
+        end of the try; one without an id is to be asked for later.
         """
         with suppress(FederationError, TimeoutError):
             async with asyncio.timeout(_TELL_S):
@@ -60,9 +67,11 @@ class Leftovers:
                 if remote is not None:
                     await self._cancel(attempt, remote)
                 return remote, True
-        if remote is None:
-            self._unknown.append((work, attempt, calls, monotonic() + _ASKED_FOR_S))
         return remote, False
+
+    def ask_later(self, work: StepWork, attempt: OpenAttempt, calls: Deadlines) -> None:
+        """Ask again for the remote task of a try that is over by its row, for a minute, and tell it."""
+        self._unknown.append((work, attempt, calls, monotonic() + _ASKED_FOR_S))
 
     async def tell_later(self) -> None:
         """Tell those that are left, now and then, as long as there are any. Never returns."""
@@ -70,6 +79,7 @@ class Leftovers:
             await asyncio.sleep(_PAUSE_S)
             unknown, self._unknown = self._unknown, []
             for work, attempt, calls, until in unknown:
+                await self._confirm()
                 if monotonic() < until:
                     await self._ask_again(work, attempt, calls, until)
             with suppress(DatabaseUnavailableError):

@@ -4,6 +4,7 @@ What comes within a short time is written together: the remote task's id first o
 """
 
 import asyncio
+from contextlib import suppress
 from typing import Final, Self
 
 from orchestrator_service.engine import task_records
@@ -13,11 +14,16 @@ from orchestrator_service.events import Draft, draft
 from shared.agent_client import ArtifactChunk, RemoteEvent, Started, StatusChanged, TextPart
 
 _FLUSH_S: Final = 0.02
+_LAST_WORDS_S: Final = 3.0
 _MAX_PROGRESS_CHARS: Final = 500
 
 
 class Listener:
-    """Hears one try of a step, inside of `async with`; at the end, whatever ended it, all that was heard is written."""
+    """Hears one try of a step, inside of `async with`; at the end, whatever ended it, all that was heard is written.
+
+    Where it was broken off, it waits a few seconds for that: a database that is away does not keep a process from
+    stopping. What is lost then is what was told on the way.
+    """
 
     def __init__(self, log: EventLog, work: StepWork) -> None:
         self._log = log
@@ -33,9 +39,14 @@ class Listener:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, *_error: object) -> None:
-        await self.settle()
-        await self.flush()
+    async def __aexit__(self, kind: type[BaseException] | None, *_error: object) -> None:
+        is_broken_off = kind is not None and issubclass(kind, asyncio.CancelledError)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_WORDS_S if is_broken_off else None):
+                await self.settle()
+                await self.flush()
+        if self._flushing is not None:
+            self._flushing.cancel()
 
     def hear(self, event: RemoteEvent) -> None:
         """Take note of what the agent tells; the end is the caller's to handle."""

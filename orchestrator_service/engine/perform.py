@@ -6,9 +6,11 @@ A try with a remote id follows that task; one without sends the same message aga
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from typing import cast
 
 from sqlalchemy import Connection
@@ -26,7 +28,7 @@ from orchestrator_service.engine.retrying import Next, RemoteFailureError
 from orchestrator_service.engine.settle import Settler
 from orchestrator_service.engine.step_records import Rules
 from orchestrator_service.engine.suspensions import Suspensions
-from orchestrator_service.engine.trying import Answered, Ending, Failed, Trying, output, told
+from orchestrator_service.engine.trying import Answered, Ending, Failed, Trying, output
 from orchestrator_service.engine.waits import Waits
 from orchestrator_service.engine.work import Move, OpenAttempt, StaleRunError, StepEnd, StepWork
 from orchestrator_service.event_log import EventLog
@@ -37,7 +39,7 @@ from orchestrator_service.spawning import Spawner
 from shared import failpoints
 from shared.agent import JsonObject, Usage
 from shared.agent_client import AgentConnection, Deadlines, Ended, Started
-from shared.ahead import before_calls
+from shared.ahead import before_calls, committed
 from shared.db import DatabaseUnavailableError
 from shared.errors import (
     AgentFailedError,
@@ -75,7 +77,7 @@ class Performer:
         self._settings = settings
         self._log = log
         self._conversations = Conversations(settings, log.database, keys, credentials)
-        self.leftovers = Leftovers(log.database, self._conversations)
+        self.leftovers = Leftovers(log.database, self._conversations, confirm)
         self._gates = gates
         self._waits = waits
         self._ends = ends
@@ -83,7 +85,8 @@ class Performer:
         self._spawner = spawner
         self._rules = rules
         self._confirm = confirm
-        self._places = asyncio.Semaphore(settings.max_steps_at_once)
+        self._places = defaultdict[int, asyncio.Semaphore](lambda: asyncio.Semaphore(settings.max_steps_at_once))
+        """By how far from the first request a task is: a step may wait for one of a sub-task, never the other way."""
         self.suspensions = Suspensions()
         self._following: dict[str, tuple[AgentConnection, str | None]] = {}
 
@@ -106,9 +109,11 @@ class Performer:
         except TimeoutError:
             if work.canceling or self._waits.is_canceled(run.task_id):
                 is_told = await self._tell_to_end(trying, calls)
-                return await self._ends.record(
+                move = await self._ends.record(
                     StepEnd(trying.work, canceled=True, is_left=not is_told, remote=trying.remote)
                 )
+                self._ask_later(trying, calls, is_told=is_told)
+                return move
             if trying.is_calling and trying.work.attempt is not None:
                 self._gates.gate(trying.work.attempt.agent_id).failed()
             ending = Failed(trying.work, TimedOutError(limit.says))
@@ -161,8 +166,9 @@ class Performer:
                 is_told = has_ended or await self._tell_to_end(trying, calls)
                 brought = error.output if isinstance(error, RemoteFailureError) else None
                 move = await self._ends.record(
-                    StepEnd(work, brought, told(error), is_left=not is_told, remote=trying.remote)
+                    StepEnd(work, brought, trying.told(error), is_left=not is_told, remote=trying.remote)
                 )
+                self._ask_later(trying, calls, is_told=is_told)
         failpoints.reach("step-recorded")
         return move
 
@@ -217,9 +223,9 @@ class Performer:
         """Begin another try; what the last one may have left at work is to end."""
         work = trying.work
         is_told = isinstance(error, RemoteFailureError) or await self._tell_to_end(trying, calls)
-        ended = None if work.attempt is None else told(error)
+        ended = None if work.attempt is None else trying.told(error)
         spent = error.output.usage if isinstance(error, RemoteFailureError) else Usage()
-        trying.work = await self._log.write(
+        following = await self._log.write(
             task_records.try_again,
             work,
             self._rules(),
@@ -228,6 +234,8 @@ class Performer:
             trying.remote,
             is_left=not is_told,
         )
+        self._ask_later(trying, calls, is_told=is_told)
+        trying.work = following
         trying.failures_of_try = 0
         trying.remote = None
 
@@ -257,6 +265,8 @@ class Performer:
     async def _try_once(self, trying: Trying, attempt: OpenAttempt, calls: Deadlines) -> Ending:
         work = trying.work
         gate = self._gates.gate(attempt.agent_id)
+        if gate.state != "closed":
+            await committed()  # the one call that may be tried is one that is made
         if (rest_s := gate.may_try()) > 0:
             raise AgentUnavailableError(
                 f"{attempt.agent_name} failed too often lately and is left alone for {rest_s:.0f} s.",
@@ -270,10 +280,9 @@ class Performer:
         async with (
             self.suspensions.calling(attempt.agent_id, attempt.agent_name),
             gate.place(attempt.max_concurrency),
-            self._places,
+            self._places[ancestry.hops(work.run.ancestry)],
         ):
-            await before_calls(self._begin_calls)
-            trying.is_calling = True
+            await before_calls(partial(self._begin_calls, trying))
             try:
                 async with Listener(self._log, work) as listener:
                     self._following[place] = (connection, attempt.remote_task_id)
@@ -308,12 +317,14 @@ class Performer:
             raise RemoteFailureError(ended)
         return Answered(work, ended, remote, drafts)
 
-    async def _begin_calls(self) -> None:
+    async def _begin_calls(self, trying: Trying) -> None:
         await self._confirm()
+        trying.is_calling = True
         failpoints.reach("step-begun")
 
     async def _tell_to_end(self, trying: Trying, calls: Deadlines) -> bool:
         """Tell the remote task that it is to end; False if its agent does not answer, and is to be told later."""
+        await committed()
         attempt = trying.work.attempt
         if attempt is None or not (trying.may_have_begun or trying.remote_id):
             return True
@@ -323,6 +334,11 @@ class Performer:
         await self._confirm()
         trying.remote, is_told = await self.leftovers.tell(trying.work, attempt, known, calls)
         return is_told
+
+    def _ask_later(self, trying: Trying, calls: Deadlines, *, is_told: bool) -> None:
+        """See that a remote task is told whose id is not known; only now, for the end of its try is recorded."""
+        if not is_told and trying.remote is None and trying.work.attempt is not None:
+            self.leftovers.ask_later(trying.work, trying.work.attempt, calls)
 
 
 def _has_other(connection: Connection, work: StepWork, rules: Rules) -> bool:

@@ -43,9 +43,9 @@ def ask(
         held.steps[step.id] = StepState("input_required", begun=held.steps[step.id].begun)
         held.tell("step.status", step_id=step.id, status="input_required")
     held.drafts.append(asked)
+    held.is_news = True
     if held.status != "input_required":
         held.status = "input_required"
-        held.is_news = True
         held.changes["status"] = "input_required"
         held.tell("task.status", status="input_required")
 

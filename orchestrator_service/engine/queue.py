@@ -73,6 +73,16 @@ def claim_to_stop(connection: Connection, worker_id: str, task_ids: Sequence[str
     return [_run(row) for row in connection.execute(_CLAIM_TO_STOP, {"chosen": task_ids, "me": worker_id})]
 
 
+def claim_sub_tasks(connection: Connection, worker_id: str) -> list[Run]:
+    """Take sub-tasks for which a task waits that has none under way: one of each, whatever room there is.
+
+    The task keeps its place until they are over: if they waited for one, too, all might wait for each other.
+    """
+    found = connection.execute(_QUEUED_SUB_TASKS, {"at": now()}).scalars().all()
+    rows = (connection.execute(_CLAIM, {"of_task": task_id, "me": worker_id}).first() for task_id in found)
+    return [_run(row) for row in rows if row is not None]
+
+
 def hand_over(connection: Connection, worker_id: str) -> list[str]:
     """Put what the worker still has back into the queue, because it stops; returns the tasks."""
     return list(connection.execute(_HAND_OVER, {"of_worker": worker_id}).scalars())
@@ -197,6 +207,16 @@ _MAY_BEGIN: Final = prepared(
         .scalar_subquery()
         < bindparam("share"),
     )
+)
+_QUEUED_SUB_TASKS: Final = prepared(
+    select(func.min(Task.id))
+    .where(
+        text("tasks.run_state = 'queued'"),  # as the index has it: a parameter would hide that it is the same
+        Task.parent_task_id.is_not(None),
+        or_(Task.runnable_at.is_(None), Task.runnable_at <= bindparam("at", type_=UtcTime())),
+        ~exists().where(_other.parent_task_id == Task.parent_task_id, _other.run_state == "running"),
+    )
+    .group_by(Task.parent_task_id)
 )
 _CLAIM_TO_STOP: Final = _take.where(Task.id.in_(bindparam("chosen", expanding=True)), Task.cancel_requested.is_(True))
 _running = Task.run_state == "running"

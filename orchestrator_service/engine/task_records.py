@@ -48,11 +48,7 @@ def take_up(held: Held, rules: Rules, given: Plan | None) -> Move:
         if step.status == "running":
             step.status = "pending"  # nobody performs it now: it goes on where it was
     if held.cancel_requested:
-        stopping = [] if plan is None else step_records.stop(held, [*plan.steps, *teams.members(held, plan)], rules)
-        if not stopping:
-            return _end(held, "canceled")
-        held.write()
-        return Move(held.run, tuple(stopping))
+        return _cancel(held, rules)
     if plan is None:
         if held.status != "planning":
             held.status = "planning"
@@ -215,9 +211,17 @@ def keep_evaluation(
     return _end(held, "completed" if error is None else "failed", error, summary=summary, more=more)
 
 
-def cancel(connection: Connection, run: Run) -> Move:
-    """End the task as canceled, when no step is under way."""
-    return _end(hold(connection, run), "canceled")
+def cancel(connection: Connection, run: Run, rules: Rules) -> Move:
+    """End the task as canceled, when no step is under way; first the remote tasks that wait for a person."""
+    return _cancel(hold(connection, run), rules)
+
+
+def stop_waiting(connection: Connection, run: Run, rules: Rules) -> Move:
+    """Begin to end the remote tasks that wait for a person, because the task is canceled while others work."""
+    held = hold(connection, run)
+    stopping = _stop_waiting(held, rules) if held.cancel_requested else []
+    held.write()
+    return Move(held.run, tuple(stopping))
 
 
 def fail(connection: Connection, run: Run, error: JsonObject, usage: Usage) -> Move:
@@ -240,7 +244,7 @@ def _advance(held: Held, rules: Rules) -> Move:
     plan = held.run.plan
     if plan is None:
         raise AssertionError("A step ended before there was a plan.")
-    begun: list[StepWork] = []
+    begun: list[StepWork] = _stop_waiting(held, rules) if held.cancel_requested else []
     wish = held.run.request.get("replan")
     may_revise = allows(plan, wish if isinstance(wish, bool) else None, rules.max_revisions)
     while True:
@@ -272,6 +276,24 @@ def _advance(held: Held, rules: Rules) -> Move:
                 return _end(held, status, error)
     held.write()
     return Move(held.run, tuple(begun))
+
+
+def _cancel(held: Held, rules: Rules) -> Move:
+    """End the task as canceled, when nobody performs a step; first what agents still work on, or wait for."""
+    plan = held.run.plan
+    stopping = [] if plan is None else step_records.stop(held, [*plan.steps, *teams.members(held, plan)], rules)
+    if not stopping:
+        return _end(held, "canceled")
+    held.write()
+    return Move(held.run, tuple(stopping))
+
+
+def _stop_waiting(held: Held, rules: Rules) -> list[StepWork]:
+    """Return the steps to be stopped that wait for a person: they have a remote task, and nobody performs them."""
+    plan = held.run.plan
+    steps = [] if plan is None else [*plan.steps, *teams.members(held, plan)]
+    waiting = [step for step in steps if held.steps[step.id].status == "input_required"]
+    return step_records.stop(held, waiting, rules)
 
 
 def _begin_plan(held: Held, plan: Plan, rules: Rules) -> Move:

@@ -5,6 +5,7 @@ from time import monotonic
 from typing import TypeAlias
 
 from orchestrator_service.engine import retrying
+from orchestrator_service.engine.suspensions import AgentSuspendedError
 from orchestrator_service.engine.work import Output, Remote, StepWork
 from orchestrator_service.events import Draft
 from shared.agent import JsonObject
@@ -71,10 +72,12 @@ class Trying:
 
     def fail(self, error: FederationError) -> int:
         """Count a failure, and return how many of its sort there were."""
+        may_have_got_it = error.facts.get("reached", False) is None
+        may_have_got_it = may_have_got_it or (isinstance(error, AgentSuspendedError) and self.is_calling)
         self.is_calling = False
         self.failures_of_try += 1
         attempt = self.work.attempt
-        if attempt is not None and error.facts.get("reached", False) is None:
+        if attempt is not None and may_have_got_it:
             self.work = replace(self.work, attempt=replace(attempt, may_have_begun=True))
         if retrying.is_waited_out(error, has_begun=self.remote_id is not None):
             self.waited += 1
@@ -84,10 +87,10 @@ class Trying:
         self.failed += 1
         return self.failed
 
-
-def told(error: FederationError) -> JsonObject:
-    """Return the error as the step keeps it; it matters later whether the agent can have got the message."""
-    return error.to_metadata() | ({"reached": False} if error.facts.get("reached") is False else {})
+    def told(self, error: FederationError) -> JsonObject:
+        """Return the error as the step keeps it; it matters later whether the agent can have got the message."""
+        never_got_it = error.facts.get("reached") is False and not self.may_have_begun
+        return error.to_metadata() | ({"reached": False} if never_got_it else {})
 
 
 def output(ended: Ended) -> Output:

@@ -171,15 +171,16 @@ async def test_failure_cancellation_and_a_question_are_told_too(tmp_path: Path) 
         assert data["pending_inputs"] == []
 
 
-async def test_a_question_of_an_agent_is_told(tmp_path: Path, database_url: str | None) -> None:
+async def test_each_question_of_an_agent_is_told(tmp_path: Path, database_url: str | None) -> None:
     async with (
         Receiver().open() as receiver,
         federation(tmp_path, ACT, database_url=database_url, webhook_secret=SETTING) as running,
     ):
-        await running.run(step("a", "ask", skill="act"), callback_url=f"{receiver.url}/hook")
-        [asked] = await receiver.when(1)
-        assert asked.read()["type"] == "task.input_required"
-        assert "Which city?" in str(asked.read()["data"])
+        steps = [step(name, f"ask {name}", skill="act") for name in "ab"]
+        await running.run(*steps, callback_url=f"{receiver.url}/hook")
+        told = [received.read() for received in await receiver.when(2)]
+        assert [each["type"] for each in told] == ["task.input_required"] * 2
+        assert sorted(str(each["data"]).count("Which city?") for each in told) == [1, 2]
 
 
 async def test_without_a_set_secret_webhooks_are_signed_with_the_installations_own(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from a2a.types import (
 
 from shared.agent import AgentRequest, Answer, InputRequired, JsonObject, Progress, Update
 from tests.support.echo import ECHO
-from tests.support.federation import Federation, TestAgent, federation, names
+from tests.support.federation import Federation, TestAgent, federation, names, until
 
 
 async def test_a_message_becomes_a_task_of_the_same_id(tmp_path: Path) -> None:
@@ -113,6 +113,89 @@ async def test_a_goal_that_nobody_can_do_fails_and_says_what_is_there(tmp_path: 
         task = await _last_task(client.send_message(_message("zyx wvu")), client)
         assert task.status.state == TaskState.TASK_STATE_FAILED
         assert "Echo" in task.status.message.parts[0].text
+
+
+class _Asks:
+    """An agent that asks about its request, and answers what it was told."""
+
+    async def answer(self, request: AgentRequest) -> AsyncGenerator[Update]:
+        if request.history:
+            yield Answer("answer", f"{request.history[0].text}: {request.text}")
+        else:
+            yield InputRequired(f"What of {request.text}?")
+
+    def served(self, name: str) -> TestAgent:
+        return TestAgent(name, self.answer, (name.lower(),))
+
+
+async def test_a_second_question_is_told_when_the_first_is_answered(tmp_path: Path) -> None:
+    agents = _Asks().served("Asks"), _Asks().served("Other")
+    async with federation(tmp_path, *agents) as running, httpx.AsyncClient() as http:
+        client = await _client(running, http)
+        first = await _last_task(client.send_message(_message("@Asks one and @Other two")), client)
+        await running.task_when({"id": first.id}, lambda found: len(names(found["pending_inputs"], "prompt")) == 2)
+        shown = {first.status.message.parts[0].text}
+        answer = _message("Oslo", task_id=first.id, context_id=first.context_id)
+        second = await _last_task(client.send_message(answer), client)
+        assert second.status.state == TaskState.TASK_STATE_INPUT_REQUIRED
+        shown.add(second.status.message.parts[0].text)
+        assert shown == {"What of one?", "What of two?"}
+        answer = _message("Rome", task_id=first.id, context_id=first.context_id)
+        third = await _last_task(client.send_message(answer), client)
+        assert third.status.state == TaskState.TASK_STATE_COMPLETED
+
+
+async def test_an_answer_given_elsewhere_is_seen_over_a2a(tmp_path: Path, database_url: str | None) -> None:
+    async with (
+        federation(tmp_path, _Asks().served("Asks"), database_url=database_url) as running,
+        httpx.AsyncClient() as http,
+    ):
+        client = await _client(running, http)
+        first = await _last_task(client.send_message(_message("@Asks one")), client)
+        ours = await running.get(f"/api/tasks/{first.id}")
+        [input_id] = names(ours["pending_inputs"], "input_id")
+        await running.post(f"/api/tasks/{first.id}/input", {"input_id": input_id, "text": "Oslo"})
+        ended = await _when(client, first.id, TaskState.TASK_STATE_COMPLETED)
+        assert "one: Oslo" in get_artifact_text(ended.artifacts[-1])
+
+
+async def test_a_cancel_of_what_waits_is_seen_over_a2a(tmp_path: Path) -> None:
+    async with federation(tmp_path, _Asks().served("Asks")) as running, httpx.AsyncClient() as http:
+        client = await _client(running, http)
+        first = await _last_task(client.send_message(_message("@Asks one")), client)
+        await running.post(f"/api/tasks/{first.id}/cancel")
+        await _when(client, first.id, TaskState.TASK_STATE_CANCELED)
+
+
+async def test_a_reply_to_a_question_that_was_answered_elsewhere_answers_no_other(tmp_path: Path) -> None:
+    agents = _Asks().served("Asks"), _Asks().served("Other")
+    async with federation(tmp_path, *agents) as running, httpx.AsyncClient() as http:
+        client = await _client(running, http)
+        first = await _last_task(client.send_message(_message("@Asks one and @Other two")), client)
+        shown = first.status.message.parts[0].text
+        ours = await running.task_when(
+            {"id": first.id}, lambda found: len(names(found["pending_inputs"], "prompt")) == 2
+        )
+        prompts = names(ours["pending_inputs"], "prompt")
+        input_id = names(ours["pending_inputs"], "input_id")[prompts.index(shown)]
+        await running.post(f"/api/tasks/{first.id}/input", {"input_id": input_id, "text": "elsewhere"})
+        reply = _message("late", task_id=first.id, context_id=first.context_id)
+        second = await _last_task(client.send_message(reply), client)
+        assert second.status.state == TaskState.TASK_STATE_INPUT_REQUIRED
+        assert "answered already" in second.status.message.parts[0].text
+        states = ["completed", "input_required"]
+        await running.task_when(
+            {"id": first.id}, lambda found: sorted(map(str, names(found["steps"], "status"))) == states
+        )
+
+
+async def _when(client: Client, task_id: str, state: TaskState) -> Task:
+    async def state_now() -> JsonObject:
+        task = await client.get_task(GetTaskRequest(id=task_id))
+        return {"state": task.status.state}
+
+    await until(state_now, lambda found: found["state"] == state)
+    return await client.get_task(GetTaskRequest(id=task_id))
 
 
 async def _client(running: Federation, http: httpx.AsyncClient) -> Client:

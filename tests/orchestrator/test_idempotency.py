@@ -1,20 +1,22 @@
 """Idempotency-Key: one request, one task, however often and wherever it is sent. (The plain case: `test_tasks`.)"""
 
 import asyncio
+from base64 import b64encode
 from collections.abc import AsyncGenerator
 from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
+from pydantic import JsonValue
 from sqlalchemy import Connection, select, update
 
 from orchestrator_service.models import IdempotencyKey, insert_or_skip
-from shared.agent import JsonObject
+from shared.agent import AgentRequest, Answer, InputRequired, JsonObject, Update
 from shared.db import database_url as url_of
 from shared.db import new_id, now, open_database
 from tests.orchestrator.fleet import Holding
-from tests.support.federation import Federation, federation, names, step
+from tests.support.federation import Federation, TestAgent, federation, names, step
 
 
 async def post(running: Federation, body: JsonObject, wait_s: int = 0) -> httpx.Response:
@@ -119,3 +121,68 @@ async def test_a_key_is_kept_for_a_day_and_free_again_after_it(tmp_path: Path, d
         [second] = {answer.json()["id"] for answer in answers}
         assert second != first
         assert await database.read(keys) == [second]
+
+
+def _with_files(*files: tuple[str, str, bytes]) -> JsonObject:
+    encoded: list[JsonValue] = [
+        {"name": name, "media_type": media_type, "content": b64encode(content).decode()}
+        for name, media_type, content in files
+    ]
+    return {**body_of("go"), "files": encoded}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        _with_files(("a", "application/json", b"1"), ("b", "text/csv", b"2")),
+        _with_files(("a", "text/csv", b"1\0b\0002")),
+        _with_files(("a", "text/csv", b"1b"), ("b", "text/csv", b"2")),
+        body_of("go"),
+    ],
+)
+async def test_other_files_are_another_request(tmp_path: Path, other: JsonObject) -> None:
+    body = _with_files(("a", "text/csv", b"1"), ("b", "text/csv", b"2"))
+    async with federation(tmp_path, Holding().served()) as running:
+        assert [(await post(running, body)).status_code for _ in range(2)] == [202, 200]
+        assert (await post(running, other)).status_code == 409
+
+
+async def test_a_request_is_answered_again_though_it_would_be_refused_by_now(tmp_path: Path) -> None:
+    async with federation(tmp_path, Holding().served()) as running:
+        [agent_id] = names((await running.get("/api/agents"))["items"], "id")
+        body: JsonObject = {"description": "go", "agent": agent_id}
+        first = await post(running, body, 20)
+        assert (await running.client.delete(f"/api/agents/{agent_id}")).status_code == 204
+        again = await post(running, body)
+        assert (again.status_code, again.json()["id"]) == (200, first.json()["id"])
+        assert (await post(running, {**body, "priority": 1})).status_code == 409
+        assert (await running.client.post("/api/tasks", json=body)).status_code == 404
+
+
+async def test_a_wait_for_a_request_made_before_is_for_what_is_still_to_come(tmp_path: Path) -> None:
+    holding = Holding()
+
+    async def ask(request: AgentRequest) -> AsyncGenerator[Update]:
+        yield Answer("city", request.text) if request.history else InputRequired("Which city?")
+
+    steps: list[JsonValue] = [step("a", skill="ask"), step("b", "held", skill="work", depends_on=["a"])]
+    body: JsonObject = {"description": "once", "plan": {"steps": steps}}
+    async with federation(tmp_path, holding.served(), TestAgent("Asks", ask, ("ask",))) as running:
+        first = (await post(running, body, 20)).json()
+        assert (await post(running, body, 20)).json()["status"] == "input_required"
+        answer: JsonObject = {"input_id": first["pending_inputs"][0]["input_id"], "text": "Oslo"}
+        await running.post(f"/api/tasks/{first['id']}/input", answer)
+        await holding.has("held")
+        again = asyncio.create_task(post(running, body, 30))
+        asyncio.get_running_loop().call_later(0.5, holding.let_go, "held")
+        assert (await again).json()["status"] == "completed"
+
+
+async def test_execute_takes_a_key_too(tmp_path: Path) -> None:
+    async with federation(tmp_path, Holding().served()) as running:
+        bodies: list[JsonObject] = [{"task": "@Holding a"}, {"task": "@Holding a"}, {"task": "@Holding b"}]
+        answers = [
+            await running.client.post("/execute", json=body, headers={"Idempotency-Key": "key-1"}) for body in bodies
+        ]
+        assert [answer.status_code for answer in answers] == [200, 200, 409]
+        assert answers[0].json() == answers[1].json()

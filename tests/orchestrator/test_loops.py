@@ -189,7 +189,7 @@ async def test_a_canceled_task_gets_no_more_sub_tasks_and_knows_those_it_has(
         children = [await database.write(add_task, parent_task_id=parent_id) for _ in range(3)]
         await database.write(ancestry.require_open, parent_id)
         await database.write(close, children[1])
-        assert await database.read(ancestry.children, parent_id) == [children[0], children[2]]
+        assert await database.read(ancestry.below, parent_id) == [children[0], children[2]]
         assert await database.read(ancestry.is_sub_task, children[0])
         assert not await database.read(ancestry.is_sub_task, parent_id)
         stopping = await database.write(add_task, cancel_requested=True)

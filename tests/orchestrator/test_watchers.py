@@ -17,8 +17,10 @@ from orchestrator_service.models import Base, Task
 from orchestrator_service.signals import open_signals
 from shared.agent import AgentRequest, Answer, JsonObject, Progress, Update
 from shared.db import Database, now, open_database, open_engine
+from tests.orchestrator.fleet import Holding
 from tests.orchestrator.stored_tasks import add_task, tables
-from tests.support.federation import TestAgent, federation, step
+from tests.support.echo import ECHO
+from tests.support.federation import Federation, TestAgent, federation, step
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -219,3 +221,53 @@ async def test_who_begins_to_follow_as_the_task_ends_sees_the_end(tmp_path: Path
         finally:
             await between.close()
     assert seen == [1]
+
+
+async def test_who_comes_back_to_an_address_that_says_where_to_begin_gets_only_what_is_new(tmp_path: Path) -> None:
+    async with federation(tmp_path, ECHO) as running:
+        task = await running.run(step("a"), step("b"))
+        log = await running.events(task)
+        assert await _numbers(running, task, "after=2", {"Last-Event-ID": "6"}) == list(range(7, len(log) + 1))
+        assert await _numbers(running, task, "after=6", {"Last-Event-ID": "2"}) == list(range(7, len(log) + 1))
+
+
+async def test_who_begins_beyond_the_end_of_the_log_gets_what_is_new(tmp_path: Path) -> None:
+    holding = Holding()
+    async with federation(tmp_path, holding.served()) as running:
+        task = await running.run(step("a", "held", skill="work"), wait_s=None)
+        await holding.has("held")
+        watcher = asyncio.create_task(_numbers(running, task, "after=500"))
+        asyncio.get_running_loop().call_later(0.5, holding.let_go, "held")
+        async with asyncio.timeout(20):
+            seen = await watcher
+        assert seen[-1] == len(await running.events(task))
+
+
+async def test_a_long_log_is_listed_in_pages(tmp_path: Path) -> None:
+    async def talk(_request: AgentRequest) -> AsyncGenerator[Update]:
+        for number in range(1_200):
+            yield Progress(f"{number}")
+        yield Answer("done", "done")
+
+    async with federation(tmp_path, TestAgent("Talker", talk, ("echo",))) as running:
+        task = await running.run(step("a"))
+        path = f"/api/tasks/{task['id']}/events"
+        headers = {"Accept": "application/json"}
+        seen: list[int] = []
+        page = (await running.client.get(path, headers=headers)).json()
+        while True:
+            seen += [event["seq"] for event in page["items"]]
+            if page["next_cursor"] is None:
+                break
+            page = (await running.client.get(path, headers=headers, params={"cursor": page["next_cursor"]})).json()
+        assert seen == list(range(1, len(seen) + 1))
+        assert len(seen) > 1_200
+        assert seen == await _numbers(running, task, "after=0")
+
+
+async def _numbers(
+    running: Federation, task: JsonObject, query: str, headers: dict[str, str] | None = None
+) -> list[int]:
+    path = f"/api/tasks/{task['id']}/events?{query}"
+    async with running.client.stream("GET", path, headers=headers or {}) as stream:
+        return [int(line[3:]) async for line in stream.aiter_lines() if line.startswith("id:")]

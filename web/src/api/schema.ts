@@ -1,4 +1,4 @@
-// Made by `make types`; do not edit. OpenAPI document: sha256 d09e876dff2a7992bf6ad134ef874bba1385f42a1fec9e3285bc62f7f29356cf
+// Made by `make types`; do not edit. OpenAPI document: sha256 4628bf505611aea3506c53252da247420e794de17d2c96136849040d133ee97e
 
 export interface paths {
     "/api/agents": {
@@ -5401,8 +5401,11 @@ export interface operations {
             query?: {
                 /** @description Begin after this event number. */
                 after?: number | null;
+                /** @description The same, as `next_cursor` gave it. */
+                cursor?: number | null;
             };
             header?: {
+                /** @description The same, as a browser says it. */
                 "last-event-id"?: number | null;
             };
             path: {
