@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 from pydantic import JsonValue
 
-from shared.agent import AgentRequest, Answer, Update
+from shared.agent import AgentRequest, Answer, JsonObject, Update
 from tests.orchestrator.stored_tasks import until_blocked
 from tests.support import ready_made
 from tests.support.federation import TestAgent, federation, names, step
@@ -20,6 +20,7 @@ _AT_COMMIT = """
 _WAIT = "PERFORM pg_advisory_xact_lock(1);"
 _IN_TURN = (step("first", "one"), step("second", "two", depends_on=["first"]))
 _REFUSE = "RAISE 'this is not kept';"
+_REFUSE_LATE = "PERFORM pg_sleep(6); RAISE 'this is not kept';"
 
 
 class _Counting:
@@ -70,3 +71,19 @@ async def test_a_step_whose_begin_is_not_kept_is_not_performed(tmp_path: Path) -
 
 def _alone(step_id: str) -> JsonValue:
     return {"steps": [step(step_id, "two")]}
+
+
+async def test_a_step_whose_time_is_up_before_its_begin_is_kept_is_not_asked_for(tmp_path: Path) -> None:
+    agent = _Counting()
+    with ready_made.on_postgres() as url, psycopg.connect(url, autocommit=True) as other:
+        other.execute(_AT_COMMIT.format(_REFUSE_LATE, "second").encode())
+        async with federation(tmp_path, TestAgent("Agent", agent.answer, ("echo",)), database_url=url) as running:
+            steps = step("first", "one"), step("second", "two", depends_on=["first"], timeout_s=1)
+            task = await running.run(*steps, replan=False)
+            assert task["status"] == "failed"
+            assert agent.asked == ["one"]
+            assert _states(await running.events(task), "second") == ["skipped"]
+
+
+def _states(log: list[JsonObject], step_id: str) -> list[JsonValue]:
+    return [event["status"] for event in log if event["type"] == "step.status" and event["step_id"] == step_id]

@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import Connection, text
 
@@ -89,6 +91,32 @@ async def test_after_a_lost_connection_it_says_that_something_was_missed_and_hea
         await _until(lambda: bool(missed))
         teller.tell("queue", "told after")
         await _until(lambda: "told after" in heard)
+
+
+async def test_what_is_told_again_while_it_is_sent_is_heard_again(
+    three: list[tuple[Database, Signals]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (_, teller), (_, hearer), _ = three
+    heard: list[str] = []
+    is_sent = asyncio.Event()
+    execute = psycopg.AsyncConnection[object].execute
+
+    async def execute_slowly(connection: psycopg.AsyncConnection[object], *args: Any, **more: Any) -> object:
+        cursor = await execute(connection, *args, **more)
+        if "pg_notify" in str(args[0]):
+            is_sent.set()
+            await _until(lambda: len(heard) >= 1 and is_told_again.is_set())  # a loop that has much else to do
+        return cursor
+
+    is_told_again = asyncio.Event()
+    monkeypatch.setattr(psycopg.AsyncConnection, "execute", execute_slowly)
+    with hearer.hear("events", heard.append):
+        teller.tell("events", "a")
+        await is_sent.wait()
+        await _until(lambda: heard == ["a"])
+        teller.tell("events", "a")
+        is_told_again.set()
+        await _until(lambda: heard == ["a", "a"])
 
 
 def _cut_off_listeners(connection: Connection) -> None:

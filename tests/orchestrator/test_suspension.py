@@ -1,9 +1,13 @@
 """A suspended agent is stopped at once: the steps that run at it end, wherever they run, and the agent is told."""
 
+from asyncio import Event
 from pathlib import Path
 
 from tests.orchestrator.fleet import Holding
+from tests.orchestrator.test_leftovers import CANCELED, called, never, started
 from tests.support.federation import federation, names, step
+from tests.support.misbehaving import ScriptedAgent, stream
+from tests.support.misbehaving import task as remote_task
 
 
 async def test_the_running_steps_of_a_suspended_agent_end_at_once_and_the_agent_is_told(
@@ -22,3 +26,15 @@ async def test_the_running_steps_of_a_suspended_agent_end_at_once_and_the_agent_
         assert (await running.run(step("b", "more", skill="work")))["status"] == "failed"
         await running.post(f"/api/agents/{agent_id}/resume")
         assert (await running.run(step("c", "again", skill="work")))["status"] == "completed"
+
+
+async def test_an_agent_that_is_suspended_before_it_said_anything_is_told(tmp_path: Path) -> None:
+    agent = ScriptedAgent(
+        SendStreamingMessage=[never, stream({"task": remote_task("WORKING")}, hold=Event())], CancelTask=CANCELED
+    )
+    async with federation(tmp_path, max_revisions=0) as running, agent.serving():
+        task = await started(running, agent)
+        [agent_id] = names((await running.get("/api/agents"))["items"], "id")
+        await running.post(f"/api/agents/{agent_id}/suspend")
+        await running.task_when(task, lambda found: found["completed_at"] is not None)
+        await called(agent, "CancelTask", 1)

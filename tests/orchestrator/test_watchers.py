@@ -223,6 +223,50 @@ async def test_who_begins_to_follow_as_the_task_ends_sees_the_end(tmp_path: Path
     assert seen == [1]
 
 
+async def test_a_follower_goes_on_when_another_one_leaves_while_it_reads_for_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_read, reads = asyncio.Event(), asyncio.Event()
+    is_slow = False
+    read = Database.read
+
+    async def read_slowly(
+        database: Database, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        if is_slow and work is events.read:
+            reads.set()
+            await may_read.wait()
+        return await read(database, work, *args, **kwargs)
+
+    monkeypatch.setattr(Database, "read", read_slowly)
+    url = f"sqlite:///{tmp_path}/test.db"
+    async with _log(url) as (_, log), _log(url, is_new=False) as (_, elsewhere):
+        await log.write(events.append, "t", [events.draft("step.progress", step_id="a", text="x")])
+        seen: tuple[list[int], list[int]] = ([], [])
+        both_wait = asyncio.Event()
+
+        async def follow(numbers: list[int]) -> None:
+            async with aclosing(log.follow("t")) as following:
+                async for event in following:
+                    numbers.append(event.seq)
+                    if seen == ([1], [1]):
+                        both_wait.set()
+
+        first, second = (asyncio.create_task(follow(numbers)) for numbers in seen)
+        await both_wait.wait()
+        is_slow = True
+        await elsewhere.write(events.append, "t", [events.draft("task.status", status="completed")], status="completed")
+        async with asyncio.timeout(30):
+            await reads.wait()
+            await asyncio.sleep(0.1)  # the second has seen that someone reads
+            first.cancel()
+            await asyncio.sleep(0.1)
+            is_slow = False
+            may_read.set()
+            await second
+        assert seen[1] == [1, 2]
+
+
 async def test_who_comes_back_to_an_address_that_says_where_to_begin_gets_only_what_is_new(tmp_path: Path) -> None:
     async with federation(tmp_path, ECHO) as running:
         task = await running.run(step("a"), step("b"))

@@ -43,9 +43,9 @@ class ScriptedAgent:
         return card_for(self.url, streaming=streaming, version=version, binding=binding)
 
     @asynccontextmanager
-    async def serving(self) -> AsyncGenerator["ScriptedAgent"]:
-        """Serve on a free port; `url` is set."""
-        async with serve(Starlette(routes=[Route("/", self._answer, methods=["POST"])])) as url:
+    async def serving(self, port: int = 0) -> AsyncGenerator["ScriptedAgent"]:
+        """Serve on this port or a free one; `url` is set."""
+        async with serve(Starlette(routes=[Route("/", self._answer, methods=["POST"])]), port=port) as url:
             self.url = url
             yield self
 
