@@ -311,8 +311,12 @@ class EventLog:
         """Look now and then whether the followed tasks have events that nobody told of."""
         while True:
             await asyncio.sleep(self._poll_s)
-            with patience(None):
-                rows = await self.database.read(events.newest, list(self._feeds))
+            try:
+                with patience(None):
+                    rows = await self.database.read(events.newest, list(self._feeds))
+            except Exception:
+                logger.exception("the look for new events failed; it goes on")
+                continue
             for task_id, last_seq in rows:
                 feed = self._feeds.get(task_id)
                 if feed is not None and last_seq > max(feed.newest, feed.polled):

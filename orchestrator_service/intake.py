@@ -129,12 +129,14 @@ class Intake:
             await deliveries.check_callback(self._settings, new.callback_url)
 
     async def _is_full(self) -> bool:
-        """Tell whether the queue is full: by a count of half a second ago at most, and what came here since."""
+        """Tell whether the queue is full: by a count of half a second ago at most, and what was queued here since."""
         if monotonic() - self._counted_at > _COUNT_S:
             self._counted_at = monotonic()
             self._queued = await self._log.database.read(tasks.count_queued)
-        self._queued += 1
-        return self._queued > self._settings.max_queued_tasks
+        is_full = self._queued >= self._settings.max_queued_tasks
+        if not is_full and not self._engine.may_begin_at_once:
+            self._queued += 1
+        return is_full
 
     def _idempotency(self, key: str | None) -> tasks.Idempotency | None:
         life = timedelta(hours=self._settings.idempotency_hours)

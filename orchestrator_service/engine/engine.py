@@ -133,7 +133,7 @@ class Engine:
         `plan` is the one that it brings in its request, checked. Raises: as `store`.
         """
         me = self._me
-        if me is not None and not me.lost.is_set() and self._may_begin_at_once:
+        if me is not None and not me.lost.is_set() and self.may_begin_at_once:
             worker_id, share = me.id, self._settings.tenant_max_running_tasks
             self._beginning.add(task_id)
             try:
@@ -195,7 +195,7 @@ class Engine:
             self._me.drain()
 
     @property
-    def _may_begin_at_once(self) -> bool:
+    def may_begin_at_once(self) -> bool:
         """Whether a task may begin as it is stored.
 
         On PostgreSQL, where one at a time can, it is not tried while this process is at it already.

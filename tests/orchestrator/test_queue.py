@@ -175,6 +175,17 @@ async def test_of_very_many_tasks_at_once_each_is_accepted_or_refused_and_the_ac
         assert Counter(agent.begun) == {f"held {number}": 1 for number in accepted}
 
 
+async def test_tasks_that_begin_at_once_do_not_fill_the_queue(tmp_path: Path) -> None:
+    agent = Holding()
+    async with federation(tmp_path, agent.served(), max_running_tasks=2, max_queued_tasks=1) as running:
+        answers: list[int] = []
+        for number in range(4):
+            plan: JsonObject = {"steps": [step("a", f"held {number}", skill="work")]}
+            answer = await running.client.post("/api/tasks", json={"description": "x", "plan": plan})
+            answers.append(answer.status_code)
+        assert answers == [202, 202, 202, 429]
+
+
 async def burst(url: str) -> list[int]:
     """Submit very many tasks at once, and return the numbers of those that were accepted."""
     async with aiohttp.ClientSession(url, connector=aiohttp.TCPConnector(limit=200)) as session:
