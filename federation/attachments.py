@@ -1,6 +1,7 @@
 """Which files go along with a task, and where the files it makes are put."""
 
 import re
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -41,6 +42,18 @@ def check(paths: Iterable[Path]) -> list[Path]:
     if total > MAX_TOTAL_BYTES:
         raise TooLargeError(f"The files are {total:,} bytes together; at most {MAX_TOTAL_BYTES:,} can be sent.")
     return checked
+
+
+def check_folder(folder: Path) -> None:
+    """Make the folder if there is none, and see that files can be put into it. Raises: InvalidRequestError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InvalidRequestError(
+            f"{folder} is no folder that files can be saved in ({error.strerror}). Name another one."
+        ) from error
 
 
 def save(folder: Path, name: str, content: bytes) -> Path:

@@ -22,7 +22,7 @@ from federation.learned_commands import learned
 from federation.models import PendingInput, Task
 from federation.progress import first_line
 from federation.task_run import Watch, run_task
-from shared.errors import ConflictError, FederationError
+from shared.errors import ConflictError, FederationError, InvalidRequestError
 
 app = typer.Typer(
     help="Say what you want; agents do it.",
@@ -35,10 +35,21 @@ app.add_typer(tasks, name="tasks")
 app.add_typer(agents, name="agents")
 app.add_typer(learned, name="learned")
 
+
+def _check_folder(folder: Path | None) -> Path | None:
+    """Return the folder. Raises: typer.BadParameter, unless files can be saved in it."""
+    try:
+        if folder is not None:
+            attachments.check_folder(folder)
+    except InvalidRequestError as error:
+        raise typer.BadParameter(str(error)) from error
+    return folder
+
+
 AsTask = Annotated[bool, typer.Option("--json", help="Print the task as JSON, and nothing else.")]
 TaskId = Annotated[str, typer.Argument(help="Id of the task.")]
 Timeout = Annotated[float | None, typer.Option(min=0.1, help="Cancel the task after so many seconds.")]
-Save = Annotated[Path | None, typer.Option(help="Folder to save the task's files in.")]
+Save = Annotated[Path | None, typer.Option(help="Folder to save the task's files in.", callback=_check_folder)]
 
 
 def main() -> None:

@@ -33,8 +33,18 @@ class Watch:
     as_json: bool = False
 
 
+class NotSavedError(FederationError):
+    """A task is over, but a file it made could not be saved here."""
+
+    slug = "not-saved"
+    title = "A file could not be saved"
+
+
 async def run_task(url: str, hand_in: Callable[[Client], Awaitable[Task]], watch: Watch, display: Display) -> int:
-    """Hand in a task, follow it and return the exit code. Cancelled itself (Ctrl-C), it cancels the task."""
+    """Hand in a task, follow it and return the exit code. Cancelled itself (Ctrl-C), it cancels the task.
+
+    Raises: NotSavedError, when all is printed.
+    """
     async with Client(url) as client:
         task = await hand_in(client)
         try:
@@ -47,9 +57,11 @@ async def run_task(url: str, hand_in: Callable[[Client], Awaitable[Task]], watch
             display.note("Canceling the task …")
             await _cancel(client, task.id, display)
             raise
-        if watch.save is not None:
-            await _save(client, task, watch.save, display)
-        return _print(task, watch, display)
+        problem = None if watch.save is None else await _save(client, task, watch.save, display)
+        code = _print(task, watch, display)
+    if problem is not None:
+        raise problem
+    return code
 
 
 async def _follow(client: Client, task_id: str, display: Display, *, may_ask: bool) -> Task:
@@ -130,10 +142,19 @@ async def _cancel(client: Client, task_id: str, display: Display) -> Task:
         return await client.get(task_id)
 
 
-async def _save(client: Client, task: Task, folder: Path, display: Display) -> None:
+async def _save(client: Client, task: Task, folder: Path, display: Display) -> NotSavedError | None:
+    """Save the task's files; returns what went wrong with the first that cannot be, once it did."""
     for artifact in task.result.artifacts if task.result else ():
-        path = attachments.save(folder, artifact.name, await client.artifact(task.id, artifact.id))
+        try:
+            path = attachments.save(folder, artifact.name, await client.artifact(task.id, artifact.id))
+        except (OSError, FederationError) as error:
+            why = error.strerror if isinstance(error, OSError) else error
+            return NotSavedError(
+                f"The file {artifact.name!r} could not be saved in {folder} ({why}). It is kept at "
+                f"{client.url}/api/tasks/{task.id}/artifacts/{artifact.id}."
+            )
         display.note(f"Saved {path}")
+    return None
 
 
 def _print(task: Task, watch: Watch, display: Display) -> int:

@@ -163,6 +163,41 @@ async def test_the_tasks_files_are_saved_under_plain_names(tmp_path: Path) -> No
     assert (tmp_path / "out" / "chart.svg").read_bytes() == b"<svg/>"
 
 
+@pytest.mark.parametrize("place", ["a-file", "a-file/deeper", "/proc/none"])
+async def test_a_folder_that_nothing_can_be_saved_in_is_said_before_anything_is_sent(
+    tmp_path: Path, place: str
+) -> None:
+    (tmp_path / "a-file").write_text("here", encoding="utf-8")
+    fake = FakeOrchestrator()
+    async with serve(fake.app()) as url:
+        run = await federation("--url", url, "run", "open", "--save", place, folder=tmp_path)
+    assert (run.code, run.out) == (2, "")
+    assert "is no folder" in run.err
+    assert "Traceback" not in run.err
+    assert not fake.submitted
+
+
+async def test_a_result_whose_files_cannot_be_saved_after_all_is_printed_with_where_they_are(tmp_path: Path) -> None:
+    fake = FakeOrchestrator(hold=len(BEGIN))
+    async with (
+        serve(fake.app()) as url,
+        begun("--url", url, "run", "open", "--save", str(tmp_path / "out")) as process,
+    ):
+        assert process.stderr
+        async with asyncio.timeout(PATIENCE_S):
+            while b"opening the page" not in await process.stderr.readline():
+                pass
+        (tmp_path / "out").rmdir()
+        (tmp_path / "out").write_text("in the way", encoding="utf-8")
+        fake.released.set()
+        run = await ended(process)
+    assert (run.code, run.out) == (1, "The heading is *Welcome*.\n")
+    assert f"Task {TASK_ID}: completed" in run.err
+    last = run.err.splitlines()[-1]
+    assert "could not be saved" in last
+    assert f"{url}/api/tasks/{TASK_ID}/artifacts/f1" in last
+
+
 def names_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
