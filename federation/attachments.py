@@ -52,7 +52,21 @@ def check_folder(folder: Path) -> None:
             pass
     except OSError as error:
         raise InvalidRequestError(
-            f"{folder} is no folder that files can be saved in ({error.strerror}). Name another one."
+            f"Nothing can be saved in {folder} ({error.strerror}). Name another folder."
+        ) from error
+
+
+def check_file(path: Path) -> None:
+    """See that a file can be written at `path`; one that is there stays as it is. Raises: InvalidRequestError."""
+    try:
+        if path.exists():
+            with path.open("ab"):
+                return
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise InvalidRequestError(
+            f"Nothing can be written to {path} ({error.strerror}). Name a file in a folder that is there."
         ) from error
 
 

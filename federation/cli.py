@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
@@ -36,20 +36,27 @@ app.add_typer(agents, name="agents")
 app.add_typer(learned, name="learned")
 
 
-def _check_folder(folder: Path | None) -> Path | None:
-    """Return the folder. Raises: typer.BadParameter, unless files can be saved in it."""
-    try:
-        if folder is not None:
-            attachments.check_folder(folder)
-    except InvalidRequestError as error:
-        raise typer.BadParameter(str(error)) from error
-    return folder
+def _only_if(check: Callable[[Path], None]) -> Callable[[Path | None], Path | None]:
+    """Return what makes wrong use of an option's path that `check` finds to be unusable."""
+
+    def checked(path: Path | None) -> Path | None:
+        try:
+            if path is not None:
+                check(path)
+        except InvalidRequestError as error:
+            raise typer.BadParameter(str(error)) from error
+        return path
+
+    return checked
 
 
 AsTask = Annotated[bool, typer.Option("--json", help="Print the task as JSON, and nothing else.")]
 TaskId = Annotated[str, typer.Argument(help="Id of the task.")]
 Timeout = Annotated[float | None, typer.Option(min=0.1, help="Cancel the task after so many seconds.")]
-Save = Annotated[Path | None, typer.Option(help="Folder to save the task's files in.", callback=_check_folder)]
+Save = Annotated[
+    Path | None,
+    typer.Option(help="Folder to save the task's files in.", callback=_only_if(attachments.check_folder)),
+]
 
 
 def main() -> None:
@@ -201,11 +208,14 @@ def _verify(
     goal: Annotated[str, typer.Argument(help="What is to be so, in plain words.")],
     name: Annotated[str | None, typer.Option(help="Keep the test under this name, with its history.")] = None,
     cron: Annotated[str | None, typer.Option(help="With --name: run it by itself, e.g. '0 9 * * 1-5' (UTC).")] = None,
-    junit: Annotated[Path | None, typer.Option(help="Write a JUnit XML report to this file.")] = None,
+    junit: Annotated[
+        Path | None,
+        typer.Option(help="Write a JUnit XML report to this file.", callback=_only_if(attachments.check_file)),
+    ] = None,
     timeout: Timeout = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")] = False,
 ) -> None:
-    """Test a web page for a goal in plain words. Ends with 0 (passed), 1 (failed) or 2 (could not be run)."""
+    """Test a web page for a goal in plain words. Ends with 0 (passed), 1 (failed) or 2 (not run, or not reported)."""
     from federation import page_test  # noqa: PLC0415
     from shared.page_tests import MAX_GOAL_CHARS, PageTestRequest  # noqa: PLC0415
 

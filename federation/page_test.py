@@ -1,6 +1,6 @@
 """`federation verify URL "GOAL"`: a page test from the command line, told line by line.
 
-Exit codes: 0 passed, 1 failed, 2 could not be run.
+Exit codes: 0 passed, 1 failed, 2 could not be run, or not be reported (`--junit`).
 """
 
 import asyncio
@@ -49,13 +49,11 @@ async def verify(url: str, wish: Wish) -> int:
     if test is None:
         why = str(task.error) if task.error is not None else f"The task {task.id} is {task.status}."
         return _tell_not_run(why, wish)
-    if wish.junit is not None:
-        wish.junit.write_text(to_junit(wish.name or wish.request.url, wish.request, test), encoding="utf-8")
     if wish.as_json:
         sys.stdout.write(test.model_dump_json(indent=2) + "\n")
     else:
         _say(tell_verdict(test.result))
-    if test.result.error is not None:
+    if not _report(test, wish) or test.result.error is not None:
         return NOT_RUN
     return PASSED if test.result.passed else FAILED
 
@@ -108,6 +106,18 @@ def _find_result(task: Task) -> PageTest | None:
             except ValidationError:
                 continue
     raise UnavailableError("The agent that did the test answered something else than a test's result.")
+
+
+def _report(test: PageTest, wish: Wish) -> bool:
+    """Write the report that was asked for; says why it is not written, and returns whether there is nothing to say."""
+    if wish.junit is None:
+        return True
+    try:
+        wish.junit.write_text(to_junit(wish.name or wish.request.url, wish.request, test), encoding="utf-8")
+    except OSError as error:
+        sys.stderr.write(f"The report could not be written to {wish.junit} ({error.strerror}); the test was run.\n")
+        return False
+    return True
 
 
 def _tell_not_run(why: str, wish: Wish) -> int:

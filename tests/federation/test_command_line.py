@@ -172,7 +172,7 @@ async def test_a_folder_that_nothing_can_be_saved_in_is_said_before_anything_is_
     async with serve(fake.app()) as url:
         run = await federation("--url", url, "run", "open", "--save", place, folder=tmp_path)
     assert (run.code, run.out) == (2, "")
-    assert "is no folder" in run.err
+    assert "Nothing can be saved in" in run.err
     assert "Traceback" not in run.err
     assert not fake.submitted
 

@@ -106,6 +106,21 @@ async def test_what_could_not_be_run_ends_with_2(tmp_path: Path) -> None:
     assert code == 2
 
 
+async def test_a_report_that_cannot_be_written_is_said_before_the_test_or_beside_its_verdict(tmp_path: Path) -> None:
+    async with running(tmp_path) as (url, site):
+        test = (*_FEDERATION, "--url", url, "verify", f"{site}/", GOAL)
+        for place in ("no-such-folder/report.xml", "/proc/none/report.xml", str(tmp_path)):
+            code, said = await call(*test, "--junit", place, folder=tmp_path)
+            assert code == 2, said
+            assert "Nothing can be written to" in said
+            assert "[Planner]" not in said
+            assert "Traceback" not in said
+        code, said = await call(*test, "--junit", "/dev/full", folder=tmp_path)
+        assert code == 2, said
+        assert "[Result] PASSED" in said
+        assert said.splitlines()[-1].startswith("The report could not be written to /dev/full (No space left")
+
+
 def _alive(data: Path) -> list[int]:
     """Return every living process that was started with this data folder, browsers included."""
     mark = f"DATA_DIR={data}".encode()
