@@ -14,11 +14,11 @@ from uuid import uuid4
 import httpx
 from pydantic import JsonValue
 
-from federation.configuration import read
 from federation.connection import Connection, segment
 from federation.events import Event, InputRequired, TaskStatusChanged
 from federation.learned_plans import LearnedPlan
 from federation.models import TERMINAL, Agent, JsonObject, Plan, Task
+from shared.configuration import read
 from shared.errors import TimedOutError, UnavailableError
 from shared.settings import FederationSettings
 

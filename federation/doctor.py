@@ -18,12 +18,12 @@ from browser_service import chromium
 from browser_service.settings import Settings as BrowserSettings
 from code_agent_service import sandbox
 from code_agent_service.settings import Settings as CodeSettings
-from federation import database, probe
-from federation.configuration import read
+from federation import probe
 from federation.running import find
 from federation.services import MODULES, PORT_SETTINGS, read_all
 from federation.up import describe_model
-from shared import llm
+from shared import db_examination, llm
+from shared.configuration import read
 from shared.db import DatabaseUnavailableError
 from shared.errors import InvalidRequestError, InvalidSettingError
 from shared.settings import FederationSettings
@@ -78,7 +78,7 @@ def _examine_data(settings: FederationSettings) -> Iterator[Finding]:
         yield Finding("data", "missing", why)
         return
     try:
-        yield Finding("database", "ok", database.examine(settings))
+        yield Finding("database", "ok", db_examination.examine(settings))
     except (InvalidSettingError, DatabaseUnavailableError) as error:
         yield Finding("database", "missing", str(error))
 

@@ -7,8 +7,8 @@ from agent_host_service.settings import Settings as HostSettings
 from api_agent_service.settings import Settings as ApiSettings
 from browser_service.settings import Settings as BrowserSettings
 from code_agent_service.settings import Settings as CodeSettings
-from federation.configuration import read
 from orchestrator_service.settings import Settings as OrchestratorSettings
+from shared.configuration import read
 from shared.egress import EgressPolicy
 from shared.settings import FederationSettings, ServiceName
 

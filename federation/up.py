@@ -90,9 +90,9 @@ _RUNNER = (sys.executable, "-P", "-m", "federation.runner")  # -P: the folder on
 
 def _examine_database(settings: FederationSettings) -> None:
     if settings.database_url is not None:
-        from federation import database  # noqa: PLC0415 - takes half a second, which the default can do without
+        from shared import db_examination  # noqa: PLC0415 - takes half a second, which the default can do without
 
-        database.examine(settings)
+        db_examination.examine(settings)
 
 
 def _launch(

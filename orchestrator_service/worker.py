@@ -9,8 +9,7 @@ import uvloop
 
 from orchestrator_service.core import open_core
 from orchestrator_service.settings import Settings
-from shared import garbage, telemetry
-from shared.db import database_url
+from shared import configuration, db_examination, garbage, telemetry
 from shared.errors import FederationError
 
 logger = logging.getLogger(__name__)
@@ -25,12 +24,16 @@ class NeedsPostgresError(FederationError):
 
 
 def check(settings: Settings) -> None:
-    """Raise NeedsPostgresError unless the database is one that several processes share."""
-    if database_url(settings, "orchestrator").startswith("sqlite"):
+    """See that the database answers, and is one that several processes share.
+
+    Raises: NeedsPostgresError, InvalidSettingError, DatabaseUnavailableError.
+    """
+    if db_examination.find_backend(settings) == "sqlite":
         raise NeedsPostgresError(
             "`federation worker` adds workers to one PostgreSQL database. Set DATABASE_URL=postgresql://...; "
             "on SQLite the orchestrator works alone."
         )
+    db_examination.examine(settings)
 
 
 async def work(settings: Settings) -> None:
@@ -48,9 +51,9 @@ async def work(settings: Settings) -> None:
 
 def main() -> None:
     """Work until told to stop."""
-    settings = Settings()
-    telemetry.configure(settings, "orchestrator")
     try:
+        settings = configuration.read(Settings)
+        telemetry.configure(settings, "orchestrator")
         check(settings)
         uvloop.run(work(settings))
     except FederationError as error:

@@ -47,6 +47,25 @@ async def test_a_setting_that_no_service_could_work_with_is_said_in_a_line_and_n
     assert right in line
 
 
+@pytest.mark.parametrize(
+    ("value", "right"),
+    [
+        ("postgresql://someone:secret-word@127.0.0.1:{closed}/x", "Start PostgreSQL"),
+        ("postgresql://someone:secret-word@127.0.0.1:port/x", "postgresql://USER:PASSWORD@HOST/NAME"),
+        ("secret-word", "postgresql://USER:PASSWORD@HOST/NAME"),
+        ("", "Set DATABASE_URL="),
+    ],
+)
+async def test_a_worker_says_in_a_line_why_its_database_cannot_be_used(tmp_path: Path, value: str, right: str) -> None:
+    env = {"DATABASE_URL": value.format(closed=free_ports(1)[0]), "DATA_DIR": str(tmp_path / "data")}
+    run = await federation("worker", env=env)
+    assert (run.code, run.out) == (1, "")
+    assert "DATABASE_URL" in run.err
+    assert right in run.err
+    assert len(run.err.splitlines()) == 1
+    assert "secret-word" not in run.err
+
+
 async def test_the_doctor_finds_a_database_that_answers_whichever_it_is(tmp_path: Path) -> None:
     with new_database() as postgres:
         for url, said in ((postgres, "PostgreSQL"), (f"sqlite:///{tmp_path}/x.db", "SQLite")):

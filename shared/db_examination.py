@@ -29,6 +29,11 @@ def examine(settings: FederationSettings) -> str:
     return " ".join(said.split()[:2])
 
 
+def find_backend(settings: FederationSettings) -> str:
+    """Return sqlite or postgresql, whichever the settings name. Raises: InvalidSettingError."""
+    return "sqlite" if settings.database_url is None else _backend(settings.database_url.get_secret_value())
+
+
 def _backend(url: str) -> str:
     right = "Write postgresql://USER:PASSWORD@HOST/NAME or sqlite:///FILE, or leave it out for SQLite in DATA_DIR."
     try:
