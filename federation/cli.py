@@ -109,9 +109,9 @@ def _webhook_secret() -> None:
     """Print the key that webhooks are signed with, for whoever receives them (Standard Webhooks)."""
     from orchestrator_service.keys import open_keys  # noqa: PLC0415
     from orchestrator_service.settings import Settings  # noqa: PLC0415
-    from shared import webhooks  # noqa: PLC0415
+    from shared import configuration, webhooks  # noqa: PLC0415
 
-    sys.stdout.write(webhooks.write_secret(open_keys(Settings()).webhook_secret()) + "\n")
+    sys.stdout.write(webhooks.write_secret(open_keys(configuration.read(Settings)).webhook_secret()) + "\n")
 
 
 @app.command("model-double")

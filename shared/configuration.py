@@ -1,5 +1,6 @@
 """Settings from the environment and `.env`, with sentences for what is wrong in them."""
 
+from pathlib import Path
 from typing import TypeVar
 
 from pydantic import ValidationError
@@ -7,6 +8,7 @@ from pydantic import ValidationError
 from shared.errors import InvalidRequestError
 from shared.settings import FederationSettings
 
+_FILE = Path(".env")
 _Settings = TypeVar("_Settings", bound=FederationSettings)
 
 
@@ -16,6 +18,13 @@ def read(kind: type[_Settings]) -> _Settings:
         return kind()  # pyright: ignore[reportCallIssue] - every setting has a default
     except ValidationError as error:
         raise InvalidRequestError("\n".join(_sentences(kind, error))) from None
+    except UnicodeDecodeError as error:
+        raise InvalidRequestError(
+            f"{_FILE.resolve()} is not written in UTF-8 (byte {error.start + 1} is {error.object[error.start]:#04x}). "
+            "Save it as UTF-8, or take it away."
+        ) from None
+    except OSError as error:
+        raise InvalidRequestError(f"{_FILE.resolve()} cannot be read ({error.strerror}). Make it readable.") from None
 
 
 def _sentences(kind: type[FederationSettings], error: ValidationError) -> list[str]:

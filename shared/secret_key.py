@@ -11,19 +11,26 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
+from shared.errors import InvalidSettingError
 from shared.settings import FederationSettings
 
 
 def read(settings: FederationSettings) -> bytes:
-    """Return the secret; make it if there is none yet."""
+    """Return the secret; make it if there is none yet. Raises: InvalidSettingError, when it cannot be kept or read."""
     chosen = settings.federation_secret_key
     if chosen is not None:
         return chosen.get_secret_value().encode()
     path = settings.data_dir.resolve() / "secret.key"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _make(path)
-    return path.read_bytes()
+    try:
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _make(path)
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidSettingError(
+            f"The secret of this installation cannot be kept in {path} ({error.strerror}). Make that writable, set "
+            "DATA_DIR to another folder, or set FEDERATION_SECRET_KEY."
+        ) from error
 
 
 def derive(secret: bytes, purpose: str) -> bytes:

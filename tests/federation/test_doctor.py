@@ -66,6 +66,27 @@ async def test_a_worker_says_in_a_line_why_its_database_cannot_be_used(tmp_path:
     assert "secret-word" not in run.err
 
 
+async def test_an_env_file_that_is_not_utf_8_is_named_by_every_command(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes("LLM_MODEL=café\n".encode("latin-1"))
+    for command in (("up",), ("tasks", "list"), ("run", "anything"), ("worker",), ("webhook-secret",)):
+        run = await federation(*command, folder=tmp_path)
+        assert (run.code, run.out) == (1, "")
+        assert f"{tmp_path}/.env is not written in UTF-8" in run.err
+        assert len(run.err.splitlines()) == 1
+    run = await federation("doctor", folder=tmp_path)
+    assert run.code == 1
+    assert f"✗ settings: {tmp_path}/.env is not written in UTF-8" in run.out
+
+
+async def test_a_secret_that_cannot_be_kept_is_said_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file", encoding="utf-8")
+    run = await federation("webhook-secret", env={"DATA_DIR": str(tmp_path / "data")})
+    assert (run.code, run.out) == (1, "")
+    assert f"{tmp_path}/data/secret.key" in run.err
+    assert "set DATA_DIR" in run.err
+    assert len(run.err.splitlines()) == 1
+
+
 async def test_the_doctor_finds_a_database_that_answers_whichever_it_is(tmp_path: Path) -> None:
     with new_database() as postgres:
         for url, said in ((postgres, "PostgreSQL"), (f"sqlite:///{tmp_path}/x.db", "SQLite")):
