@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
-from shared.settings import FederationSettings
+from shared.settings import Address, FederationSettings
 
 
 class Settings(FederationSettings):
@@ -27,17 +27,17 @@ class Settings(FederationSettings):
 
     research_web: bool = Field(default=True, description="Search the web where documents do not suffice; false: never.")
     research_web_timeout_s: float = Field(default=4.0, gt=0, description="Longest wait for a web search, in seconds.")
-    wikipedia_url: str = Field(
+    wikipedia_url: Address = Field(
         default="https://en.wikipedia.org", description="Wikipedia (or another MediaWiki) to search."
     )
-    searxng_url: str | None = Field(
+    searxng_url: Address | None = Field(
         default=None, description="SearXNG that is asked for web searches, with JSON switched on."
     )
     tavily_api_key: SecretStr | None = Field(default=None, description="Key for web searches by Tavily.")
-    tavily_url: str = Field(default="https://api.tavily.com", description="Where Tavily answers.")
+    tavily_url: Address = Field(default="https://api.tavily.com", description="Where Tavily answers.")
     brave_api_key: SecretStr | None = Field(default=None, description="Key for web searches by Brave.")
-    brave_url: str = Field(default="https://api.search.brave.com", description="Where Brave answers.")
-    arxiv_url: str = Field(
+    brave_url: Address = Field(default="https://api.search.brave.com", description="Where Brave answers.")
+    arxiv_url: Address = Field(
         default="https://export.arxiv.org", description="arXiv, which is asked where a question speaks of papers."
     )
     research_mcp_tools: Annotated[tuple[str, ...], NoDecode] = Field(

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr
 
-from shared.settings import FederationSettings
+from shared.settings import Address, FederationSettings
 
 
 class Settings(FederationSettings):
@@ -86,4 +86,4 @@ class Settings(FederationSettings):
     tinyfish_api_key: SecretStr | None = Field(
         default=None, description="Key for TinyFish: page tests are then performed there; default: by our own browser."
     )
-    tinyfish_url: str = Field(default="https://agent.tinyfish.ai", description="Where TinyFish answers.")
+    tinyfish_url: Address = Field(default="https://agent.tinyfish.ai", description="Where TinyFish answers.")

@@ -73,12 +73,17 @@ class _Listing(BaseModel):
     agents: tuple[Listed, ...] = Field(max_length=20_000)
 
 
+def check(path: Path) -> None:
+    """See that there is a file or folder. Raises: InvalidSettingError."""
+    if not path.exists():
+        raise InvalidSettingError(f"AGENTS_FILE: there is no file or folder {path}; name one that is there.")
+
+
 class AgentsFile:
     """Follows the file or folder at `path`. Raises: InvalidSettingError, when there is none."""
 
     def __init__(self, path: Path, registrar: Registrar, database: Database, retry_s: float) -> None:
-        if not path.exists():
-            raise InvalidSettingError(f"AGENTS_FILE: there is no file or folder {path.name!r} at that place.")
+        check(path)
         self._path = path.resolve()
         self._registrar = registrar
         self._database = database

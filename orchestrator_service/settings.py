@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
-from shared.settings import FederationSettings, ServiceName
+from shared.settings import Address, FederationSettings, ServiceName
 
 
 class Settings(FederationSettings):
@@ -89,7 +89,7 @@ class Settings(FederationSettings):
         default=None,
         description="Key that webhooks are signed with, whsec_BASE64; default: one made from the secret key.",
     )
-    frontend_url: str | None = Field(default=None, description="Origin of a web UI served elsewhere (CORS).")
+    frontend_url: Address | None = Field(default=None, description="Origin of a web UI served elsewhere (CORS).")
 
     @field_validator("bundled_agents", mode="before")
     @classmethod

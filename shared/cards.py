@@ -67,11 +67,11 @@ def build(
             for skill in skills
         ],
     )
-    card.MergeFrom(_read_security(settings))
+    card.MergeFrom(read_security(settings))
     return card
 
 
-def _read_security(settings: FederationSettings) -> AgentCard:
+def read_security(settings: FederationSettings) -> AgentCard:
     """Return a card that says nothing but how callers prove who they are. Raises: InvalidSettingError."""
     if settings.card_security is None:
         return AgentCard()
@@ -79,7 +79,8 @@ def _read_security(settings: FederationSettings) -> AgentCard:
         given = strict_json.parse(settings.card_security.encode())
         security = ParseDict(given if isinstance(given, dict) else {}, AgentCard())
     except (strict_json.JsonError, ParseError) as error:
-        raise InvalidSettingError(f"CARD_SECURITY is not what an agent card may hold: {error}.") from error
+        first = str(error).splitlines()[0].rstrip(".")
+        raise InvalidSettingError(f"CARD_SECURITY is not the JSON that an agent card may hold: {first}.") from error
     named = {name for each in security.security_requirements for name in each.schemes}
     fields = {field.name for field, _ in security.ListFields()}
     if not named <= set(security.security_schemes) or not {"security_schemes"} <= fields <= _SECURITY:

@@ -34,5 +34,6 @@ def _sentences(kind: type[FederationSettings], error: ValidationError) -> list[s
         field = kind.model_fields.get(name)
         secret = field is None or "SecretStr" in str(field.annotation)
         given = "" if secret else f" (it is {str(fault['input'])!r})"
-        found.append(f"{name.upper()}{given}: {fault['msg']}. Correct it in the environment or in .env.")
+        why = fault["msg"].removeprefix("Value error, ")
+        found.append(f"{name.upper()}{given}: {why}. Correct it in the environment or in .env.")
     return found

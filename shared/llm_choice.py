@@ -91,7 +91,7 @@ def named(settings: FederationSettings, name: str) -> Choice | None:
     What stands before the first colon is a provider only if there is one of that name: `llama3.2:1b` is a model.
     """
     provider, _, model = name.partition(":")
-    if model and (provider in _KNOWN or provider in _endpoints(settings)):
+    if model and (provider in _KNOWN or provider in endpoints(settings)):
         return _choice(settings, provider, model)
     default = default_provider(settings)
     return None if default is None else _choice(settings, default, name)
@@ -101,7 +101,7 @@ def asked_for(settings: FederationSettings, name: str) -> Choice:
     """Return the model that a task asks for by its name. Raises: ModelRefusedError when it cannot be called."""
     choice = named(settings, name.strip())
     if choice is None:
-        known = ", ".join([*_KNOWN, *(other for other in _endpoints(settings) if other not in _KNOWN)])
+        known = ", ".join([*_KNOWN, *(other for other in endpoints(settings) if other not in _KNOWN)])
         raise ModelRefusedError(
             f"No model {name[:100]!r} can be called; name it as PROVIDER:NAME, with one of: {known}."
         )
@@ -117,6 +117,19 @@ def default_provider(settings: FederationSettings) -> str | None:
     if settings.openai_api_key is not None or settings.llm_base_url is not None:
         return "openai"
     return next((name for name in ("groq", "anthropic", "together", "openrouter") if _key(settings, name)), None)
+
+
+def endpoints(settings: FederationSettings) -> dict[str, str]:
+    """Return the addresses of LLM_ENDPOINTS by name. Raises: InvalidSettingError for an entry that is not NAME=URL."""
+    found: dict[str, str] = {}
+    for entry in settings.llm_endpoints:
+        name, _, url = entry.partition("=")
+        if not name.strip() or not url.strip().startswith(("http://", "https://")):
+            raise InvalidSettingError(
+                f"LLM_ENDPOINTS has {entry!r}; each entry is NAME=URL, such as local=http://127.0.0.1:1234/v1."
+            )
+        found[name.strip()] = url.strip()
+    return found
 
 
 def _default(settings: FederationSettings) -> Choice | None:
@@ -141,7 +154,7 @@ def _choice(settings: FederationSettings, provider: str, model: str) -> Choice:
 
 def _access(settings: FederationSettings, provider: str) -> Access:
     known = _KNOWN.get(provider, _Known("openai", "", ""))
-    url = _endpoints(settings).get(provider)
+    url = endpoints(settings).get(provider)
     if provider == default_provider(settings):
         url = settings.llm_base_url or url
     key = _endpoint_keys(settings).get(provider) or _key(settings, provider)
@@ -162,18 +175,6 @@ def _key(settings: FederationSettings, provider: str) -> str:
     }
     key = keys.get(provider)
     return "" if key is None else key.get_secret_value()
-
-
-def _endpoints(settings: FederationSettings) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for entry in settings.llm_endpoints:
-        name, _, url = entry.partition("=")
-        if not name.strip() or not url.strip().startswith(("http://", "https://")):
-            raise InvalidSettingError(
-                f"LLM_ENDPOINTS has {entry!r}; each entry is NAME=URL, such as local=http://127.0.0.1:1234/v1."
-            )
-        found[name.strip()] = url.strip()
-    return found
 
 
 def _endpoint_keys(settings: FederationSettings) -> dict[str, str]:

@@ -2,11 +2,28 @@
 
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 ServiceName = Literal["orchestrator", "research", "api", "browser", "code", "host"]
+
+
+def _check_address(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        is_address = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        is_address = is_address and not any(char.isspace() for char in value)
+    except ValueError:
+        is_address = False
+    if not is_address:
+        raise ValueError("that is no address; write it like http://127.0.0.1:8000")
+    return value
+
+
+Address = Annotated[str, AfterValidator(_check_address)]
+"""A setting that is an address over HTTP."""
 
 
 class FederationSettings(BaseSettings):
@@ -27,15 +44,15 @@ class FederationSettings(BaseSettings):
     code_agent_port: int = Field(default=8004, ge=1, le=65535, description="Port of the code agent.")
     agent_host_port: int = Field(default=8005, ge=1, le=65535, description="Port of the host of template agents.")
 
-    orchestrator_url: str | None = Field(
+    orchestrator_url: Address | None = Field(
         default=None,
         description="Where others reach the orchestrator; default http://FEDERATION_HOST:ORCHESTRATOR_PORT.",
     )
-    research_agent_url: str | None = Field(default=None, description="Where others reach the research agent.")
-    api_agent_url: str | None = Field(default=None, description="Where others reach the API agent.")
-    browser_url: str | None = Field(default=None, description="Where others reach the browser service.")
-    code_agent_url: str | None = Field(default=None, description="Where others reach the code agent.")
-    agent_host_url: str | None = Field(default=None, description="Where others reach the host of template agents.")
+    research_agent_url: Address | None = Field(default=None, description="Where others reach the research agent.")
+    api_agent_url: Address | None = Field(default=None, description="Where others reach the API agent.")
+    browser_url: Address | None = Field(default=None, description="Where others reach the browser service.")
+    code_agent_url: Address | None = Field(default=None, description="Where others reach the code agent.")
+    agent_host_url: Address | None = Field(default=None, description="Where others reach the host of template agents.")
 
     data_dir: Path = Field(default=Path("./data"), description="Databases, artifacts and recordings.")
     database_url: SecretStr | None = Field(
@@ -66,7 +83,7 @@ class FederationSettings(BaseSettings):
     )
     llm_model_code: str | None = Field(default=None, description="Model that writes code; default: LLM_MODEL.")
     llm_model_judge: str | None = Field(default=None, description="Model that judges answers; default: LLM_MODEL.")
-    llm_base_url: str | None = Field(
+    llm_base_url: Address | None = Field(
         default=None, description="OpenAI-compatible address, e.g. http://127.0.0.1:11434/v1 for Ollama."
     )
     llm_endpoints: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -114,7 +131,7 @@ class FederationSettings(BaseSettings):
         default=None,
         description="Embedding model that searches by meaning, e.g. nomic-embed-text; default: words are searched.",
     )
-    embedding_base_url: str | None = Field(
+    embedding_base_url: Address | None = Field(
         default=None, description="OpenAI-compatible address of the embedding model; default: LLM_BASE_URL, or OpenAI."
     )
     embedding_api_key: SecretStr | None = Field(

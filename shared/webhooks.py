@@ -44,9 +44,9 @@ def parse_secret(text: str) -> bytes:
     try:
         secret = base64.b64decode(text.strip().removeprefix(_PREFIX), validate=True)
     except binascii.Error as error:
-        raise InvalidSettingError("A webhook secret is written whsec_ and then its bytes in base64.") from error
+        raise InvalidSettingError("WEBHOOK_SECRET is written whsec_ and then its bytes in base64.") from error
     if len(secret) not in _SECRET_BYTES:
-        raise InvalidSettingError(f"A webhook secret has 24 to 64 bytes; this one has {len(secret)}.")
+        raise InvalidSettingError(f"WEBHOOK_SECRET has 24 to 64 bytes after whsec_; this one has {len(secret)}.")
     return secret
 
 

@@ -123,7 +123,9 @@ def load_trusted(path: Path | None) -> list[JsonObject]:
         return []
     try:
         keys = read_keys(path.read_bytes())
-    except (OSError, strict_json.JsonError) as error:
+    except OSError as error:
+        raise InvalidSettingError(f"AGENT_TRUSTED_KEYS: the file {path} cannot be read: {error.strerror}.") from error
+    except strict_json.JsonError as error:
         raise InvalidSettingError(f"AGENT_TRUSTED_KEYS: the file {path.name} cannot be used: it {error}.") from error
     nameless = [key for key in keys if not isinstance(key.get("kid"), str)]
     if nameless:

@@ -17,6 +17,18 @@ from tests.support.serving import serve
     [
         ("EGRESS_ALLOW", "foo", "127.0.0.1:9900-9999"),
         ("ORCHESTRATOR_URL", "http://127.0.0.1:port", "http://127.0.0.1:8000"),
+        ("ORCHESTRATOR_URL", "garbage", "http://127.0.0.1:8000"),
+        ("API_AGENT_URL", "garbage", "http://127.0.0.1:8000"),
+        ("LLM_BASE_URL", "garbage", "http://127.0.0.1:8000"),
+        ("LLM_ENDPOINTS", "garbage", "NAME=URL"),
+        ("SEARXNG_URL", "garbage", "http://127.0.0.1:8000"),
+        ("AGENTS_FILE", "/no/such/agents.yaml", "no file or folder /no/such/agents.yaml"),
+        ("AGENT_TRUSTED_KEYS", "/no/such/keys.json", "/no/such/keys.json cannot be read"),
+        ("MCP_SERVERS", "/no/such/servers.yaml", "/no/such/servers.yaml cannot be read"),
+        ("CARD_SIGNING_KEY", "/no/such/key.pem", "No such file"),
+        ("CARD_SECURITY", "{bad", "JSON"),
+        ("CARD_SECURITY", '{"unheardOf": {}}', "JSON"),
+        ("WEBHOOK_SECRET", "secret-word", "whsec_"),
         ("DATABASE_URL", "mysql://someone:secret-word@127.0.0.1/x", "sqlite or postgresql only"),
         ("DATABASE_URL", "postgresql://someone:secret-word@127.0.0.1:port/x", "postgresql://USER:PASSWORD@HOST/NAME"),
         ("DATABASE_URL", "secret-word", "postgresql://USER:PASSWORD@HOST/NAME"),
@@ -30,7 +42,7 @@ async def test_a_setting_that_no_service_could_work_with_is_said_in_a_line_and_n
 ) -> None:
     closed, *ports = free_ports(len(PORTS) + 1)
     env = {**dict(zip(PORTS, map(str, ports), strict=True)), "DATA_DIR": str(tmp_path / "data")}
-    env[setting] = value.format(closed=closed)
+    env[setting] = value.replace("{closed}", str(closed))
     for command in (("up",), ("run", "--start", "anything")):
         run = await federation(*command, env=env)
         assert (run.code, run.out) == (1, "")
@@ -110,6 +122,13 @@ async def test_a_wrong_setting_is_named_with_its_value() -> None:
         run = await federation(*command, env={"ORCHESTRATOR_PORT": "99999"})
         assert run.code == 1
         assert "ORCHESTRATOR_PORT (it is '99999')" in run.out + run.err
+
+
+async def test_an_orchestrators_address_that_is_none_is_said_by_whoever_asks_it() -> None:
+    run = await federation("tasks", "list", env={"ORCHESTRATOR_URL": "garbage"})
+    assert (run.code, run.out) == (1, "")
+    assert run.err.startswith("ORCHESTRATOR_URL (it is 'garbage'): that is no address; write it like http://127.0.0.1")
+    assert len(run.err.splitlines()) == 1
 
 
 async def test_the_doctor_says_what_is_there_and_what_is_missing(tmp_path: Path) -> None:
