@@ -47,6 +47,7 @@ class Presence:
         self._loop = asyncio.get_running_loop()
         self._beaten = asyncio.Event()
         self._beaten_at = -inf
+        self._is_cut_off = False
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -94,14 +95,22 @@ class Presence:
                             entered = True
                         self._beat_while_connected(connection, runner, closing)
                 except SQLAlchemyError as error:
-                    logger.warning("the runner cannot beat: the database is away", extra={"error": str(error)[:200]})
+                    if not self._is_cut_off:
+                        logger.warning(
+                            "the runner cannot beat: the database is away", extra={"error": str(error)[:200]}
+                        )
+                    self._is_cut_off = True
                     closing.wait(_RECONNECT_S)
         finally:
             engine.dispose()
 
     def _beat_while_connected(self, connection: Connection, runner: str, closing: threading.Event) -> None:
         while not closing.is_set():
-            if connection.execute(_BEAT, {"me": runner, "at": now()}).rowcount == 0:
+            is_lost = connection.execute(_BEAT, {"me": runner, "at": now()}).rowcount == 0
+            if self._is_cut_off:
+                logger.info("the runner beats again: the database is back")
+            self._is_cut_off = False
+            if is_lost:
                 closing.set()
                 self._loop.call_soon_threadsafe(self.lost.set)
                 return

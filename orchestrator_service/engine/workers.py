@@ -63,6 +63,7 @@ class Membership:
         self._beaten = asyncio.Event()
         self._beaten_at = -inf
         self._loop_seen_at = monotonic()
+        self._is_cut_off = False
         self._state = "working"
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
@@ -124,7 +125,11 @@ class Membership:
                         self._hold(connection)
                 except SQLAlchemyError as error:
                     self._beaten_at = -inf  # the lock is free
-                    logger.warning("the worker cannot beat: the database is away", extra={"error": str(error)[:200]})
+                    if not self._is_cut_off:
+                        logger.warning(
+                            "the worker cannot beat: the database is away", extra={"error": str(error)[:200]}
+                        )
+                    self._is_cut_off = True
                     self._closing.wait(0.25)
         finally:
             engine.dispose()
@@ -135,6 +140,9 @@ class Membership:
         while True:
             if monotonic() - self._loop_seen_at < _STUCK_S:
                 alive = connection.execute(_BEAT, {"me": self.id, "at": now(), "to_state": self._state}).first()
+                if self._is_cut_off:
+                    logger.info("the worker beats again: the database is back")
+                self._is_cut_off = False
                 if alive is None:
                     self._closing.set()
                     self._loop.call_soon_threadsafe(self.lost.set)

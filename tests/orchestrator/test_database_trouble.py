@@ -1,6 +1,7 @@
 """A database in trouble, seen through the HTTP API: callers are told soon, what was accepted waits and goes on."""
 
 import asyncio
+import logging
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Generator
@@ -16,6 +17,8 @@ from shared.db import open_database, patience
 from tests.support import ready_made
 from tests.support.federation import Federation, TestAgent, federation, names, step, until
 from tests.support.postgres_server import PrivatePostgres, private_postgres
+
+_OF_BEATS = ("cannot beat: the database is away", "beats again: the database is back")
 
 
 class _Agent:
@@ -48,6 +51,25 @@ async def test_while_sqlite_is_locked_submissions_are_refused_and_running_tasks_
             await _is_refused(running, "locked by another process")
             assert (await running.get(f"/api/tasks/{task['id']}"))["status"] == "executing"  # reading goes on
         await _has_gone_well(running, task, agent)
+
+
+async def test_that_postgresql_is_away_is_logged_once_and_so_is_that_it_is_back(
+    tmp_path: Path, server: PrivatePostgres, caplog: pytest.LogCaptureFixture
+) -> None:
+    agent = _Agent()
+    url = server.url.replace("postgresql+psycopg://", "postgresql://")
+    said = [f"the {who} {what}" for who in ("worker", "runner") for what in _OF_BEATS]
+
+    async def logged() -> JsonObject:
+        return {line: caplog.messages.count(line) for line in said}
+
+    with caplog.at_level(logging.INFO):
+        async with federation(tmp_path, TestAgent("Agent", agent.answer, ("echo",)), database_url=url) as running:
+            await asyncio.to_thread(server.stop)
+            await _is_refused(running, "does not answer")
+            await asyncio.to_thread(server.start)
+            await until(logged, lambda counts: all(counts.values()))
+    assert await logged() == dict.fromkeys(said, 1)
 
 
 async def test_while_postgresql_is_away_submissions_are_refused_and_running_tasks_wait(
