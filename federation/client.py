@@ -4,7 +4,7 @@ import asyncio
 import base64
 import mimetypes
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from types import TracebackType
@@ -44,7 +44,7 @@ class Client:
 
     `url`: where the orchestrator answers; default: from the environment and `.env`. `headers` are sent with every
     request. `timeout_s` bounds one request, `outage_s` how long `events`, `wait` and `run` put up with an orchestrator
-    that does not answer before they give up.
+    that does not answer before they give up. `on_outage` is told, in a sentence, when that begins and when it is over.
 
     Every call raises UnavailableError when nobody answers, and RefusedError when the orchestrator says no.
     """
@@ -56,9 +56,11 @@ class Client:
         headers: Mapping[str, str] | None = None,
         timeout_s: float = 30.0,
         outage_s: float = 60.0,
+        on_outage: Callable[[str], None] | None = None,
     ) -> None:
         self.url = (url or find_url()).rstrip("/")
         self._outage_s = outage_s
+        self._on_outage = on_outage
         self._connection = Connection(self.url, headers=headers, timeout_s=timeout_s)
 
     async def __aenter__(self) -> Self:
@@ -182,10 +184,12 @@ class Client:
         seen = after
         away_since: float | None = None
         pause_s = _PAUSE_S
+        outage = _Outage(self._on_outage)
+        path = f"/api/tasks/{segment(task_id)}/events"
         while True:
             quiet, asked_at = True, time.monotonic()
             try:
-                async with aclosing(self._connection.events(f"/api/tasks/{segment(task_id)}/events", seen)) as stream:
+                async with aclosing(self._connection.events(path, seen, opened=outage.end)) as stream:
                     async for event in stream:
                         quiet, away_since, pause_s = False, None, _PAUSE_S
                         if 0 < event.seq <= seen:
@@ -201,6 +205,9 @@ class Client:
                 now = time.monotonic()
                 if away_since is None or now - asked_at > _LONGEST_REFUSAL_S:
                     away_since = now  # until now the stream was open, though silent
+                if quiet and now - asked_at <= _LONGEST_REFUSAL_S:
+                    wait = f"it is asked again for up to {self._outage_s:g} s"
+                    outage.begin(f"The orchestrator at {self.url} does not answer; {wait}.")
                 if now - away_since > self._outage_s:
                     raise UnavailableError(
                         f"The orchestrator at {self.url} has not answered for {self._outage_s:g} s. "
@@ -283,6 +290,24 @@ class Client:
                     raise
                 await asyncio.sleep(_PAUSE_S)
         return await self._connection.call("POST", path, Task, body, headers=headers)
+
+
+class _Outage:
+    """Tells once when an outage begins, and once when it is over."""
+
+    def __init__(self, tell: Callable[[str], None] | None) -> None:
+        self._tell = tell
+        self._is_on = False
+
+    def begin(self, line: str) -> None:
+        if self._tell is not None and not self._is_on:
+            self._tell(line)
+        self._is_on = True
+
+    def end(self) -> None:
+        if self._tell is not None and self._is_on:
+            self._tell("The orchestrator answers again.")
+        self._is_on = False
 
 
 def _encode(path: Path) -> JsonObject:

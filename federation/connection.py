@@ -1,6 +1,6 @@
 """HTTP to the orchestrator: requests, pages of lists, event streams, and what went wrong as errors."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Literal, TypeVar
 from urllib.parse import quote
 
@@ -100,8 +100,8 @@ class Connection:
                 break
         return found[:limit]
 
-    async def events(self, path: str, after: int) -> AsyncGenerator[Event]:
-        """Yield the events that one stream sends, from number `after` on."""
+    async def events(self, path: str, after: int, *, opened: Callable[[], None]) -> AsyncGenerator[Event]:
+        """Yield the events that one stream sends, from number `after` on; `opened` is called when it begins."""
         headers = {"Accept": "text/event-stream"}
         if after:
             headers["Last-Event-ID"] = str(after)
@@ -112,6 +112,7 @@ class Connection:
                 if not response.is_success:
                     await response.aread()
                     raise _refusal(response)
+                opened()
                 async for chunk in response.aiter_bytes():
                     for data in reader.feed(chunk):
                         yield EVENT.validate_json(data)

@@ -45,7 +45,7 @@ async def run_task(url: str, hand_in: Callable[[Client], Awaitable[Task]], watch
 
     Raises: NotSavedError, when all is printed.
     """
-    async with Client(url) as client:
+    async with Client(url, on_outage=display.note) as client:
         task = await hand_in(client)
         try:
             async with asyncio.timeout(watch.timeout_s):

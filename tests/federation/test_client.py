@@ -43,6 +43,16 @@ async def test_a_broken_stream_goes_on_without_gap_or_repeat() -> None:
     assert fake.resumed_after == [None, "4"]
 
 
+async def test_a_connection_that_breaks_and_is_made_again_at_once_is_no_outage() -> None:
+    said: list[str] = []
+    async with (
+        serve(FakeOrchestrator(break_after=4).app()) as url,
+        Client(url, on_outage=said.append) as client,
+    ):
+        await read_all(client)
+    assert not said
+
+
 async def test_a_stream_that_breaks_after_a_long_silence_goes_on_too() -> None:
     fake = FakeOrchestrator(hold=3, break_after=4)
     async with serve(fake.app()) as url, Client(url, outage_s=0.3) as client:

@@ -60,6 +60,26 @@ async def test_json_is_the_task_and_nothing_else() -> None:
     assert run.err == ""
 
 
+async def test_an_orchestrator_that_goes_away_is_said_at_once_and_so_is_that_it_is_back() -> None:
+    fake = FakeOrchestrator(hold=len(BEGIN))
+    port = free_ports(1)[0]
+    async with begun("--url", f"http://127.0.0.1:{port}", "run", "open", first="input(); ") as process:
+        assert process.stdin
+        assert process.stderr
+        async with asyncio.timeout(PATIENCE_S):
+            async with serve(fake.app(), port=port):
+                process.stdin.write(b"\n")
+                while b"opening the page" not in await process.stderr.readline():
+                    pass
+            said = (await process.stderr.readline()).decode()
+            fake.released.set()
+            async with serve(fake.app(), port=port):
+                run = await ended(process)
+    assert said == f"The orchestrator at http://127.0.0.1:{port} does not answer; it is asked again for up to 60 s.\n"
+    assert run.err.startswith("The orchestrator answers again.\n")
+    assert (run.code, run.out) == (0, "The heading is *Welcome*.\n")
+
+
 async def test_ctrl_c_cancels_the_task_and_ends_with_130() -> None:
     fake = FakeOrchestrator(hold=len(BEGIN))
     async with serve(fake.app()) as url, begun("--url", url, "run", "open the page") as process:
