@@ -16,7 +16,7 @@ def create(settings: Settings | None = None) -> FastAPI:
 
 def main() -> None:
     """Run the research agent on its port."""
-    settings = Settings()
+    settings = service.read_settings(Settings, "research")
     service.run(lambda: create(settings), settings, "research")
 
 

@@ -76,7 +76,7 @@ def create(settings: Settings | None = None) -> FastAPI:
 
 def main() -> None:
     """Run the agent host on its port."""
-    settings = Settings()
+    settings = service.read_settings(Settings, "host")
     service.run(lambda: create(settings), settings, "host")
 
 

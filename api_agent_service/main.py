@@ -16,7 +16,7 @@ def create(settings: Settings | None = None) -> FastAPI:
 
 def main() -> None:
     """Run the API agent on its port."""
-    settings = Settings()  # pyright: ignore[reportCallIssue] - read from the environment
+    settings = service.read_settings(Settings, "api")
     service.run(lambda: create(settings), settings, "api")
 
 

@@ -40,7 +40,7 @@ def create(settings: Settings | None = None) -> FastAPI:
 
 def main() -> None:
     """Serve until told to stop."""
-    settings = Settings()  # pyright: ignore[reportCallIssue] - read from the environment
+    settings = service.read_settings(Settings, "browser")
     service.run(lambda: create(settings), settings, "browser")
 
 

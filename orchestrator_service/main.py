@@ -68,7 +68,7 @@ def create(settings: Settings | None = None) -> FastAPI:
 
 def main() -> None:
     """Serve until told to stop."""
-    settings = Settings()
+    settings = service.read_settings(Settings, "orchestrator")
     service.run(lambda: create(settings), settings, "orchestrator")
 
 

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from importlib.metadata import version
 from math import ceil
 from types import FrameType
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
 import uvicorn
 from fastapi import FastAPI, Request
@@ -23,11 +23,13 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared import api_page, event_response, front_door, garbage, telemetry
+from shared import api_page, configuration, event_response, front_door, garbage, telemetry
 from shared.errors import FederationError, InvalidRequestError, InvalidSettingError
 from shared.settings import FederationSettings, ServiceName
 
 logger = logging.getLogger(__name__)
+
+_Settings = TypeVar("_Settings", bound=FederationSettings)
 
 PORT_SETTINGS: Final[dict[ServiceName, str]] = {
     "orchestrator": "ORCHESTRATOR_PORT",
@@ -128,6 +130,15 @@ _PROBLEM: Final[dict[str, Any]] = {
 def on_stop(app: FastAPI, callback: Callable[[], None]) -> None:
     """Call `callback` when the service is told to stop: before open requests are waited for, unlike the lifespan."""
     cast("list[Callable[[], None]]", app.state.on_stop).append(callback)
+
+
+def read_settings(kind: type[_Settings], service: ServiceName) -> _Settings:
+    """Return the settings of a service. Those that cannot be used end the process, with a line each and code 1."""
+    try:
+        return configuration.read(kind)
+    except FederationError as error:
+        sys.stderr.write(f"{service}: {error.detail}\n")
+        raise SystemExit(1) from None
 
 
 def run(create: Callable[[], FastAPI], settings: FederationSettings, service: ServiceName) -> None:

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from federation.services import MODULES
+from shared.settings import ServiceName
 from tests.federation.commands import federation
 from tests.federation.fake_orchestrator import FakeOrchestrator
-from tests.federation.processes import PORTS, free_ports
+from tests.federation.processes import PORTS, ROOT, free_ports, python, started
 from tests.support.postgres import new_database
 from tests.support.serving import serve
 
@@ -122,6 +124,16 @@ async def test_a_wrong_setting_is_named_with_its_value() -> None:
         run = await federation(*command, env={"ORCHESTRATOR_PORT": "99999"})
         assert run.code == 1
         assert "ORCHESTRATOR_PORT (it is '99999')" in run.out + run.err
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_service_that_is_started_by_itself_says_too_which_setting_is_wrong(name: ServiceName) -> None:
+    env = {"LLM_BASE_URL": "garbage", "PYTHONPATH": str(ROOT)}
+    with started(python("-m", MODULES[name]), env=env) as process:
+        assert process.end() == 1
+        said = f"{name}: LLM_BASE_URL (it is 'garbage'): that is no address"
+        assert process.text.startswith(said)
+        assert len(process.lines) == 1
 
 
 async def test_an_orchestrators_address_that_is_none_is_said_by_whoever_asks_it() -> None:
