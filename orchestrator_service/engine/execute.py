@@ -149,7 +149,10 @@ class Runner:
         await self._follow(active, await self._log.write(task_records.proceed, run, self._rules()))
 
     async def _stop_waiting(self, active: _Active) -> None:
-        move = await self._log.write(task_records.stop_waiting, active.run, self._rules())
+        try:
+            move = await self._log.write(task_records.stop_waiting, active.run, self._rules())
+        except StaleRunError:
+            return  # it has ended meanwhile
         if move.begun:
             await self._follow(active, move)
 
