@@ -60,17 +60,14 @@ class OrchestratorAgent:
         except UnfitAnswerError as error:
             yield error.question
             return
-        for question in await self._open_questions(task_id) if request.history else ():  # told of before, to nobody
-            yield _to_input(question)
+        if request.history and (waiting := await self._open_questions(task_id)):
+            yield _to_input(waiting[0])  # it was told of when another one was open
             return
         async with aclosing(self._log.follow(task_id, after)) as log:
             async for event in log:
                 update = _to_update(event)
                 if isinstance(update, InputRequired):
-                    if not any(
-                        question["input_id"] == event.data["input_id"]
-                        for question in await self._open_questions(task_id)
-                    ):
+                    if event.data["input_id"] not in [each["input_id"] for each in await self._open_questions(task_id)]:
                         continue  # it was answered elsewhere
                     yield update
                     return
