@@ -1,11 +1,13 @@
 """The orchestrator as an agent: a message becomes a task of the same id, the task's events the answer."""
 
-from collections.abc import AsyncGenerator, Collection
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from dataclasses import replace
+from datetime import datetime
 
 from pydantic import JsonValue
 
-from orchestrator_service import ancestry, artifacts, inputs, task_views, tasks
+from orchestrator_service import ancestry, artifacts, inputs, task_views
 from orchestrator_service.event_log import EventLog
 from orchestrator_service.events import Recorded
 from orchestrator_service.intake import Intake
@@ -24,7 +26,8 @@ class UnfitAnswerError(InvalidRequestError):
 
     def __init__(self, detail: str, question: JsonObject) -> None:
         super().__init__(detail)
-        self.question = InputRequired(f"{detail}\n\n{question['prompt']}", _object(question.get("schema")))
+        asked = _to_input(question)
+        self.question = replace(asked, prompt=f"{detail}\n\n{asked.prompt}")
 
 
 class OrchestratorAgent:
@@ -119,10 +122,10 @@ class OrchestratorAgent:
         """
         last = await self._log.last_seq(request.task_id)
         waiting = await self._open_questions(request.task_id)
-        shown = next((turn.text for turn in reversed(request.history) if turn.role == "agent"), "")
-        question = next((each for each in waiting if shown.endswith(str(each["prompt"]))), None)
+        told = next((turn.key for turn in reversed(request.history) if turn.role == "agent"), "")
+        question = next((each for each in waiting if each["input_id"] == told), None)
         if question is None:
-            if waiting:
+            if waiting and not request.resumed:
                 raise UnfitAnswerError("That was answered already, or is not asked any more.", waiting[0])
             return last
         data = request.data[0] if request.data else None
@@ -132,14 +135,16 @@ class OrchestratorAgent:
             await self._intake.answer(self._caller, request.task_id, given)
         except InvalidRequestError as error:
             raise UnfitAnswerError(error.detail, question) from error
+        except ConflictError:
+            return last  # it was answered elsewhere in this moment, has expired, or the task is being canceled
         return last
 
     async def _open_questions(self, task_id: str) -> list[JsonObject]:
         task = await self._log.database.read(task_views.find, self._caller, task_id)
         return _objects(task["pending_inputs"])
 
-    async def _gone_on(self, task_ids: Collection[str]) -> list[str]:
-        return await self._log.database.read(tasks.gone_on, task_ids)
+    async def _gone_on(self, since: Mapping[str, datetime]) -> list[str]:
+        return await self._log.database.read(inputs.gone_on, since)
 
     async def _results(self, task: JsonObject) -> AsyncGenerator[Update]:
         result = task["result"]
@@ -175,7 +180,7 @@ def _to_update(event: Recorded) -> Update | None:
 
 
 def _to_input(question: JsonObject) -> InputRequired:
-    return InputRequired(str(question["prompt"]), _object(question.get("schema")))
+    return InputRequired(str(question["prompt"]), _object(question.get("schema")), str(question["input_id"]))
 
 
 def _usage(task: JsonObject) -> Usage:

@@ -214,19 +214,24 @@ def affordable_tokens(grant: Amount | None, usd_per_mtok: float) -> int | None:
 
 
 def _give_back(
-    connection: Connection, payer: Payer, entry: Call, released: Spent, spent: Spent, below: Spent | None = None
+    connection: Connection, of: Payer, entry: Call, released: Spent, spent: Spent, below: Spent | None = None
 ) -> None:
     """Tell the tenant's day and the lender that a call no longer holds something, and what it and sub-tasks spent.
 
     What sub-tasks spent is on the tenant's day already.
     """
     if entry.day is not None:
-        _rebook(connection, payer.tenant_id, entry.day, released, spent)
-    if payer.lender is not None:
-        lender, name = payer.lender
-        reserved = connection.execute(_LENDER, {"of_task": lender}).scalar_one_or_none()
-        whole = spent.plus(below or Spent())
-        _write(connection, lender, ledger.read(reserved).repaid(name, released, whole))
+        _rebook(connection, of.tenant_id, entry.day, released, spent)
+    if of.lender is not None:
+        lender, name = of.lender
+        row = connection.execute(_LENDER, {"of_task": lender}).one_or_none()
+        if row is None:
+            return
+        book, whole = ledger.read(row.reserved), spent.plus(below or Spent())
+        _write(connection, lender, book.repaid(name, released, whole))
+        if name not in book.calls:  # it was settled, with its own lender too, before this was spent
+            above = payer(lender, row.tenant_id, row.request, row.ancestry)
+            _give_back(connection, above, Call(may=_NOTHING), Spent(), whole)
 
 
 def _lending(connection: Connection, task_id: str, call: str) -> tuple[Ledger, Call]:
@@ -298,7 +303,11 @@ def _number(value: object) -> int | float:
 
 # Statements are built once: building one costs more than SQLite takes to run it.
 _SAVE: Final = update(Task).where(Task.id == bindparam("of_task")).values(reserved=bindparam("ledger"))
-_LENDER: Final = select(Task.reserved).where(Task.id == bindparam("of_task")).with_for_update(key_share=True)
+_LENDER: Final = (
+    select(Task.reserved, Task.tenant_id, Task.request, Task.ancestry)
+    .where(Task.id == bindparam("of_task"))
+    .with_for_update(key_share=True)
+)
 _ROOT: Final = select(Task.request).where(Task.id == bindparam("of_task")).with_for_update(key_share=True)
 _day = (TenantSpending.tenant_id == bindparam("of_tenant"), TenantSpending.day == bindparam("of_day"))
 _DAY: Final = (

@@ -3,12 +3,13 @@
 An answer changes rows only: it is stored, the task is back in the queue, and who takes it up goes on from there.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
 from pydantic import JsonValue
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from orchestrator_service import events, plan_edits, schemas, tasks
 from orchestrator_service.models import PendingInput, StepRow, Task
@@ -176,6 +177,23 @@ def expire(connection: Connection, at: datetime, limit: int) -> list[str]:
             _go_on(connection, task, asked, told, at)
             going_on.append(task_id)
     return going_on
+
+
+def goes_on_after(connection: Connection, task_id: str) -> int | None:
+    """Return the number of a task's newest event; None if it is over, or needs input: it does not go on by itself."""
+    row = connection.execute(select(Task.status, Task.last_seq).where(Task.id == task_id)).one()
+    return None if row.status in events.TERMINAL | {"input_required"} else row.last_seq
+
+
+def gone_on(connection: Connection, since: Mapping[str, datetime]) -> list[str]:
+    """Return those of the tasks that do not wait for input, or were answered after the time given."""
+    answered = select(func.max(PendingInput.answered_at)).where(PendingInput.task_id == Task.id).scalar_subquery()
+    asked = select(Task.id, Task.status, answered.label("answered_at")).where(Task.id.in_(since))
+    return [
+        row.id
+        for row in connection.execute(asked)
+        if row.status != "input_required" or (row.answered_at is not None and row.answered_at > since[row.id])
+    ]
 
 
 def _go_on(

@@ -196,7 +196,9 @@ def _told_otherwise(plan: Plan, step_id: str, instruction: str, request: JsonObj
         step.model_copy(update={"instruction": instruction}) if step.id == step_id else step for step in plan.steps
     ]
     given = request.get("inputs")
-    return check(plan.model_copy(update={"steps": steps}), inputs=given if isinstance(given, dict) else None)
+    return check(
+        plan.model_copy(update={"steps": steps, "strategy": "given"}), inputs=given if isinstance(given, dict) else None
+    )
 
 
 def _new_task(task_id: str, origin: RowMapping, plan: Plan | None, wish: Wish, defaults: Defaults) -> tasks.NewTask:

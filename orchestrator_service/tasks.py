@@ -1,7 +1,7 @@
 """Tasks: every door comes to `submit`; cancel and the end are here too. (What is seen of a task: `task_views`.)"""
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from typing import Final, Literal
@@ -11,7 +11,14 @@ from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, inser
 from sqlalchemy.dialects import postgresql, sqlite
 
 from orchestrator_service import ancestry, artifacts, budgets, deliveries, events, memory
-from orchestrator_service.models import Attempt, IdempotencyKey, PageTestRun, StepRow, Task, insert_or_skip
+from orchestrator_service.models import (
+    Attempt,
+    IdempotencyKey,
+    PageTestRun,
+    StepRow,
+    Task,
+    insert_or_skip,
+)
 from orchestrator_service.planning.plan import Plan
 from shared.agent import File, JsonObject
 from shared.auth import Caller
@@ -136,7 +143,7 @@ def submit(
     """
     if idempotency is not None and (earlier := _claim(connection, caller, task, idempotency)) is not None:
         return Submitted(earlier, is_new=False)
-    if is_full:
+    if is_full and connection.execute(select(Task.id).where(Task.id == task.id)).first() is None:
         raise QueueFullError(
             "As many tasks are waiting already as may wait (MAX_QUEUED_TASKS); try again later.",
             retry_after_s=_FULL_RETRY_AFTER_S,
@@ -316,18 +323,6 @@ def require(connection: Connection, caller: Caller, task_id: str) -> None:
     """Raise NotFoundError unless the task is there and the caller's."""
     if connection.execute(select(Task.id).where(visible_to(caller), Task.id == task_id)).one_or_none() is None:
         raise NotFoundError(f"There is no task {task_id!r}.")
-
-
-def goes_on_after(connection: Connection, task_id: str) -> int | None:
-    """Return the number of a task's newest event; None if it is over, or needs input: it does not go on by itself."""
-    row = connection.execute(select(Task.status, Task.last_seq).where(Task.id == task_id)).one()
-    return None if row.status in events.TERMINAL | {"input_required"} else row.last_seq
-
-
-def gone_on(connection: Connection, task_ids: Collection[str]) -> list[str]:
-    """Return those of the tasks that do not wait for input."""
-    asked = select(Task.id).where(Task.id.in_(task_ids), Task.status != "input_required")
-    return list(connection.execute(asked).scalars())
 
 
 def was_made(connection: Connection, caller: Caller, idempotency: Idempotency) -> bool:

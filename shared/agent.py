@@ -11,8 +11,9 @@ by yielding `InputRequired` last (the task waits; the answer calls the agent aga
 On cancel its current await raises `CancelledError`; clean-up belongs in `finally`.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from math import inf
 from typing import TypeAlias
 
@@ -36,10 +37,11 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """An earlier message of the same A2A task: `role` is "user" or "agent"."""
+    """An earlier message of the same A2A task: `role` is "user" or "agent"; `key` is that of a question."""
 
     role: str
     text: str
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,8 @@ class AgentRequest:
     """One message to an agent, taken apart.
 
     `text` joins the text parts with newlines, `data` holds the JSON parts, `files` the file parts. `skill` is the skill
-    id the sender asked for, if any. `history` has the earlier turns of the same task, oldest first.
+    id the sender asked for, if any. `history` has the earlier turns of the same task, oldest first. `resumed`: it
+    was asked this before, and is asked again after a restart, or because its question was answered elsewhere.
     """
 
     text: str
@@ -58,6 +61,7 @@ class AgentRequest:
     files: tuple[File, ...] = ()
     skill: str | None = None
     history: tuple[Turn, ...] = ()
+    resumed: bool = field(default=False, compare=False)
     metadata: JsonObject = field(default_factory=dict)
 
     def onward(self, spent: "Usage | None" = None) -> JsonObject:
@@ -117,10 +121,14 @@ class Produced:
 
 @dataclass(frozen=True, slots=True)
 class InputRequired:
-    """The agent cannot go on without a person. `schema` is the JSON Schema of the answer, if it has a form."""
+    """The agent cannot go on without a person. `schema` is the JSON Schema of the answer, if it has a form.
+
+    `key` is the agent's own name for the question; the turn that asked has it when the answer comes.
+    """
 
     prompt: str
     schema: JsonObject | None = None
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,12 +188,12 @@ class OpenAgent:
     `cancel` is called with a task's id when a client cancels it, before `answer` is cancelled (or instead, while the
     task waits for input): for work that goes on outside the generator. A stopping service does not call it.
     `retain` is called now and then with the ids of all tasks that are not over: what is kept for others can go.
-    `gone_on` is called now and then with the ids of tasks that wait for input; those that it returns wait no more, for
-    they were answered or ended elsewhere: `answer` is called for them again.
+    `gone_on` is called now and then with the ids of tasks that wait for input, and since when; those that it returns
+    wait no more, for they were answered or ended elsewhere: `answer` is called for them again.
     """
 
     answer: Agent
     problems: Callable[[], list[str]] = list[str]
     cancel: Callable[[str], Awaitable[None]] | None = None
     retain: Callable[[Collection[str]], Awaitable[None]] | None = None
-    gone_on: Callable[[Collection[str]], Awaitable[Collection[str]]] | None = None
+    gone_on: Callable[[Mapping[str, datetime]], Awaitable[Collection[str]]] | None = None

@@ -162,8 +162,11 @@ class AgentConnection:
         """
         clock = Clock(deadlines or self._deadlines)
         task = RemoteTask(message.task_id, self._limits)
-        if message.task_id is not None:
-            task.expect_answer_after(await ask(self._wire, message.task_id, clock))
+        if message.task_id is not None and not task.expect_answer_after(await ask(self._wire, message.task_id, clock)):
+            async with aclosing(self.follow(message.task_id, deadlines=deadlines)) as events:
+                async for event in events:  # it was answered elsewhere, and goes on without this
+                    yield event
+            return
         try:
             is_taken = False
             while not is_taken:

@@ -151,7 +151,11 @@ def _to_turn(message: Message) -> Turn:
         for part in message.parts
         if part.HasField("text") or part.HasField("data")
     ]
-    return Turn("user" if message.role == Role.ROLE_USER else "agent", "\n".join(texts))
+    facts = to_json_object(message.metadata).get(METADATA_KEY)
+    key = facts.get("key") if isinstance(facts, dict) else None
+    return Turn(
+        "user" if message.role == Role.ROLE_USER else "agent", "\n".join(texts), key if isinstance(key, str) else ""
+    )
 
 
 def _to_file(part: Part, index: int) -> File:

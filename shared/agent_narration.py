@@ -103,8 +103,10 @@ class Narrator:
                 self._files += 1
                 artifact = Artifact(artifact_id=f"file-{self._files}", name=_valid(file.name), parts=[_to_part(file)])
                 return [self._artifact(artifact, last=True)]
-            case InputRequired(prompt, schema):
+            case InputRequired(prompt, schema, key):
                 question: JsonObject = {"schema": schema} if schema is not None else {}
+                if key:
+                    question["key"] = key
                 state = TaskState.TASK_STATE_INPUT_REQUIRED
                 facts = _usage_facts(self.usage)
                 text = prompt or "The agent needs more input."

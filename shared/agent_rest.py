@@ -5,6 +5,7 @@ that cannot be given is refused as a whole, where the SDK begins it and breaks i
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Final, cast
 
+import orjson
 from a2a.types import InvalidParamsError
 from a2a.utils.error_handlers import rest_error_handler
 from sse_starlette.sse import EventSourceResponse
@@ -24,9 +25,9 @@ def mended(route: Route) -> Route:
     @rest_error_handler
     async def answer(request: Request) -> Response:
         try:
-            (await request.body()).decode()
-        except UnicodeDecodeError as error:
-            raise InvalidParamsError("The body is not UTF-8.") from error
+            orjson.loads(await request.body() or b"{}")
+        except orjson.JSONDecodeError as error:  # NaN and infinity too, which nobody could be told again
+            raise InvalidParamsError("The body is not JSON in UTF-8.") from error
         response: Response = await begin(request)
         if waits and isinstance(response, EventSourceResponse):
             events = cast("AsyncIterator[object]", aiter(response.body_iterator))  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]

@@ -42,6 +42,7 @@ class Run:
         self.task = stored.task
         self.seq = stored.seq
         self.narrator = Narrator(stored.task, resumed=resumed)
+        self.resumed = resumed
         self.stop: Stop | None = None
         self.is_abandoned = False
         self.is_over = False

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from math import inf
 from time import monotonic
 from typing import Final
@@ -162,15 +163,22 @@ class Runs:
         run = self.live.get(task_id)
         if run is not None and run.stop is None:
             run.stop = Stop.CANCELED  # before `cancel`: what the agent says about being canceled is not its answer
+        is_unknown = False
         if self._agent.cancel is not None:
-            with contained(f"the cancel of task {task_id}"):
+            with contained(f"the cancel of task {task_id}") as failures:
                 await self._agent.cancel(task_id)
-        if run is not None:
+            is_unknown = bool(failures)
+        if (run := run or self.live.get(task_id)) is not None:
             await self.stop(run, Stop.CANCELED)
+            if is_unknown and self._agent.cancel is not None:  # it may have begun something as it was stopped
+                with contained(f"the cancel of task {task_id}"):
+                    await self._agent.cancel(task_id)
         stored = await self.find(scope, task_id)
         if stored.task.status.state not in ENDED:
             event = to_status(stored.task, TaskState.TASK_STATE_CANCELED)
             stored = await self._database.write(agent_tasks.end, scope, task_id, event, self._presence.id)
+            if (late := self.live.get(task_id)) is not None:
+                await self.stop(late, Stop.HANDED_OVER)
             self.push.wake()
         if stored.task.status.state != TaskState.TASK_STATE_CANCELED:
             _refuse_ended(stored.task)
@@ -180,7 +188,7 @@ class Runs:
         self, run: Run | None, scope: Scope, task_id: str, seq: int, until: Collection[TaskState]
     ) -> AsyncGenerator[list[tuple[int, Event]]]:
         while True:
-            if run is None or (run.is_over and run.seq == seq):
+            if run is None or (run.is_over and run.seq <= seq):
                 run = self.live.get(task_id)
             changed = None if run is None else run.changed
             is_over = run is None and (await self.find(scope, task_id)).task.status.state in until
@@ -229,7 +237,11 @@ class Runs:
 
     async def _ask(self, run: Run) -> None:
         """Ask the agent and hand its updates to the writer."""
-        request = to_request(run.task)
+        with contained(f"the request of task {run.task.id}") as failures:
+            request = replace(to_request(run.task), resumed=run.resumed)
+        if failures:  # it cannot be read: that ends this run alone
+            await run.tell(run.narrator.fail(failures[0]))
+            return
         call = request.metadata.get(METADATA_KEY)
         facts = call if isinstance(call, dict) else {}
         task_id, step_id = str(facts.get("task_id") or request.task_id), str(facts.get("step_id") or "")

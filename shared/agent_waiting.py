@@ -1,6 +1,7 @@
 """A2A tasks that wait for input: which there are, and how work on one goes on that was answered elsewhere."""
 
 from collections.abc import Collection
+from datetime import datetime
 
 from a2a.types import TaskState
 from sqlalchemy import ColumnElement, Connection, select, update
@@ -13,9 +14,10 @@ from shared.agent_tasks import Scope, Stored
 from shared.settings import ServiceName
 
 
-def waiting(connection: Connection, service: ServiceName) -> list[str]:
-    """Return the ids of the service's tasks that wait for input."""
-    return list(connection.execute(select(TASKS.c.id).where(*_waits(service))).scalars())
+def waiting(connection: Connection, service: ServiceName) -> dict[str, datetime]:
+    """Return the ids of the service's tasks that wait for input, and since when."""
+    rows = connection.execute(select(TASKS.c.id, TASKS.c.updated_at).where(*_waits(service)))
+    return {row.id: row.updated_at for row in rows}
 
 
 def take_up(

@@ -110,11 +110,16 @@ class RemoteTask:
         said = answered or self._status.get("message") or self._facts.get("error")
         return not said
 
-    def expect_answer_after(self, task: JsonObject) -> None:
-        """Remember how a waiting task stands before it is answered: that same status again is no news."""
+    def expect_answer_after(self, task: JsonObject) -> bool:
+        """Remember how a waiting task stands before it is answered: that same status again is no news.
+
+        Returns whether it waits.
+        """
         status = _object(task.get("status"))
         if _state(status) in _INTERRUPTED:
             self._status_before = status
+            return True
+        return False
 
     def has_missed_one_before(self, event: JsonObject) -> bool:
         """Whether the number of `event` is not the next one."""

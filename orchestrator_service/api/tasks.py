@@ -260,7 +260,7 @@ def _execution(task: JsonObject) -> JsonObject:
 
 
 async def _rest(parts: Parts, submitted: tasks.Submitted, limit_s: float) -> None:
-    after = 0 if submitted.is_new else await parts.database.read(tasks.goes_on_after, submitted.task_id)
+    after = 0 if submitted.is_new else await parts.database.read(inputs.goes_on_after, submitted.task_id)
     if after is not None:
         await rest(parts, submitted.task_id, limit_s, after)
 

@@ -6,7 +6,8 @@ run that dies is claimed by another worker, which goes on from them; writes of t
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -27,7 +28,7 @@ from shared.agent import JsonObject, Usage
 from shared.ahead import Ahead
 from shared.db import patience
 from shared.errors import FederationError, TimedOutError
-from shared.llm import Role, spent
+from shared.llm import Role, charge, spent
 
 logger = logging.getLogger(__name__)
 
@@ -36,14 +37,16 @@ logger = logging.getLogger(__name__)
 class _Active:
     """A run under way: its group of steps, and the run with the plan it follows now.
 
-    Until it `is_taken_up`, its rows are not read yet; `has_news`: a person has answered meanwhile. `ready` are steps
-    that were made ready, by their `id()`, of which nobody has heard yet that they are begun.
+    Until it `is_taken_up`, its rows are not read yet; `has_news`: a person has answered meanwhile; `thinks`: a plan, a
+    summary or a judgement is being made. `ready` are steps that were made ready, by their `id()`, of which nobody has
+    heard yet that they are begun.
     """
 
     group: asyncio.TaskGroup
     run: Run
     is_taken_up: bool = False
     has_news: bool = False
+    thinks: bool = False
     ready: dict[int, StepWork] = field(default_factory=dict[int, StepWork])
 
     def begin(self, body: Coroutine[None, None, None]) -> None:
@@ -184,7 +187,16 @@ class Runner:
                     if not move.begun:  # a step asks while others still run
                         self._tell(run)
                     return
-            move = await self._guard(think, partial(self._fail, run))
+            if active.thinks:
+                return  # an answer that was heard of late, or twice, leads to the same
+            move = await self._think(active, think)
+
+    async def _think(self, active: _Active, think: Callable[[], Awaitable[Move]]) -> Move:
+        active.thinks = True
+        try:
+            return await self._guard(think, partial(self._fail, active.run))
+        finally:
+            active.thinks = False
 
     def _tell(self, run: Run) -> None:
         if run.request.get("callback_url") is not None:
@@ -206,7 +218,8 @@ class Runner:
             return await self._stop(run)
         failpoints.reach("plan-made")
         keep = task_records.keep_plan
-        return await self._log.write_ahead(self.make_ready, keep, run, plan, usage, self._rules())
+        with _charged(usage):
+            return await self._log.write_ahead(self.make_ready, keep, run, plan, usage, self._rules())
 
     async def _revise(self, run: Run, failed: Plan) -> Move:
         try:
@@ -217,7 +230,8 @@ class Runner:
             return await self._stop(run)
         except budgets.BudgetExhaustedError as error:
             plan, reason, usage = None, error.detail, Usage()
-        return await self._log.write(task_records.keep_revision, run, plan, reason, usage, self._rules())
+        with _charged(usage):
+            return await self._log.write(task_records.keep_revision, run, plan, reason, usage, self._rules())
 
     async def _summarize(self, run: Run, plan: Plan) -> Move:
         try:
@@ -242,7 +256,9 @@ class Runner:
         except TimeoutError:
             return await self._stop(run)
         failpoints.reach("result-judged")
-        return await self._log.write(task_records.keep_evaluation, run, plan, asked, evaluation, usage, self._rules())
+        keep = task_records.keep_evaluation
+        with _charged(usage):
+            return await self._log.write(keep, run, plan, asked, evaluation, usage, self._rules())
 
     async def _judge(self, run: Run, plan: Plan, asked: Evaluation, tokens: int | None) -> tuple[JsonObject, Usage]:
         """Return how the task's result is judged, and what that cost; `tokens` is how many a model may use.
@@ -291,3 +307,12 @@ class Runner:
                 "The orchestrator failed unexpectedly; its log has the details under this task's id."
             )
         return await fail(failure)
+
+
+@contextmanager
+def _charged(usage: Usage) -> Generator[None]:
+    """Add what was spent to an error that keeps it from being stored."""
+    try:
+        yield
+    except FederationError as error:
+        raise charge(error, usage) from error

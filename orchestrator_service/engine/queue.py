@@ -191,7 +191,7 @@ _take = (
     .returning(Task.run, *_RUN)
 )
 _CLAIM: Final = prepared(_take.where(Task.id == bindparam("of_task")))
-_other = aliased(Task)
+_other, _parent = aliased(Task), aliased(Task)
 _MAY_BEGIN: Final = prepared(
     select((Task.run + 1).label("run"), *_RUN, *HELD, Task.origin_task_id).where(
         _queued,
@@ -214,6 +214,7 @@ _QUEUED_SUB_TASKS: Final = prepared(
         text("tasks.run_state = 'queued'"),  # as the index has it: a parameter would hide that it is the same
         Task.parent_task_id.is_not(None),
         or_(Task.runnable_at.is_(None), Task.runnable_at <= bindparam("at", type_=UtcTime())),
+        exists().where(_parent.id == Task.parent_task_id, _parent.run_state == "running"),
         ~exists().where(_other.parent_task_id == Task.parent_task_id, _other.run_state == "running"),
     )
     .group_by(Task.parent_task_id)

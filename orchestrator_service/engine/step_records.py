@@ -226,7 +226,10 @@ def stop(held: Held, steps: Sequence[PlanStep], rules: Rules) -> list[StepWork]:
         if held.steps[step.id].begun and held.steps[step.id].outcome in {None, Outcome("input_required")}:
             tries = tries_of(held.connection, held.run.task_id, step.id)
             if tries and tries[-1]["ended_at"] is None:
-                stopping.append(replace(resume(held, step, tries[-1], rules), canceling=True))
+                try:
+                    stopping.append(replace(resume(held, step, tries[-1], rules), canceling=True))
+                except FederationError as error:  # its agent was removed: nobody is left to be told
+                    end(held, step.id, "canceled", error=error.to_metadata(), with_try=True)
     return stopping
 
 

@@ -149,6 +149,8 @@ def try_again(
         step_records.end_attempt(held, work.step.id, error, remote)
     if is_left:
         leftovers.leave(connection, work)
+    if work.reply is not None:
+        questions.consume(held, work.reply.input_id)  # it was for the try that is over
     if work.attempt is not None:
         held.settle(work.step.id, usage, again_after=work.attempt.number)
     tries = step_records.tries_of(connection, work.run.task_id, work.step.id)
@@ -280,8 +282,7 @@ def _advance(held: Held, rules: Rules) -> Move:
 
 def _cancel(held: Held, rules: Rules) -> Move:
     """End the task as canceled, when nobody performs a step; first what agents still work on, or wait for."""
-    plan = held.run.plan
-    stopping = [] if plan is None else step_records.stop(held, [*plan.steps, *teams.members(held, plan)], rules)
+    stopping = step_records.stop(held, _parts(held), rules)
     if not stopping:
         return _end(held, "canceled")
     held.write()
@@ -290,16 +291,19 @@ def _cancel(held: Held, rules: Rules) -> Move:
 
 def _stop_waiting(held: Held, rules: Rules) -> list[StepWork]:
     """Return the steps to be stopped that wait for a person: they have a remote task, and nobody performs them."""
-    plan = held.run.plan
-    steps = [] if plan is None else [*plan.steps, *teams.members(held, plan)]
-    waiting = [step for step in steps if held.steps[step.id].status == "input_required"]
+    waiting = [step for step in _parts(held) if held.steps[step.id].status in {"input_required", "pending"}]
     return step_records.stop(held, waiting, rules)
+
+
+def _parts(held: Held) -> list[PlanStep]:
+    plan = held.run.plan
+    return [] if plan is None else [*plan.steps, *teams.members(held, plan)]
 
 
 def _begin_plan(held: Held, plan: Plan, rules: Rules) -> Move:
     critique.check_judge(review.wish(held.run), has_model=rules.has_model)
     _store_plan(held, plan, None)
-    if held.run.request.get("approve_plan") is True:
+    if held.run.request.get("approve_plan") is True and not held.cancel_requested:
         questions.ask(held, None, "plan", "Approve this plan?", None, rules.input_timeout_s)
         return _park(held)
     _show_executing(held)

@@ -128,6 +128,27 @@ async def test_the_next_try_of_a_step_keeps_what_the_failed_one_left(tmp_path: P
         assert await database.write(reserve, task_id, "b") == Amount(tokens=25)
 
 
+async def test_what_a_sub_task_spends_after_the_call_that_began_it_is_counted_at_every_level(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    async with tables(tmp_path, database_url) as database:
+        budget: JsonObject = {"tokens": 1000}
+        top = await database.write(add_task, budget=budget)
+        await database.write(reserve, top, "a")
+        middle = await database.write(add_task, budget=budget, parent_task_id=top, ancestry={"lender": [top, "a"]})
+        await database.write(reserve, middle, "b")
+        lowest = await database.write(
+            add_task, budget=budget, parent_task_id=middle, ancestry={"lender": [middle, "b"]}
+        )
+        await database.write(reserve, lowest, "c")
+        await database.write(settle, middle, "b", Usage(input_tokens=10))  # its agent has answered; the lowest goes on
+        await database.write(settle, lowest, "c", Usage(input_tokens=200))
+        for task_id in (lowest, middle):
+            await database.write(close, task_id)
+        await database.write(settle, top, "a", Usage())
+        assert (await database.read(ledger_of, top)).below.tokens == 210
+
+
 async def test_an_agent_that_spends_more_than_granted_is_counted_in_full(
     tmp_path: Path, database_url: str | None
 ) -> None:

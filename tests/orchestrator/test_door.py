@@ -198,6 +198,43 @@ async def _when(client: Client, task_id: str, state: TaskState) -> Task:
     return await client.get_task(GetTaskRequest(id=task_id))
 
 
+async def test_a_late_reply_answers_no_other_step_that_asks_the_same(tmp_path: Path) -> None:
+    async def ask(request: AgentRequest) -> AsyncGenerator[Update]:
+        yield Answer("city", request.text) if request.history else InputRequired("Which city?")
+
+    agents = TestAgent("Asks", ask, ("asks",)), TestAgent("Other", ask, ("other",))
+    async with federation(tmp_path, *agents) as running, httpx.AsyncClient() as http:
+        client = await _client(running, http)
+        first = await _last_task(client.send_message(_message("@Asks one and @Other two")), client)
+        ours = await running.task_when(
+            {"id": first.id}, lambda found: len(names(found["pending_inputs"], "input_id")) == 2
+        )
+        told = names(ours["pending_inputs"], "input_id")[0]
+        await running.post(f"/api/tasks/{first.id}/input", {"input_id": told, "text": "elsewhere"})
+        reply = _message("late", task_id=first.id, context_id=first.context_id)
+        second = await _last_task(client.send_message(reply), client)
+        assert second.status.state == TaskState.TASK_STATE_INPUT_REQUIRED
+        assert "'late'" not in str((await running.get(f"/api/tasks/{first.id}"))["steps"])
+
+
+async def test_a_question_that_follows_at_once_on_one_answered_elsewhere_is_told(tmp_path: Path) -> None:
+    async def ask(request: AgentRequest) -> AsyncGenerator[Update]:
+        told = [turn for turn in request.history if turn.role == "user"]
+        yield InputRequired(("First?", "Second?")[len(told)])
+
+    async with federation(tmp_path, TestAgent("Asks", ask, ("asks",))) as running, httpx.AsyncClient() as http:
+        client = await _client(running, http)
+        first = await _last_task(client.send_message(_message("@Asks one")), client)
+        [told] = names((await running.get(f"/api/tasks/{first.id}"))["pending_inputs"], "input_id")
+        await running.post(f"/api/tasks/{first.id}/input", {"input_id": told, "text": "Oslo"})
+
+        async def shown() -> JsonObject:
+            task = await client.get_task(GetTaskRequest(id=first.id))
+            return {"says": task.status.message.parts[0].text if task.status.message.parts else ""}
+
+        await until(shown, lambda found: found["says"] == "Second?")
+
+
 async def _client(running: Federation, http: httpx.AsyncClient) -> Client:
     http.timeout = httpx.Timeout(30)
     card = await A2ACardResolver(http, running.url).get_agent_card()

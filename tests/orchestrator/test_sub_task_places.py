@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from orchestrator_service.engine import queue
+from tests.orchestrator.stored_tasks import add_task, tables
 from tests.orchestrator.test_sub_tasks import Delegator
 from tests.support.echo import ECHO
 from tests.support.federation import TestAgent, federation, step
@@ -22,6 +24,16 @@ async def test_sub_tasks_run_though_the_tasks_that_wait_for_them_have_every_plac
         delegator.url = running.url
         tasks = await asyncio.gather(*(running.run(step("a", f"go {n}", skill="delegate")) for n in range(4)))
         assert [task["status"] for task in tasks] == ["completed"] * 4
+
+
+async def test_sub_tasks_of_tasks_that_do_not_run_wait_for_room(tmp_path: Path, database_url: str | None) -> None:
+    async with tables(tmp_path, database_url) as database:
+        for status, state in (("completed", "idle"), ("input_required", "idle"), ("executing", "running")):
+            parent = await database.write(add_task, status=status, run_state=state)
+            for _ in range(3):
+                await database.write(add_task, status="pending", run_state="queued", run=0, parent_task_id=parent)
+        assert len(await database.write(queue.claim_sub_tasks, "me")) == 1
+        assert not await database.write(queue.claim_sub_tasks, "me")
 
 
 async def test_a_task_whose_steps_have_several_sub_tasks_at_once_ends(tmp_path: Path) -> None:
