@@ -21,8 +21,9 @@ class PushConfig:
 class OutgoingMessage:
     """A message for an agent. Make `message_id` once, before the first attempt, and keep it over retries.
 
-    `task_id` and `context_id`, both, answer a task that waits for input. `metadata` and `skill` are the federation's
-    own, under `METADATA_KEY`. `push` is given to an agent whose card says that it can push, and that it cannot stream.
+    `task_id` and `context_id`, both, answer a task that waits for input; one that no longer waits, for it was answered
+    elsewhere, is followed without the message. `metadata` and `skill` are the federation's own, under
+    `METADATA_KEY`. `push` is given to an agent whose card says that it can push, and that it cannot stream.
     """
 
     message_id: str
