@@ -188,11 +188,14 @@ PROBES: Final[dict[str, str]] = {
     "limits: descriptors": """
         held(denied(lambda: [os.open("/dev/null", 0) for _ in range(100_000)]))""",
     "limits: one thread more than allowed": """
-        def start():
-            try:
-                for _ in range(200): threading.Thread(target=time.sleep, args=(5,), daemon=True).start()
-            except RuntimeError: return True
-        held(start()); sys.stdout.flush(); os._exit(0)""",
+        import _thread
+        threading.stack_size(65536); libc.mallopt(-8, 1)  # M_ARENA_MAX: else memory ends before threads do
+        until_the_end, started = _thread.allocate_lock(), 0
+        until_the_end.acquire()
+        try:
+            while started < 200: _thread.start_new_thread(until_the_end.acquire, ()); started += 1
+        except RuntimeError: pass
+        held(16 < started < 200, started); sys.stdout.flush(); os._exit(0)""",
     "personality: addresses stay random": """
         held(call(135 if X86 else 92, 0x0040000) == errno.EPERM)""",
     "handles: files by handle": """
