@@ -233,6 +233,22 @@ def stop(held: Held, steps: Sequence[PlanStep], rules: Rules) -> list[StepWork]:
     return stopping
 
 
+def end_waiting(held: Held, steps: Sequence[PlanStep], rules: Rules) -> list[StepWork]:
+    """Return those of the steps that wait for a person, to be performed though the task's time is up: each fails."""
+    ending: list[StepWork] = []
+    for step in steps:
+        if held.steps[step.id].status == "input_required":
+            tries = tries_of(held.connection, held.run.task_id, step.id)
+            try:
+                is_open = bool(tries) and tries[-1]["ended_at"] is None
+                work = resume(held, step, tries[-1], rules) if is_open else StepWork(held.run, step, None)
+            except FederationError as error:
+                work = StepWork(held.run, step, None, error)
+            _mark_running(held, step)
+            ending.append(work)
+    return ending
+
+
 def end(
     held: Held,
     step_id: str,

@@ -19,7 +19,7 @@ from orchestrator_service.models import PlanRow
 from orchestrator_service.planning.plan import Plan, PlanStep, check, literal
 from orchestrator_service.planning.revision import allows
 from orchestrator_service.planning.synthesis import compose
-from orchestrator_service.planning.team import Evaluation, is_member
+from orchestrator_service.planning.team import Evaluation, is_member, owner
 from shared.agent import JsonObject, Usage
 from shared.auth import Caller
 from shared.db import new_id, now
@@ -263,8 +263,10 @@ def _advance(held: Held, rules: Rules) -> Move:
                     break  # all of them run now: there is no more to decide
             case Wait():
                 break
-            case Park():
+            case Park() if now() < held.run.deadline_at:
                 return _park(held)
+            case Park():  # what others waited for meanwhile comes too late
+                begun += step_records.end_waiting(held, _waiting(held), rules)
             case Revise():
                 held.write()
                 return Move(held.run, then="revise")
@@ -298,6 +300,13 @@ def _stop_waiting(held: Held, rules: Rules) -> list[StepWork]:
 def _parts(held: Held) -> list[PlanStep]:
     plan = held.run.plan
     return [] if plan is None else [*plan.steps, *teams.members(held, plan)]
+
+
+def _waiting(held: Held) -> list[PlanStep]:
+    """Return the parts that wait for a person by themselves; a step whose answers wait is none."""
+    parts = _parts(held)
+    owners = {owner(part.id) for part in parts if is_member(part.id)}
+    return [part for part in parts if part.id not in owners]
 
 
 def _begin_plan(held: Held, plan: Plan, rules: Rules) -> Move:

@@ -216,6 +216,28 @@ async def test_a_task_that_takes_too_long_fails_at_the_deadline_given_and_all_it
         assert len(messages(quick)) == 1
 
 
+async def test_when_the_last_step_at_work_has_used_the_time_up_nobody_is_waited_for_any_more(tmp_path: Path) -> None:
+    hold = asyncio.Event()
+    slow, asking = working(hold), agent(stream({"task": task("INPUT_REQUIRED", text="Which city?", task_id="asked")}))
+    async with slow.serving(), asking.serving(), with_settings(tmp_path) as running:
+        await register(running, slow, "Slow")
+        await register(running, asking, "Asking")
+        failed = await failure(
+            running,
+            any_step("a", agent="Slow"),
+            any_step("b", agent="Asking"),
+            any_step("c", agent="Slow", approve=True),
+            any_step("d", agents=["Asking", "Asking"], consensus="vote"),
+            deadlines={"task_s": 3},
+        )
+        hold.set()
+        assert names(failed["steps"], "status") == ["failed"] * 4
+        assert error_of(failed)["type"] == "timed-out"
+        assert canceled(slow) == ["t-1"]
+        assert canceled(asking) == ["asked"] * 3
+        assert failed["pending_inputs"] == []
+
+
 async def test_a_remote_task_whose_agent_had_not_answered_yet_is_canceled_too(tmp_path: Path) -> None:
     asked, hold = asyncio.Event(), asyncio.Event()
     scripted = agent(silent(asked, hold), stream({"task": task("WORKING")}))
