@@ -223,12 +223,10 @@ class Engine:
                     with suppress(DatabaseUnavailableError):
                         if to_stop:
                             claimed += await write(queue.claim_to_stop, worker_id, to_stop)
-                        claimed += await write(queue.claim_sub_tasks, worker_id)
                         self._is_left = True  # until the claim says otherwise: a run may end while it is made
-                        if room > 0:
-                            share = self._settings.tenant_max_running_tasks
-                            found, self._is_left = await write(queue.claim, worker_id, room, share)
-                            claimed += found
+                        share = self._settings.tenant_max_running_tasks
+                        found, self._is_left = await write(queue.claim, worker_id, room, share)
+                        claimed += found
                 if me.lost.is_set() or me.id != worker_id:
                     claimed = []  # they are others' by now
                 for run in claimed:

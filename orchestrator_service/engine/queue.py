@@ -28,13 +28,22 @@ def claim(connection: Connection, worker_id: str, room: int, tenant_share: int) 
 
     The tenant with the fewest running tasks comes first, and of each the most urgent, then the oldest. Returns them,
     and whether others may be left that only lack a place.
+
+    Sub-tasks for which a task waits that has none under way are taken whatever room there is, one of each: it keeps
+    its place until they are over, and if they waited for one, too, all might wait for each other.
     """
     tenants = [row.tenant_id for row in connection.execute(_TENANTS)]
     if not tenants:
         return [], False
+    at = now()
+    sub_tasks = connection.execute(_QUEUED_SUB_TASKS, {"at": at}).scalars().all()
+    if room <= 0 and not sub_tasks:
+        return [], True
     if connection.dialect.name != "sqlite":  # there, a transaction that writes has the whole database
         connection.execute(_LOCK)
-    at = now()
+    runs = _take(connection, worker_id, sub_tasks)
+    if room <= 0:
+        return runs, True
     running = {row.tenant_id: row.tasks for row in connection.execute(_RUNNING)}
     waiting: dict[str, deque[str]] = {}
     is_left = False
@@ -45,10 +54,7 @@ def claim(connection: Connection, worker_id: str, room: int, tenant_share: int) 
         is_left = is_left or len(found) > most
     chosen = _take_turns(waiting, running, room)
     is_left = is_left or any(waiting.values())
-    if not chosen:
-        return [], is_left
-    rows = (connection.execute(_CLAIM, {"of_task": task_id, "me": worker_id}).first() for task_id in chosen)
-    return [_run(row) for row in rows if row is not None], is_left
+    return runs + _take(connection, worker_id, chosen), is_left
 
 
 def claim_at_once(connection: Connection, worker_id: str, task_id: str, tenant_share: int) -> Held | None:
@@ -71,16 +77,6 @@ def claim_at_once(connection: Connection, worker_id: str, task_id: str, tenant_s
 def claim_to_stop(connection: Connection, worker_id: str, task_ids: Sequence[str]) -> list[Run]:
     """Take those of the tasks for the worker that are queued only to be stopped: they wait for no room."""
     return [_run(row) for row in connection.execute(_CLAIM_TO_STOP, {"chosen": task_ids, "me": worker_id})]
-
-
-def claim_sub_tasks(connection: Connection, worker_id: str) -> list[Run]:
-    """Take sub-tasks for which a task waits that has none under way: one of each, whatever room there is.
-
-    The task keeps its place until they are over: if they waited for one, too, all might wait for each other.
-    """
-    found = connection.execute(_QUEUED_SUB_TASKS, {"at": now()}).scalars().all()
-    rows = (connection.execute(_CLAIM, {"of_task": task_id, "me": worker_id}).first() for task_id in found)
-    return [_run(row) for row in rows if row is not None]
 
 
 def hand_over(connection: Connection, worker_id: str) -> list[str]:
@@ -120,6 +116,11 @@ def release(connection: Connection, worker_id: str, runs: Sequence[tuple[str, in
     """Put runs that broke off back into the queue, though the worker lives. They wait as `recover` says."""
     left = connection.execute(_LEFT_BY, {"of_worker": worker_id}).mappings()
     _put_back(connection, [row for row in left if (row["id"], row["run"]) in runs])
+
+
+def _take(connection: Connection, worker_id: str, task_ids: Sequence[str]) -> list[Run]:
+    rows = (connection.execute(_CLAIM, {"of_task": task_id, "me": worker_id}).first() for task_id in task_ids)
+    return [_run(row) for row in rows if row is not None]
 
 
 def _put_back(connection: Connection, rows: Sequence[RowMapping]) -> list[str]:
@@ -184,13 +185,13 @@ _RUN: Final = (
     Task.root_task_id,
     Task.trace_id,
 )
-_take = (
+_taking = (
     update(Task)
     .where(_queued)
     .values(run=Task.run + 1, run_state="running", worker=bindparam("me"), runnable_at=None)
     .returning(Task.run, *_RUN)
 )
-_CLAIM: Final = prepared(_take.where(Task.id == bindparam("of_task")))
+_CLAIM: Final = prepared(_taking.where(Task.id == bindparam("of_task")))
 _other, _parent = aliased(Task), aliased(Task)
 _MAY_BEGIN: Final = prepared(
     select((Task.run + 1).label("run"), *_RUN, *HELD, Task.origin_task_id).where(
@@ -219,7 +220,7 @@ _QUEUED_SUB_TASKS: Final = prepared(
     )
     .group_by(Task.parent_task_id)
 )
-_CLAIM_TO_STOP: Final = _take.where(Task.id.in_(bindparam("chosen", expanding=True)), Task.cancel_requested.is_(True))
+_CLAIM_TO_STOP: Final = _taking.where(Task.id.in_(bindparam("chosen", expanding=True)), Task.cancel_requested.is_(True))
 _running = Task.run_state == "running"
 _HAND_OVER: Final = (
     update(Task)

@@ -32,8 +32,9 @@ async def test_sub_tasks_of_tasks_that_do_not_run_wait_for_room(tmp_path: Path, 
             parent = await database.write(add_task, status=status, run_state=state)
             for _ in range(3):
                 await database.write(add_task, status="pending", run_state="queued", run=0, parent_task_id=parent)
-        assert len(await database.write(queue.claim_sub_tasks, "me")) == 1
-        assert not await database.write(queue.claim_sub_tasks, "me")
+        taken, _ = await database.write(queue.claim, "me", 0, 9)
+        assert len(taken) == 1
+        assert not (await database.write(queue.claim, "me", 0, 9))[0]
 
 
 async def test_a_task_whose_steps_have_several_sub_tasks_at_once_ends(tmp_path: Path) -> None:
