@@ -6,11 +6,10 @@ Every transition ends with `_advance`: what is ready is begun in the same commit
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pydantic import JsonValue
 from sqlalchemy import Connection, insert
 
-from orchestrator_service import artifacts, budgets, events, registry, tasks
-from orchestrator_service.engine import critique, leftovers, questions, review, step_records, task_reads, teams
+from orchestrator_service import budgets, events, registry
+from orchestrator_service.engine import closing, critique, leftovers, questions, review, step_records, task_reads, teams
 from orchestrator_service.engine.decide import Finish, Park, Revise, StartSteps, Wait, decide
 from orchestrator_service.engine.held import Held, hold
 from orchestrator_service.engine.step_records import Rules
@@ -18,8 +17,7 @@ from orchestrator_service.engine.work import Move, Remote, Run, StepEnd, StepWor
 from orchestrator_service.models import PlanRow
 from orchestrator_service.planning.plan import Plan, PlanStep, check, literal
 from orchestrator_service.planning.revision import allows
-from orchestrator_service.planning.synthesis import compose
-from orchestrator_service.planning.team import Evaluation, is_member, owner
+from orchestrator_service.planning.team import Evaluation
 from shared.agent import JsonObject, Usage
 from shared.auth import Caller
 from shared.db import new_id, now
@@ -48,7 +46,7 @@ def take_up(held: Held, rules: Rules, given: Plan | None) -> Move:
         if step.status == "running":
             step.status = "pending"  # nobody performs it now: it goes on where it was
     if held.cancel_requested:
-        return _cancel(held, rules)
+        return closing.stop(held, rules)
     if plan is None:
         if held.status != "planning":
             held.status = "planning"
@@ -60,7 +58,7 @@ def take_up(held: Held, rules: Rules, given: Plan | None) -> Move:
         held.write()
         return Move(run, then="plan")
     if task_reads.waits_for_approval(connection, run.task_id):
-        return _park(held)
+        return closing.park(held)
     _show_executing(held)
     return _advance(held, rules)
 
@@ -185,7 +183,7 @@ def conclude(connection: Connection, run: Run, summary: str, usage: Usage | None
     held = hold(connection, run)
     if usage is not None:
         held.settle(budgets.SUMMARY, usage)
-    return _end(held, "completed", summary=summary)
+    return closing.end(held, "completed", summary=summary)
 
 
 def keep_evaluation(
@@ -210,18 +208,18 @@ def keep_evaluation(
     summary = review.answer(connection, run.task_id, review.steps_of(found[best]))
     error = None if has_passed or asked.unmet == "keep" else critique.not_met(found)
     more: JsonObject = {"evaluation": found[best], "rounds": [*found.values()]}
-    return _end(held, "completed" if error is None else "failed", error, summary=summary, more=more)
+    return closing.end(held, "completed" if error is None else "failed", error, summary=summary, more=more)
 
 
 def cancel(connection: Connection, run: Run, rules: Rules) -> Move:
     """End the task as canceled, when no step is under way; first the remote tasks that wait for a person."""
-    return _cancel(hold(connection, run), rules)
+    return closing.stop(hold(connection, run), rules)
 
 
 def stop_waiting(connection: Connection, run: Run, rules: Rules) -> Move:
     """Begin to end the remote tasks that wait for a person, because the task is canceled while others work."""
     held = hold(connection, run)
-    stopping = _stop_waiting(held, rules) if held.cancel_requested else []
+    stopping = closing.stop_waiting(held, rules) if held.cancel_requested else []
     held.write()
     return Move(held.run, tuple(stopping))
 
@@ -230,7 +228,7 @@ def fail(connection: Connection, run: Run, error: JsonObject, usage: Usage) -> M
     """End the task with an error that has nothing to do with one of its steps, and what was spent on the way."""
     held = hold(connection, run)
     held.settle(budgets.PLANNING, usage)
-    return _end(held, "failed", error)
+    return closing.end(held, "failed", error)
 
 
 def reserve(connection: Connection, run: Run, call: str, rules: Rules) -> budgets.Amount | None:
@@ -246,7 +244,7 @@ def _advance(held: Held, rules: Rules) -> Move:
     plan = held.run.plan
     if plan is None:
         raise AssertionError("A step ended before there was a plan.")
-    begun: list[StepWork] = _stop_waiting(held, rules) if held.cancel_requested else []
+    begun: list[StepWork] = closing.stop_waiting(held, rules) if held.cancel_requested else []
     wish = held.run.request.get("replan")
     may_revise = allows(plan, wish if isinstance(wish, bool) else None, rules.max_revisions)
     while True:
@@ -264,9 +262,9 @@ def _advance(held: Held, rules: Rules) -> Move:
             case Wait():
                 break
             case Park() if now() < held.run.deadline_at:
-                return _park(held)
+                return closing.park(held)
             case Park():  # what others waited for meanwhile comes too late
-                begun += step_records.end_waiting(held, _waiting(held), rules)
+                begun += closing.end_waiting(held, rules)
             case Revise():
                 held.write()
                 return Move(held.run, then="revise")
@@ -277,36 +275,9 @@ def _advance(held: Held, rules: Rules) -> Move:
                 held.write()
                 return Move(held.run, then="summarize")
             case Finish(status, error):
-                return _end(held, status, error)
+                return closing.end(held, status, error)
     held.write()
     return Move(held.run, tuple(begun))
-
-
-def _cancel(held: Held, rules: Rules) -> Move:
-    """End the task as canceled, when nobody performs a step; first what agents still work on, or wait for."""
-    stopping = step_records.stop(held, _parts(held), rules)
-    if not stopping:
-        return _end(held, "canceled")
-    held.write()
-    return Move(held.run, tuple(stopping))
-
-
-def _stop_waiting(held: Held, rules: Rules) -> list[StepWork]:
-    """Return the steps to be stopped that wait for a person: they have a remote task, and nobody performs them."""
-    waiting = [step for step in _parts(held) if held.steps[step.id].status in {"input_required", "pending"}]
-    return step_records.stop(held, waiting, rules)
-
-
-def _parts(held: Held) -> list[PlanStep]:
-    plan = held.run.plan
-    return [] if plan is None else [*plan.steps, *teams.members(held, plan)]
-
-
-def _waiting(held: Held) -> list[PlanStep]:
-    """Return the parts that wait for a person by themselves; a step whose answers wait is none."""
-    parts = _parts(held)
-    owners = {owner(part.id) for part in parts if is_member(part.id)}
-    return [part for part in parts if part.id not in owners]
 
 
 def _begin_plan(held: Held, plan: Plan, rules: Rules) -> Move:
@@ -314,7 +285,7 @@ def _begin_plan(held: Held, plan: Plan, rules: Rules) -> Move:
     _store_plan(held, plan, None)
     if held.run.request.get("approve_plan") is True and not held.cancel_requested:
         questions.ask(held, None, "plan", "Approve this plan?", None, rules.input_timeout_s)
-        return _park(held)
+        return closing.park(held)
     _show_executing(held)
     return _advance(held, rules)
 
@@ -351,46 +322,6 @@ def _show_executing(held: Held) -> None:
         held.status = "executing"
         held.changes["status"] = "executing"
         held.tell("task.status", status="executing")
-
-
-def _park(held: Held) -> Move:
-    """End the run: every way on leads through a person, and the answer puts the task back into the queue."""
-    held.changes |= {"run_state": "idle", "worker": None, "parked_at": now()}
-    held.write()
-    return Move(held.run, then="park")
-
-
-def _end(
-    held: Held,
-    status: events.TerminalStatus,
-    error: JsonObject | None = None,
-    *,
-    summary: str = "",
-    more: JsonObject | None = None,
-) -> Move:
-    """Write the result and the terminal state; without a summary, the outputs are put together to one.
-
-    `more` goes into the result, too.
-    """
-    run = held.run
-    result: JsonObject | None = None
-    if run.plan is not None:
-        said = task_reads.outputs(held.connection, run, run.plan)
-        files = [
-            artifact
-            for _, artifact in artifacts.of_tasks(held.connection, [run.task_id])
-            if isinstance(step_id := artifact["step_id"], str) and not is_member(step_id)
-        ]
-        result = {
-            "summary": summary or compose(run.description, said),
-            "outputs": [{"step": output.instruction, "output": output.text} for output in said],
-            "artifacts": list[JsonValue](files),
-            **(more or {}),
-        }
-    ending = tasks.Ending(run.task_id, run.tenant_id, run.session_id, run.request, run.ancestry, held.reserved)
-    tasks.finish(held.connection, ending, status, result=result, error=error, before=held.drafts, changes=held.changes)
-    held.drafts, held.changes = [], {}
-    return Move(run, then="ended")
 
 
 def _direct_plan(connection: Connection, run: Run) -> Plan | None:
