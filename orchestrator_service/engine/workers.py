@@ -123,11 +123,15 @@ class Membership:
                 try:
                     with engine.connect() as connection:
                         self._hold(connection)
-                except SQLAlchemyError as error:
+                except Exception as error:  # whatever it is: who does not beat is taken for dead
                     self._beaten_at = -inf  # the lock is free
                     if not self._is_cut_off:
+                        is_foreseen = isinstance(error, SQLAlchemyError)
+                        reason = "the database is away" if is_foreseen else "its beat failed unexpectedly"
                         logger.warning(
-                            "the worker cannot beat: the database is away", extra={"error": str(error)[:200]}
+                            f"the worker cannot beat: {reason}",
+                            extra={"error": str(error)[:200]},
+                            exc_info=None if is_foreseen else error,
                         )
                     self._is_cut_off = True
                     self._closing.wait(0.25)

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from pydantic import JsonValue
 
+from orchestrator_service.engine import workers
 from shared.agent import JsonObject
 from tests.orchestrator.fleet import Fleet, Holding, Member, open_fleet
 from tests.support import ready_made
+from tests.support.echo import ECHO
 from tests.support.federation import federation, names, serve_agent, step, until
 
 TERMINAL = {"completed", "failed", "canceled"}
@@ -176,6 +178,24 @@ async def test_a_worker_that_is_told_to_stop_begins_nothing_new_and_hands_over_w
         assert "held 2" in agent.inside
         agent.let_go("held 0", "held 2")
         await check_done_once(api, agent, [own, *tasks])
+
+
+async def test_a_worker_whose_beat_fails_for_a_reason_that_nobody_foresaw_beats_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find_key, stumbled = workers.lock_key, asyncio.Event()
+
+    def stumble_once(worker_id: str) -> int:
+        if not stumbled.is_set():
+            stumbled.set()
+            raise RuntimeError("who would have thought so")
+        return find_key(worker_id)
+
+    monkeypatch.setattr(workers, "lock_key", stumble_once)
+    with ready_made.on_postgres() as url:
+        async with asyncio.timeout(40), federation(tmp_path, ECHO, database_url=url) as running:
+            assert (await running.run(step("a")))["status"] == "completed"
+            assert stumbled.is_set()
 
 
 async def test_a_task_whose_worker_nobody_knows_is_not_forgotten(tmp_path: Path, fleet: Fleet) -> None:
