@@ -38,6 +38,7 @@ __all__ = [
     "check_steps",
     "close",
     "holding",
+    "own_call",
     "parts",
     "payer",
     "reserve",
@@ -58,6 +59,7 @@ SUMMARY: Final = ":summary"
 EVALUATION: Final = ":evaluation"
 """The orchestrator's own call to judge the result."""
 
+_OWN: Final = (PLANNING, SUMMARY, EVALUATION)
 _TENANT_PARTS: Final = 8
 _SUB_TASK_PARTS: Final = 2
 
@@ -160,6 +162,11 @@ def close(connection: Connection, payer: Payer, reserved: JsonObject | None) -> 
 def holding(reserved: JsonObject | None) -> set[str]:
     """Return the calls that hold something by the ledger in a task's row."""
     return set(ledger.read(reserved).calls)
+
+
+def own_call(reserved: JsonObject | None) -> str:
+    """Return which of the orchestrator's own calls is under way by the ledger; that for a plan, if none is."""
+    return next((call for call in _OWN if call in holding(reserved)), PLANNING)
 
 
 def check_steps(connection: Connection, task_id: str, request: JsonObject, root_task_id: str | None, new: int) -> None:

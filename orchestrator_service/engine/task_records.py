@@ -227,7 +227,7 @@ def stop_waiting(connection: Connection, run: Run, rules: Rules) -> Move:
 def fail(connection: Connection, run: Run, error: JsonObject, usage: Usage) -> Move:
     """End the task with an error that has nothing to do with one of its steps, and what was spent on the way."""
     held = hold(connection, run)
-    held.settle(budgets.PLANNING, usage)
+    held.settle(budgets.own_call(held.reserved), usage)
     return closing.end(held, "failed", error)
 
 

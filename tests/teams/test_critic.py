@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from shared.agent import JsonObject
 from tests.orchestrator.killable import Killable, killable
 from tests.support.federation import federation, serve_agent, until
-from tests.support.model_server import model_server
+from tests.support.model_server import Text, model_server
 from tests.teams.answering import Member, attempts, output, part, parts, steps_of, team_step
 
 Look: TypeAlias = Callable[[], Awaitable[JsonObject]]
@@ -108,6 +108,20 @@ async def test_a_model_judges_what_no_check_can(tmp_path: Path) -> None:
     assert "sounds friendly: Reason 1." in ann.asked[1].text
     assert "at most 5 words" not in model.requests[0].prompt.partition("Criteria:")[2]
     assert part(done, "usage")["llm_calls"] == 2
+
+
+async def test_what_a_judge_costs_that_says_nothing_usable_is_a_part_of_the_tenants_day(tmp_path: Path) -> None:
+    ann = Member("Ann", "Hello.", "Hello again.")
+    async with (
+        model_server(otherwise=Text("Hm.", input_tokens=30_000)) as model,
+        federation(
+            tmp_path, ann.served(), llm_base_url=model.base_url, llm_model="scripted", tenant_daily_tokens=25_000
+        ) as running,
+    ):
+        judged_in_vain = await running.run(team_step(), evaluate=wanted("sounds friendly"))
+        refused = await running.run(team_step())
+    assert part(judged_in_vain, "error")["type"] == "model-answer"
+    assert "TENANT_DAILY_TOKENS" in str(part(refused, "error")["detail"])
 
 
 async def test_what_an_answer_says_is_no_reference_and_no_instruction_when_it_is_asked_again(tmp_path: Path) -> None:
