@@ -199,7 +199,7 @@ def below(connection: Connection, task_id: str) -> list[str]:
 
 def hops(ancestry: JsonObject | None) -> int:
     """Return how often the request was handed on before it became a task with this ancestry."""
-    return 0 if ancestry is None else _read(ancestry).hops
+    return 0 if ancestry is None else _hops(ancestry)
 
 
 def is_sub_task(connection: Connection, task_id: str) -> bool:
@@ -214,10 +214,14 @@ def _read(told: JsonObject) -> Ancestry:
         root_task_id=_id(told.get("root_task_id")),
         task_id=_id(told.get("task_id")),
         step_id=_id(told.get("step_id")),
-        hops=int(min(_positive(told.get("hops")) or 0, _MOST_HOPS)),
+        hops=_hops(told),
         trail=tuple(mark for mark in marks if _MARK.fullmatch(mark)),
         budget=_budget(told.get("budget")),
     )
+
+
+def _hops(told: JsonObject) -> int:
+    return int(min(_positive(told.get("hops")) or 0, _MOST_HOPS))
 
 
 def _budget(told: JsonValue) -> JsonObject:
