@@ -28,7 +28,7 @@ from shared.agent import (
     Update,
     Usage,
 )
-from shared.errors import InvalidRequestError
+from shared.errors import InvalidRequestError, NotFoundError
 from shared.settings import FederationSettings
 from tests.support import ready_made
 from tests.support.serving import serve
@@ -49,6 +49,7 @@ class ScriptedAgent:
     released: asyncio.Event = field(default_factory=asyncio.Event)
     cleaned_up: asyncio.Event = field(default_factory=asyncio.Event)
     canceled: list[str] = field(default_factory=list[str])
+    knows_cancels: bool = True
     retained: asyncio.Queue[list[str]] = field(default_factory=asyncio.Queue[list[str]])
 
     @asynccontextmanager
@@ -56,6 +57,8 @@ class ScriptedAgent:
         """Open the agent."""
 
         async def note_cancel(task_id: str) -> None:
+            if not (self.knows_cancels or self.cleaned_up.is_set()):
+                raise NotFoundError("Nothing was begun for that task.")
             self.canceled.append(task_id)
 
         async def note_retain(unfinished: Collection[str]) -> None:

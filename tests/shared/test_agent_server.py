@@ -300,6 +300,14 @@ async def test_a_canceled_task_cleans_up_and_its_stream_ends(caller: Caller, age
     assert "CANCELED" in sentence
 
 
+async def test_what_an_agent_began_just_as_it_was_stopped_is_canceled_too(caller: Caller, agent: ScriptedAgent) -> None:
+    agent.knows_cancels = False  # until it has stopped
+    task = await caller.send("wait", at_once=True)
+    await agent.asked.wait()
+    assert state_of(await caller.call("CancelTask", {"id": task["id"]})) == "CANCELED"
+    assert agent.canceled == [task["id"]]
+
+
 async def test_a_task_that_waits_for_input_can_be_canceled(caller: Caller, agent: ScriptedAgent) -> None:
     asked = await caller.send("ask")
     assert state_of(await caller.call("CancelTask", {"id": asked["id"]})) == "CANCELED"
