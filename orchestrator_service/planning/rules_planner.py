@@ -190,7 +190,7 @@ def _one_agent(name: str, offers: Sequence[Offer]) -> str:
         )
         raise PlanningFailedError(f"Several agents go by @{name}: {meant}. Write @ and the id of the one you mean.")
     known = ", ".join(sorted({offer.agent_name for offer in offers})) or "none"
-    raise PlanningFailedError(f"There is no agent @{name} now. Registered: {known}.")
+    raise PlanningFailedError(f"There is no agent @{name} now. There are: {known}.")
 
 
 def _goes_on(draft: _Draft, clause: str) -> bool:
@@ -312,7 +312,7 @@ async def _step(
     if offer is None and draft.agent_id is None:
         seems = f" It seems to need the skill {' or '.join(draft.need.skills)}." if draft.need.skills else ""
         raise PlanningFailedError(
-            f"No registered agent fits this part: {_label(draft.text)!r}.{seems} Registered: {_registered(offers)}."
+            f"No registered agent fits this part: {_label(draft.text)!r}.{seems} There are: {_on_offer(offers)}."
         )
     instruction = literal(draft.text + draft.note, goal.inputs or ())
     for taken in sorted(draft.takes):
@@ -357,7 +357,7 @@ def _label(text: str) -> str:
     return line if len(line) <= 60 else f"{line[:59]}…"
 
 
-def _registered(offers: Sequence[Offer]) -> str:
+def _on_offer(offers: Sequence[Offer]) -> str:
     by_agent: dict[str, list[str]] = {}
     for offer in offers:
         by_agent.setdefault(offer.agent_name, []).append(offer.skill_id)
