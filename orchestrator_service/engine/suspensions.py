@@ -15,7 +15,8 @@ class AgentSuspendedError(FederationError):
     status = 409
 
     def __init__(self, agent_name: str) -> None:
-        super().__init__(f"The agent {agent_name!r} was suspended; resume it, or let another one do the step.")
+        detail = f"The agent {agent_name!r} was suspended; resume it, or let another one do the step."
+        super().__init__(detail, reached=None)  # it may have got the step before
 
 
 class Suspensions:

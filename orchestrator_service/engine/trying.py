@@ -5,7 +5,6 @@ from time import monotonic
 from typing import TypeAlias
 
 from orchestrator_service.engine import retrying
-from orchestrator_service.engine.suspensions import AgentSuspendedError
 from orchestrator_service.engine.work import Output, Remote, StepWork
 from orchestrator_service.events import Draft
 from shared.agent import JsonObject
@@ -72,8 +71,7 @@ class Trying:
 
     def fail(self, error: FederationError) -> int:
         """Count a failure, and return how many of its sort there were."""
-        may_have_got_it = error.facts.get("reached", False) is None
-        may_have_got_it = may_have_got_it or (isinstance(error, AgentSuspendedError) and self.is_calling)
+        may_have_got_it = self.is_calling and error.facts.get("reached", False) is None
         self.is_calling = False
         self.failures_of_try += 1
         attempt = self.work.attempt
