@@ -59,6 +59,7 @@ class Intake:
             user_id=None if new.user_id is None else self._keys.hash_user(caller.tenant_id, new.user_id),
             timeout_s=self._settings.task_timeout_s,
             trace_id=telemetry.trace_id() or "",
+            trace_flags=telemetry.trace_flags(),
         )
         idempotency, is_full = self._idempotency(key), await self._is_full()
         submitted = await self._engine.accept(
@@ -74,7 +75,8 @@ class Intake:
         """
         failpoints.reach("request-read")
         settings = self._settings
-        defaults = lineage.Defaults(settings.task_timeout_s, settings.input_timeout_s, telemetry.trace_id() or "")
+        trace = telemetry.trace_id() or "", telemetry.trace_flags()
+        defaults = lineage.Defaults(settings.task_timeout_s, settings.input_timeout_s, *trace)
         task_id, idempotency, is_full = new_id(), self._idempotency(key), await self._is_full()
         submitted = await self._engine.accept(
             task_id,

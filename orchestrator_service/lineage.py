@@ -60,6 +60,7 @@ class Defaults:
     timeout_s: float
     input_timeout_s: float
     trace_id: str
+    trace_flags: str
 
 
 def copy(
@@ -97,7 +98,7 @@ def copy(
     submitted = tasks.submit(connection, caller, new, idempotency, is_full=is_full)
     if not submitted.is_new:
         return submitted
-    changes: dict[str, object] = {"request": request}  # as it was: its files are copied below
+    changes: dict[str, object] = {"request": {**request, "trace_flags": new.trace_flags}}  # its files are copied below
     drafts: list[events.Draft] = []
     kept = {step_id: row for step_id, row in done.items() if step_id not in again}
     parts = {} if plan is None or wish.kind == "fork" else _kept_parts(connection, wish.task_id, plan, set(kept))
@@ -218,6 +219,7 @@ def _new_task(task_id: str, origin: RowMapping, plan: Plan | None, wish: Wish, d
         origin=lineage,
         timeout_s=defaults.timeout_s,
         trace_id=defaults.trace_id,
+        trace_flags=defaults.trace_flags,
     )
 
 

@@ -20,6 +20,7 @@ from orchestrator_service.models import (
     insert_or_skip,
 )
 from orchestrator_service.planning.plan import Plan
+from shared import telemetry
 from shared.agent import File, JsonObject
 from shared.auth import Caller
 from shared.db import new_id, now
@@ -95,6 +96,7 @@ class NewTask:
     metadata: JsonObject = field(default_factory=dict)
     timeout_s: float = 3600.0
     trace_id: str = ""
+    trace_flags: str = telemetry.SAMPLED
     callback_url: str | None = None
     replan: bool | None = None
     deadlines: JsonObject = field(default_factory=dict)
@@ -107,7 +109,7 @@ class NewTask:
 
     def body_sha256(self) -> str:
         """Return a hash of what was asked for, the same for the same request."""
-        asked = replace(self, id="", trace_id="", files=(), plan=None)
+        asked = replace(self, id="", trace_id="", trace_flags="", files=(), plan=None)
         parts = [
             orjson.dumps(asked, option=orjson.OPT_SORT_KEYS),
             b"" if self.plan is None else self.plan.model_dump_json().encode(),
@@ -174,6 +176,7 @@ def submit(
                 "replan": task.replan,
                 "deadlines": task.deadlines,
                 "evaluate": task.evaluate,
+                "trace_flags": task.trace_flags,
             },
             "status": "pending",
             "run": 0,

@@ -15,6 +15,9 @@ from pydantic import JsonValue, SecretStr
 
 from shared.settings import FederationSettings, ServiceName
 
+SAMPLED: Final = "01"
+"""The flags of a trace that nobody said anything else about."""
+
 _facts: ContextVar[Mapping[str, str]] = ContextVar("facts", default={})  # noqa: B039 - never changed in place
 
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
@@ -31,6 +34,7 @@ _SECRET_VALUE: Final = re.compile(
 _HIDDEN: Final = "[hidden]"
 _LONGEST: Final = 8_192
 _TRACEPARENT: Final = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_KNOWN_FLAGS: Final = 0x03  # sampled, and a random trace id; the others are not passed on
 _QUIET: Final = ("a2a", "aiohttp", "aiosqlite", "alembic", "asyncio", "httpcore", "httpx", "sse_starlette", "uvicorn")
 
 
@@ -59,22 +63,27 @@ def adopt_trace(traceparent: str | None) -> str:
     Returns the `traceparent` of this hop. Source: https://www.w3.org/TR/trace-context/
     """
     if traceparent and _TRACEPARENT.fullmatch(traceparent):
-        trace_id, flags = traceparent[3:35], traceparent[-2:]
+        trace_id, flags = traceparent[3:35], f"{int(traceparent[-2:], 16) & _KNOWN_FLAGS:02x}"
     else:
-        trace_id, flags = secrets.token_hex(16), "01"
+        trace_id, flags = secrets.token_hex(16), SAMPLED
     span_id = secrets.token_hex(8)
     _facts.set({**_facts.get(), "trace_id": trace_id, "span_id": span_id, "trace_flags": flags})
     return f"00-{trace_id}-{span_id}-{flags}"
 
 
-def in_trace(trace_id: str) -> "_Bound":
-    """Go on inside with a trace that was written down (32 hex digits), as one more hop of it; not if it is empty."""
-    return bind(trace_id=trace_id, **({"span_id": secrets.token_hex(8), "trace_flags": "01"} if trace_id else {}))
+def in_trace(trace_id: str, flags: str) -> "_Bound":
+    """Go on inside with a trace that was written down (hex digits), as one more hop of it; not if it is empty."""
+    return bind(trace_id=trace_id, **({"span_id": secrets.token_hex(8), "trace_flags": flags} if trace_id else {}))
 
 
 def trace_id() -> str | None:
     """Return the id of the present trace: 32 hex digits."""
     return _facts.get().get("trace_id")
+
+
+def trace_flags() -> str:
+    """Return the flags of the present trace, 2 hex digits: whether who began it records it."""
+    return _facts.get().get("trace_flags", SAMPLED)
 
 
 def traceparent() -> str | None:

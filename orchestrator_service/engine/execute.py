@@ -88,7 +88,7 @@ class Runner:
         active: _Active | None = None
         try:
             with (
-                telemetry.in_trace(run.trace_id),
+                telemetry.in_trace(run.trace_id, run.trace_flags),
                 telemetry.bind(task_id=task_id),
                 self._waits.running(task_id),
                 patience(None),

@@ -17,6 +17,7 @@ from orchestrator_service.engine.work import Run
 from orchestrator_service.models import PendingInput, Task, Worker
 from shared.db import UtcTime, now
 from shared.prepared import prepared
+from shared.telemetry import SAMPLED
 
 _CLAIMS: Final = 4_270_003
 _QUICK_RECOVERIES: Final = 3
@@ -144,6 +145,7 @@ def _run(row: Row[*tuple[Any, ...]]) -> Run:
         ancestry=row.ancestry,
         root_task_id=row.root_task_id,
         trace_id=row.trace_id,
+        trace_flags=row.request.get("trace_flags", SAMPLED),  # what is older has none
     )
 
 

@@ -13,6 +13,7 @@ from orchestrator_service.events import Draft
 from orchestrator_service.planning.plan import Plan, PlanStep, Reference
 from shared.agent import File, JsonObject, Usage
 from shared.errors import FederationError
+from shared.telemetry import SAMPLED
 
 Remote = tuple[str, str]
 """A remote task: its id and its context's."""
@@ -30,7 +31,7 @@ class StaleRunError(FederationError):
 class Run:
     """A task as its worker knows it. `number` is its fencing token; `plan` is None until there is one.
 
-    `trace_id` is the trace of whoever submitted it, empty if there was none.
+    `trace_id` is the trace of whoever submitted it, empty if there was none; `trace_flags` are that trace's.
     """
 
     task_id: str
@@ -43,6 +44,7 @@ class Run:
     ancestry: JsonObject | None
     root_task_id: str | None
     trace_id: str = ""
+    trace_flags: str = SAMPLED
     plan: Plan | None = None
 
 

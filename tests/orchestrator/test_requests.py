@@ -33,24 +33,31 @@ async def test_a_callers_trace_goes_on_through_the_agents_whether_its_task_began
     async def tell_trace(request: AgentRequest) -> AsyncGenerator[Update]:
         if request.text == "first":
             await waited.wait()
-        yield Answer("trace", telemetry.trace_id() or "none")
+        yield Answer("trace", f"{telemetry.trace_id()} {str(telemetry.traceparent())[-2:]}")
 
     agent = TestAgent("Traced", tell_trace, ("trace",))
+    traces = (("first", "ab" * 16, "01"), ("second", "cd" * 16, "00"))
     async with federation(tmp_path, agent, database_url=database_url, max_running_tasks=1) as running:
         tasks: list[JsonObject] = []
-        for text, trace in (("first", "ab" * 16), ("second", "cd" * 16)):
+        for text, trace, flags in traces:
             plan = {"steps": [step("a", text, skill="trace")]}
-            headers = {"traceparent": f"00-{trace}-{'ef' * 8}-01"}
+            headers = {"traceparent": f"00-{trace}-{'ef' * 8}-{flags}"}
             submitted = await running.client.post(
                 "/api/tasks", json={"description": "x", "plan": plan}, headers=headers
             )
             tasks.append(submitted.json())
         waited.set()
-        for task, trace in zip(tasks, ("ab" * 16, "cd" * 16), strict=True):
+        for task, (_, trace, flags) in zip(tasks, traces, strict=True):
             done = await running.task_when(task, lambda found: bool(found["completed_at"]))
             assert done["trace_id"] == trace
             assert isinstance(done["result"], dict)
-            assert names(done["result"]["outputs"], "output") == [trace]
+            assert names(done["result"]["outputs"], "output") == [f"{trace} {flags}"]
+        again = await running.client.post(
+            f"/api/tasks/{tasks[0]['id']}/fork",
+            json={"from_step": "a", "instruction": "again"},
+            headers={"traceparent": f"00-{'12' * 16}-{'ef' * 8}-00", "Prefer": "wait=20"},
+        )
+        assert names(again.json()["result"]["outputs"], "output") == [f"{'12' * 16} 00"]
 
 
 @pytest.mark.parametrize(

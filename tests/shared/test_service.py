@@ -220,6 +220,9 @@ async def test_a_trace_is_continued_and_a_wrong_one_replaced(door: httpx.AsyncCl
     assert response.json() == {"trace_id": "ab" * 16}
     assert response.headers["traceparent"].startswith(f"00-{'ab' * 16}-")
     assert "cd" * 8 not in response.headers["traceparent"]
+    for given, passed_on in (("00", "00"), ("03", "03"), ("fe", "02")):
+        response = await door.get("/trace", headers={"traceparent": f"00-{'ab' * 16}-{'cd' * 8}-{given}"})
+        assert response.headers["traceparent"].endswith(f"-{passed_on}")
     fresh = await door.get("/trace", headers={"traceparent": f"00-{'0' * 32}-{'cd' * 8}-01"})
     assert fresh.json()["trace_id"] != "0" * 32
     assert len(fresh.json()["trace_id"]) == 32
