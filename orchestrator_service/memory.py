@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, delete, insert, select, update
 
@@ -10,7 +10,7 @@ from orchestrator_service.models import Message, Session, insert_or_skip
 from shared.agent import JsonObject
 from shared.auth import Caller
 from shared.db import new_id, now
-from shared.errors import NotFoundError
+from shared.errors import InvalidRequestError, NotFoundError
 
 Role = Literal["user", "assistant", "system", "agent"]
 
@@ -69,10 +69,17 @@ def find_session(connection: Connection, caller: Caller, session_id: str) -> Jso
 
 
 def list_sessions(connection: Connection, caller: Caller, before: str | None, limit: int) -> list[JsonObject]:
-    """Return sessions, newest first, from below the id `before`."""
-    query = _sessions.where(_visible_to(caller)).order_by(Session.id.desc()).limit(limit)
+    """Return sessions, newest first, from below the one with the id `before`. Raises: InvalidRequestError.
+
+    Ids do not say how old they are: clients of A2A choose theirs.
+    """
+    query = _sessions.where(_visible_to(caller)).order_by(Session.created_at.desc(), Session.id.desc()).limit(limit)
     if before is not None:
-        query = query.where(Session.id < before)
+        began = connection.execute(_BEGAN.where(_visible_to(caller), Session.id == before)).scalar_one_or_none()
+        if began is None:
+            raise InvalidRequestError(f"There is no session {before!r} (cursor); begin with the first page again.")
+        older = (Session.created_at == began) & (Session.id < before)
+        query = query.where((Session.created_at < began) | older)
     return [_to_json(row) for row in connection.execute(query).mappings()]
 
 
@@ -119,6 +126,7 @@ def recent_turns(connection: Connection, session_id: str, before_task: str, limi
 
 
 _messages = select(Message.id, Message.role, Message.content, Message.task_id, Message.created_at)
+_BEGAN: Final = select(Session.created_at)
 _sessions = select(Session.id, Session.user_id, Session.title, Session.meta, Session.created_at, Session.updated_at)
 
 

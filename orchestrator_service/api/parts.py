@@ -69,7 +69,10 @@ WhoAsks = Annotated[Caller, Depends(caller)]
 SeqNumber = Annotated[int, Field(ge=0, le=2**53 - 1)]
 """The number of an event, within what every reader of JSON can tell apart (RFC 7493, 2.2)."""
 Limit = Annotated[int, Query(ge=1, le=200, description="Most items to answer.")]
-Cursor = Annotated[str | None, Query(max_length=100, description="`next_cursor` of the page before.")]
+Cursor = Annotated[
+    str | None,
+    Query(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", description="`next_cursor` of the page before."),
+]
 
 
 def page(items: Sequence[JsonObject], limit: int) -> JsonObject:

@@ -13,6 +13,9 @@ from orchestrator_service.api.shapes import MessageAnswer, MessagesAnswer, Sessi
 router = APIRouter(prefix="/api/sessions", tags=["sessions"])
 
 
+_Session = Annotated[str | None, Query(max_length=256, description="`next_cursor` of the page before.")]
+
+
 class NewSession(Body):
     """A conversation to begin."""
 
@@ -47,7 +50,7 @@ async def create(parts: OpenParts, who: WhoAsks, body: NewSession | None = None)
 
 
 @router.get("", summary="Sessions, newest first")
-async def search(parts: OpenParts, who: WhoAsks, limit: Limit = 50, cursor: Cursor = None) -> SessionsAnswer:
+async def search(parts: OpenParts, who: WhoAsks, limit: Limit = 50, cursor: _Session = None) -> SessionsAnswer:
     """Answer the caller's sessions."""
     return page(await parts.database.read(memory.list_sessions, who, cursor, limit), limit)
 
@@ -70,7 +73,7 @@ async def list_messages(
     parts: OpenParts,
     who: WhoAsks,
     limit: Limit = 50,
-    cursor: Annotated[str | None, Query(max_length=100)] = None,
+    cursor: Cursor = None,
 ) -> MessagesAnswer:
     """Answer the session's messages."""
     await parts.database.read(memory.find_session, who, session_id)

@@ -107,6 +107,49 @@ async def test_an_event_number_that_no_event_can_have_is_refused(tmp_path: Path)
         assert (told.status_code, told.json()["items"]) == (200, [])
 
 
+async def test_a_cursor_that_no_list_gave_is_refused(tmp_path: Path) -> None:
+    async with federation(tmp_path, ECHO) as running:
+        session = await running.post("/api/sessions", {}, 201)
+        task = await running.run(step("a"))
+        lists = (
+            "tasks",
+            "inputs",
+            "sessions",
+            "agents",
+            "tests",
+            "learned-plans",
+            f"sessions/{session['id']}/messages",
+        )
+        for path in (*lists, f"tasks/{task['id']}/events", "usage"):
+            for cursor in ("zzz", "", "-1", f"{task['id']}x", str(task["id"]).upper()):
+                asked = await running.client.get(
+                    f"/api/{path}", params={"cursor": cursor}, headers={"Accept": "application/json"}
+                )
+                assert asked.status_code == 422, (path, cursor)
+                assert "cursor" in asked.text
+
+
+async def test_sessions_are_listed_newest_first_page_by_page_whoever_chose_their_ids(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    async with federation(tmp_path, ECHO, database_url=database_url) as running:
+        expected = list[JsonValue]()
+        for context_id in ("z" * 256, "A chat of mine", ""):
+            message: JsonObject = {"messageId": f"m{context_id[:1]}", "role": "ROLE_USER", "parts": [{"text": "echo"}]}
+            body: JsonObject = {"message": {**message, **({"contextId": context_id} if context_id else {})}}
+            headers = {"A2A-Version": "1.0"}
+            sent = await running.client.post("/message:send", json=body, headers=headers)
+            expected.insert(0, sent.json()["task"]["contextId"])
+        expected.insert(0, (await running.post("/api/sessions", {}, 201))["id"])
+        listed, cursor = list[JsonValue](), ""
+        for _ in expected:
+            page = await running.get("/api/sessions", params={"limit": "1", **({"cursor": cursor} if cursor else {})})
+            listed += names(page["items"], "id")
+            cursor = str(page["next_cursor"])
+        assert listed == expected
+        assert (await running.get("/api/sessions", params={"cursor": cursor}))["items"] == []
+
+
 async def test_a_body_that_is_no_json_is_told_apart_from_one_that_is_wrong(tmp_path: Path) -> None:
     async with federation(tmp_path) as running:
         plain = await running.client.post("/api/tasks", content='{"description": "x"}')

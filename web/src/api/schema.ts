@@ -1,4 +1,4 @@
-// Made by `make types`; do not edit. OpenAPI document: sha256 4628bf505611aea3506c53252da247420e794de17d2c96136849040d133ee97e
+// Made by `make types`; do not edit. OpenAPI document: sha256 6281fca00118a58a91005428e6f2e9b1edc1875d3fb9fd2103f914487064db67
 
 export interface paths {
     "/api/agents": {
@@ -4989,6 +4989,7 @@ export interface operations {
             query?: {
                 /** @description Most items to answer. */
                 limit?: number;
+                /** @description `next_cursor` of the page before. */
                 cursor?: string | null;
             };
             header?: never;
