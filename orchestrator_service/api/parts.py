@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, cast
 
 from fastapi import Depends, Query
-from pydantic import Field, JsonValue
+from pydantic import AfterValidator, Field, JsonValue
 from starlette.requests import HTTPConnection
 
 from orchestrator_service.credentials import Credentials
@@ -64,10 +65,21 @@ async def caller() -> Caller:
     return LOCAL
 
 
+def _to_utc(time: datetime) -> datetime:
+    if time.tzinfo is None:
+        raise ValueError("it has no time zone; end it with Z for UTC")
+    try:
+        return time.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("it is before the year 1 or after the year 9999 in UTC") from error
+
+
 OpenParts = Annotated[Parts, Depends(opened)]
 WhoAsks = Annotated[Caller, Depends(caller)]
 SeqNumber = Annotated[int, Field(ge=0, le=2**53 - 1)]
 """The number of an event, within what every reader of JSON can tell apart (RFC 7493, 2.2)."""
+Time = Annotated[datetime, AfterValidator(_to_utc)]
+"""A moment of a query, in UTC."""
 Limit = Annotated[int, Query(ge=1, le=200, description="Most items to answer.")]
 Cursor = Annotated[
     str | None,

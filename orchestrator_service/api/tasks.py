@@ -3,7 +3,6 @@
 import re
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, nullcontext
-from datetime import datetime
 from typing import Annotated
 from urllib.parse import quote
 
@@ -14,7 +13,18 @@ from sqlalchemy import Connection
 
 from orchestrator_service import artifacts, events, inputs, lineage, task_views, tasks
 from orchestrator_service.api.event_shapes import EventPage
-from orchestrator_service.api.parts import Cursor, Limit, OpenParts, Parts, SeqNumber, WhoAsks, caller, opened, page
+from orchestrator_service.api.parts import (
+    Cursor,
+    Limit,
+    OpenParts,
+    Parts,
+    SeqNumber,
+    Time,
+    WhoAsks,
+    caller,
+    opened,
+    page,
+)
 from orchestrator_service.api.task_bodies import Execution, NewAnswer, NewFork, NewTask
 from orchestrator_service.api.task_shapes import QuestionsAnswer, TaskAnswer, TasksAnswer
 from orchestrator_service.event_log import Attended
@@ -73,8 +83,8 @@ async def search(
     user_id: Annotated[str | None, Query(max_length=200)] = None,
     agent: Annotated[str | None, Query(max_length=200)] = None,
     q: Annotated[str | None, Query(max_length=1000)] = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
+    since: Time | None = None,
+    until: Time | None = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> TasksAnswer:
@@ -85,8 +95,8 @@ async def search(
         user_id=None if user_id is None else parts.keys.hash_user(who.tenant_id, user_id),
         agent=agent,
         q=q,
-        since=since if since is None or since.tzinfo else since.astimezone(),
-        until=until if until is None or until.tzinfo else until.astimezone(),
+        since=since,
+        until=until,
     )
     return page(await parts.database.read(task_views.search, who, filters, cursor, limit), limit)
 

@@ -1,12 +1,11 @@
 """Routes that say what models cost."""
 
-from datetime import datetime
 from typing import Annotated, Final, TypeAlias, cast, get_args
 
 from fastapi import APIRouter, Query
 
 from orchestrator_service import usage
-from orchestrator_service.api.parts import OpenParts, WhoAsks
+from orchestrator_service.api.parts import OpenParts, Time, WhoAsks
 from orchestrator_service.api.shapes import Json, Page, Shape, Sparse
 from orchestrator_service.usage import Group, Question
 from shared.errors import InvalidRequestError
@@ -18,8 +17,8 @@ _GROUPS: Final[tuple[Group, ...]] = get_args(Group)
 _GroupBy = Annotated[
     str, Query(max_length=100, description=f"What to sum by, separated by commas: {', '.join(_GROUPS)}.")
 ]
-_Since = Annotated[datetime | None, Query(description="Only calls from then on (RFC 3339).")]
-_Until = Annotated[datetime | None, Query(description="Only calls before then (RFC 3339).")]
+_Since = Annotated[Time | None, Query(description="Only calls from then on (RFC 3339).")]
+_Until = Annotated[Time | None, Query(description="Only calls before then (RFC 3339).")]
 
 
 class Spending(Sparse):
@@ -68,9 +67,6 @@ async def read(
     names = list(dict.fromkeys(name.strip() for name in group_by.split(",") if name.strip()))
     if unknown := [name for name in names if name not in _GROUPS]:
         raise InvalidRequestError(f"group_by has {unknown[0]!r}; it may have {', '.join(_GROUPS)}.")
-    for name, time in (("since", since), ("until", until)):
-        if time is not None and time.tzinfo is None:
-            raise InvalidRequestError(f"{name} has no time zone; end it with Z for UTC.")
     question = Question(cast("list[Group]", names), since, until)
     items = await parts.database.read(usage.summed, who, question) if names else []
     [total] = await parts.database.read(usage.summed, who, Question((), since, until))

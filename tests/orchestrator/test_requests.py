@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,22 @@ async def test_a_cursor_that_no_list_gave_is_refused(tmp_path: Path) -> None:
                 )
                 assert asked.status_code == 422, (path, cursor)
                 assert "cursor" in asked.text
+
+
+async def test_times_are_taken_in_every_zone_and_refused_where_they_say_no_moment(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    async with federation(tmp_path, ECHO, database_url=database_url) as running:
+        await running.run(step("a"))
+        for path in ("/api/tasks", "/api/usage"):
+            for name in ("since", "until"):
+                for time in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-01-01T00:00:00", "soon"):
+                    refused = await running.get(path, 422, {name: time})
+                    assert f"query/{name}" in str(refused["errors"]), (path, time)
+                await running.get(path, 200, {name: "0001-01-01T00:00:00Z"})
+        ahead = (datetime.now(UTC) + timedelta(minutes=1)).astimezone(timezone(timedelta(hours=-12))).isoformat()
+        assert (await running.get("/api/tasks", params={"since": ahead}))["items"] == []
+        assert len(names((await running.get("/api/tasks", params={"until": ahead}))["items"], "id")) == 1
 
 
 async def test_sessions_are_listed_newest_first_page_by_page_whoever_chose_their_ids(
