@@ -29,6 +29,9 @@ MAX_HOPS: Final = 8
 REPETITIONS: Final = 3
 """So often in a row is a pattern a loop."""
 
+MOST_BUDGET: Final = 10**15
+"""More of anything is no limit, and cannot be counted exactly."""
+
 _MAX_TRAIL: Final = 64
 _MOST_HOPS: Final = 10_000
 _MAX_ID_CHARS: Final = 256
@@ -260,7 +263,7 @@ def _positive(value: JsonValue) -> float | int | None:
     """Return a number that is finite, at least 0 and neither true nor false; a negative one is 0."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not -math.inf < value < math.inf:
         return None
-    return min(max(value, 0), 10**15)
+    return min(max(value, 0), MOST_BUDGET)
 
 
 def _id(value: JsonValue) -> str | None:

@@ -1,6 +1,7 @@
 """What every request body has in common: unknown fields are refused, and so is what no database can hold."""
 
 from collections.abc import Iterator
+from math import isfinite
 from typing import cast
 
 import orjson
@@ -19,21 +20,21 @@ class Body(BaseModel):
             written = orjson.dumps(value, default=str)
         except TypeError as error:  # a number beyond 64 bits, half of a surrogate pair
             raise ValueError(f"{error}; leave it out, or send it as text") from error
-        if b"\\u0000" in written and any("\0" in text for text in _texts(value)):
+        if b"\\u0000" in written and any("\0" in each for each in _leaves(value) if isinstance(each, str)):
             raise ValueError("a text holds the character NUL (\\u0000); leave it out")
+        if b"null" in written and not all(isfinite(each) for each in _leaves(value) if isinstance(each, float)):
+            raise ValueError("a number is NaN, or beyond 1.8e308; leave it out, or send it as text")
         return value
 
 
-def _texts(value: object) -> Iterator[str]:
+def _leaves(value: object) -> Iterator[object]:
     match value:
-        case str():
-            yield value
         case dict():
             for key, item in cast("dict[object, object]", value).items():
-                yield from _texts(key)
-                yield from _texts(item)
+                yield key
+                yield from _leaves(item)
         case list():
             for item in cast("list[object]", value):
-                yield from _texts(item)
+                yield from _leaves(item)
         case _:
-            return
+            yield value

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, JsonValue
 
 from orchestrator_service import tasks
+from orchestrator_service.ancestry import MOST_BUDGET
 from orchestrator_service.api.body import Body
 from orchestrator_service.planning.plan import MAX_DURATION_S, MAX_INSTRUCTION_CHARS, Plan
 from orchestrator_service.planning.team import Evaluation
@@ -63,7 +64,7 @@ class Budget(Body):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"cost_usd": 0.5, "tokens": 100_000, "depth": 2}]})
 
-    cost_usd: float | None = Field(default=None, ge=0)
+    cost_usd: float | None = Field(default=None, ge=0, le=MOST_BUDGET)
     tokens: int | None = Field(default=None, ge=0)
     steps: int | None = Field(default=None, ge=1)
     seconds: float | None = Field(default=None, gt=0, le=MAX_DURATION_S)

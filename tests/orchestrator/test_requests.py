@@ -228,6 +228,10 @@ async def test_openapi_describes_the_routes_and_every_body_with_an_example(tmp_p
         '"metadata": {"n": 1180591620717411303424}',
         '"metadata": {"text": "\\ud800"}',
         '"budget": {"steps": 124933566115200303104}',
+        '"budget": {"cost_usd": 1e400}',
+        '"budget": {"cost_usd": 1.7e308}',
+        '"metadata": {"n": NaN}',
+        '"inputs": {"list": [null, {"n": -1e999}]}',
     ],
 )
 async def test_what_no_database_keeps_as_it_is_is_refused(tmp_path: Path, database_url: str | None, field: str) -> None:

@@ -1,4 +1,4 @@
-// Made by `make types`; do not edit. OpenAPI document: sha256 6281fca00118a58a91005428e6f2e9b1edc1875d3fb9fd2103f914487064db67
+// Made by `make types`; do not edit. OpenAPI document: sha256 4c50ab3a55dd8d2f7ed60b86b454988cf5b0e214f61cab2216cf55a6431f8c3f
 
 export interface paths {
     "/api/agents": {
