@@ -41,6 +41,7 @@ _EVENTS_AT_ONCE = 1000
 MAX_WAIT_S = 3600
 """The longest that a request waits for a task, in seconds."""
 _WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,6})(?:$|[,;\s])")
+_MEDIA_TYPE = re.compile(r"[\w.+!#$&^-]+/[\w.+!#$&^-]+[\t -~]*", re.ASCII)
 _INLINE = frozenset({"image/png", "image/jpeg", "image/webp", "application/json", "text/plain", "text/csv"})
 
 
@@ -198,7 +199,7 @@ async def read_artifact(task_id: str, artifact_id: str, parts: OpenParts, who: W
     kind = "inline" if file.media_type in _INLINE else "attachment"
     return Response(
         file.content,
-        media_type=file.media_type,
+        media_type=file.media_type if _MEDIA_TYPE.fullmatch(file.media_type) else "application/octet-stream",
         headers={
             "Content-Disposition": f"{kind}; filename*=UTF-8''{quote(file.name, safe='')}",
             "X-Content-Type-Options": "nosniff",

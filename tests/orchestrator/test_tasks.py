@@ -269,6 +269,28 @@ async def test_files_go_in_and_out_byte_for_byte(tmp_path: Path, database_url: s
         await running.get(f"/api/tasks/{task['id']}/artifacts/nothing", 404)
 
 
+async def test_a_file_is_given_out_whatever_its_agent_says_that_it_is(tmp_path: Path) -> None:
+    kinds = ("text/html\r\nSet-Cookie: a=b", "\U0001f99c", "", "x", "text/html", "text/csv; header=present")
+
+    async def produce(_request: AgentRequest) -> AsyncGenerator[Update]:
+        for kind in kinds:
+            yield Produced(File('a\r\n"/../\u00fc', kind, b"<b>"))
+
+    async with federation(tmp_path, TestAgent("Maker", produce, ("make",))) as running:
+        task = await running.run(step("a", skill="make"))
+        assert isinstance(result := task["result"], dict)
+        told = list[str]()
+        for url in names(result["artifacts"], "url"):
+            answer = await running.client.get(str(url))
+            assert (answer.status_code, answer.content) == (200, b"<b>")
+            assert answer.headers["content-disposition"] == "attachment; filename*=UTF-8''a%0D%0A%22%2F..%2F%C3%BC"
+            assert answer.headers["x-content-type-options"] == "nosniff"
+            assert "set-cookie" not in answer.headers
+            told.append(answer.headers["content-type"])
+        unknown = "application/octet-stream"
+        assert told == [*[unknown] * 4, "text/html; charset=utf-8", "text/csv; header=present; charset=utf-8"]
+
+
 async def test_a_large_file_reaches_its_agent_and_the_answer_after_it_and_a_question(tmp_path: Path) -> None:
     """Larger than an event or an answer of an agent may be: its task's history has the file."""
 
