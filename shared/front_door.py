@@ -106,7 +106,7 @@ class KnownCallers:
             )
         origin = headers.get("origin")
         changes = scope["type"] == "websocket" or scope["method"] not in _SAFE_METHODS
-        if origin is None or not changes or origin in self._origins or urlsplit(origin).netloc == host:
+        if origin is None or not changes or origin in self._origins or origin.partition("://")[2] == host:
             return None
         return OriginRefusedError(f"Pages of '{origin[:200]}' may not call this service.")
 

@@ -191,7 +191,15 @@ async def test_any_host_is_answered_by_a_service_that_is_not_bound_to_loopback(t
 
 
 @pytest.mark.parametrize(
-    ("origin", "status"), [("SELF", 200), ("http://ui.example", 200), ("http://evil.example", 403), ("null", 403)]
+    ("origin", "status"),
+    [
+        ("SELF", 200),
+        ("http://ui.example", 200),
+        ("http://evil.example", 403),
+        ("null", 403),
+        ("", 403),
+        ("http://[", 403),
+    ],
 )
 async def test_pages_of_other_origins_cannot_change_anything(door: httpx.AsyncClient, origin: str, status: int) -> None:
     own = str(door.base_url).rstrip("/")
