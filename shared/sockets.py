@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 import aiohttp
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from shared.connections import named
 from shared.http import Client, parse_url, translate
@@ -35,6 +36,14 @@ class Socket:
     def close_code(self) -> int:
         """With what the other side closed it; 1000 is as it should be."""
         return self._inner.close_code or 1000
+
+
+async def hear(socket: WebSocket) -> str:
+    """Return the next message of a client; one that is no text is empty. Raises: WebSocketDisconnect."""
+    message = await socket.receive()
+    if message["type"] == "websocket.disconnect":
+        raise WebSocketDisconnect(message["code"])
+    return message.get("text") or ""
 
 
 @asynccontextmanager

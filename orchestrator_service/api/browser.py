@@ -159,7 +159,7 @@ async def _join(socket: WebSocket, inner: sockets.Socket) -> None:
 
     async def send() -> None:
         while True:
-            await inner.send(await socket.receive_text())
+            await inner.send(await sockets.hear(socket))
 
     tasks = [asyncio.create_task(bring()), asyncio.create_task(send())]
     try:

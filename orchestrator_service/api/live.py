@@ -27,6 +27,7 @@ from starlette.websockets import WebSocketDisconnect
 from orchestrator_service import tasks
 from orchestrator_service.api.parts import OpenParts, Parts, SeqNumber, WhoAsks
 from orchestrator_service.events import Recorded
+from shared import sockets
 from shared.agent import JsonObject
 from shared.auth import Caller
 from shared.errors import FederationError
@@ -38,6 +39,7 @@ _PAUSE_S: Final = 0.3
 _MOST_WAITING: Final = 256
 _MOST_TOGETHER: Final = 100
 _MOST_SUBSCRIPTIONS: Final = 100
+_WATCH: Final = ""
 _MOST_CHARS: Final = 4_096
 _POLICY_VIOLATION: Final = 1008
 
@@ -94,24 +96,24 @@ class _Tab:
     async def read(self) -> None:
         """Do what the client wishes. Raises: WebSocketDisconnect."""
         while True:
-            text = await self._socket.receive_text()
+            text = await sockets.hear(self._socket)
             try:
                 wish = _WISH.validate_json(text if len(text) <= _MOST_CHARS else "")
             except ValidationError:
                 await self._refuse("A message has not the expected form; see docs/api.md.")
                 return
-            if len(self._running) > _MOST_SUBSCRIPTIONS:
-                await self._refuse(f"A connection follows {_MOST_SUBSCRIPTIONS} tasks at most.")
-                return
             match wish:
                 case _Subscribe():
+                    if len(self._running.keys() - {_WATCH, wish.task_id}) >= _MOST_SUBSCRIPTIONS:
+                        await self._refuse(f"A connection follows {_MOST_SUBSCRIPTIONS} tasks at most.")
+                        return
                     self._begin(wish.task_id, self._follow(wish.task_id, wish.after))
                 case _Unsubscribe():
                     self._end(wish.task_id)
                 case _Watch(type="watch"):
-                    self._begin("", self._watch())
+                    self._begin(_WATCH, self._watch())
                 case _Watch():
-                    self._end("")
+                    self._end(_WATCH)
 
     async def write(self) -> None:
         """Send what waits, events of one task together. Raises: WebSocketDisconnect."""

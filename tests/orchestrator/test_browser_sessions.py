@@ -48,7 +48,7 @@ async def test_a_session_is_seen_taken_over_and_kept_for_whoever_has_its_task(
             await viewer.send(json.dumps({"type": "control", "token": token}))
             for action in ("move", "down", "up"):
                 await viewer.send(json.dumps({"type": "mouse", "action": action, "x": 100, "y": 100}))
-            await viewer.send("and then")
+            await viewer.send(b"no text")
             kinds: set[str] = set()
             async with asyncio.timeout(30):
                 while not kinds >= {"frame", "session", "refused"}:

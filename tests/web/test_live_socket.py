@@ -99,13 +99,30 @@ async def test_what_is_unsubscribed_is_not_heard(tmp_path: Path) -> None:
         assert cast("JsonObject", refused["problem"])["status"] == 404
 
 
+async def test_a_hundred_tasks_are_followed_and_one_more_once_another_is_let_go(tmp_path: Path) -> None:
+    async with federation(tmp_path, _ECHO) as running, _tab(running) as socket:
+        tasks = await asyncio.gather(*(running.run(step("a"), approve_plan=True) for _ in range(101)))
+        await _send(socket, type="watch", topic="tasks")
+        for task in [*tasks[:100], tasks[0]]:
+            await _send(socket, type="subscribe", task_id=task["id"])
+        await _send(socket, type="unsubscribe", task_id=tasks[0]["id"])
+        await _send(socket, type="subscribe", task_id=tasks[100]["id"])
+        message: JsonObject = {}
+        while message.get("task_id") != tasks[100]["id"]:
+            message = await _hear(socket)
+        await _send(socket, type="subscribe", task_id=tasks[0]["id"])
+        async with asyncio.timeout(_TIMEOUT_S):
+            with pytest.raises(ConnectionClosed, match="100 tasks at most"):
+                _ = [heard async for heard in socket]
+
+
 _NO_NUMBER = '{"type": "subscribe", "task_id": "a", "after": 9223372036854775808}'
 
 
 @pytest.mark.parametrize(
-    "message", ["", "[]", '{"type": "dance"}', '{"type": "subscribe"}', _NO_NUMBER, '"' + "x" * 5000 + '"']
+    "message", ["", b"{}", "[]", '{"type": "dance"}', '{"type": "subscribe"}', _NO_NUMBER, '"' + "x" * 5000 + '"']
 )
-async def test_nonsense_closes_the_connection_with_a_reason(tmp_path: Path, message: str) -> None:
+async def test_nonsense_closes_the_connection_with_a_reason(tmp_path: Path, message: str | bytes) -> None:
     async with federation(tmp_path) as running, _tab(running) as socket:
         await socket.send(message)
         with pytest.raises(ConnectionClosed) as closed:
