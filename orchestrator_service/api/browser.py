@@ -144,6 +144,8 @@ async def live(socket: WebSocket, session_id: SessionId, parts: OpenParts, who: 
 @router.get("/trace-viewer/{path:path}", summary="Playwright's trace viewer")
 async def trace_viewer(path: Annotated[str, Path(max_length=300)], parts: OpenParts) -> Response:
     """Answer a file of the viewer: `index.html?trace=ADDRESS` shows the trace at that address."""
+    if ".." in path.split("/"):  # it would lead to what is not the caller's
+        raise NotFoundError(f"The trace viewer has no {path[:100]!r}.")
     return await _forward(parts, "GET", f"/v1/trace-viewer/{quote(path)}")
 
 

@@ -79,6 +79,8 @@ async def test_a_session_is_seen_taken_over_and_kept_for_whoever_has_its_task(
         for hidden in (other, "none"):
             for below in ("", "/trace", "/view", "/thumbnails/1"):
                 await running.get(f"/api/browser/sessions/{hidden}{below}", 404)
+                for way_out in ("..%2F", "a%2F..%2F..%2F", "%2e%2e/"):
+                    await running.get(f"/api/browser/trace-viewer/{way_out}sessions%2F{hidden}{below}", 404)
             async with connect(f"{running.url.replace('http', 'ws')}/api/browser/sessions/{hidden}/live") as late:
                 with pytest.raises(ConnectionClosed, match="1008"):
                     await late.recv()
