@@ -184,16 +184,18 @@ async def check_url(settings: FederationSettings, url: str) -> None:
 def parse_url(url: str, relative_to: httpx.URL | None = None) -> httpx.URL:
     """Parse `url`. Raises: InvalidRequestError for what is not one."""
     try:
-        return relative_to.join(url) if relative_to is not None else httpx.URL(url.strip())
+        parsed = relative_to.join(url) if relative_to is not None else httpx.URL(url.strip())
+        _ = parsed.host  # an international name is decoded each time that it is asked for, which can fail
     except (httpx.InvalidURL, ValueError) as error:
         raise InvalidRequestError(f"{url[:200]!r} is not a URL.") from error
+    return parsed
 
 
 def origin_of(url: str) -> str | None:
     """Return scheme, host and port of a URL, the port only if it is not the scheme's own; None for what is not one."""
     try:
-        parsed = httpx.URL(url.strip())
-    except httpx.InvalidURL:
+        parsed = parse_url(url)
+    except InvalidRequestError:
         return None
     if parsed.scheme not in {"http", "https"} or not parsed.host:
         return None

@@ -78,6 +78,7 @@ async def test_what_is_no_agent_is_refused_and_nothing_is_stored(tmp_path: Path)
             ("http://169.254.169.254/latest", 422, "address-refused"),
             ("ftp://example.org", 422, "address-refused"),
             ("no url", 422, "address-refused"),
+            ("http://xn--/", 422, "invalid-request"),
         ]
         for endpoint, status, slug in cases:
             refused = await running.client.post("/api/agents", json={"endpoint": endpoint})

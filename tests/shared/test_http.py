@@ -217,7 +217,7 @@ async def test_many_requests_at_once_share_the_client(web: Web, client: httpx.As
     assert [answer.content for answer in answers] == bodies
 
 
-@pytest.mark.parametrize("url", ["", "no url", "http://", "http://[v1.x]/", "//x"])
+@pytest.mark.parametrize("url", ["", "no url", "http://", "http://[v1.x]/", "//x", "http://xn--/"])
 async def test_what_is_not_a_url_is_refused(client: httpx.AsyncClient, url: str) -> None:
     with pytest.raises((InvalidRequestError, AddressRefusedError)):
         await get(client, url)
