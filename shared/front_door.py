@@ -56,6 +56,12 @@ def hosts_of(settings: FederationSettings, service: ServiceName, origins: Sequen
     return frozenset({"localhost", "127.0.0.1", "::1"} | {name.lower() for name in names if name})
 
 
+def answer_headers() -> dict[str, str]:
+    """Return what every answer says: which trace it belongs to, and that its type is to be believed."""
+    traceparent = telemetry.traceparent()
+    return {"x-content-type-options": "nosniff", **({"traceparent": traceparent} if traceparent else {})}
+
+
 class Traced:
     """Continues the caller's trace or begins one, and says in the answer which it is."""
 
@@ -67,13 +73,14 @@ class Traced:
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
-        traceparent = telemetry.adopt_trace(Headers(scope=scope).get("traceparent"))
+        telemetry.adopt_trace(Headers(scope=scope).get("traceparent"))
+        every = answer_headers()
 
         async def send_traced(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers.setdefault("traceparent", traceparent)
-                headers.setdefault("x-content-type-options", "nosniff")
+                for name, value in every.items():
+                    headers.setdefault(name, value)
             await send(message)
 
         await self._app(scope, receive, send_traced)

@@ -282,7 +282,8 @@ async def _answer_unexpected(_request: Request, _error: Exception) -> JSONRespon
     """Say nothing of the error: Starlette raises it again after this, and uvicorn logs it with its stack."""
     trace = telemetry.trace_id()
     detail = f"The service failed unexpectedly; its log has the details under trace {trace}."
-    return problem(FederationError(detail, trace_id=trace))
+    error = FederationError(detail, trace_id=trace)
+    return problem(error, front_door.answer_headers())  # it is answered outside of what adds them
 
 
 def _pointer(location: Sequence[str | int]) -> str:

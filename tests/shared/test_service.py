@@ -133,6 +133,8 @@ async def test_an_unforeseen_failure_says_nothing_of_itself_and_is_logged(
     assert response.status_code == 500
     assert "secret detail" not in response.text
     assert response.json()["trace_id"] == "ab" * 16
+    assert response.headers["traceparent"].startswith(f"00-{'ab' * 16}-")
+    assert response.headers["x-content-type-options"] == "nosniff"
     assert "ZeroDivisionError: secret detail" in caplog.text
 
 
