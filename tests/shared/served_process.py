@@ -1,5 +1,6 @@
 """A service as a process of its own, for tests of how it starts, logs and stops: `python -m ... DATA_DIR PORT`."""
 
+import gc
 import logging
 import sys
 from collections.abc import AsyncGenerator
@@ -37,6 +38,10 @@ def main() -> None:
                 logger.info("said", extra=facts)
             logger.warning("Authorization: Bearer abcdefghijklmnop was sent to http://user:pass@127.0.0.1/")
             return {}
+
+        @app.get("/garbage")
+        async def garbage() -> dict[str, int]:  # pyright: ignore[reportUnusedFunction] - the decorator keeps it
+            return {"left_alone": gc.get_freeze_count(), "looks_after": gc.isenabled() and gc.get_threshold()[0]}
 
         return app
 

@@ -280,6 +280,18 @@ async def test_logs_are_json_lines_with_ids_and_without_secrets_and_a_stop_is_cl
     assert lines[-1]["message"] == "service is down"
 
 
+async def test_a_service_leaves_what_it_made_at_its_start_to_itself_and_still_looks_for_garbage(tmp_path: Path) -> None:
+    settings = build_settings(tmp_path)
+    process = await _start(tmp_path, settings.port_of("api"))
+    async with httpx.AsyncClient(base_url=settings.url_of("api"), trust_env=False) as client:
+        await _until_up(client)
+        found = (await client.get("/garbage")).json()
+    process.send_signal(signal.SIGTERM)
+    await asyncio.wait_for(process.communicate(), 20)
+    assert found["left_alone"] > 50_000  # its modules alone are more
+    assert 700 < found["looks_after"] < 1_000_000
+
+
 async def _start(data_dir: Path, port: int, mode: str = "well") -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         sys.executable,
