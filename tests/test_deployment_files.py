@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from federation.services import MODULES, SETTINGS
+from shared.service import PORT_SETTINGS
 from shared.settings import ServiceName
 
 _ROOT = Path(__file__).resolve().parents[1]
@@ -63,6 +64,16 @@ def test_every_variable_of_a_service_is_a_setting_and_takes_its_value(compose: J
     for other in MODULES:
         assert settings.url_of(other) == f"http://{other}:{settings.port_of(other)}"
     assert settings.federation_host == "0.0.0.0"
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_what_is_set_for_the_federation_is_set_for_every_service(compose: Json, name: ServiceName) -> None:
+    service = compose["services"][name]
+    assert [entry["path"] for entry in service["env_file"]] == [".env"]
+    ports = set(PORT_SETTINGS.values())
+    places = {"FEDERATION_HOST", "DATA_DIR", "DATABASE_URL", *ports, *(port.replace("PORT", "URL") for port in ports)}
+    own = {key for key, value in service["environment"].items() if f"${{{key}" not in str(value)}
+    assert own - _NOT_SETTINGS == places
 
 
 def _fill(value: str) -> str:
