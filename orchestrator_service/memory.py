@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, CursorResult, RowMapping, delete, insert, select, update
 
 from orchestrator_service.models import Message, Session, insert_or_skip
 from shared.agent import JsonObject
@@ -90,7 +90,7 @@ def delete_session(connection: Connection, caller: Caller, session_id: str) -> N
 
 
 def add_message(connection: Connection, session_id: str, message: NewMessage) -> JsonObject:
-    """Store a message of a session that exists; the first one of a user gives the session its title."""
+    """Store a message; the first one of a user gives the session its title. Raises: NotFoundError (session)."""
     at = now()
     stored: JsonObject = {
         "id": new_id(),
@@ -98,8 +98,12 @@ def add_message(connection: Connection, session_id: str, message: NewMessage) ->
         "content": message.content,
         "task_id": message.task_id,
     }
+    touched: CursorResult[tuple[()]] = connection.execute(
+        update(Session).where(Session.id == session_id).values(updated_at=at)
+    )
+    if touched.rowcount == 0:  # else nobody can delete it before this transaction is over
+        raise NotFoundError(f"There is no session {session_id!r}.")
     connection.execute(insert(Message).values(session_id=session_id, created_at=at, **stored))
-    connection.execute(update(Session).where(Session.id == session_id).values(updated_at=at))
     if message.role == "user":
         title = " ".join(message.content.split())[:_TITLE_CHARS]
         connection.execute(update(Session).where(Session.id == session_id, Session.title == "").values(title=title))

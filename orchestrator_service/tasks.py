@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from typing import Final, Literal
@@ -284,7 +285,8 @@ def finish(
         drafts.append(events.draft("task.result", result=result))
         if task.session_id is not None and (summary := result.get("summary")):
             message = memory.NewMessage("assistant", str(summary), task.task_id)
-            memory.add_message(connection, task.session_id, message)
+            with suppress(NotFoundError):  # the session was deleted meanwhile
+                memory.add_message(connection, task.session_id, message)
     drafts.append(events.draft("task.status", status=status, error=error))
     events.append(
         connection,

@@ -357,6 +357,40 @@ async def test_tasks_are_searched_by_status_session_agent_and_words(tmp_path: Pa
         assert names(first["items"], "id") + names(second["items"], "id") == [bad["id"], good["id"]]
 
 
+async def test_a_task_ends_well_though_its_session_is_deleted_meanwhile(
+    tmp_path: Path, database_url: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    begun, deleted = asyncio.Event(), asyncio.Event()
+
+    async def wait(_request: AgentRequest) -> AsyncGenerator[Update]:
+        begun.set()
+        await deleted.wait()
+        yield Answer("answer", "done")
+
+    async with federation(tmp_path, TestAgent("Waits", wait, ("wait",)), database_url=database_url) as running:
+        session = await running.post("/api/sessions", {}, 201)
+        task = await running.run(step("a", skill="wait"), wait_s=None, session_id=session["id"])
+        async with asyncio.timeout(20):
+            await begun.wait()
+        assert (await running.client.delete(f"/api/sessions/{session['id']}")).status_code == 204
+        deleted.set()
+        done = await running.task_when(task, lambda found: found["completed_at"] is not None)
+        assert (done["status"], done["session_id"]) == ("completed", None)
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []  # its run did not break
+
+
+async def test_a_message_for_a_session_that_is_just_deleted_is_stored_or_refused(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    async with federation(tmp_path, database_url=database_url) as running:
+        for _ in range(20):
+            path = f"/api/sessions/{(await running.post('/api/sessions', {}, 201))['id']}"
+            said: JsonObject = {"role": "user", "content": "Hello"}
+            posts = [running.client.post(f"{path}/messages", json=said) for _ in range(6)]
+            answers = await asyncio.gather(*posts[:3], running.client.delete(path), *posts[3:])
+            assert {answer.status_code for answer in answers} <= {201, 204, 404}
+
+
 async def test_a_session_remembers_what_was_asked_and_answered(tmp_path: Path, database_url: str | None) -> None:
     async with federation(tmp_path, ECHO, database_url=database_url) as running:
         session = await running.post("/api/sessions", {}, 201)
