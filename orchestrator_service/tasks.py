@@ -15,6 +15,7 @@ from orchestrator_service import ancestry, artifacts, budgets, deliveries, event
 from orchestrator_service.models import (
     Attempt,
     IdempotencyKey,
+    PageTestRow,
     PageTestRun,
     StepRow,
     Task,
@@ -201,6 +202,8 @@ def submit(
         return Submitted(task.id, is_new=False)
     events.write(connection, task.id, first, 1)
     if task.test_run is not None:
+        if connection.execute(_TEST, {"of_test": task.test_run.test_id}).one_or_none() is None:
+            raise NotFoundError(f"There is no page test {task.test_run.test_id!r}.")
         connection.execute(_ADD_TEST_RUN, {"task_id": task.id, **asdict(task.test_run)})
     for file in task.files:
         artifacts.store(connection, task.id, None, file)
@@ -390,6 +393,7 @@ _ENDING: Final = prepared(
     )
 )
 _QUEUED: Final = prepared(select(func.count()).where(Task.run_state == "queued"))
+_TEST: Final = select(PageTestRow.id).where(PageTestRow.id == bindparam("of_test"))
 _ADD_TEST_RUN: Final = prepared(insert(PageTestRun))
 _ADD: Final = {
     "sqlite": prepared(sqlite.insert(Task).on_conflict_do_nothing().returning(Task.id)),

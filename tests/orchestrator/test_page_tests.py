@@ -1,5 +1,6 @@
 """Page tests through the orchestrator: kept, run by request and by their times, with history, as JSON and JUnit XML."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -104,6 +105,18 @@ async def test_a_test_runs_at_its_time_once_and_the_next_time_is_known(
         following = (await running.get(path))["next_run_at"]
         assert isinstance(following, str)
         assert datetime.now(UTC) < datetime.fromisoformat(following) < datetime.now(UTC) + timedelta(days=1, minutes=1)
+
+
+async def test_a_run_of_a_test_that_is_just_deleted_begins_or_is_refused(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    async with federation(tmp_path, database_url=database_url) as running:
+        for _ in range(20):
+            test = await running.post("/api/tests", {"name": "Home", "url": "http://127.0.0.1/", "goal": GOAL}, 201)
+            path, prefer = f"/api/tests/{test['id']}", {"Prefer": "respond-async"}
+            runs = [running.client.post(f"{path}/run", headers=prefer) for _ in range(4)]
+            answers = await asyncio.gather(*runs[:2], running.client.delete(path), *runs[2:])
+            assert {answer.status_code for answer in answers} <= {202, 204, 404}
 
 
 async def test_what_cannot_be_run_has_an_error_and_no_verdict_of_the_page(tmp_path: Path) -> None:
