@@ -293,6 +293,7 @@ def open_engine(url: str, *, pool_size: int | None = None, durable: bool = True,
             connect_args=_POSTGRESQL,
             json_serializer=_to_json,
             json_deserializer=orjson.loads,
+            hide_parameters=True,  # an error is logged, and what people wrote is not
         )
     engine = create_engine(
         url,
@@ -301,6 +302,7 @@ def open_engine(url: str, *, pool_size: int | None = None, durable: bool = True,
         connect_args={"check_same_thread": False, "timeout": 5.0},
         json_serializer=_to_json,
         json_deserializer=orjson.loads,
+        hide_parameters=True,  # an error is logged, and what people wrote is not
     )
 
     @event.listens_for(engine, "connect")

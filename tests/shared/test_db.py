@@ -87,6 +87,19 @@ async def test_work_that_only_reads_may_fail_without_harm_to_the_rest(url: str) 
         assert [number for number, end in enumerate(ends) if isinstance(end, Exception)] == list(range(0, 60, 3))
 
 
+async def test_an_error_does_not_say_what_was_to_be_stored(url: str) -> None:
+    add = text("INSERT INTO t VALUES (:n, :said)")
+    async with open_database(url) as database:
+        await database.write(
+            lambda connection: connection.execute(text("CREATE TABLE t (n INTEGER PRIMARY KEY, said TEXT)")) and None
+        )
+        values: dict[str, object] = {"n": 1, "said": "sesame"}
+        await database.write(lambda connection: connection.execute(add, values) and None)
+        with pytest.raises(IntegrityError, match="INSERT INTO t") as refused:
+            await database.write(lambda connection: connection.execute(add, values) and None)
+        assert "sesame" not in str(refused.value)
+
+
 async def test_a_prepared_statement_brings_what_the_usual_way_brings(url: str) -> None:
     at = now()
     usual = select(
