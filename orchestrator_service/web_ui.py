@@ -112,7 +112,7 @@ class _WebUi(BaseRoute):
         plain = await self._files.get_response(path, scope)
         response = plain
         accepted = Request(scope).headers.get("accept-encoding", "")
-        for name, suffix in _ENCODINGS:
+        for name, suffix in _ENCODINGS if plain.status_code == HTTPStatus.OK else ():
             if name in accepted and (Path(str(self._files.directory)) / (path + suffix)).is_file():
                 response = await self._files.get_response(path + suffix, scope)
                 response.headers["Content-Encoding"] = name

@@ -1,6 +1,7 @@
 """How the orchestrator serves the UI: whole without Node, a sentence without a build, A2A at the same addresses."""
 
 import gzip
+import os
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -88,6 +89,17 @@ async def test_files_are_kept_for_ever_and_come_compressed(client: httpx.AsyncCl
     again = {"Accept-Encoding": "identity", "If-None-Match": plain.headers["etag"]}
     assert (await client.get("/ui/index-AbCd1234.js", headers=again)).status_code == 304
     assert (await client.get("/ui/theme.js")).headers["cache-control"] == "no-cache"
+
+
+async def test_a_file_that_is_known_is_not_sent_again_in_another_form(client: httpx.AsyncClient, build: Path) -> None:
+    path = build / "ui" / "index-AbCd1234.js.gz"
+    later = path.stat().st_mtime + 60
+    os.utime(path, (later, later))
+    plain = await client.get("/ui/index-AbCd1234.js", headers={"Accept-Encoding": "identity"})
+    known = {"Accept-Encoding": "gzip", "If-Modified-Since": plain.headers["last-modified"]}
+    again = await client.get("/ui/index-AbCd1234.js", headers=known)
+    assert again.status_code == 304
+    assert "content-encoding" not in again.headers
 
 
 async def test_nothing_outside_the_build_is_served(client: httpx.AsyncClient) -> None:
