@@ -4,11 +4,11 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, Literal
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from orchestrator_service import ancestry, artifacts, budgets, deliveries, events, memory
@@ -339,6 +339,11 @@ def was_made(connection: Connection, caller: Caller, idempotency: Idempotency) -
     return connection.execute(select(IdempotencyKey.key).where(*known)).first() is not None
 
 
+def forget_keys(connection: Connection, before: datetime, limit: int) -> None:
+    """Delete keys that nobody has used since the time given, the oldest first."""
+    connection.execute(_FORGET_KEYS, {"before": before, "at_most": limit})
+
+
 def visible_to(caller: Caller) -> ColumnElement[bool]:
     """Return the condition under which a task is the caller's to see."""
     return Task.tenant_id == caller.tenant_id
@@ -393,6 +398,16 @@ _ENDING: Final = prepared(
     )
 )
 _QUEUED: Final = prepared(select(func.count()).where(Task.run_state == "queued"))
+_of_key = (IdempotencyKey.tenant_id, IdempotencyKey.caller, IdempotencyKey.key)
+_FORGET_KEYS: Final = delete(IdempotencyKey).where(
+    tuple_(*_of_key).in_(
+        select(*_of_key)
+        .where(IdempotencyKey.created_at < bindparam("before"))
+        .order_by(IdempotencyKey.created_at)
+        .limit(bindparam("at_most"))
+        .with_for_update(skip_locked=True)
+    )
+)
 _TEST: Final = select(PageTestRow.id).where(PageTestRow.id == bindparam("of_test"))
 _ADD_TEST_RUN: Final = prepared(insert(PageTestRun))
 _ADD: Final = {

@@ -7,13 +7,14 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import timedelta
 from functools import partial
 from itertools import count
 from typing import Final
 
 from sqlalchemy import Connection
 
-from orchestrator_service import choosing, inputs
+from orchestrator_service import choosing, inputs, tasks
 from orchestrator_service.budgets import Amount
 from orchestrator_service.credentials import Credentials
 from orchestrator_service.engine import queue
@@ -47,6 +48,10 @@ logger = logging.getLogger(__name__)
 _SWEEP_S: Final = 1.0
 _UPKEEP_S: Final = 2.0
 _MOST_EXPIRED: Final = 500
+_FORGET_EVERY: Final = 30  # rounds of the upkeep
+_MOST_FORGOTTEN: Final = 5_000
+_KEPT_LONGER: Final = timedelta(hours=1)
+"""Keys that are no longer valid are kept for so long: somebody may just be reading them."""
 _ORPHANS_EVERY: Final = 10  # looks for dead workers
 
 
@@ -266,10 +271,14 @@ class Engine:
             self._woken.set()
 
     async def _keep_up(self, me: Membership) -> None:
-        """Close questions that have expired, and mend what fell between two chairs."""
-        while True:
+        """Close questions that have expired, mend what fell between two chairs, forget what nobody needs any more."""
+        life = timedelta(hours=self._settings.idempotency_hours)
+        for rounds in count(1):
             await asyncio.sleep(_UPKEEP_S)
             with suppress(DatabaseUnavailableError):
+                if rounds % _FORGET_EVERY == 0:
+                    forgotten = now() - life - _KEPT_LONGER
+                    await self._log.database.write(tasks.forget_keys, forgotten, _MOST_FORGOTTEN)
                 for task_id in await self._log.database.write(inputs.expire, now(), _MOST_EXPIRED):
                     self.wake(task_id)
                     self.proceed(task_id)

@@ -11,12 +11,13 @@ import pytest
 from pydantic import JsonValue
 from sqlalchemy import Connection, select, update
 
+from orchestrator_service.engine import engine
 from orchestrator_service.models import IdempotencyKey, insert_or_skip
 from shared.agent import AgentRequest, Answer, InputRequired, JsonObject, Update
 from shared.db import database_url as url_of
 from shared.db import new_id, now, open_database
 from tests.orchestrator.fleet import Holding
-from tests.support.federation import Federation, TestAgent, federation, names, step
+from tests.support.federation import Federation, TestAgent, federation, names, step, until
 
 
 async def post(running: Federation, body: JsonObject, wait_s: int = 0) -> httpx.Response:
@@ -100,13 +101,38 @@ async def test_the_same_key_of_another_caller_is_another_key(tmp_path: Path) -> 
         assert (await post(running, body_of("go"))).json()["id"] == answer.json()["id"]
 
 
+def age(connection: Connection, hours: float, task_id: str = "") -> None:
+    keys = update(IdempotencyKey).where(IdempotencyKey.task_id != task_id)
+    connection.execute(keys.values(created_at=now() - timedelta(hours=hours)))
+
+
+def keys(connection: Connection) -> list[str]:
+    return list(connection.execute(select(IdempotencyKey.task_id)).scalars())
+
+
+async def test_keys_that_are_used_no_more_are_forgotten(
+    tmp_path: Path, database_url: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_UPKEEP_S", 0.05)
+    monkeypatch.setattr(engine, "_FORGET_EVERY", 2)
+    async with (
+        federation(tmp_path, Holding().served(), database_url=database_url) as running,
+        open_database(url_of(running.settings, "orchestrator")) as database,
+    ):
+        made = [
+            (await running.client.post("/api/tasks", json=body_of("one"), headers={"Idempotency-Key": key})).json()
+            for key in ("a", "b", "c")
+        ]
+        young = made[1]["id"]
+        await database.write(age, 26, young)
+
+        async def left() -> JsonObject:
+            return {"keys": [*await database.read(keys)]}
+
+        await until(left, lambda found: found["keys"] == [young])
+
+
 async def test_a_key_is_kept_for_a_day_and_free_again_after_it(tmp_path: Path, database_url: str | None) -> None:
-    def age(connection: Connection, hours: float) -> None:
-        connection.execute(update(IdempotencyKey).values(created_at=now() - timedelta(hours=hours)))
-
-    def keys(connection: Connection) -> list[str]:
-        return list(connection.execute(select(IdempotencyKey.task_id)).scalars())
-
     async with (
         federation(tmp_path, Holding().served(), database_url=database_url) as running,
         open_database(url_of(running.settings, "orchestrator")) as database,
