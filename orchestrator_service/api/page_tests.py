@@ -1,16 +1,17 @@
 """Routes of page tests."""
 
 import re
+from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import AfterValidator, ConfigDict, Field, JsonValue
 from pydantic_core import PydanticCustomError
 
 from orchestrator_service import page_tests, task_views
 from orchestrator_service.api.body import Body
-from orchestrator_service.api.parts import Cursor, Limit, OpenParts, Parts, WhoAsks, page
+from orchestrator_service.api.parts import Cursor, Limit, OpenParts, Parts, Prefer, WhoAsks, page, preferred
 from orchestrator_service.api.tasks import MAX_WAIT_S, rest
 from orchestrator_service.page_tests import NewPageTest, Run
 from orchestrator_service.tasks import NewTask
@@ -155,7 +156,7 @@ async def run(
     parts: OpenParts,
     who: WhoAsks,
     body: RunTest | None = None,
-    prefer: Annotated[str | None, Header(max_length=200)] = None,
+    prefer: Prefer = None,
 ) -> Response:
     """Run it and answer how it went; with `Prefer: respond-async`, at once the task that runs it."""
     known = await parts.database.read(page_tests.require, who, test_id)
@@ -176,7 +177,7 @@ async def run_passing(
     body: PassingTest,
     parts: OpenParts,
     who: WhoAsks,
-    prefer: Annotated[str | None, Header(max_length=200)] = None,
+    prefer: Prefer = None,
 ) -> Response:
     """Run it and answer how it went; with `Prefer: respond-async`, at once the task that runs it."""
     request = PageTestRequest(url=body.url, goal=body.goal)
@@ -211,10 +212,10 @@ def _junit(run: Run) -> str:
     return to_junit(run.test_name, run.request, run.test)
 
 
-async def _submit(parts: Parts, who: Caller, task: NewTask, prefer: str | None) -> Response | None:
+async def _submit(parts: Parts, who: Caller, task: NewTask, prefer: Sequence[str] | None) -> Response | None:
     """Submit a run, and wait for its end; with `respond-async` answer its task instead."""
     await parts.intake.submit(who, task)
-    if "respond-async" in (prefer or ""):
+    if preferred(prefer, "respond-async") is not None:
         found = await parts.database.read(task_views.find, who, task.id)
         headers = {"Location": f"/api/tasks/{task.id}", "Preference-Applied": "respond-async"}
         return JSONResponse(found, 202, headers)

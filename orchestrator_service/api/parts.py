@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, cast
 
-from fastapi import Depends, Query
+from fastapi import Depends, Header, Query
 from pydantic import AfterValidator, Field, JsonValue
 from starlette.requests import HTTPConnection
 
@@ -80,11 +80,24 @@ SeqNumber = Annotated[int, Field(ge=0, le=2**53 - 1)]
 """The number of an event, within what every reader of JSON can tell apart (RFC 7493, 2.2)."""
 Time = Annotated[datetime, AfterValidator(_to_utc)]
 """A moment of a query, in UTC."""
+Prefer = Annotated[list[str] | None, Header(max_length=20)]
 Limit = Annotated[int, Query(ge=1, le=200, description="Most items to answer.")]
 Cursor = Annotated[
     str | None,
     Query(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", description="`next_cursor` of the page before."),
 ]
+
+
+def preferred(prefer: Sequence[str] | None, name: str) -> str | None:
+    """Return the value of a preference, empty if it has none; None if it is not there. The first one counts.
+
+    Source: https://www.rfc-editor.org/rfc/rfc7240#section-2
+    """
+    for each in ",".join(prefer or ()).split(","):
+        key, _, value = each.partition(";")[0].partition("=")
+        if key.strip().lower() == name:
+            return value.strip().strip('"')
+    return None
 
 
 def page(items: Sequence[JsonObject], limit: int) -> JsonObject:

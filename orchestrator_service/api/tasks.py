@@ -1,7 +1,7 @@
 """Routes of tasks."""
 
 import re
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, nullcontext
 from typing import Annotated
 from urllib.parse import quote
@@ -18,12 +18,14 @@ from orchestrator_service.api.parts import (
     Limit,
     OpenParts,
     Parts,
+    Prefer,
     SeqNumber,
     Time,
     WhoAsks,
     caller,
     opened,
     page,
+    preferred,
 )
 from orchestrator_service.api.task_bodies import Execution, NewAnswer, NewFork, NewTask
 from orchestrator_service.api.task_shapes import QuestionsAnswer, TaskAnswer, TasksAnswer
@@ -40,13 +42,12 @@ more_router = APIRouter(tags=["tasks"])
 _EVENTS_AT_ONCE = 1000
 MAX_WAIT_S = 3600
 """The longest that a request waits for a task, in seconds."""
-_WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,6})(?:$|[,;\s])")
+_WAIT = re.compile(r"[0-9]{1,6}")
 _MEDIA_TYPE = re.compile(r"[\w.+!#$&^-]+/[\w.+!#$&^-]+[\t -~]*", re.ASCII)
 _INLINE = frozenset({"image/png", "image/jpeg", "image/webp", "application/json", "text/plain", "text/csv"})
 
 
 IdempotencyKey = Annotated[str | None, Header(max_length=255, min_length=1)]
-Prefer = Annotated[str | None, Header(max_length=200)]
 
 
 class TaskMissingError(FederationError):
@@ -237,14 +238,14 @@ async def _accepted(
     response: Response,
     parts: Parts,
     who: Caller,
-    prefer: str | None,
+    prefer: Sequence[str] | None,
     attended: Attended | None = None,
 ) -> JsonObject:
     """Answer the task that was accepted, with its `Location`; as it stands after the wait that is preferred."""
     response.headers["Location"] = f"/api/tasks/{submitted.task_id}"
-    if (wait := _WAIT.search(prefer or "")) is not None:
-        await _rest(parts, submitted, min(int(wait[1]), MAX_WAIT_S))
-        response.headers["Preference-Applied"] = f"wait={wait[1]}"
+    if (wait := preferred(prefer, "wait")) is not None and _WAIT.fullmatch(wait):
+        await _rest(parts, submitted, min(int(wait), MAX_WAIT_S))
+        response.headers["Preference-Applied"] = f"wait={wait}"
     if not submitted.is_new:
         response.status_code = 200
     if attended is not None and attended.seen is not None:

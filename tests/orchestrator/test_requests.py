@@ -61,6 +61,19 @@ async def test_a_callers_trace_goes_on_through_the_agents_whether_its_task_began
         assert names(again.json()["result"]["outputs"], "output") == [f"{'12' * 16} 00"]
 
 
+async def test_a_wait_is_understood_however_the_preference_is_written(tmp_path: Path) -> None:
+    written = ["Wait=20", 'wait="20"', "wait = 20; x, handling=lenient"]
+    headers = [[("Prefer", each)] for each in written] + [[("Prefer", "handling=lenient"), ("prefer", "wait=20")]]
+    async with federation(tmp_path, ECHO) as running:
+        body = {"description": "x", "agent": "Echo"}
+        for each in headers:
+            answer = await running.client.post("/api/tasks", json=body, headers=each)
+            assert (answer.json()["status"], answer.headers["preference-applied"]) == ("completed", "wait=20")
+        for each in ("await=20", "wait=soon", "respond-async"):
+            answer = await running.client.post("/api/tasks", json=body, headers={"Prefer": each})
+            assert "preference-applied" not in answer.headers
+
+
 @pytest.mark.parametrize(
     ("body", "status", "word"),
     [

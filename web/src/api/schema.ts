@@ -1,4 +1,4 @@
-// Made by `make types`; do not edit. OpenAPI document: sha256 4c50ab3a55dd8d2f7ed60b86b454988cf5b0e214f61cab2216cf55a6431f8c3f
+// Made by `make types`; do not edit. OpenAPI document: sha256 d7c263d67f2e701decdff0caa88252f62723a113b5c5a1e81fe831201f6b97b9
 
 export interface paths {
     "/api/agents": {
@@ -5183,7 +5183,7 @@ export interface operations {
             query?: never;
             header?: {
                 "idempotency-key"?: string | null;
-                prefer?: string | null;
+                prefer?: string[] | null;
             };
             path?: never;
             cookie?: never;
@@ -5463,7 +5463,7 @@ export interface operations {
             query?: never;
             header?: {
                 "idempotency-key"?: string | null;
-                prefer?: string | null;
+                prefer?: string[] | null;
             };
             path: {
                 task_id: string;
@@ -5585,7 +5585,7 @@ export interface operations {
             query?: never;
             header?: {
                 "idempotency-key"?: string | null;
-                prefer?: string | null;
+                prefer?: string[] | null;
             };
             path: {
                 task_id: string;
@@ -5812,7 +5812,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                prefer?: string | null;
+                prefer?: string[] | null;
             };
             path?: never;
             cookie?: never;
@@ -6037,7 +6037,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                prefer?: string | null;
+                prefer?: string[] | null;
             };
             path: {
                 test_id: string;
