@@ -2,9 +2,10 @@
 
 import re
 
-from playwright.sync_api import BrowserContext, Page, WebSocketRoute, expect
+from playwright.sync_api import BrowserContext, Page, Route, WebSocketRoute, expect
 
 from tests.support.federation import step
+from tests.web.conftest import poll
 from tests.web.stage import Stage
 
 _THREE = (
@@ -151,6 +152,41 @@ def test_without_websockets_the_page_still_follows(page: Page, stage: Stage) -> 
     page.goto(f"/tasks/{task['id']}")
     expect(page.get_by_label("Graph of the plan").get_by_text("running")).to_be_visible()
     stage.gates.open("sse-gate")
+    expect(page.get_by_label("Result")).to_contain_text("is open")
+
+
+def test_after_an_outage_the_page_goes_on_by_its_websocket(page: Page, stage: Stage) -> None:
+    refused: list[WebSocketRoute] = []
+    served: list[WebSocketRoute] = []
+    is_away = False
+
+    def serve(socket: WebSocketRoute) -> None:
+        if is_away:
+            refused.append(socket)
+            socket.close()
+        else:
+            served.append(socket)
+            socket.connect_to_server()
+
+    def answer(route: Route) -> None:
+        if is_away:
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route_web_socket("**/api/events/ws", serve)
+    page.route("**/health", answer)
+    task = stage.submit("Outage", step("a", "outage-gate", skill="wait-for-gate"))
+    page.goto(f"/tasks/{task['id']}")
+    expect(page.get_by_label("Graph of the plan").get_by_text("running")).to_be_visible()
+    is_away = True
+    served[-1].close()
+    expect(page.get_by_test_id("connection-lost")).to_be_visible()
+    poll(lambda: bool(page.title()) and len(refused) == 3)
+    is_away = False
+    expect(page.get_by_test_id("connection-lost")).to_have_count(0)
+    assert len(served) == 2
+    stage.gates.open("outage-gate")
     expect(page.get_by_label("Result")).to_contain_text("is open")
 
 

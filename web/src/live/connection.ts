@@ -34,6 +34,8 @@ export class Connection {
   private readonly streams = new Map<string, AbortController>();
   private current: ConnectionState = 'connecting';
   private failures = 0;
+  /** How often in a row it failed though the orchestrator answers otherwise. */
+  private blocked = 0;
   private isGreeted = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private silence: ReturnType<typeof setTimeout> | undefined;
@@ -123,8 +125,9 @@ export class Connection {
     const longest = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (this.failures - 1));
     this.timer = setTimeout(
       async () => {
+        this.blocked = (await answersHttp()) ? this.blocked + 1 : 0;
         this.timer = undefined;
-        if (this.failures >= TRIES_BEFORE_SSE && (await answersHttp())) this.fallBack();
+        if (this.blocked >= TRIES_BEFORE_SSE) this.fallBack();
         else this.connect();
       },
       longest * (0.7 + Math.random() * 0.3),
@@ -150,6 +153,7 @@ export class Connection {
   /** The connection stands all the way: a proxy that only opens it does not count. */
   private greeted(): void {
     this.failures = 0;
+    this.blocked = 0;
     this.isGreeted = true;
     this.become('open');
     if (this.watchers.size) {
