@@ -6,7 +6,7 @@ from playwright.sync_api import BrowserContext, Page, Route, WebSocketRoute, exp
 
 from tests.support.federation import step
 from tests.web.conftest import poll
-from tests.web.stage import Stage
+from tests.web.stage import Stage, ignore
 
 _THREE = (
     step("a", "Write the report", skill="write-report"),
@@ -188,6 +188,18 @@ def test_after_an_outage_the_page_goes_on_by_its_websocket(page: Page, stage: St
     assert len(served) == 2
     stage.gates.open("outage-gate")
     expect(page.get_by_label("Result")).to_contain_text("is open")
+
+
+def test_what_is_over_is_shown_so_before_its_log_is_read(page: Page, stage: Stage) -> None:
+    task = stage.ended(stage.submit("Long over", step("a", "Say hello")))
+    page.route_web_socket("**/api/events/ws", ignore)
+    page.goto(f"/tasks/{task['id']}")
+    expect(page.get_by_label("Result")).to_contain_text("You said: Say hello")
+    expect(page.locator("header").get_by_text("completed").first).to_be_visible()
+    expect(page.get_by_role("button", name="Stop")).to_have_count(0)
+    expect(page.get_by_text("Planning")).to_have_count(0)
+    page.goto(f"/tasks/{task['id']}/steps/a")
+    expect(page.get_by_role("status", name="Loading the step")).to_be_visible()
 
 
 def test_tasks_are_searched_filtered_and_canceled_together(page: Page, stage: Stage) -> None:

@@ -1,15 +1,14 @@
 // Holds the folded state of a task that is on the screen, updated once per animation frame.
 import { useCallback, useEffect, useSyncExternalStore } from 'react';
-import type { TaskEvent } from '../api/types';
+import type { Task, TaskEvent, TaskStatus } from '../api/types';
 import { Connection, type ConnectionState } from './connection';
-import { EMPTY, fold, hasGap, type TaskState } from './fold';
+import { EMPTY, fold, hasGap, isOver, type TaskState } from './fold';
 
 export const connection = new Connection();
 
 export class TaskStore {
   state: TaskState = EMPTY;
   refused: string | null = null;
-  /** Whether the log was read up to where it was when the page opened. */
   private readonly listeners = new Set<() => void>();
   private waiting: TaskEvent[] = [];
   private frame = 0;
@@ -88,6 +87,16 @@ export function useLive<T>(taskId: string, part: (state: TaskState) => T): T {
     store.subscribe,
     useCallback(() => part(store.state), [store, part]),
   );
+}
+
+/** Returns a task's status. What is stored as over stays so, and what is stored holds until the log is read. */
+export function useStatus(task: Task): TaskStatus {
+  const live = useLive(task.id, toldStatusOf);
+  return isOver(task.status) ? task.status : (live ?? task.status);
+}
+
+function toldStatusOf(state: TaskState): TaskStatus | null {
+  return state.seq === 0 ? null : state.status;
 }
 
 export function useRefusal(taskId: string): string | null {

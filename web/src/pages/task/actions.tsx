@@ -7,14 +7,14 @@ import { queryClient } from '../../api/query';
 import { cancelTask, retryTask, submitTask } from '../../api/tasks';
 import type { JsonObject, Task } from '../../api/types';
 import { isOver, type TaskState } from '../../live/fold';
-import { useLive } from '../../live/task-store';
+import { useLive, useStatus } from '../../live/task-store';
 import { Problem } from '../../ui/feedback';
 import { Icon } from '../../ui/icons';
 import { freshKey } from '../../ui/text';
 
 export function TaskActions({ task, onFork }: { task: Task; onFork: () => void }): ReactNode {
-  const status = useLive(task.id, statusOf);
-  const hasPlan = useLive(task.id, hasPlanOf);
+  const status = useStatus(task);
+  const hasPlan = useLive(task.id, hasPlanOf) || task.plan !== null;
   const navigate = useNavigate();
   const go = (made: Task): void => void navigate({ to: '/tasks/$taskId', params: { taskId: made.id } });
   const key = useRef(freshKey());
@@ -86,10 +86,6 @@ function sameAs(task: Task) {
     priority: task.priority,
     metadata: task.metadata as JsonObject,
   } as Parameters<typeof submitTask>[0];
-}
-
-function statusOf(state: TaskState): TaskState['status'] {
-  return state.status;
 }
 
 function hasPlanOf(state: TaskState): boolean {

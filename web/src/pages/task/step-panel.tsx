@@ -10,7 +10,7 @@ import { isOver, type LiveStep, type LogEntry, type TaskState } from '../../live
 import { useLive } from '../../live/task-store';
 import { Artifact } from '../../ui/artifact';
 import { JsonCode } from '../../ui/code';
-import { Boundary, FailureNote } from '../../ui/feedback';
+import { Boundary, FailureNote, Waiting } from '../../ui/feedback';
 import { Icon } from '../../ui/icons';
 import { Markdown } from '../../ui/markdown';
 import { QuestionForm } from '../../ui/question';
@@ -48,13 +48,15 @@ export default function StepPanel(props: Props): ReactNode {
     taskId,
     useCallback((state: TaskState) => state.steps.get(stepId), [stepId]),
   );
+  const isRead = useLive(taskId, isReadOf);
   const over = useLive(taskId, overOf);
   const stored = useQuery(taskQuery(taskId)).data?.steps.find((each) => each.id === stepId);
   const tabs = STEP_TABS.filter((each) => each !== 'answers' || isTeam(live));
   if (!live) {
     return (
       <aside className={classes.panel} aria-label="Step">
-        <PanelHead title="There is no such step in the plan" close={props.close} />
+        <PanelHead title={isRead ? 'There is no such step in the plan' : ''} close={props.close} />
+        {!isRead && <Waiting what="the step" />}
       </aside>
     );
   }
@@ -281,6 +283,10 @@ function Why(props: Props & { stored: Step | undefined }): ReactNode {
       )}
     </>
   );
+}
+
+function isReadOf(state: TaskState): boolean {
+  return state.seq > 0;
 }
 
 function overOf(state: TaskState): boolean {

@@ -8,7 +8,7 @@ import { taskQuery } from '../../api/tasks';
 import type { Task } from '../../api/types';
 import { TASK_VIEWS, type TaskView } from '../../app/tabs';
 import { isOver, type TaskState } from '../../live/fold';
-import { useLive, useRefusal } from '../../live/task-store';
+import { useLive, useRefusal, useStatus } from '../../live/task-store';
 import { Artifact } from '../../ui/artifact';
 import { Boundary, Empty, FailureNote, Problem, Waiting } from '../../ui/feedback';
 import { Icon } from '../../ui/icons';
@@ -130,7 +130,7 @@ function Open({ task }: { task: Task }): ReactNode {
 }
 
 function Head({ task, onFork }: { task: Task; onFork: () => void }): ReactNode {
-  const status = useLive(task.id, statusOf);
+  const status = useStatus(task);
   const usage = useLive(task.id, usageOf) ?? task.usage;
   const ended = useLive(task.id, endedOf) ?? task.completed_at;
   const limit = typeof task.budget.cost_usd === 'number' ? task.budget.cost_usd : null;
@@ -180,12 +180,14 @@ function Head({ task, onFork }: { task: Task; onFork: () => void }): ReactNode {
 
 function PlanGraph(props: { task: Task; selected: string | null; onSelect: (id: string | null) => void }): ReactNode {
   const { task, selected, onSelect } = props;
+  const isRead = useLive(task.id, isReadOf);
   const hasPlan = useLive(task.id, hasPlanOf);
-  const status = useLive(task.id, statusOf);
+  const status = useStatus(task);
   const [finished] = useState(
     () => new Set(task.steps.filter((step) => step.status === 'completed').map((step) => step.id)),
   );
   if (hasPlan) return <Graph taskId={task.id} finished={finished} selected={selected} onSelect={onSelect} />;
+  if (!isRead) return <Waiting what="the graph" />;
   return (
     <Empty icon="graph" title={isOver(status) ? 'It never had a plan' : 'Planning'}>
       {!isOver(status) && 'The steps appear here as soon as the plan is made.'}
@@ -200,9 +202,9 @@ function StepCount({ taskId }: { taskId: string }): ReactNode {
 
 function Summary({ task }: { task: Task }): ReactNode {
   const questions = useLive(task.id, questionsOf);
-  const error = useLive(task.id, errorOf);
-  const summary = useLive(task.id, summaryOf);
-  const status = useLive(task.id, statusOf);
+  const error = useLive(task.id, errorOf) ?? task.error;
+  const summary = useLive(task.id, summaryOf) || task.result?.summary;
+  const status = useStatus(task);
   const files = task.steps.flatMap((step) => step.artifacts);
   return (
     <div className={classes.panelBody}>
@@ -280,7 +282,7 @@ function progressText(state: TaskState): string {
   return `${completed} of ${count(total, 'step')} completed${failed > 0 ? `, ${failed} failed` : ''}`;
 }
 
-const statusOf = (state: TaskState) => state.status;
+const isReadOf = (state: TaskState) => state.seq > 0;
 const usageOf = (state: TaskState) => state.usage;
 const endedOf = (state: TaskState) => state.endedAt;
 const hasPlanOf = (state: TaskState) => state.plan !== null;
