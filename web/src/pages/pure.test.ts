@@ -157,12 +157,14 @@ describe('text from elsewhere', () => {
   });
 
   it('shows times short', () => {
-    expect([0, 949, 1500, 59_000, 61_000, 3_660_000].map(duration)).toEqual([
+    expect([0, 949, 1500, 59_000, 61_000, 119_600, 3_599_700, 3_660_000].map(duration)).toEqual([
       '0 ms',
       '949 ms',
       '1.5 s',
       '59 s',
       '1 min 1 s',
+      '2 min 0 s',
+      '1 h 0 min',
       '1 h 1 min',
     ]);
   });
