@@ -220,3 +220,16 @@ def test_tasks_are_searched_filtered_and_canceled_together(page: Page, stage: St
     expect(rows).to_have_count(1)
     expect(rows).to_contain_text(str(done["description"]))
     stage.gates.open("parcel-gate")
+
+
+def test_the_search_field_says_what_the_address_says(page: Page, stage: Stage) -> None:
+    rail = page.get_by_role("navigation", name="Main")
+    for place, name in {"tasks": "Tasks", "agents": "Agents"}.items():
+        page.goto(f"/{place}")
+        field = page.get_by_role("searchbox", name=f"Search {place}")
+        field.fill("nothing-is-called-so")
+        page.wait_for_url(re.compile("q=nothing"))
+        rail.get_by_role("link", name=name).click()
+        expect(field).to_have_value("")
+        page.go_back()
+        expect(field).to_have_value("nothing-is-called-so")

@@ -1,14 +1,14 @@
 // The registered agents: how each is, what it can do.
-import { Button, TextInput } from '@mantine/core';
-import { useDebouncedCallback } from '@mantine/hooks';
+import { Button } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
-import { type ReactNode, useState } from 'react';
+import type { ReactNode } from 'react';
 import { agentsQuery } from '../../api/agents';
 import type { Agent } from '../../api/types';
 import { Empty, Problem, Waiting } from '../../ui/feedback';
 import { Icon } from '../../ui/icons';
 import { Page } from '../../ui/page';
+import { SearchField } from '../../ui/search-field';
 import { AgentStatus } from '../../ui/status';
 import { firstLine, plain } from '../../ui/text';
 import classes from './agents.module.css';
@@ -20,10 +20,6 @@ export function Agents(): ReactNode {
   const { q } = route.useSearch();
   const navigate = route.useNavigate();
   const agents = useQuery(agentsQuery(q));
-  const [typed, setTyped] = useState(q ?? '');
-  const search = useDebouncedCallback((next: string) => {
-    void navigate({ search: { q: next || undefined }, replace: true });
-  }, 250);
   const register = (
     <Link to="/agents/new">
       <Button component="span" leftSection={<Icon name="plus" size={14} />}>
@@ -36,17 +32,11 @@ export function Agents(): ReactNode {
       title="Agents"
       actions={
         <>
-          <TextInput
-            data-search
-            type="search"
-            aria-label="Search agents"
+          <SearchField
+            label="Search agents"
             placeholder="What is needed?"
-            leftSection={<Icon name="search" size={15} />}
-            value={typed}
-            onChange={(event) => {
-              setTyped(event.currentTarget.value);
-              search(event.currentTarget.value);
-            }}
+            value={q ?? ''}
+            onSearch={(next) => void navigate({ search: { q: next }, replace: true })}
           />
           {register}
         </>
@@ -57,7 +47,7 @@ export function Agents(): ReactNode {
       {agents.data?.items.length === 0 &&
         (q ? (
           <Empty icon="agents" title="No agent fits that">
-            <Link to="/agents" search={{}} onClick={() => setTyped('')}>
+            <Link to="/agents" search={{}}>
               Show all
             </Link>
           </Empty>

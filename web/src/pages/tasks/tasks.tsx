@@ -1,6 +1,5 @@
 // All tasks: a table that draws only what is seen, with search, filters, and doing something to many at once.
-import { Button, Group, Select, TextInput } from '@mantine/core';
-import { useDebouncedCallback } from '@mantine/hooks';
+import { Button, Group, Select } from '@mantine/core';
 import { useInfiniteQuery, useMutation, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { useVirtualizer } from '@tanstack/react-virtual';
@@ -12,6 +11,7 @@ import { isOver, words } from '../../live/fold';
 import { Empty, Problem, Waiting } from '../../ui/feedback';
 import { Icon } from '../../ui/icons';
 import { usePageTitle } from '../../ui/page';
+import { SearchField } from '../../ui/search-field';
 import { TaskRow } from '../../ui/task-row';
 import { count, firstLine, freshKey } from '../../ui/text';
 import classes from './tasks.module.css';
@@ -81,23 +81,13 @@ function Filters(): ReactNode {
   const search = route.useSearch();
   const navigate = route.useNavigate();
   const agents = useQuery(agentsQuery()).data?.items ?? [];
-  const [typed, setTyped] = useState(search.q ?? '');
-  const setQ = useDebouncedCallback((q: string) => {
-    void navigate({ search: (before) => ({ ...before, q: q || undefined }), replace: true });
-  }, 250);
   return (
     <Group gap="xs" className={classes.filters}>
-      <TextInput
-        data-search
-        type="search"
-        aria-label="Search tasks"
+      <SearchField
+        label="Search tasks"
         placeholder="Search"
-        leftSection={<Icon name="search" size={15} />}
-        value={typed}
-        onChange={(event) => {
-          setTyped(event.currentTarget.value);
-          setQ(event.currentTarget.value);
-        }}
+        value={search.q ?? ''}
+        onSearch={(q) => void navigate({ search: (before) => ({ ...before, q }), replace: true })}
       />
       <Select
         aria-label="Status"
