@@ -233,3 +233,15 @@ def test_the_search_field_says_what_the_address_says(page: Page, stage: Stage) -
         expect(field).to_have_value("")
         page.go_back()
         expect(field).to_have_value("nothing-is-called-so")
+
+
+def test_only_what_can_be_retried_is_retried_together(page: Page, stage: Stage) -> None:
+    stage.ended(stage.submit("Crate 1", step("a", "Say hello")))
+    stage.ended(stage.submit("Crate 2", step("a", "Ledger of the crate", skill="check-ledger")))
+    page.goto("/tasks?q=Crate")
+    for number in (1, 2):
+        page.get_by_role("checkbox", name=f"Choose Crate {number}").check()
+    page.get_by_role("button", name="Retry 1").click()
+    rows = page.get_by_label("Tasks", exact=True).get_by_role("listitem")
+    expect(rows).to_have_count(3)
+    expect(page.get_by_text("could not be changed")).to_have_count(0)

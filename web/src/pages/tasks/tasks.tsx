@@ -114,9 +114,11 @@ function Filters(): ReactNode {
 
 function Chosen({ tasks, clear }: { tasks: readonly Task[]; clear: () => void }): ReactNode {
   const [failed, setFailed] = useState<number>(0);
+  const open = tasks.filter((task) => !isOver(task.status));
+  const again = tasks.filter((task) => task.status === 'failed' || task.status === 'canceled');
   const act = useMutation({
     mutationFn: async (action: 'cancel' | 'retry') => {
-      const fitting = tasks.filter((task) => isOver(task.status) === (action === 'retry'));
+      const fitting = action === 'cancel' ? open : again;
       const ended = await Promise.allSettled(
         fitting.map((task) => (action === 'cancel' ? cancelTask(task.id) : retryTask(task.id, freshKey()))),
       );
@@ -127,8 +129,6 @@ function Chosen({ tasks, clear }: { tasks: readonly Task[]; clear: () => void })
       refreshLists();
     },
   });
-  const open = tasks.filter((task) => !isOver(task.status)).length;
-  const again = tasks.filter((task) => task.status === 'failed' || task.status === 'canceled').length;
   return (
     <div aria-live="polite">
       {tasks.length > 0 && (
@@ -137,20 +137,20 @@ function Chosen({ tasks, clear }: { tasks: readonly Task[]; clear: () => void })
           <Button
             size="compact-sm"
             variant="default"
-            disabled={open === 0}
+            disabled={open.length === 0}
             loading={act.isPending}
             onClick={() => act.mutate('cancel')}
           >
-            Cancel {open || ''}
+            Cancel {open.length || ''}
           </Button>
           <Button
             size="compact-sm"
             variant="default"
-            disabled={again === 0}
+            disabled={again.length === 0}
             loading={act.isPending}
             onClick={() => act.mutate('retry')}
           >
-            Retry {again || ''}
+            Retry {again.length || ''}
           </Button>
           <Button size="compact-sm" variant="subtle" onClick={clear}>
             Clear
