@@ -110,3 +110,15 @@ def test_a_plan_is_changed_and_approved(page: Page, stage: Stage) -> None:
     ended = stage.ended(task)
     assert [each["instruction"] for each in objects(ended["steps"])] == ["Say first", "Say three"]
     assert ended["status"] == "completed"
+
+
+def test_what_is_wrong_with_a_changed_plan_is_said(page: Page, stage: Stage) -> None:
+    task = stage.submit("Empty me", step("a", "Say something"), approve_plan=True)
+    page.goto(f"/tasks/{task['id']}")
+    page.get_by_role("button", name="Change the steps").click()
+    page.get_by_role("textbox", name="Step 1").fill("")
+    page.get_by_role("button", name="Approve with these changes").click()
+    expect(page.get_by_role("alert")).to_contain_text("#/plan/steps/0/instruction")
+    page.get_by_role("textbox", name="Step 1").fill("Say it again")
+    page.get_by_role("button", name="Approve with these changes").click()
+    expect(page.get_by_label("Result")).to_contain_text("You said: Say it again")

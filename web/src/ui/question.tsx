@@ -7,7 +7,7 @@ import { queryClient } from '../api/query';
 import { answerQuestion } from '../api/tasks';
 import type { Json, JsonObject, NewAnswer, Question } from '../api/types';
 import { Problem, Waiting } from './feedback';
-import { given, initial, missing } from './form/schema';
+import { given, hasField, initial, missing } from './form/schema';
 import { Icon } from './icons';
 import { Markdown } from './markdown';
 import { Ago } from './time';
@@ -50,7 +50,7 @@ export function QuestionForm({ taskId, question, children, planEdit }: Props): R
           {new Date(question.expires_at).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' })}.
         </p>
       )}
-      {answer.error && (isTaken || (answer.error as ProblemError).errors?.length === 0) && (
+      {answer.error && !isShownInForm(question, answer.error) && (
         <div style={{ margin: '8px 0' }}>
           <Problem error={answer.error} />
         </div>
@@ -62,6 +62,16 @@ export function QuestionForm({ taskId, question, children, planEdit }: Props): R
           <Reply question={question} busy={answer.isPending} error={answer.error} send={answer.mutate} />
         ))}
     </div>
+  );
+}
+
+/** Whether the form says itself, at its fields, all that is wrong. */
+function isShownInForm(question: Question, error: Error): boolean {
+  if (!(error instanceof ProblemError) || error.errors.length === 0) return false;
+  if (question.kind === 'plan' || question.kind === 'step') return false;
+  const schema = question.schema as JsonObject | null;
+  return error.errors.every(({ pointer }) =>
+    schema === null ? pointer === '#/text' : hasField(schema, schema, pointer),
   );
 }
 

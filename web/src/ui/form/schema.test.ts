@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../api/types';
-import { fieldOf, given, initial, missing } from './schema';
+import { fieldOf, given, hasField, initial, missing } from './schema';
 
 const TRIP: JsonObject = {
   type: 'object',
@@ -62,5 +62,11 @@ describe('a form', () => {
     expect(fieldOf(circle, circle).kind).toBe('json');
     const tree: JsonObject = { type: 'object', properties: { child: { $ref: '#' } } };
     expect(() => initial(tree, tree)).not.toThrow();
+  });
+
+  it('knows which faults its fields can say', () => {
+    const said = ['#/data', '#/data/city', '#/data/contact/email', '#/data/guests/0/name'];
+    const unsaid = ['#/data/contact', '#/data/guests/0', '#/data/city/more', '#/data/nothing', '#/comment'];
+    expect([...said, ...unsaid].filter((pointer) => hasField(TRIP, TRIP, pointer))).toEqual(said);
   });
 });

@@ -136,6 +136,21 @@ export function missing(
   });
 }
 
+/** Whether a form of the schema has a field that says what is wrong at `pointer`. */
+export function hasField(schema: JsonObject, root: JsonObject, pointer: string, at = '#/data', depth = 0): boolean {
+  const field = fieldOf(schema, root, depth);
+  if (pointer === at) return depth === 0 || field.kind !== 'object';
+  if (!pointer.startsWith(`${at}/`)) return false;
+  if (field.kind === 'list') {
+    const [place] = pointer.slice(at.length + 1).split('/');
+    return hasField(field.item, root, pointer, `${at}/${place}`, depth + 1);
+  }
+  if (field.kind !== 'object') return false;
+  return field.properties.some(([name, each]) =>
+    hasField(each, root, pointer, `${at}/${pointerPart(name)}`, depth + 1),
+  );
+}
+
 export function pointerPart(name: string): string {
   return name.replaceAll('~', '~0').replaceAll('/', '~1');
 }
