@@ -1,10 +1,12 @@
 """Questions to people in the UI: forms, approvals, two tabs at once."""
 
 import re
+from collections.abc import AsyncGenerator
 
 from playwright.sync_api import Page, Route, expect
 
-from tests.support.federation import step
+from shared.agent import AgentRequest, Answer, InputRequired, Update
+from tests.support.federation import TestAgent, step
 from tests.web.stage import Stage, ignore, objects
 
 
@@ -122,3 +124,26 @@ def test_what_is_wrong_with_a_changed_plan_is_said(page: Page, stage: Stage) -> 
     page.get_by_role("textbox", name="Step 1").fill("Say it again")
     page.get_by_role("button", name="Approve with these changes").click()
     expect(page.get_by_label("Result")).to_contain_text("You said: Say it again")
+
+
+async def _ask_freely(request: AgentRequest) -> AsyncGenerator[Update]:
+    if not request.history:
+        form = {"note": {"type": "string", "title": "Note"}, "extra": {"type": "object", "title": "Extra"}}
+        yield InputRequired("What else?", {"type": "object", "properties": {**form}})
+        return
+    yield Answer("noted", f"Noted: {request.data}")
+
+
+def test_json_that_is_not_finished_is_not_left_out_of_an_answer(page: Page, stage: Stage) -> None:
+    endpoint = stage.serve(TestAgent("Clerk", _ask_freely, ("note-it",)))
+    stage.client.post("/api/agents", json={"endpoint": endpoint}).raise_for_status()
+    task = stage.submit("Note it", step("a", "Note it", skill="note-it"))
+    page.goto(f"/tasks/{task['id']}")
+    question = page.get_by_role("region", name="It waits for you")
+    question.get_by_label("Extra").fill('{"city": "Oslo"')
+    question.get_by_label("Note").fill("for you")
+    question.get_by_label("Note").press("Enter")
+    expect(question.get_by_text("This is not valid JSON.")).to_be_visible()
+    question.get_by_label("Extra").fill('{"city": "Oslo"}')
+    question.get_by_label("Note").press("Enter")
+    expect(page.get_by_label("Result")).to_contain_text("Oslo")

@@ -109,6 +109,11 @@ function Approval(props: {
   );
 }
 
+/** Whether a field holds what is no value yet, as JSON that is being typed; the field says so. */
+function isUnfinished(form: HTMLFormElement): boolean {
+  return [...form.elements].some((field) => (field as HTMLInputElement).validity?.customError);
+}
+
 function Reply(props: { question: Question; busy: boolean; error: Error | null; send: Send }): ReactNode {
   const schema = props.question.schema as JsonObject | null;
   const form = useId();
@@ -120,8 +125,9 @@ function Reply(props: { question: Question; busy: boolean; error: Error | null; 
   if (props.error instanceof ProblemError) {
     for (const each of props.error.errors) errors.set(each.pointer, each.detail);
   }
-  const submit = (event: FormEvent): void => {
+  const submit = (event: FormEvent<HTMLFormElement>): void => {
     event.preventDefault();
+    if (isUnfinished(event.currentTarget)) return;
     if (schema === null) {
       props.send({ text: String(value ?? '') });
       return;

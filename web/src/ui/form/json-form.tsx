@@ -31,6 +31,8 @@ interface Props {
   depth?: number;
 }
 
+const NO_JSON = 'This is not valid JSON.';
+
 export default function JsonForm(props: Props): ReactNode {
   const { root, value, onChange, errors, at = '#/data', name = '', required = false, depth = 0 } = props;
   const schema = resolve(props.schema, root);
@@ -207,16 +209,23 @@ export default function JsonForm(props: Props): ReactNode {
           minRows={3}
           maxRows={14}
           defaultValue={value === undefined ? '' : JSON.stringify(value, null, 2)}
-          validationError="This is not valid JSON."
-          onChange={(typed) => {
-            try {
-              onChange(typed.trim() === '' ? undefined : (JSON.parse(typed) as Json));
-            } catch {
-              // not finished yet: the field says so itself
-            }
+          validationError={NO_JSON}
+          onInput={({ currentTarget }) => {
+            const parsed = parse(currentTarget.value);
+            // The field says so itself, and the form is not sent while it is so.
+            currentTarget.setCustomValidity(parsed.ok ? '' : NO_JSON);
+            if (parsed.ok) onChange(parsed.value);
           }}
         />
       );
+  }
+}
+
+function parse(typed: string): { ok: true; value: Json | undefined } | { ok: false } {
+  try {
+    return { ok: true, value: typed.trim() === '' ? undefined : (JSON.parse(typed) as Json) };
+  } catch {
+    return { ok: false };
   }
 }
 
