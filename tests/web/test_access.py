@@ -157,6 +157,15 @@ def test_the_palette_finds_pages_agents_and_tasks(page: Page, stage: Stage) -> N
     page.wait_for_url(f"**/tasks/{task['id']}")
 
 
+def test_what_the_keys_select_in_the_palette_is_in_view(page: Page, stage: Stage) -> None:
+    page.goto("/")
+    expect(page.get_by_role("heading", name="Home")).to_be_visible()
+    page.keyboard.press("Control+k")
+    expect(page.get_by_role("option").nth(11)).to_be_attached()
+    page.keyboard.press("ArrowUp")  # to the last one
+    expect(page.get_by_role("option", selected=True)).to_be_in_viewport(ratio=0.9)
+
+
 def test_keys_can_be_switched_off(page: Page, stage: Stage) -> None:
     page.goto("/settings")
     page.get_by_role("switch", name=re.compile("Single keys")).uncheck()

@@ -3,9 +3,10 @@ import { Modal, TextInput, useMantineColorScheme } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
-import { type KeyboardEvent, type ReactNode, useId, useMemo, useState } from 'react';
+import { type KeyboardEvent, type ReactNode, useEffect, useId, useMemo, useState } from 'react';
 import { agentsQuery } from '../api/agents';
 import { tasksQuery } from '../api/tasks';
+import { words } from '../live/fold';
 import { Icon, type IconName } from '../ui/icons';
 import { firstLine } from '../ui/text';
 import classes from './palette.module.css';
@@ -25,6 +26,9 @@ export default function Palette({ close }: { close: () => void }): ReactNode {
   const found = useCommands(typed.trim().toLowerCase());
   const index = Math.min(selected, found.length - 1);
 
+  useEffect(() => {
+    document.getElementById(`${list}-${index}`)?.scrollIntoView({ block: 'nearest' });
+  }, [list, index]);
   const run = (command: Command | undefined): void => {
     if (!command) return;
     close();
@@ -146,7 +150,7 @@ function useCommands(typed: string): Command[] {
         id: task.id,
         icon: 'tasks',
         label: firstLine(task.description, 120),
-        kind: task.status,
+        kind: words(task.status),
         run: () => void navigate({ to: '/tasks/$taskId', params: { taskId: task.id } }),
       }),
     );
