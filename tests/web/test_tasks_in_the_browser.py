@@ -24,6 +24,16 @@ def test_a_task_of_the_composer_is_watched_to_its_result(page: Page, stage: Stag
     expect(page.get_by_label("Result")).to_contain_text("You said")
 
 
+def test_a_budget_holds_when_the_task_is_started_from_its_field(page: Page, stage: Stage) -> None:
+    page.goto("/")
+    page.get_by_role("textbox", name="What is to be done?").fill("Say hello cheaply")
+    page.get_by_role("button", name="Options").click()
+    page.get_by_label("May cost (USD)").press_sequentially("0.50")
+    page.get_by_label("May cost (USD)").press("Enter")
+    page.wait_for_url(re.compile(r"/tasks/[\w-]+"))
+    expect(page.get_by_text("of $0.50")).to_be_visible()
+
+
 def test_steps_appear_in_the_graph_as_they_go(page: Page, stage: Stage) -> None:
     task = stage.submit(
         "Through the gate",

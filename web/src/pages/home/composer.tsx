@@ -16,6 +16,7 @@ export function Composer({ goal: begin, agent: chosen }: { goal: string; agent: 
   const [files, setFiles] = useState<readonly File[]>([]);
   const [agent, setAgent] = useState<string | null>(chosen);
   const [approve, setApprove] = useState(false);
+  // Texts while they are typed, "0.50" for one.
   const [cost, setCost] = useState<number | string>('');
   const [seconds, setSeconds] = useState<number | string>('');
   const [isOpen, setOpen] = useState(chosen !== null);
@@ -31,8 +32,8 @@ export function Composer({ goal: begin, agent: chosen }: { goal: string; agent: 
           ...(approve && { approve_plan: true }),
           ...(files.length > 0 && { files: await Promise.all(files.map(toNewFile)) }),
           budget: {
-            ...(typeof cost === 'number' && { cost_usd: cost }),
-            ...(typeof seconds === 'number' && seconds > 0 && { seconds }),
+            ...(cost !== '' && { cost_usd: Number(cost) }),
+            ...(Number(seconds) > 0 && { seconds: Number(seconds) }),
           },
         } as Parameters<typeof submitTask>[0],
         key.current,
