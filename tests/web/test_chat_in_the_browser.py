@@ -2,7 +2,7 @@
 
 import re
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.web.stage import Stage
 
@@ -83,3 +83,27 @@ def test_a_conversation_is_forgotten(page: Page, stage: Stage) -> None:
     page.get_by_role("button", name="Forget Forget me").click()
     expect(page.get_by_role("link", name=re.compile("Forget me"))).to_have_count(0)
     assert stage.client.get(f"/api/sessions/{session['id']}").status_code == 404
+
+
+def test_what_could_not_be_sent_leaves_one_conversation_however_often_it_is_tried(page: Page, stage: Stage) -> None:
+    def refuse(route: Route) -> None:
+        if route.request.method == "POST":
+            route.fulfill(status=503, json={"title": "Not now", "detail": "The database is locked."})
+        else:
+            route.continue_()
+
+    def count() -> int:
+        return len(stage.client.get("/api/sessions?limit=200").json()["items"])
+
+    before = count()
+    page.goto("/chat")
+    page.route("**/api/tasks", refuse)
+    for _ in range(2):
+        with page.expect_response("**/api/tasks"):
+            _say(page, "@Echo anybody there?")
+        expect(page.get_by_role("alert")).to_contain_text("The database is locked.")
+        expect(page.get_by_role("button", name="Send")).to_be_enabled()
+    page.unroute("**/api/tasks")
+    _say(page, "@Echo anybody there?")
+    expect(page.get_by_role("log")).to_contain_text("You said: anybody there?")
+    assert count() == before + 1

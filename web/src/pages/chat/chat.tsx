@@ -80,9 +80,11 @@ function Conversation({ sessionId }: { sessionId: string | null }): ReactNode {
   const known = tasks.data?.pages[0]?.items ?? [];
   const turns = turnsOf(messages.data ?? [], known);
   const send = useMutation({
+  const begun = useRef(sessionId); // kept when the message could not be sent: trying again begins no other one
     mutationFn: async ({ text, files }: { text: string; files: readonly File[] }) => {
       const to = addressed(text, agents);
-      const session = sessionId ?? (await createSession()).id;
+      begun.current ??= (await createSession()).id;
+      const session = begun.current;
       await submitTask(
         {
           description: to.text || text,
