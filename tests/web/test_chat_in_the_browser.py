@@ -107,3 +107,12 @@ def test_what_could_not_be_sent_leaves_one_conversation_however_often_it_is_trie
     _say(page, "@Echo anybody there?")
     expect(page.get_by_role("log")).to_contain_text("You said: anybody there?")
     assert count() == before + 1
+
+
+def test_a_conversation_that_could_not_be_forgotten_is_said(page: Page, stage: Stage) -> None:
+    session = stage.client.post("/api/sessions", json={"title": "Keep me"}).json()
+    page.goto("/chat")
+    page.route(f"**/api/sessions/{session['id']}", lambda route: route.fulfill(status=503, json={"detail": "Not now."}))
+    page.get_by_role("listitem").filter(has_text="Keep me").hover()
+    page.get_by_role("button", name="Forget Keep me").click()
+    expect(page.get_by_role("alert")).to_contain_text("Not now.")

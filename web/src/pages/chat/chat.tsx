@@ -45,6 +45,7 @@ function Sessions({ current }: { current: string | null }): ReactNode {
         <Icon name="plus" size={15} /> New conversation
       </Link>
       {sessions.error && <Problem error={sessions.error} again={() => void sessions.refetch()} />}
+      {remove.error && <Problem error={remove.error} />}
       <ul>
         {sessions.data?.items.map((session) => (
           <li key={session.id} className={classes.session}>
@@ -79,8 +80,8 @@ function Conversation({ sessionId }: { sessionId: string | null }): ReactNode {
   const navigate = useNavigate();
   const known = tasks.data?.pages[0]?.items ?? [];
   const turns = turnsOf(messages.data ?? [], known);
-  const send = useMutation({
   const begun = useRef(sessionId); // kept when the message could not be sent: trying again begins no other one
+  const send = useMutation({
     mutationFn: async ({ text, files }: { text: string; files: readonly File[] }) => {
       const to = addressed(text, agents);
       begun.current ??= (await createSession()).id;
