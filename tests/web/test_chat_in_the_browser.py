@@ -116,3 +116,12 @@ def test_a_conversation_that_could_not_be_forgotten_is_said(page: Page, stage: S
     page.get_by_role("listitem").filter(has_text="Keep me").hover()
     page.get_by_role("button", name="Forget Keep me").click()
     expect(page.get_by_role("alert")).to_contain_text("Not now.")
+
+
+def test_a_file_that_was_taken_away_can_be_attached_again(page: Page, stage: Stage) -> None:
+    page.goto("/chat")
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Attach files").click()
+    chooser.value.set_files({"name": "notes.md", "mimeType": "text/markdown", "buffer": b"# Notes"})
+    page.get_by_role("button", name="Remove notes.md").click()
+    expect(page.locator("input[type=file]")).to_have_value("")  # the same file is no change to a field that holds it

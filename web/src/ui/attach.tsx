@@ -1,6 +1,6 @@
 // Choosing files to send along.
 import { ActionIcon, FileButton, Tooltip } from '@mantine/core';
-import type { ReactNode } from 'react';
+import { type ReactNode, useRef } from 'react';
 import { Icon } from './icons';
 import { plain, size } from './text';
 
@@ -10,8 +10,13 @@ interface Props {
 }
 
 export function AttachButton({ files, onChange }: Props): ReactNode {
+  const forget = useRef<() => void>(null);
+  const attach = (chosen: File[]): void => {
+    onChange([...files, ...chosen]);
+    forget.current?.(); // a file that is taken away and chosen again is news
+  };
   return (
-    <FileButton multiple onChange={(chosen) => onChange([...files, ...chosen])}>
+    <FileButton multiple resetRef={forget} onChange={attach}>
       {(props) => (
         <Tooltip label="Attach files">
           <ActionIcon variant="subtle" color="gray" size="lg" aria-label="Attach files" {...props}>
