@@ -89,7 +89,7 @@ async def _answer(client: Client, task_id: str, pending: PendingInput, display: 
     while True:
         try:
             if pending.is_approval:
-                approve = (await _read_line(f"Run this {pending.kind}? [y/n] ")).lower() in {"y", "yes"}
+                approve = await _decide(f"Run this {pending.kind}? [y/n] ")
                 await client.answer(task_id, pending.input_id, approve=approve)
             elif pending.form is not None:
                 display.note(f"The answer is JSON of this form: {json.dumps(pending.form, ensure_ascii=False)}")
@@ -101,6 +101,18 @@ async def _answer(client: Client, task_id: str, pending: PendingInput, display: 
             if error.problem.status == _WRONG:
                 continue
         return
+
+
+async def _decide(prompt: str) -> bool:
+    """Ask until the answer is yes or no: what is rejected is over."""
+    while True:
+        match (await _read_line(prompt)).lower():
+            case "y" | "yes":
+                return True
+            case "n" | "no":
+                return False
+            case _:
+                pass
 
 
 def _parsed(line: str) -> JsonValue:

@@ -9,7 +9,16 @@ from pathlib import Path
 import pytest
 
 from tests.federation.commands import at_a_terminal, begun, ended, federation
-from tests.federation.fake_orchestrator import BEGIN, END, FAILURE, RESULT, TASK_ID, FakeOrchestrator, Json
+from tests.federation.fake_orchestrator import (
+    BEGIN,
+    END,
+    FAILURE,
+    LISTED_IDS,
+    RESULT,
+    TASK_ID,
+    FakeOrchestrator,
+    Json,
+)
 from tests.federation.processes import PATIENCE_S, free_ports
 from tests.support.serving import serve
 
@@ -153,6 +162,22 @@ async def test_at_a_terminal_the_plan_is_shown_and_approved() -> None:
     assert "The heading is" in shown
 
 
+async def test_at_a_terminal_only_yes_and_no_decide_about_a_plan() -> None:
+    script = [*BEGIN, {"type": "input.required", "input_id": "i1", "prompt": "May it run?", "kind": "plan"}, *END]
+    fake = FakeOrchestrator(script=script)
+    async with serve(fake.app()) as url:
+        code, shown = await at_a_terminal(
+            "--url", url, "run", "--approve-plan", "open", answer_to="[y/n]", answer="yea\n\nY\n"
+        )
+    assert code == 0
+    assert fake.answers == [{"input_id": "i1", "approve": True}]
+    assert shown.count("[y/n]") == 3
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("tasks", "show", ""), ("cancel", ""), ("retry", ""), ("answer", "", "--text", "x"), ("learned", "forget", "")],
+)
 async def test_files_that_the_task_names_go_along_and_are_said(tmp_path: Path) -> None:
     (tmp_path / "cities.csv").write_text("city,price\n", encoding="utf-8")
     (tmp_path / "profile").write_text("no file name that one would mean", encoding="utf-8")
@@ -237,7 +262,7 @@ async def test_tasks_can_be_listed_shown_and_canceled() -> None:
         shown = await federation("--url", url, "tasks", "show", TASK_ID)
         canceled = await federation("--url", url, "tasks", "cancel", TASK_ID)
         unknown = await federation("--url", url, "tasks", "show", "none")
-    assert [line.split()[0] for line in listed.out.splitlines()[1:]] == ["task-0", "task-1", "task-2"]
+    assert [line.split()[0] for line in listed.out.splitlines()[1:]] == LISTED_IDS[:3]
     assert "status: executing" in shown.out
     assert "open the page" in shown.out
     assert canceled.out == "status: canceled\n"
