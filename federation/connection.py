@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from federation.events import EVENT, Event
 from federation.models import JsonObject, Problem
-from shared.errors import AgentProtocolError, FederationError, UnavailableError
+from shared.errors import AgentProtocolError, FederationError, InvalidRequestError, UnavailableError
 from shared.event_stream import EventReader
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -123,7 +123,9 @@ class Connection:
 
 
 def segment(text: str) -> str:
-    """Return `text` as one segment of a path."""
+    """Return an id as one segment of a path. Raises: InvalidRequestError when it is empty: that is another path."""
+    if not text:
+        raise InvalidRequestError("The id is empty.")
     return quote(text, safe="")
 
 

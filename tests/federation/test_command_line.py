@@ -178,6 +178,12 @@ async def test_at_a_terminal_only_yes_and_no_decide_about_a_plan() -> None:
     "command",
     [("tasks", "show", ""), ("cancel", ""), ("retry", ""), ("answer", "", "--text", "x"), ("learned", "forget", "")],
 )
+async def test_an_empty_id_is_said_to_be_one(command: tuple[str, ...]) -> None:
+    async with serve(FakeOrchestrator().app()) as url:
+        run = await federation("--url", url, *command)
+    assert (run.code, run.err) == (1, "The id is empty.\n")
+
+
 async def test_files_that_the_task_names_go_along_and_are_said(tmp_path: Path) -> None:
     (tmp_path / "cities.csv").write_text("city,price\n", encoding="utf-8")
     (tmp_path / "profile").write_text("no file name that one would mean", encoding="utf-8")
