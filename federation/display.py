@@ -19,6 +19,8 @@ from federation.models import Artifact, Task
 from federation.progress import StepView, TaskView, apply, describe, first_line, how_to_answer
 
 _WIDTH_WITHOUT_TERMINAL: Final = 200
+_ID_WIDTH: Final = 36
+_LEAST_WIDTH: Final = 11
 _HIDDEN: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _MARKS: Final[dict[str, tuple[str, str]]] = {
     "ok": ("✓", "green"),
@@ -120,8 +122,11 @@ class Display:
             self.note(f"Answer with: {how_to_answer(task.id, pending, is_only=len(task.pending_inputs) == 1)}")
 
     def table(self, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-        """Print a table."""
-        table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+        """Print a table, with all of its text: ids in one line where that leaves room for the rest."""
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        has_room = self.out.width >= _ID_WIDTH + _LEAST_WIDTH * (len(columns) - 1)
+        for column in columns:
+            table.add_column(column, overflow="fold", no_wrap=column == "id" and has_room)
         for row in rows:
             table.add_row(*(Text(printable(cell)) for cell in row))
         self.out.print(table)

@@ -60,7 +60,7 @@ async def federation(*arguments: str, folder: Path = ROOT, env: dict[str, str] |
         return await ended(process)
 
 
-async def at_a_terminal(*arguments: str, answer_to: str, answer: str) -> tuple[int | None, str]:
+async def at_a_terminal(*arguments: str, answer_to: str, answer: str, columns: int = 120) -> tuple[int | None, str]:
     """Run the command at a terminal of its own; once `answer_to` is shown, type `answer`."""
     ours, theirs = pty.openpty()
     os.set_blocking(ours, False)
@@ -71,7 +71,7 @@ async def at_a_terminal(*arguments: str, answer_to: str, answer: str) -> tuple[i
         _MAIN,
         *arguments,
         cwd=ROOT,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "120"},
+        env={**os.environ, "TERM": "xterm", "COLUMNS": str(columns)},
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,

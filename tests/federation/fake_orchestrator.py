@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 TASK_ID = "0190a0a0-0000-7000-8000-000000000001"
+LISTED_IDS = [f"0190a0a0-0000-7000-8000-00000000010{number}" for number in range(5)]
 Json = dict[str, Any]
 
 PLAN: Json = {
@@ -143,7 +144,7 @@ class FakeOrchestrator:
 
     async def _list(self, request: Request) -> Response:
         cursor = int(request.query_params.get("cursor", "0"))
-        items = [{**self._task(), "id": f"task-{number}", "status": "completed"} for number in range(5)]
+        items = [{**self._task(), "id": listed, "status": "completed"} for listed in LISTED_IDS]
         page = items[cursor : cursor + 2]
         return JSONResponse({"items": page, "next_cursor": str(cursor + 2) if cursor + 2 < len(items) else None})
 

@@ -11,7 +11,7 @@ from federation import Client
 from federation.connection import RefusedError
 from federation.events import Event, OtherEvent, StepProgress, TaskStatusChanged
 from shared.errors import AgentProtocolError, TimedOutError, UnavailableError
-from tests.federation.fake_orchestrator import BEGIN, END, TASK_ID, FakeOrchestrator
+from tests.federation.fake_orchestrator import BEGIN, END, LISTED_IDS, TASK_ID, FakeOrchestrator
 from tests.federation.processes import free_ports
 from tests.support.serving import serve
 
@@ -136,7 +136,7 @@ async def test_a_refusal_is_the_orchestrators_own_sentence() -> None:
 
 async def test_lists_are_read_page_by_page() -> None:
     async with connected(FakeOrchestrator()) as client:
-        assert [task.id for task in await client.tasks()] == [f"task-{number}" for number in range(5)]
+        assert [task.id for task in await client.tasks()] == LISTED_IDS
         assert len(await client.tasks(limit=3)) == 3
 
 

@@ -174,6 +174,14 @@ async def test_at_a_terminal_only_yes_and_no_decide_about_a_plan() -> None:
     assert shown.count("[y/n]") == 3
 
 
+async def test_lists_keep_ids_whole_on_a_usual_terminal() -> None:
+    async with serve(FakeOrchestrator().app()) as url:
+        code, shown = await at_a_terminal("--url", url, "tasks", "list", answer_to="no question", answer="", columns=80)
+    assert code == 0
+    for listed in LISTED_IDS:
+        assert listed in shown
+
+
 @pytest.mark.parametrize(
     "command",
     [("tasks", "show", ""), ("cancel", ""), ("retry", ""), ("answer", "", "--text", "x"), ("learned", "forget", "")],
