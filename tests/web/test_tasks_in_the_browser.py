@@ -200,6 +200,16 @@ def test_after_an_outage_the_page_goes_on_by_its_websocket(page: Page, stage: St
     expect(page.get_by_label("Result")).to_contain_text("is open")
 
 
+def test_a_stream_that_is_cut_off_is_asked_for_again(page: Page, stage: Stage) -> None:
+    page.route_web_socket("**/api/events/ws", lambda socket: socket.close())
+    page.route("**/events?after=*", lambda route: route.fulfill(content_type="text/event-stream", body=""), times=1)
+    task = stage.submit("Cut off", step("a", "cut-gate", skill="wait-for-gate"))
+    page.goto(f"/tasks/{task['id']}")
+    expect(page.get_by_label("Graph of the plan").get_by_text("running")).to_be_visible()
+    stage.gates.open("cut-gate")
+    expect(page.get_by_label("Result")).to_contain_text("is open")
+
+
 def test_what_is_over_is_shown_so_before_its_log_is_read(page: Page, stage: Stage) -> None:
     task = stage.ended(stage.submit("Long over", step("a", "Say hello")))
     page.route_web_socket("**/api/events/ws", ignore)

@@ -10,6 +10,8 @@ export interface Follower {
   after(): number;
   onEvents(events: TaskEvent[]): void;
   onEnd(): void;
+  /** Whether the task is over, as far as the events tell that it has. */
+  isOver(): boolean;
   onRefused(detail: string): void;
 }
 
@@ -196,10 +198,9 @@ export class Connection {
           pause = FIRST_PAUSE_MS;
           follower.onEvents(read(next.value).map((message) => JSON.parse(message.data) as TaskEvent));
         }
-        if (response.ok) {
-          follower.onEnd();
-          return;
-        }
+        if (response.ok) follower.onEnd();
+        // A stream that ends before the task does was cut off: the orchestrator stops, for one.
+        if (follower.isOver()) return;
       } catch {
         if (abort.signal.aborted) return;
         this.become('lost');

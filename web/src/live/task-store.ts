@@ -22,6 +22,7 @@ export class TaskStore {
       after: () => this.waiting.at(-1)?.seq ?? this.state.seq,
       onEvents: (events) => this.take(events),
       onEnd: () => this.flush(),
+      isOver: () => isOver(this.state.status),
       onRefused: (detail) => {
         this.refused = detail;
         this.tell();
