@@ -157,6 +157,19 @@ def test_the_palette_finds_pages_agents_and_tasks(page: Page, stage: Stage) -> N
     page.wait_for_url(f"**/tasks/{task['id']}")
 
 
+def test_who_closes_a_dialog_is_where_it_was_opened(page: Page, stage: Stage) -> None:
+    task = stage.ended(stage.submit("Dialogs", step("a", "Say hello")))
+    page.goto(f"/tasks/{task['id']}")
+    fork = page.get_by_role("button", name="Fork")
+    for key in ("Enter", "Control+k", "?"):
+        fork.focus()
+        page.keyboard.press(key)
+        expect(page.get_by_role("dialog")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        expect(fork).to_be_focused()
+
+
 def test_what_the_keys_select_in_the_palette_is_in_view(page: Page, stage: Stage) -> None:
     page.goto("/")
     expect(page.get_by_role("heading", name="Home")).to_be_visible()

@@ -1,5 +1,6 @@
 import { Kbd, Modal, Switch } from '@mantine/core';
 import { type ReactNode, useState } from 'react';
+import { useFocusBack } from '../ui/page';
 import { type GO, keysAreOn, switchKeys } from './keyboard';
 
 const NAMES: Record<keyof typeof GO, string> = {
@@ -16,6 +17,7 @@ const NAMES: Record<keyof typeof GO, string> = {
 
 export default function KeyHelp({ close }: { close: () => void }): ReactNode {
   const [on, setOn] = useState(keysAreOn);
+  useFocusBack();
   return (
     <Modal opened onClose={close} title="Keys">
       <dl className="kv" style={{ rowGap: 9 }}>

@@ -8,6 +8,7 @@ import { agentsQuery } from '../api/agents';
 import { tasksQuery } from '../api/tasks';
 import { words } from '../live/fold';
 import { Icon, type IconName } from '../ui/icons';
+import { useFocusBack } from '../ui/page';
 import { firstLine } from '../ui/text';
 import classes from './palette.module.css';
 
@@ -26,6 +27,7 @@ export default function Palette({ close }: { close: () => void }): ReactNode {
   const found = useCommands(typed.trim().toLowerCase());
   const index = Math.min(selected, found.length - 1);
 
+  useFocusBack();
   useEffect(() => {
     document.getElementById(`${list}-${index}`)?.scrollIntoView({ block: 'nearest' });
   }, [list, index]);

@@ -1,6 +1,6 @@
 // The frame of a page: its title on the screen and in the tab, what can be done, its content.
 import { Title } from '@mantine/core';
-import { type ReactNode, useEffect } from 'react';
+import { type ReactNode, useEffect, useState } from 'react';
 
 let waiting = 0;
 let current = '';
@@ -15,6 +15,17 @@ export function usePageTitle(title: string): void {
     current = title;
     show();
   }, [title]);
+}
+
+/** Gives the focus back, when what asks for this is gone, to what had it before. */
+export function useFocusBack(): void {
+  const [before] = useState(() => document.activeElement);
+  useEffect(
+    () => () => {
+      if (before instanceof HTMLElement) before.focus({ preventScroll: true });
+    },
+    [before],
+  );
 }
 
 /** Says in the tab's title how many questions wait. */

@@ -6,11 +6,13 @@ import { type ReactNode, useMemo, useRef, useState } from 'react';
 import { forkTask } from '../../api/tasks';
 import type { Task } from '../../api/types';
 import { Problem } from '../../ui/feedback';
+import { useFocusBack } from '../../ui/page';
 import { count, firstLine, freshKey } from '../../ui/text';
 import { dependents } from './progress';
 
 export default function ForkEditor(props: { task: Task; fromStep: string | null; close: () => void }): ReactNode {
   const steps = props.task.steps;
+  useFocusBack();
   const navigate = useNavigate();
   const [from, setFrom] = useState(props.fromStep ?? steps[0]?.id ?? '');
   const before = steps.find((step) => step.id === from)?.instruction ?? '';
