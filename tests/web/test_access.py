@@ -170,6 +170,22 @@ def test_who_closes_a_dialog_is_where_it_was_opened(page: Page, stage: Stage) ->
         expect(fork).to_be_focused()
 
 
+def test_the_menu_of_a_telephone_is_closed_by_a_key_and_beside_it(page: Page, stage: Stage) -> None:
+    page.set_viewport_size({"width": 380, "height": 800})
+    page.goto("/tasks")
+    expect(page.get_by_role("heading", name="Tasks")).to_be_visible()
+    menu, rail = page.get_by_role("button", name="Menu"), page.get_by_role("navigation", name="Main")
+    menu.click()
+    expect(rail).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(rail).to_be_hidden()
+    expect(menu).to_be_focused()
+    menu.click()
+    page.mouse.click(350, 75)  # what lies there is under the shade: a button that leads elsewhere
+    expect(rail).to_be_hidden()
+    expect(page).to_have_url(re.compile("/tasks$"))
+
+
 def test_what_the_keys_select_in_the_palette_is_in_view(page: Page, stage: Stage) -> None:
     page.goto("/")
     expect(page.get_by_role("heading", name="Home")).to_be_visible()

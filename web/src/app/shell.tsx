@@ -1,5 +1,6 @@
 // The frame around every page: the rail, the connection's state, keys, the palette.
 import { ActionIcon, Button, Tooltip, useComputedColorScheme, useMantineColorScheme } from '@mantine/core';
+import { useHotkeys } from '@mantine/hooks';
 import { useQuery } from '@tanstack/react-query';
 import { Link, Outlet } from '@tanstack/react-router';
 import { lazy, type ReactNode, Suspense, useCallback, useEffect, useRef, useState } from 'react';
@@ -33,18 +34,25 @@ export function Shell(): ReactNode {
   useReadAgain();
   useKeys(setOverlay);
   const close = useCallback(() => setOverlay(null), []);
+  const closeRail = useCallback(() => setRailOpen(false), []);
   return (
     <div className="shell">
       <a className="skip" href="#main">
         Skip to the content
       </a>
       <header className="topbar">
-        <ActionIcon variant="subtle" color="gray" aria-label="Menu" onClick={() => setRailOpen(true)}>
+        <ActionIcon
+          variant="subtle"
+          color="gray"
+          aria-label="Menu"
+          aria-expanded={isRailOpen}
+          onClick={() => setRailOpen(true)}
+        >
           <Icon name="menu" />
         </ActionIcon>
         <Brand />
       </header>
-      <Rail isOpen={isRailOpen} close={() => setRailOpen(false)} openPalette={() => setOverlay('palette')} />
+      <Rail isOpen={isRailOpen} close={closeRail} openPalette={() => setOverlay('palette')} />
       <main className="main" id="main" tabIndex={-1} style={{ outline: 'none' }}>
         <ConnectionBanner />
         <Boundary what="This page">
@@ -81,6 +89,7 @@ function Brand(): ReactNode {
 function Rail(props: { isOpen: boolean; close: () => void; openPalette: () => void }): ReactNode {
   const questions = useQuery(questionsQuery).data?.items.length ?? 0;
   useEffect(() => showWaiting(questions), [questions]);
+  useHotkeys(props.isOpen ? [['Escape', props.close]] : []);
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: the links inside take the keys; a click anywhere closes the drawer
     <nav className={`rail${props.isOpen ? ' open' : ''}`} aria-label="Main" onClick={props.close}>
