@@ -1,5 +1,6 @@
 """The command line: `federation up`, `run`, `verify`, `retry`, `fork`, `answer`, `cancel`, `tasks`, `agents`, …"""
 
+import errno
 import json
 import os
 import sys
@@ -50,6 +51,8 @@ def _only_if(check: Callable[[Path], None]) -> Callable[[Path | None], Path | No
     return checked
 
 
+_NOT_WRITTEN = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EPIPE}
+
 AsTask = Annotated[bool, typer.Option("--json", help="Print the task as JSON, and nothing else.")]
 TaskId = Annotated[str, typer.Argument(help="Id of the task.")]
 Timeout = Annotated[float | None, typer.Option(min=0.1, help="Cancel the task after so many seconds.")]
@@ -62,13 +65,23 @@ Save = Annotated[
 def main() -> None:
     """Run the command line; every foreseen failure ends as a sentence and an exit code."""
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except FederationError as error:
         Display().err.print(str(error), style="red")
         sys.exit(FAILED)
     except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
         Display().err.print(f"That is no address of an orchestrator: {error}", style="red")
         sys.exit(USAGE)
+    except OSError as error:
+        if error.errno not in _NOT_WRITTEN:
+            raise
+        if error.errno != errno.EPIPE:  # who reads may stop
+            Display().err.print(f"The output could not be written ({error.strerror}).", style="red")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left of it is not tried again
+        sys.exit(FAILED)
 
 
 def _print_version(is_asked: bool) -> None:

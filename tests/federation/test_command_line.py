@@ -174,6 +174,19 @@ async def test_at_a_terminal_only_yes_and_no_decide_about_a_plan() -> None:
     assert shown.count("[y/n]") == 3
 
 
+_FULL = "import sys; sys.stdout = open('/dev/full', 'w'); "
+
+
+async def test_output_that_cannot_be_written_is_said_in_a_sentence() -> None:
+    async with serve(FakeOrchestrator().app()) as url:
+        for command in (("run", "open the page"), ("tasks", "list"), ("agents", "list", "--json")):
+            async with begun("--url", url, *command, first=_FULL) as process:
+                run = await ended(process)
+            assert run.code == 1
+            assert run.err.endswith("The output could not be written (No space left on device).\n")
+            assert "Traceback" not in run.err
+
+
 async def test_lists_keep_ids_whole_on_a_usual_terminal() -> None:
     async with serve(FakeOrchestrator().app()) as url:
         code, shown = await at_a_terminal("--url", url, "tasks", "list", answer_to="no question", answer="", columns=80)
