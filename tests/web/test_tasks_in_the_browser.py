@@ -117,6 +117,15 @@ def test_what_failed_is_retried_and_the_rest_is_kept(page: Page, stage: Stage) -
     expect(page.get_by_text("kept from an earlier task")).to_have_count(1)
 
 
+def test_a_task_with_files_is_not_begun_anew_without_them(page: Page, stage: Stage) -> None:
+    file = {"name": "notes.md", "media_type": "text/markdown", "content": "IyBOb3Rlcw=="}
+    plan = step("a", "Say what is in it", inputs={"files": ["notes.md"]})
+    task = stage.ended(stage.submit("Read the notes", plan, files=[file]))
+    page.goto(f"/tasks/{task['id']}")
+    page.get_by_role("button", name="Retry").click()
+    expect(page.get_by_role("menuitem", name="Everything, planned anew (not with files")).to_be_disabled()
+
+
 def test_a_step_is_run_again_with_other_words(page: Page, stage: Stage) -> None:
     task = stage.ended(stage.submit("Fork me", step("a", "Say one"), step("b", "Then {{ steps.a.output }}")))
     page.goto(f"/tasks/{task['id']}")

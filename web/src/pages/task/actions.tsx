@@ -57,7 +57,9 @@ export function TaskActions({ task, onFork }: { task: Task; onFork: () => void }
               <Menu.Item disabled={!hasPlan} onClick={onFork}>
                 From a step …
               </Menu.Item>
-              <Menu.Item onClick={() => again.mutate()}>Everything, planned anew</Menu.Item>
+              <Menu.Item disabled={sendsFiles(task)} onClick={() => again.mutate()}>
+                Everything, planned anew{sendsFiles(task) && ' (not with files: fork its first step)'}
+              </Menu.Item>
             </Menu.Dropdown>
           </Menu>
         )}
@@ -76,7 +78,15 @@ export function TaskActions({ task, onFork }: { task: Task; onFork: () => void }
   );
 }
 
-/** The same goal with the same settings; files of the old task are not taken along. */
+/** Whether files came along with the task: only what keeps its plan has them again. */
+function sendsFiles(task: Task): boolean {
+  return task.steps.some((step) => {
+    const files = step.inputs?.files;
+    return Array.isArray(files) && files.some((file) => !String(file).includes('{{'));
+  });
+}
+
+/** The same goal with the same settings. */
 function sameAs(task: Task) {
   return {
     description: task.description,
