@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 
 from playwright.sync_api import Page, Route, expect
 
-from shared.agent import AgentRequest, Answer, InputRequired, Update
+from shared.agent import AgentRequest, Answer, InputRequired, JsonObject, Update
 from tests.support.federation import TestAgent, step
 from tests.web.stage import Stage, ignore, objects
 
@@ -126,10 +126,15 @@ def test_what_is_wrong_with_a_changed_plan_is_said(page: Page, stage: Stage) -> 
     expect(page.get_by_label("Result")).to_contain_text("You said: Say it again")
 
 
+_FREE: JsonObject = {
+    "type": "object",
+    "properties": {"note": {"type": "string", "title": "Note"}, "extra": {"type": "object", "title": "Extra"}},
+}
+
+
 async def _ask_freely(request: AgentRequest) -> AsyncGenerator[Update]:
     if not request.history:
-        form = {"note": {"type": "string", "title": "Note"}, "extra": {"type": "object", "title": "Extra"}}
-        yield InputRequired("What else?", {"type": "object", "properties": {**form}})
+        yield InputRequired("What else?", _FREE)
         return
     yield Answer("noted", f"Noted: {request.data}")
 
