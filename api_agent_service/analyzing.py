@@ -161,6 +161,12 @@ def _problem(reading: questions.Reading, table: Table) -> InvalidRequestError | 
     """Return why a question cannot be answered, if so."""
     if reading.unknown:
         return answers.unknown_column(reading.unknown[0], table.columns)
+    if reading.ambiguous:
+        value, columns = reading.ambiguous[0]
+        return InvalidRequestError(
+            f"{value!r} stands in several columns: {', '.join(columns)}. Say which, as in 'where {columns[0]} is "
+            f"{value}'."
+        )
     if reading.unread:
         listed = ", ".join(table.columns[:40])
         return InvalidRequestError(

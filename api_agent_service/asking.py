@@ -65,6 +65,6 @@ async def ask(
 def _describe(name: str, table: Table, vocabulary: Vocabulary) -> str:
     """Return a column's line in the prompt: its name, kind, unit, and values where these are few."""
     unit = f" in {table.units[name]}" if name in table.units else ""
-    values = [value for column, value in vocabulary.values.values() if column == name]
+    values = [found[name] for found in vocabulary.values.values() if name in found]
     shown = f", one of: {', '.join(map(repr, values))}" if 0 < len(values) <= _MOST_VALUES else ""
     return f"{name}: {table.kinds[name]}{unit}{shown}"

@@ -41,7 +41,8 @@ def _equal(items: list[Item], _vocabulary: Vocabulary) -> list[Filter]:
     column = next(item.column for item in items if item.code == "C")
     negated = any(item.code == "x" for item in items)
     last = items[-1]
-    if last.code == "V" and last.column != column:
+    elsewhere = last.code == "V" and column not in {last.column, *last.others}
+    if elsewhere and not any(item.code == "w" for item in items):  # "how many products are open"
         return []
     return [_filter(column, "!=" if negated else "=", last)]
 
@@ -70,6 +71,8 @@ def _period(items: list[Item], vocabulary: Vocabulary) -> list[Filter]:
 
 
 def _valued(items: list[Item], _vocabulary: Vocabulary) -> list[Filter]:
+    if any(item.others for item in items):
+        return []
     negated = any(item.code == "x" or item.meaning == "!=" for item in items)
     return [_filter(item.column, "!=" if negated else "=", item) for item in items if item.code == "V"]
 

@@ -17,12 +17,16 @@ from api_agent_service.vocabulary import Vocabulary, normalize
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A word or phrase with its meaning: the column, value, aggregation, operator or bucket that it names."""
+    """A word or phrase with its meaning: the column, value, aggregation, operator or bucket that it names.
+
+    Of a value that stands in several columns, `column` is the first and `others` are the rest.
+    """
 
     code: str
     text: str
     meaning: str = ""
     column: str = ""
+    others: tuple[str, ...] = ()
 
 
 _MEANINGS = (
@@ -219,7 +223,8 @@ def _value(tokens: list[str], place: int, vocabulary: Vocabulary) -> tuple[Item 
         if length == 1 and words.casefold() in _DROPPED:
             continue
         if found := vocabulary.value(words):
-            return Item("V", words, found[1], found[0]), length
+            column, *others = found
+            return Item("V", words, found[column], column, tuple(others)), length
     return None, 0
 
 

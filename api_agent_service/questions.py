@@ -21,14 +21,16 @@ Order: TypeAlias = Literal["descending", "ascending"]
 class Reading:
     """What was understood, and what was not.
 
-    `unknown` are words where a column should be, but is none; `unread` are conditions that could not be read. A
-    question with either has no query. `ignored` are words that may have meant something in questions that have one.
+    `unknown` are words where a column should be, but is none; `unread` are conditions that could not be read;
+    `ambiguous` are values that stand in several columns, with these. A question with any of them has no query.
+    `ignored` are words that may have meant something in questions that have one.
     """
 
     queries: tuple[Query, ...] = ()
     unknown: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
+    ambiguous: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 def read(text: str, vocabulary: Vocabulary) -> Reading:
@@ -39,6 +41,7 @@ def read(text: str, vocabulary: Vocabulary) -> Reading:
         tuple(dict.fromkeys(word for reading in readings for word in reading.unknown)),
         tuple(dict.fromkeys(word for reading in readings for word in reading.unread)),
         tuple(dict.fromkeys(word for reading in readings for word in reading.ignored)),
+        tuple(dict.fromkeys(value for reading in readings for value in reading.ambiguous)),
     )
 
 
@@ -105,6 +108,8 @@ def _read_one(text: str, vocabulary: Vocabulary) -> Reading:
     if alternatives := [f"or {items[joint + 1].text}" for joint in joints if items[joint].text == "or"]:
         return Reading(unread=tuple(alternatives))  # conditions are joined by "and" only
     items, filters = take_filters(items, vocabulary)
+    if asks and (ambiguous := [item for item in items if item.others]):
+        return Reading(ambiguous=tuple((item.text, (item.column, *item.others)) for item in ambiguous))
     question = _Question(items, vocabulary)
     if question.take("%"):
         filters = _group_by_conditions(question, filters)

@@ -13,11 +13,11 @@ _LEAST_LIKENESS = 0.82
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """The columns of a table with their kinds, and the values that occur in its text columns."""
+    """The columns of a table with their kinds, and the values that occur in its text columns, by their columns."""
 
     kinds: Mapping[str, Kind]
     columns: Mapping[str, str]
-    values: Mapping[str, tuple[str, str]]
+    values: Mapping[str, Mapping[str, str]]
 
     def column(self, words: str, *, fuzzy: bool = True) -> str | None:
         """Return the column that some words name: by its name, its plural, a part of it, or nearly its name."""
@@ -35,9 +35,9 @@ class Vocabulary:
         close = get_close_matches(wanted, list(self.columns), 1, _LEAST_LIKENESS) if len(wanted) > 3 else []
         return self.columns[close[0]] if close else None
 
-    def value(self, words: str) -> tuple[str, str] | None:
-        """Return the column and the value that some words are, whatever their case."""
-        return self.values.get(" ".join(words.casefold().split()))
+    def value(self, words: str) -> Mapping[str, str]:
+        """Return the values that some words are, whatever their case, by the columns that have them."""
+        return self.values.get(" ".join(words.casefold().split()), {})
 
     def of_kind(self, *kinds: Kind) -> list[str]:
         """Return the columns of these kinds, in order."""
@@ -45,14 +45,14 @@ class Vocabulary:
 
 
 def build(kinds: Mapping[str, Kind], values: Iterable[tuple[str, Sequence[str]]]) -> Vocabulary:
-    """Make a vocabulary. A value that stands in several columns belongs to the first."""
+    """Make a vocabulary."""
     columns: dict[str, str] = {}
     for name in kinds:
         columns.setdefault(normalize(name), name)
-    known: dict[str, tuple[str, str]] = {}
+    known: dict[str, dict[str, str]] = {}
     for column, items in values:
         for item in items:
-            known.setdefault(" ".join(item.casefold().split()), (column, item))
+            known.setdefault(" ".join(item.casefold().split()), {}).setdefault(column, item)
     known.pop("", None)
     return Vocabulary(kinds, columns, known)
 

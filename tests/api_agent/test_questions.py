@@ -238,3 +238,45 @@ def test_any_row_of_words_is_read_or_refused_and_only_columns_that_exist_are_use
 @settings(max_examples=100, deadline=None)
 def test_any_text_can_be_asked(text: str) -> None:
     questions.read(text, VOCABULARY)
+
+
+FLIGHTS = """\
+origin,destination,price
+Paris,Rome,10
+Rome,Paris,20
+Oslo,Paris,30
+Paris,Oslo,40
+Bonn,Rome,50
+"""
+
+
+@pytest.mark.parametrize(
+    ("question", "rows"),
+    [
+        ("total price where destination is Paris", [(50,)]),
+        ("total price where origin is Paris", [(50,)]),
+        ("total price by origin where destination is Rome", [("Bonn", 50), ("Paris", 10)]),
+        ("total price where destination is not Paris", [(100,)]),
+        ("how many flights from Bonn", [(1,)]),
+    ],
+)
+async def test_a_value_of_several_columns_is_looked_for_in_the_one_that_is_named(
+    question: str, rows: list[tuple[object, ...]]
+) -> None:
+    outcome = await ask(f"{question}\n\n{FLIGHTS}", skill="analyze-data")
+
+    assert [tuple(row.values()) for row in outcome.rows] == rows
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("how many flights to Paris", r"'Paris' stands in several columns: origin, destination\. Say which"),
+        ("total price where destination is Bonn", r"No row has 'Bonn' in the column destination"),
+    ],
+)
+async def test_a_value_is_never_looked_for_in_another_column_than_the_one_that_is_meant(
+    question: str, said: str
+) -> None:
+    with pytest.raises(InvalidRequestError, match=said):
+        await ask(f"{question}\n\n{FLIGHTS}", skill="analyze-data")
