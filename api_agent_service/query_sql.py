@@ -180,6 +180,12 @@ def _measure(measure: Measure, kinds: Kinds) -> str:
                 f"{measure.aggregation}. Columns with numbers: {', '.join(numbers) or 'none'}."
             )
         column = f"CAST({column} AS DOUBLE)" if kind == "boolean" else column
+    elif measure.aggregation in {"min", "max"} and kind == "text":  # of words, the first and last of the alphabet
+        end = "top" if measure.aggregation == "max" else "bottom"
+        raise InvalidRequestError(
+            f"The column {measure.column} holds text, so it has no {measure.aggregation}imum. Say by what, as in "
+            f"'{end} {measure.column} by COLUMN'."
+        )
     return _AGGREGATES[measure.aggregation].format(column)
 
 

@@ -53,6 +53,11 @@ def _missing(items: list[Item], _vocabulary: Vocabulary) -> list[Filter]:
     return [Filter(column=column, operator="present" if present else "missing")]
 
 
+def _lacking(items: list[Item], _vocabulary: Vocabulary) -> list[Filter]:
+    lacks = any(item.text in {"no", "without"} for item in items)
+    return [Filter(column=items[-1].column, operator="missing")] if lacks else []
+
+
 def _period(items: list[Item], vocabulary: Vocabulary) -> list[Filter]:
     """Return a condition on year, month or both: of a column of that name, else of the first column with dates."""
     found: list[Filter] = []
@@ -86,6 +91,7 @@ _RULES: tuple[tuple[Pattern[str], _Make], ...] = tuple(
         (rf"[&Pw]*CI?[XS](?:{_LITERAL}|W)", _compared),
         (r"[Pw&]*S[YD]", _compared),
         (r"[Pw&]*CI?X?x?0|w0P?C|0P?C", _missing),
+        (r"[Pw&]*xC(?![IX])", _lacking),
         (rf"[Pw&]*CIx?{_LITERAL}|[Pw&]*w[Pw&]*CI?x?(?:{_LITERAL}|W)", _equal),
         (r"[Pw]MY?|PY|(?<=C)Y", _period),
         (r"[PwxI]*(?:X(?=V))?V(?:&V)*", _valued),

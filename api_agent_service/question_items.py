@@ -6,7 +6,7 @@ the row of codes:
 C column, V value of a text column, N number, Y year, D date, M month name, Q quoted text, A aggregation,
 H highest, L lowest, E "cheapest" (of a column), T top, t bottom, K "how many", % "share of", U distinct, B "by",
 Z time span, z "monthly", P preposition, X comparison, S comparison in time, I "is", w "where", x negation, 0 missing,
-& "and", G "which", R what rows are called, W any other word.
+& "and", G "which", R what rows are called, o what no query says ("second", "weekend", "growth"), W any other word.
 """
 
 import re
@@ -40,7 +40,7 @@ _MEANINGS = (
     ("L", "most", "least|fewest"),
     ("T", "", "top|first"),
     ("t", "", "bottom|last"),
-    ("K", "", "how many|number of|count|count of|counts|how often"),
+    ("K", "", "how many|how many times|number of|count|count of|counts|how often"),
     ("%", "", "percentage of|what percentage of|percent of|share of|proportion of"),
     ("U", "", "distinct|unique|different"),
     (
@@ -76,7 +76,7 @@ _MEANINGS = (
     ("S", "<=", "until"),
     ("I", "", "is|are|was|were|be|=|==|equals|equal to"),
     ("w", "", "where|with|when|whose|having|if|only|that have"),
-    ("x", "", "not|excluding|except|except for|without|ignoring"),
+    ("x", "", "not|no|excluding|except|except for|without|ignoring"),
     ("0", "", "missing|missing values|null|nulls|empty"),
     ("&", "", "and|or|&|,|plus|versus|vs|as well as"),
     ("G", "", "which|what|who"),
@@ -86,6 +86,15 @@ _MEANINGS = (
         "rows|row|records|record|entries|entry|lines|orders|order|sales|transactions|transaction|purchases|items",
     ),
     ("R", "", "observations|cases|events|people"),
+    ("N", "2", "two"),
+    ("N", "3", "three"),
+    ("N", "4", "four"),
+    ("N", "5", "five"),
+    ("N", "10", "ten"),
+    ("o", "", "second|third|fourth|fifth|2nd|3rd|4th|5th|half|previous|past|recent|today|yesterday|ago"),
+    ("o", "", "monday|tuesday|wednesday|thursday|friday|saturday|sunday|weekend|weekends"),
+    ("o", "", "running|cumulative|rolling|moving|weighted|times|multiplied|divided|minus|difference|ratio"),
+    ("o", "", "growth|change|percentile|variance"),
 )
 _PHRASES = {phrase: (code, meaning) for code, meaning, phrases in _MEANINGS for phrase in phrases.split("|")}
 _SUPERLATIVES: dict[str, tuple[str, tuple[str, ...]]] = {

@@ -100,6 +100,10 @@ class _Question:
         self.items = self.items[: match.start()] + self.items[match.end() :]
         return taken
 
+    def adds_up(self, item: Item) -> bool:
+        """Tell whether an item is a column whose numbers are amounts, no numbers of things."""
+        return item.code == "C" and self.vocabulary.kinds[item.column] == "number" and not is_identifier(item.column)
+
 
 def _read_one(text: str, vocabulary: Vocabulary) -> Reading:
     items = itemize(text, vocabulary)
@@ -111,13 +115,14 @@ def _read_one(text: str, vocabulary: Vocabulary) -> Reading:
     if asks and (ambiguous := [item for item in items if item.others]):
         return Reading(ambiguous=tuple((item.text, (item.column, *item.others)) for item in ambiguous))
     question = _Question(items, vocabulary)
+    unread = [f"{one.text} {of.text}" for one, of in pairwise(items) if one.code == "%" and question.adds_up(of)]
     if question.take("%"):
         filters = _group_by_conditions(question, filters)
     _take_ranking(question)
     _take_groups(question, filters)
     _take_measures(question)
     _take_default_measure(question, filtered=bool(filters))
-    unread = [item.text for item in question.items if item.code in "XSVQDMYN0x"]
+    unread += [item.text for item in question.items if item.code in "XSVQDMYN0xoZHLEU"]
     loose = [after.text for before, after in pairwise(question.items) if before.code in "Pw" and after.code == "W"]
     unread += [word for word in loose if word[0].isupper()]
     if question.unknown or (unread and question.measures):
@@ -161,7 +166,7 @@ def _take_ranking(question: _Question) -> None:
         if not measure or (measure[-1].code == "W" and singular(measure[-1].text) == measure[-1].text):
             question.unknown.append(taken[-1].text)
             return
-    elif taken := question.take(r"G[WR]*w?[HL]A?C|N[WR]+w?[HL]A?C|[Tt]N?R(?!B)"):
+    elif taken := question.take(r"G[WR]*w?[HL]A?C|N[WR]*w?[HL]A?C|[Tt]N?R(?!B)"):
         subject, measure = taken, [item for item in taken if item.code == "C"][-1:]
         question.limit = 1
         question.rows = True
@@ -172,6 +177,9 @@ def _take_ranking(question: _Question) -> None:
         question.rows = True
     elif taken := question.take(r"[Tt]N?C"):
         subject, measure = taken, [Item("K", "count")]
+        if question.adds_up(taken[-1]):  # "top 3 prices"
+            measure = [taken[-1]]
+            question.rows = True
     else:
         return
     codes_taken = codes(subject)

@@ -46,6 +46,9 @@ VOCABULARY = vocabulary.build(
         ("earliest date", [("2023-12-30",)]),
         ("revenue by status for Rome", [("shipped", 24.0), ("open", 10.0)]),
         ("unique values of city", [("Oslo", 2, 33.3), ("Paris", 2, 33.3), ("Rome", 2, 33.3)]),
+        ("how many orders have no price", [(1,)]),
+        ("how many orders without a revenue", [(1,)]),
+        ("top two products by revenue", [("Lamp", 120.0), ("Book", 36.5)]),
     ],
 )
 async def test_a_question_is_answered(question: str, rows: list[tuple[object, ...]]) -> None:
@@ -99,6 +102,15 @@ async def test_a_profile_and_an_answer_come_together_when_both_are_asked_for() -
         ),
         ("how many orders where price > 30 or city is Rome", r"'or city' in the question"),
         ("average price for orders over 100", r"'over 100' in the question is neither"),
+        ("what is the second highest price", r"'second' in the question"),
+        ("how many orders last month", r"'month' in the question"),
+        ("total revenue in the first quarter", r"'quarter' in the question"),
+        ("how many orders on weekends", r"'weekends' in the question"),
+        ("running total of revenue", r"'running' in the question"),
+        ("sum of price times quantity", r"'times' in the question"),
+        ("what share of revenue is from Paris", r"'share of revenue' in the question"),
+        ("percentage of revenue by city", r"'percentage of revenue' in the question"),
+        ("what is the best product", r"The column product holds text, so it has no maximum\. Say by what"),
     ],
 )
 async def test_what_a_question_has_wrong_is_named(question: str, said: str) -> None:
@@ -139,6 +151,9 @@ async def test_a_question_before_the_result_of_an_earlier_step_is_answered() -> 
         ("which product has the highest revenue", "total revenue by product, highest"),
         ("who has the highest temperature", "rows by temperature, highest"),
         ("what are the 3 cheapest products?", "rows by unitPrice, lowest 3"),
+        ("top 3 revenues", "rows by revenue, highest 3"),
+        ("what are the three highest prices", "rows by unitPrice, highest 3"),
+        ("how many times was a pen sold", "number of rows where product = Pen"),
         ("average price by city, top 3", "average unitPrice by city, highest 3"),
         ("monthly revenue", "total revenue by date (month)"),
         ("quantity per weekday", "total quantity by date (weekday)"),
