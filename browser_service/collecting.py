@@ -12,6 +12,7 @@ _SPAN = re.compile(
     r"(?:(\d+)\s*d(?:ays?)?)?\s*(?:(\d+)\s*h(?:(?:ou)?rs?)?)?\s*(?:(\d+)\s*m(?:in(?:ute)?s?)?)?", re.IGNORECASE
 )
 _NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
+_ALIKE = 80.0  # the least likeness of a label to what is asked for
 _WORDS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5}
 
 
@@ -22,13 +23,40 @@ def value_of(seen: Snapshot, label: str) -> str:
     for node in seen.nodes:
         if node.get("hidden") or not node.text or node.is_field:
             continue
-        score = likeness.compare(label, node.own or node.text)
-        if score >= 80 and score > best_score and (value := beside(seen, node)):
-            best, best_score = value, score
         before, colon, after = node.text.partition(":")
-        if colon and after.strip() and likeness.folded(before) == wanted and best_score < 97:
-            best, best_score = after.strip(), 97.0
+        if colon and after.strip() and likeness.folded(before) == wanted:
+            if best_score < 97:
+                best, best_score = after.strip(), 97.0
+            continue
+        score = likeness.compare(label, node.own or node.text)
+        if score >= _ALIKE and score > best_score and (value := beside(seen, node)):
+            best, best_score = value, score
     return best
+
+
+def cell_of(seen: Snapshot, column: str, row: str) -> str:
+    """Return what a table shows in the column and the row of these names; nothing where several rows differ in it."""
+    found: set[str] = set()
+    headers = [
+        node for node in seen.nodes
+        if node.role == "columnheader" and not node.get("hidden") and likeness.compare(column, node.text) >= _ALIKE
+    ]  # fmt: skip
+    for header in headers:
+        table = next((node for node in seen.ancestors(header) if node.role in {"table", "grid", "treegrid"}), header)
+        for line in (node for node in seen.below(table) if node.role == "row" and not node.get("hidden")):
+            cells = [seen.nodes[index] for index in seen.children.get(line.index, [])]
+            if any(cell.role != "columnheader" and likeness.compare(row, cell.text) >= _ALIKE for cell in cells):
+                found |= {cell.text for cell in cells if cell.index != header.index and _is_under(cell, header)}
+    return found.pop() if len(found) == 1 else ""
+
+
+def _is_under(cell: Node, header: Node) -> bool:
+    return header.box.x - 1 <= cell.box.centre[0] <= header.box.x + header.box.width + 1
+
+
+def is_price(text: str) -> bool:
+    """Tell whether a text is an amount of money."""
+    return _MONEY.fullmatch(text.strip()) is not None
 
 
 def beside(seen: Snapshot, node: Node) -> str:

@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable
 
 from browser_service import (
     collecting,
+    described,
+    likeness,
     lookup,
     masking,
     pointing,
@@ -19,8 +21,9 @@ from browser_service import (
 from browser_service.actions import InWords
 from browser_service.browser_session import BrowserSession
 from browser_service.described import COUNT
-from browser_service.errors import AmbiguousTargetError
+from browser_service.errors import AmbiguousTargetError, ElementNotFoundError
 from browser_service.findings import Findings, PartReading
+from browser_service.snapshot import Node
 from browser_service.targets import Target
 from browser_service.wish import Wish
 
@@ -51,10 +54,22 @@ async def _tell(wish: Wish, match: re.Match[str]) -> None:
         r"message|result|output|alert|status|error|notice|confirmation|response|answer", what, _I
     ):
         text = collecting.message(seen)
+    of = _OF.fullmatch(what)
+    if not text and of:
+        text = collecting.cell_of(seen, wish.plain(of["what"]), wish.plain(of["whom"]))
     if not text:
-        node = lookup.find(Target(described=wish.masked.requote(what), near=wish.about), seen, "read")
+        target = Target(described=wish.masked.requote(what), near=wish.about)
+        node = lookup.find(target, seen, "read")
         text = node.get("value") or collecting.beside(seen, node) or node.text
+        if of and not _is_said(wish.plain(of["what"]), node, text):
+            raise ElementNotFoundError(f"The page shows {wish.plain(of['whom'])!r}, but not its {of['what']}.")
     wish.findings.parts.append(PartReading(wish.plain(what).capitalize(), text, text))
+
+
+def _is_said(what: str, node: Node, text: str) -> bool:
+    """Tell whether what was found for "the colour of X" is that, or only what happens to stand beside X."""
+    is_named = likeness.likeness(what, node) > 0 or described.kind_of(what) is not None
+    return is_named or (re.search(r"\b(?:price|cost)", what, _I) is not None and collecting.is_price(text))
 
 
 async def _find(wish: Wish, match: re.Match[str]) -> None:
@@ -66,6 +81,7 @@ async def _find(wish: Wish, match: re.Match[str]) -> None:
         wish.findings.notes.append(f"The first was taken: {error.detail}")
 
 
+_OF = re.compile(r"(?P<what>.+?)\s+(?:of|for)\s+(?P<whom>.+)", _I)
 _Q = masking.QUOTE_TOKEN.replace("(", "(?:")
 _DONE: tuple[tuple[re.Pattern[str], Callable[[Wish, re.Match[str]], Awaitable[None]]], ...] = tuple(
     (re.compile(pattern, _I), do)

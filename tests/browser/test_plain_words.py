@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 import pytest
 import pytest_asyncio
 
-from browser_service.errors import AmbiguousTargetError
+from browser_service.errors import AmbiguousTargetError, ElementNotFoundError
 from shared.agent import OpenAgent
 from tests.browser.conftest import ask
 from tests.browser.workshop import open_workshop
@@ -41,11 +41,24 @@ async def shop() -> AsyncGenerator[str]:
         ("parts", "click Ask and accept the alert, then get the title", "Answered true"),
         ("parts", "drag Alpha onto the basket and read the text of the basket", "Got Alpha"),
         ("parts", "tell me the opening hours", "9 to 5"),
+        ("parts", "what is the price of the Mug", "$7"),
+        ("parts", "tell me the 'In stock' of Tea", "yes"),
+        ("stock", "tell me the price of Pear", "$12.00"),
+        ("stock", "what is the qty of Fig?", "7"),
+        ("stock", "tell me the total", "€1,234.50"),
     ],
 )
 async def test_a_sentence_is_done(agent: OpenAgent, shop: str, path: str, words: str, answer: str) -> None:
     answered = await ask(agent, f"open {shop}/{path}, {words}")
     assert answer in answered.text
+
+
+@pytest.mark.parametrize("asked", ["the colour of Pear", "the weight of Apple", "the discount for Fig"])
+async def test_what_the_page_does_not_say_of_a_thing_is_not_answered_with_something_else(
+    agent: OpenAgent, shop: str, asked: str
+) -> None:
+    with pytest.raises(ElementNotFoundError, match="but not its"):
+        await ask(agent, f"open {shop}/stock and tell me {asked}")
 
 
 async def test_which_of_several_is_to_be_undone_must_be_said(agent: OpenAgent, shop: str) -> None:

@@ -93,6 +93,10 @@ PARTS = """<!doctype html><title>Parts</title><h1>Parts</h1>
 <div id="basket" style="width:200px;height:60px;border:1px solid" ondragover="event.preventDefault()"
  ondrop="event.preventDefault(); this.textContent = 'Got ' + event.dataTransfer.getData('text/plain')">Basket</div>"""
 
+STOCK = """<!doctype html><title>Fruit</title><h1>Fruit</h1><p>Total: <span>€1,234.50</span></p>
+<table><tr><th>Product</th><th>Qty</th><th>Price</th></tr><tr><td>Apple</td><td>10</td><td>$3.50</td></tr>
+<tr><td>Pear</td><td>2</td><td>$12.00</td></tr><tr><td>Fig</td><td>7</td><td>$9.90</td></tr></table>"""
+
 TOOLS = """<!doctype html><title>Tools</title><h1>Basket</h1><p id="basket">Empty</p><script>
 if (!document.modelContext) document.title = 'This Chromium has no WebMCP';
 document.modelContext?.registerTool({ name: 'add_to_basket', description: 'Puts something into the basket',
@@ -134,6 +138,7 @@ def create() -> Starlette:
         "/tabs": TABS,
         "/mail": MAIL,
         "/parts": PARTS,
+        "/stock": STOCK,
         "/tools": TOOLS,
         "/framed-tools": FRAMED_TOOLS,
         "/storm": STORM,
