@@ -136,7 +136,13 @@ def interpret(words: str) -> Iterator[Described]:
         for match in pattern.finditer(plain)
     ]
     if not (related and "\x00" in plain):  # a quoted name says where it ends; another may hold these words itself
-        yield replace(_read(bare), is_any=is_any)
+        found = _read(bare)
+        if (
+            found.name and not found.is_quoted and (found.nth or found.place or found.colour)
+        ):  # "First name", "Top score"
+            whole = _unquoted(_KIND_LAST.sub("", bare))
+            yield replace(found, name=whole, nth=None, place=None, colour="", is_any=is_any)
+        yield replace(found, is_any=is_any)
     yield from related
     for each in related:
         if each.relation == "near" and not each.is_quoted:  # "the email by Ann": what is by Ann

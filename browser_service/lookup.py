@@ -183,6 +183,8 @@ def _meaning(meaning: Described, snapshot: Snapshot, use: Use) -> list[Scored]:
         return []
     if meaning.relation is not None and scored:
         scored = _related(scored, meaning, snapshot)
+    if use == "fill" and meaning.name and (meaning.place or meaning.nth) and not _are_twins(scored, snapshot):
+        return []  # "the middle name" is not the field in the middle of those for names
     if meaning.place is not None and scored:
         scored = nearness.placed(nearness.best(scored), meaning.place)
     if meaning.nth is not None and scored:
@@ -190,6 +192,12 @@ def _meaning(meaning: Described, snapshot: Snapshot, use: Use) -> list[Scored]:
         place = meaning.nth - 1 if meaning.nth > 0 else len(top) + meaning.nth
         scored = [top[place]] if 0 <= place < len(top) else []
     return nearness.best(scored)[:1] if meaning.is_any else scored
+
+
+def _are_twins(found: Sequence[Scored], snapshot: Snapshot) -> bool:
+    """Tell whether the fields that fit best are all called alike, but for numbers in their names."""
+    names = (labels.name_of(each.node, snapshot) for each in nearness.best(found))
+    return len({re.sub(r"[\W\d]+", " ", name.casefold()).strip() for name in names}) == 1
 
 
 def _is_called(name: str, node: Node) -> bool:
@@ -219,7 +227,8 @@ def _score(meaning: Described, node: Node, snapshot: Snapshot, use: Use) -> floa
         texts.append((node.get("value"), 3.0))
     score = max((likeness.compare(wanted, text) - off for text, off in texts if text), default=0.0)
     if score < 90 and (node.is_field or node.role in CHECK_ROLES):
-        score = max(score, likeness.compare(wanted, labels.beside(node, snapshot)) - 5)
+        beside = likeness.compare(wanted, labels.beside(node, snapshot)) - 5
+        score = max(score, beside) if beside >= _GOOD + 20 or not node.name else score  # "Names" above "User name"
     if score < 60 and use != "read" and (hints := node.get("hints")) and (node.is_clickable or not node.text):
         score = max(score, likeness.compare_hints(wanted, hints))
     if score < _GOOD and use == "read" and likeness.folded(node.get("hints")) == likeness.folded(wanted):

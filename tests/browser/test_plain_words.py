@@ -46,6 +46,10 @@ async def shop() -> AsyncGenerator[str]:
         ("stock", "tell me the price of Pear", "$12.00"),
         ("stock", "what is the qty of Fig?", "7"),
         ("stock", "tell me the total", "€1,234.50"),
+        ("names", "enter 'Ada' as the first name, submit and tell me the output", "first=Ada; "),
+        ("names", "type 'Love' into the Last name field, submit and tell me the output", "last=Love; "),
+        ("names", "type 'Elm' into second address line, submit and tell me the output", "two=Elm; "),
+        ("names", "type '77' into the second code field, submit and tell me the output", "code2=77"),
     ],
 )
 async def test_a_sentence_is_done(agent: OpenAgent, shop: str, path: str, words: str, answer: str) -> None:
@@ -59,6 +63,11 @@ async def test_what_the_page_does_not_say_of_a_thing_is_not_answered_with_someth
 ) -> None:
     with pytest.raises(ElementNotFoundError, match="but not its"):
         await ask(agent, f"open {shop}/stock and tell me {asked}")
+
+
+async def test_a_field_that_is_not_there_is_never_filled_in_for_one_by_its_place(agent: OpenAgent, shop: str) -> None:
+    with pytest.raises(ElementNotFoundError, match="No field Middle name field is on the page"):
+        await ask(agent, f"open {shop}/names and type 'X' into the Middle name field")
 
 
 async def test_which_of_several_is_to_be_undone_must_be_said(agent: OpenAgent, shop: str) -> None:

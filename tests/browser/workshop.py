@@ -97,6 +97,15 @@ STOCK = """<!doctype html><title>Fruit</title><h1>Fruit</h1><p>Total: <span>€1
 <table><tr><th>Product</th><th>Qty</th><th>Price</th></tr><tr><td>Apple</td><td>10</td><td>$3.50</td></tr>
 <tr><td>Pear</td><td>2</td><td>$12.00</td></tr><tr><td>Fig</td><td>7</td><td>$9.90</td></tr></table>"""
 
+NAMES = """<!doctype html><title>Person</title><h1>Person</h1><form onsubmit="event.preventDefault();
+  document.querySelector('output').textContent = [...new FormData(this)].map(([k, v]) => k + '=' + v).join('; ');">
+<label>User name <input name="user"></label><label>Last name <input name="last"></label>
+<label>First name <input name="first"></label><label>Company name <input name="company"></label>
+<label>Second address line <input name="two"></label><label>First address line <input name="one"></label>
+<label>Code 1 <input name="code1"></label><label>Code 2 <input name="code2"></label>
+<label><input type="checkbox" name="alpha"> Alpha</label><label><input type="checkbox" name="beta"> Beta</label>
+<button>Go</button></form><output></output>"""
+
 TOOLS = """<!doctype html><title>Tools</title><h1>Basket</h1><p id="basket">Empty</p><script>
 if (!document.modelContext) document.title = 'This Chromium has no WebMCP';
 document.modelContext?.registerTool({ name: 'add_to_basket', description: 'Puts something into the basket',
@@ -139,6 +148,7 @@ def create() -> Starlette:
         "/mail": MAIL,
         "/parts": PARTS,
         "/stock": STOCK,
+        "/names": NAMES,
         "/tools": TOOLS,
         "/framed-tools": FRAMED_TOOLS,
         "/storm": STORM,
