@@ -40,6 +40,7 @@ _VERIFY = re.compile(
     r"(?:checkbox|box|radio|password|alert|dialog|option))\s*",
     _I,
 )
+_NAMES = re.compile(r"check\s+(?P<name>.+)", _I)  # perhaps a box to tick: the page decides
 _THAT = re.compile(r"^(?:that|whether|if)\s+", _I)
 _WHERE = re.compile(
     rf"(?:\b(?:at|on|of|from|in|to|for|into|under)\s+)?(?:the\s+)?(?:(?:web\s*)?(?:page|site|address|url)\s+(?:at\s+|of\s+)?)?{URL_TOKEN}",
@@ -90,6 +91,10 @@ def parse(text: str, skill: str | None = None, url: str | None = None, *, is_ope
     verifying = skill == "verify-page"
     for start, end in clauses.split(masked.text):
         words = masked.text[start:end]
+        named = _NAMES.fullmatch(_POLITE.sub("", words.strip())) if not verifying else None
+        if named and not _THAT.match(named["name"]) and claims.parse(named["name"], masked, None) is None:
+            actions.append(InWords(words=masked.requote(named[0])[:2_000], about=context.subject))
+            continue
         is_claim = bool(_VERIFY.match(_POLITE.sub("", words)))
         verifying = verifying or is_claim
         pieces = clauses.split_claims(masked.text, start, end) if is_claim or skill == "verify-page" else [(start, end)]

@@ -96,6 +96,7 @@ _DONE: tuple[tuple[re.Pattern[str], Callable[[Wish, re.Match[str]], Awaitable[No
             r"(?:click|press|hit|tap)(?:\s+on)?\s+(?P<name>(?:the\s+)?(?:log\s?in|sign\s?in|send|ok)(?:\s+button)?)",
             wishes_for_controls.press_named,
         ),
+        (r"check\s+(?:off\s+)?(?P<names>.+)", wishes_for_controls.tick),
         (r"tell\s+(?P<what>.+)", _tell),
         (
             rf"find\s+(?:the\s+)?(?P<count>{COUNT})\s+word(?:\s+(?:in|of)\s+(?:the\s+)?(?P<of>.+))?",

@@ -2,8 +2,9 @@
 
 import re
 
-from browser_service import controls, likeness, lookup, pointing
+from browser_service import clauses, controls, filling, likeness, lookup, pointing
 from browser_service.errors import ElementNotFoundError, NotUnderstoodError
+from browser_service.snapshot import CHECK_ROLES, Snapshot
 from browser_service.targets import Target
 from browser_service.wish import Wish
 
@@ -53,6 +54,21 @@ async def answer(wish: Wish, match: re.Match[str]) -> None:
     sender = controls.control(seen, "send", None) or controls.submitter(seen)
     if sender is not None and (text or to):
         await wish.click(sender, seen)
+
+
+async def tick(wish: Wish, match: re.Match[str]) -> None:
+    """Tick the boxes of these names: one that is called so as a whole, else each that is listed."""
+    seen = await wish.look()
+    names = [match["names"]] if _is_box(wish, match["names"], seen) else clauses.items(match["names"])
+    if not all(_is_box(wish, name, seen) for name in names):
+        raise NotUnderstoodError(f"{wish.masked.requote(wish.text)!r} was not understood: no box is called so.")
+    for name in names:
+        node, now = await wish.session.elements.find(wish.target(name), "check")
+        await filling.tick(wish.session, node, now, on=True)
+
+
+def _is_box(wish: Wish, name: str, seen: Snapshot) -> bool:
+    return any(node.role in CHECK_ROLES for node in lookup.matches(wish.target(name), seen, "check"))
 
 
 async def expand(wish: Wish, match: re.Match[str]) -> None:

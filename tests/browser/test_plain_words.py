@@ -49,6 +49,10 @@ async def shop() -> AsyncGenerator[str]:
         ("names", "enter 'Ada' as the first name, submit and tell me the output", "first=Ada; "),
         ("names", "type 'Love' into the Last name field, submit and tell me the output", "last=Love; "),
         ("names", "type 'Elm' into second address line, submit and tell me the output", "two=Elm; "),
+        ("names", "check Alpha, click Go and tell me the output", "alpha=on"),
+        ("names", "check 'Beta' and click Go, then tell me the output", "beta=on"),
+        ("names", "check Alpha and Beta, then submit and tell me the output", "alpha=on; beta=on"),
+        ("names", "check Gamma, click Go and tell me the output", "not understood: 'check Gamma'"),
         ("names", "type '77' into the second code field, submit and tell me the output", "code2=77"),
     ],
 )
