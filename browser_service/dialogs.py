@@ -15,7 +15,10 @@ _KEPT = 20
 
 
 class Dialogs:
-    """Dismisses dialogs at once, unless one is awaited. A page that opens them without end is broken off."""
+    """Dismisses dialogs at once, but for one that is awaited or asks whether to leave.
+
+    A page that opens them without end is broken off.
+    """
 
     def __init__(self, context: BrowserContext, break_off: Callable[[FederationError], None]) -> None:
         self.seen: list[str] = []
@@ -41,7 +44,10 @@ class Dialogs:
         if self._count > _MAX_DIALOGS:
             where = dialog.page.url if dialog.page is not None else "A page"
             self._break_off(PageNotLoadedError(f"{where} opens dialogs without end; the last said {self.seen[-1]!r}."))
-        expected, self._expected = self._expected, None
+        if dialog.type == "beforeunload":  # what leaves a page was asked for
+            expected = True, ""
+        else:
+            expected, self._expected = self._expected, None
         with suppress(Error):  # the page is gone, and the dialog with it
             if expected is not None and expected[0]:
                 await dialog.accept(expected[1]) if dialog.type == "prompt" else await dialog.accept()

@@ -41,6 +41,7 @@ async def shop() -> AsyncGenerator[str]:
         ("parts", "click Ask and accept the alert, then get the title", "Answered true"),
         ("parts", "drag Alpha onto the basket and read the text of the basket", "Got Alpha"),
         ("parts", "tell me the opening hours", "9 to 5"),
+        ("unsaved", "type 'x' into Name, click Away and get the title", "Stock"),
         ("parts", "what is the price of the Mug", "$7"),
         ("parts", "tell me the 'In stock' of Tea", "yes"),
         ("stock", "tell me the price of Pear", "$12.00"),

@@ -119,6 +119,8 @@ FRAMED_TOOLS = """<!doctype html><title>Shop</title><h1>Shop</h1><iframe src="/t
 document.querySelectorAll('iframe')[1].src = `http://localhost:${location.port}/tools`;
 document.modelContext?.registerTool({ name: 'close', description: 'Closes', execute: async () => 'Closed' });</script>"""
 STORM = "<title>Storm</title><h1>Storm</h1><script>setTimeout(() => { while (true) alert('Again'); }, 20);</script>"
+UNSAVED = """<title>Unsaved</title><h1>Unsaved</h1><label>Name <input></label> <a href="/list">Away</a>
+<script>window.onbeforeunload = (event) => { event.preventDefault(); return 'Stay?'; };</script>"""
 LEAVES = """<title>Leaves</title><h1>Leaves</h1><button onmousedown="location = '/list'">Go away</button>"""
 
 
@@ -153,6 +155,7 @@ def create() -> Starlette:
         "/framed-tools": FRAMED_TOOLS,
         "/storm": STORM,
         "/leaves": LEAVES,
+        "/unsaved": UNSAVED,
     }
     routes = [Route(path, page(html)) for path, html in pages.items()]
     return Starlette(routes=[*routes, Route("/file.txt", _file), Route("/many", _many)])
