@@ -97,6 +97,7 @@ READ = """
   };
   const readText = (node) => {
     const parent = node.parentElement || node.getRootNode().host;
+    if (parent?.matches('textarea')) return;  // what a field holds is its value
     if (!parent || !node.data.trim()) return pieces.push(/\\n/.test(node.data) ? ' ' : node.data);
     if (!parent.checkVisibility({ visibilityProperty: true })) return;  // not rendered: neither for people nor for us
     const range = document.createRange();

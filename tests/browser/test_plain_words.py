@@ -75,6 +75,11 @@ async def test_a_field_that_is_not_there_is_never_filled_in_for_one_by_its_place
         await ask(agent, f"open {shop}/names and type 'X' into the Middle name field")
 
 
+async def test_what_stands_in_a_field_is_not_told_as_hidden(agent: OpenAgent, shop: str) -> None:
+    answered = await ask(agent, f"open {shop}/form and get the text")
+    assert "Ring twice" not in answered.text
+
+
 async def test_which_of_several_is_to_be_undone_must_be_said(agent: OpenAgent, shop: str) -> None:
     with pytest.raises(AmbiguousTargetError, match="Say which"):
         await ask(agent, f"open {shop}/list and click Delete")

@@ -35,7 +35,7 @@ FORM = """<!doctype html><title>Order</title><h1>Order</h1>
 <label><input type="checkbox" name="gift" value="yes"> Gift wrap</label>
 <label>Day <input type="date" name="day"></label> <label>Time <input type="time" name="time"></label>
 <label>Count <input type="range" name="count" min="0" max="10" value="5"></label>
-<label>Notes <textarea name="notes"></textarea></label>
+<label>Notes <textarea name="notes">Ring twice</textarea></label>
 <label>Papers <input type="file" name="papers"></label>
 <button>Send order</button></form><output></output>
 <div role="slider" tabindex="0" aria-label="Volume" aria-valuenow="3" aria-valuemin="0" aria-valuemax="9"
