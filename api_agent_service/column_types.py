@@ -33,8 +33,8 @@ _EXACT: Final = 2**53
 _LARGEST: Final = 10**18
 _UNITS: Final = "$€£¥₹%"
 _SIGN: Final = rf"^[+-]?[{_UNITS}]?[+-]?"
-_ENGLISH: Final = rf"{_SIGN}(?:(?:\d{{1,3}}(?:,\d{{3}})+|\d+)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?\s?[{_UNITS}]?$"
-_EUROPEAN: Final = rf"{_SIGN}(?:\d{{1,3}}(?:\.\d{{3}})+|\d+)(?:,\d+)?\s?[{_UNITS}]?$"
+_ENGLISH: Final = rf"{_SIGN}(?:(?:[1-9]\d{{0,2}}(?:,\d{{3}})+|\d+)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?\s?[{_UNITS}]?$"
+_EUROPEAN: Final = rf"{_SIGN}(?:[1-9]\d{{0,2}}(?:\.\d{{3}})+|\d+)(?:,\d+)?\s?[{_UNITS}]?$"
 _SPACED: Final = rf"{_SIGN}\d{{1,3}}(?:[ '’\x{{a0}}\x{{202f}}]\d{{3}})+(?:[.,]\d+)?\s?[{_UNITS}]?$"
 _LEADING_ZERO: Final = r"^\s*[+-]?0\d"
 _PLAIN: Final = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$"
@@ -201,12 +201,13 @@ def _numbers(name: str, sample: Sequence[str]) -> list[_Candidate]:
         (_EUROPEAN, f"replace(replace({plain}, '.', ''), ',', '.')", ""),
         (_SPACED, f"replace({plain}, ',', '.')", ""),
     )
+    has_two_meanings = _share(sample, _EUROPEAN) == 1 and any("." in value for value in sample)
     found: list[_Candidate] = []
     for pattern, digits, fast in styles:
         if _share(sample, _python(pattern)) < _LEAST_SHARE / 2:
             continue
         slow = f"CASE WHEN regexp_matches({trimmed}, {database.text(pattern)}) THEN try_cast({digits} AS DOUBLE) END"
-        is_plain = bool(fast) and _share(sample, _PLAIN) == 1
+        is_plain = bool(fast) and _share(sample, _PLAIN) == 1 and not has_two_meanings
         found.append(_Candidate("number", _finite(slow), _finite(fast) if is_plain else "", digits=digits))
     return found
 
@@ -324,7 +325,7 @@ def _decide_all(
 ) -> list[Column]:
     tried = _try_all(store, scan, {name: candidates[name] for name in names})
     found = [_decide(store, scan, name, tried[name]) for name in names]
-    return [replace(each, unit=_unit(samples[each.name])) if each.kind == "number" else each for each in found]
+    return [_with_unit(each, samples[each.name]) if each.kind == "number" else each for each in found]
 
 
 def _decide(store: Database, scan: str, name: str, tried: Sequence[tuple[_Candidate, _Tried]]) -> Column:
@@ -337,10 +338,20 @@ def _decide(store: Database, scan: str, name: str, tried: Sequence[tuple[_Candid
         return Column(name, one.expression, "boolean") if not result.lost else Column(name, _clean(name), "text")
     note = _odd(store, scan, name, one, result.lost) if result.lost else ""
     if one.shape == "number":
+        if any(_differ(store, scan, one, other) for other, _ in others):
+            note = f"{_POINTS.format(name)} {note}".strip()
         return Column(name, _number(one, result), "number", note)
     ambiguous = next((other.order for other, _ in others if one.order and other.order), "")
     order = f"The dates in {name} are read as {one.order}; {ambiguous} would fit too." if ambiguous else ""
     return Column(name, one.expression, one.shape, " ".join(filter(None, (one.note, order, note))))
+
+
+_POINTS: Final = "The points in {} are read as decimal points; as marks of thousands they would fit too."
+
+
+def _differ(store: Database, scan: str, one: _Candidate, other: _Candidate) -> bool:
+    """Tell whether the points of numbers can be read in two ways; a comma before three digits marks thousands."""
+    return bool(store.rows(f"SELECT 1 FROM {scan} WHERE abs({one.expression}) < abs({other.expression}) LIMIT 1"))
 
 
 def _number(one: _Candidate, result: _Tried) -> str:
@@ -351,10 +362,13 @@ def _number(one: _Candidate, result: _Tried) -> str:
     return f"CASE WHEN ({one.expression}) IS NOT NULL THEN try_cast({one.digits} AS BIGINT) END"
 
 
-def _unit(sample: Sequence[str]) -> str:
-    """Return the one currency or per cent sign that numbers have."""
-    units = {unit for value in sample for unit in _UNITS if unit in value}
-    return units.pop() if len(units) == 1 else ""
+def _with_unit(column: Column, sample: Sequence[str]) -> Column:
+    """Return a column of numbers with the one currency or per cent sign that they have, or a note on several."""
+    units = [unit for unit in _UNITS if any(unit in value for value in sample)]
+    if len(units) < 2:
+        return replace(column, unit="".join(units))
+    note = f"The numbers in {column.name} have several units ({', '.join(units)}), which are not converted."
+    return replace(column, note=" ".join(filter(None, (column.note, note))))
 
 
 def _odd(store: Database, scan: str, name: str, one: _Candidate, lost: int) -> str:

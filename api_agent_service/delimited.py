@@ -19,6 +19,7 @@ from shared.errors import InvalidRequestError
 Watch: TypeAlias = Callable[[Iterable[list[str]]], Iterator[list[str]]]
 
 _SEPARATORS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+_STATED: Final = re.compile(r"sep=([,;\t|])\s*", re.IGNORECASE)  # a first line for Excel
 _SAMPLE_LINES: Final = 200
 _LONGEST_SAMPLE_LINE: Final = 100_000
 _LONGEST_FIELD: Final = 10_000_000
@@ -70,7 +71,8 @@ def open_csv(label: str, path: Path) -> TextTable:
     Raises: InvalidRequestError for text that is no table.
     """
     sample = _sample(path)
-    separator = _sniff(sample)
+    stated = _STATED.fullmatch(sample[0]) if sample else None
+    separator = stated[1] if stated else _sniff(sample)
     if separator is None and not _is_single_column(sample):
         raise InvalidRequestError(
             f"{label} is not a table that can be read. Send CSV, TSV, JSON, JSON Lines or Parquet: pasted below the "
@@ -78,6 +80,8 @@ def open_csv(label: str, path: Path) -> TextTable:
         )
     separator = separator or ","
     reader = csv.reader(sample, delimiter=separator, skipinitialspace=True)
+    if stated:
+        next(reader)
     header = next((row for row in reader if any(cell.strip() for cell in row)), list[str]())
     notes: list[str] = []
     skipped = reader.line_num

@@ -250,6 +250,40 @@ async def test_lines_with_nothing_but_blanks_are_no_rows() -> None:
     assert outcome.profile["rows"] == 2
 
 
+async def test_a_comma_after_a_zero_is_a_decimal_comma() -> None:
+    outcome = await ask("total weight", files=(File("t.csv", "", b"id;weight\na;0,125\nb;0,250\nc;1,375\n"),))
+
+    assert outcome.rows == [{"total weight": 1.75}]
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ("1.250;2.500;7.125", "as marks of thousands they would fit too"),
+        ("$5;€7;$9", "several units ($, €), which are not converted"),
+    ],
+)
+async def test_numbers_that_can_be_read_otherwise_are_pointed_out(values: str, said: str) -> None:
+    outcome = await ask("total price", files=(File("t.csv", "", "\n".join(["price", *values.split(";")]).encode()),))
+
+    assert said in " ".join(cast("list[str]", outcome.data["notes"]))
+
+
+@pytest.mark.parametrize("values", ["0.125;2.500", "1.25;2.500", "5;7", "1,250;2,500"])
+async def test_numbers_that_are_plain_are_not_remarked_upon(values: str) -> None:
+    first, second = values.split(";")
+    outcome = await ask("total n", files=(File("t.csv", "", f"id;n\na;{first}\nb;{second}\n".encode()),))
+
+    assert outcome.data["notes"] == ["The columns are separated by semicolons."]
+
+
+async def test_the_line_that_tells_a_spreadsheet_the_separator_is_no_row() -> None:
+    outcome = await profile("sep=;\r\nStadt;Preis\r\nBonn;2\r\nUlm;3\r\n", "t.csv")
+
+    assert kinds(outcome) == {"Stadt": "text", "Preis": "number"}
+    assert outcome.profile["rows"] == 2
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
 async def test_encodings_are_recognised(encoding: str) -> None:
     outcome = await profile("Stadt;Preis\nKöln;1,5\nBonn;2,5\n".encode(encoding), "t.csv")
