@@ -18,11 +18,14 @@ _OPERATORS = (
 )  # fmt: skip
 
 _N = r"(\d+(?:\.\d+)?|\([^()]*\))"
+_WHOLE = r"^((?:(?!%|per ?cent).)*[\d)])\s*"  # what a share is added to: "200 + 10%"
 _REWRITES = tuple(
     (re.compile(pattern, re.IGNORECASE), replacement)
     for pattern, replacement in (
         (r"(?<=\d),(?=\d{3}\b)", ""),
         (r"π", "pi"),
+        (rf"{_WHOLE}(?:\+|plus\b)\s*{_N}\s*(?:%|percent|per cent)\s*$", r"(\1)*(1+\2/100)"),
+        (rf"{_WHOLE}(?:-|−|–|minus\b)\s*{_N}\s*(?:%|percent|per cent)\s*$", r"(\1)*(1-\2/100)"),
         (rf"\b(?:the )?square root of {_N}|√\s*{_N}", r"sqrt(\1\2)"),
         (rf"\b(?:the )?cube root of {_N}", r"cbrt(\1)"),
         (r"\b(?:the )?factorial of (\d+)|\b(\d+)(?:\s*!(?!=)|\s+factorial\b)", r"factorial(\1\2)"),

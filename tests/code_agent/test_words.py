@@ -16,6 +16,9 @@ from tests.code_agent.asking import ask
     [
         ("compute 15% of 80", "12"),
         ("what is 2+2?", "4"),
+        ("how much is 100 plus 10%", "110"),
+        ("2 * 100 - 20%", "160"),
+        ("5% + 10%", "0.15"),
         ("How much is 0.1 + 0.2?", "0.3"),
         ("Use Python to compute 2^100", str(2**100)),
         ("evaluate (3+4)×12÷7, and print the result", "12"),
