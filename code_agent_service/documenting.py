@@ -44,7 +44,7 @@ async def document(given: Given, bench: Bench) -> AsyncGenerator[Update | Finish
     """Document the code that is given; nothing of it is run."""
     material = given.material()
     python = [file for file in sources.list_python(material) if not sources.is_test(file.name)]
-    trees = {file.name: tree for file in python if (tree := sources.read_module(file.text)) is not None}
+    trees = {file.name: tree for file in python if _is_utf8(file) and (tree := sources.read_module(file.text))}
     broken: list[JsonValue] = [file.name for file in python if file.name not in trees]
     if not trees and bench.model is None:
         why = f"{', '.join(map(str, broken))} is not Python that can be read" if broken else "there is no .py file"
@@ -90,6 +90,11 @@ async def document(given: Given, bench: Bench) -> AsyncGenerator[Update | Finish
     made = (*changed, page)
     text = "\n\n".join(filter(None, [said, note, problem, shown]))
     yield Finished(text, data, made, merge(given.kept, material, made))
+
+
+def _is_utf8(file: WorkFile) -> bool:
+    """Tell whether nothing of a file is lost when it is written again."""
+    return file.text.encode() == file.content
 
 
 _BY: Final = {"signatures": "signatures, type hints and names alone", "model": "the model"}

@@ -234,6 +234,14 @@ async def test_the_model_cannot_change_the_code_that_it_documents() -> None:
     assert names["mean"].__doc__ == 'It is """ + evil() + """ fine.\\'
 
 
+async def test_code_in_another_encoding_is_left_as_it_is_and_named() -> None:
+    latin = File("latin.py", "text/x-python", "# coding: latin-1\ndef f():\n    return 'é'\n".encode("latin-1"))
+    outcome = await _ask("document-code", latin, python("a.py", "def g():\n    return 1\n"))
+
+    assert "latin.py" not in outcome.files
+    assert outcome.data["not_documented"] == ["latin.py"]
+
+
 async def test_a_readme_that_is_there_stays() -> None:
     given = File("README.md", "text/markdown", b"# Mine\n")
     outcome = await _ask("document-code", python("a.py", "def f() -> int:\n    return 1\n"), given)
