@@ -1,6 +1,7 @@
 """Finds the program in a request: code that was given, in whatever form, or words that can be computed. Pure."""
 
 import re
+import textwrap
 from collections.abc import Iterator, Sequence
 
 from pydantic import JsonValue
@@ -132,6 +133,8 @@ def _find_unfenced(text: str) -> str | None:
     if match["inline"]:
         return match["inline"]
     given = match["marked"] or match["bare"]
+    line = text[: match.end() - len(given)].rpartition("\n")[2]
+    given = textwrap.dedent(line + given) if not line.strip() else given  # code that stands indented below "run:"
     for candidate in _shortenings(given):
         if looks_like_code(candidate) or (match["marked"] and parse(candidate) is not None and candidate.strip()):
             return candidate

@@ -3,6 +3,7 @@
 import ast
 import builtins
 import re
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -60,7 +61,7 @@ def find_blocks(text: str) -> list[Block]:
             name = _named(_IN_OPENING, opening[3]) or _named(_BEFORE, lead)
             lead = ""
         elif mark and stripped == mark:
-            content = "".join(f"{each}\n" for each in lines)
+            content = textwrap.dedent("".join(f"{each}\n" for each in lines))  # a block in a list is indented
             blocks.append(Block(language, name or _named(_IN_COMMENT, lines[0] if lines else ""), content))
             mark = ""
         elif mark:

@@ -47,6 +47,20 @@ async def test_code_is_found_in_every_form_and_run(text: str) -> None:
     assert outcome.progress == ["Running main.py in the sandbox"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "run:\n    x = 3\n    print(x)",
+        "Run this code:\n\tx = 3\n\tprint(x)",
+        "- run\n  ```python\n  x = 3\n  print(x)\n  ```",
+    ],
+)
+async def test_code_that_is_indented_as_a_whole_is_run_as_a_whole(text: str) -> None:
+    outcome = await ask(text)
+
+    assert outcome.text == "3"
+
+
 async def test_code_with_arguments_and_input_comes_as_json() -> None:
     code = "import sys\nprint(sys.argv[1:], input())"
     outcome = await ask("", data=[{"code": code, "arguments": ["a", "b"], "stdin": "typed\n"}])
