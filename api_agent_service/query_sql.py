@@ -84,6 +84,8 @@ def _condition(item: Filter, kind: Kind) -> str:
             return f"contains(lower(CAST({column} AS VARCHAR)), {database.text(str(item.value).lower())})"
         case "year" | "month" if kind in {"date", "datetime"}:
             return f"{item.operator}({column}) = {int(number(item))}"
+        case "!=":  # a row without a value has another one, too
+            return f"({_comparison(column, item, kind, '!=')} OR {column} IS NULL)"
         case compared:
             return _comparison(column, item, kind, "=" if compared in {"year", "month"} else compared)
 

@@ -48,6 +48,7 @@ VOCABULARY = vocabulary.build(
         ("unique values of city", [("Oslo", 2, 33.3), ("Paris", 2, 33.3), ("Rome", 2, 33.3)]),
         ("how many orders have no price", [(1,)]),
         ("how many orders without a revenue", [(1,)]),
+        ("how many orders where price is not 40", [(5,)]),
         ("top two products by revenue", [("Lamp", 120.0), ("Book", 36.5)]),
     ],
 )
@@ -253,6 +254,12 @@ def test_any_row_of_words_is_read_or_refused_and_only_columns_that_exist_are_use
 @settings(max_examples=100, deadline=None)
 def test_any_text_can_be_asked(text: str) -> None:
     questions.read(text, VOCABULARY)
+
+
+async def test_a_row_without_a_value_counts_among_those_that_do_not_have_it() -> None:
+    outcome = await ask("how many orders are not shipped\n\nid,status\n1,shipped\n2,open\n3,\n4,open\n")
+
+    assert outcome.rows == [{"rows": 3}]
 
 
 FLIGHTS = """\
