@@ -88,10 +88,12 @@ def told(error: JsonValue) -> FederationError:
     told = error if isinstance(error, dict) else {}
     details = told.get("details")
     reasons = [item.get("reason") for item in details if isinstance(item, dict)] if isinstance(details, list) else []
-    code = next((_CODES[str(reason)] for reason in reasons if str(reason) in _CODES), told.get("code"))
+    given = told.get("code")
+    named = (_CODES[str(reason)] for reason in reasons if str(reason) in _CODES)
+    code = next(named, given if isinstance(given, int) else None)
     message = told.get("message")
     text = clean_note(message if isinstance(message, str) else "").rstrip(".") or "no reason given"
-    facts: JsonObject = {"rpc_code": code} if isinstance(code, int) else {}
+    facts: JsonObject = {} if code is None else {"rpc_code": code}
     if code in _NOT_OFFERED:
         return AgentProtocolError(f"The agent does not offer what was asked: {text}.", **facts)
     return AgentFailedError(f"The agent refused the request: {text}.", **facts)
@@ -106,6 +108,6 @@ def _retry_after_s(header: str | None) -> float | None:
     except ValueError:
         try:
             wait_s = (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds()
-        except (ValueError, TypeError):  # TypeError: a date without a zone
+        except (ValueError, TypeError, OverflowError):  # TypeError: a date without a zone
             return None
     return min(max(wait_s, 0.0), _MAX_RETRY_AFTER_S) if math.isfinite(wait_s) else None

@@ -13,7 +13,9 @@ from shared.agent import JsonObject
 from tests.support.federation import free_port
 from tests.support.serving import serve
 
-Manner: TypeAlias = Literal["sound", "odd", "html", "failing", "unknown methods", "locked", "no push"]
+Manner: TypeAlias = Literal[
+    "sound", "odd", "html", "failing", "unknown methods", "locked", "no push", "list as code", "list as id", "busy for ever"
+]
 
 
 class Fickle:
@@ -58,6 +60,12 @@ class Fickle:
             case "odd":
                 task: JsonObject = {"id": "t-1", "contextId": "c-1", "status": {"state": "TASK_STATE_WORKING"}}
                 return JSONResponse({**head, "result": task})
+            case "list as code":
+                return JSONResponse({**head, "error": {"code": []}})
+            case "list as id":
+                return JSONResponse({**head, "id": [], "error": {"code": -32001}})
+            case "busy for ever":
+                return Response("", 503, {"Retry-After": f"Mon, 01 Jan 2024 00:00:00 +{10**14}"})
             case "unknown methods":
                 error: JsonObject = {"code": -32601, "message": "Method not found"}
             case "no push" if call["method"] == "ListTaskPushNotificationConfigs":

@@ -7,7 +7,7 @@ import pytest
 
 from shared.agent import JsonObject
 from shared.registration import keep_registered
-from tests.orchestrator.fickle import Fickle, skill
+from tests.orchestrator.fickle import Fickle, Manner, skill
 from tests.support.federation import Federation, federation, names, step, until
 
 
@@ -117,6 +117,19 @@ async def test_a_changed_card_that_is_none_is_not_taken_over(tmp_path: Path) -> 
         now = await running.get(f"/api/agents/{agent['id']}")
         assert (now["name"], now["status"]) == ("Fickle", "active")
         await running.post(f"/api/agents/{agent['id']}/refresh", status=422)
+
+
+@pytest.mark.parametrize("manner", ["list as code", "list as id", "busy for ever"])
+async def test_nonsense_in_answer_to_a_look_at_a_changed_card_takes_nothing_over(
+    tmp_path: Path, manner: Manner
+) -> None:
+    fickle = Fickle()
+    async with fickle.serving(), federation(tmp_path) as running:
+        agent = await running.post("/api/agents", {"endpoint": fickle.url}, 201)
+        path = f"/api/agents/{agent['id']}"
+        fickle.manner, fickle.card["name"] = manner, "Another"
+        assert (await running.post(f"{path}/health"))["state"] == "healthy"
+        assert (await running.get(path))["name"] == "Fickle"
 
 
 async def test_a_suspended_agent_gets_nothing_until_it_is_resumed(tmp_path: Path, database_url: str | None) -> None:

@@ -185,6 +185,7 @@ async def test_an_agent_that_forgot_its_task_is_an_error_that_can_be_retried(cli
         (429, "Fri, 30 Nov 2096 10:00:00 GMT", 60, 60),
         (429, "nan", None, None),
         (429, "soon", None, None),
+        (503, f"Mon, 01 Jan 2024 00:00:00 +{10**14}", None, None),
     ],
 )
 async def test_an_overloaded_agent_says_when_to_come_back_within_reason(
@@ -210,8 +211,14 @@ async def test_asking_goes_on_though_the_agent_is_overloaded_for_a_while(client:
         assert (await outcome(to.send(HI))).text == "ok"
 
 
+def _told(code: object = -32602, of: object = None) -> Answer:
+    return lambda _: JSONResponse({"jsonrpc": "2.0", "id": of, "error": {"code": code, "message": "no"}})
+
+
 REFUSALS: list[tuple[str, Callable[[], Answer], type[FederationError], str]] = [
     ("an error", lambda: error(-32602, "bad\u0007 parts\u202e"), AgentFailedError, "refused the request: bad parts."),
+    ("an error with a list as its code", lambda: _told(code=[]), AgentFailedError, "refused the request"),
+    ("an error of a list as the request", lambda: _told(of=[]), AgentProtocolError, "another request"),
     ("not JSON", lambda: response("<html>"), AgentProtocolError, "is not JSON"),
     ("not UTF-8", lambda: response(b'{"a":"\xff"}'), AgentProtocolError, "is not UTF-8"),
     ("NaN", lambda: response('{"a":NaN}'), AgentProtocolError, "has NaN"),
