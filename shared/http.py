@@ -212,6 +212,8 @@ def translate(error: httpx.HTTPError, url: httpx.URL) -> FederationError:
             return UnavailableError(f"Cannot connect to {where}: {error}.")
         case httpx.TimeoutException():
             return TimedOutError(f"{where} accepted the request, but did not answer in time.")
+        case httpx.UnsupportedProtocol():
+            return UnavailableError(f"{where} redirects to something that is no address.")
         case httpx.DecodingError():
             return UnavailableError(f"{where} answered in an encoding that is not accepted: {error}.")
         case _:
@@ -289,6 +291,19 @@ def _location(status: int, headers: Mapping[str, str]) -> str | None:
     return headers.get("location") if status in _REDIRECTS else None
 
 
+def _check_location(location: str | None) -> None:
+    """See that httpx can read where a redirect leads, as it does though it does not follow.
+
+    Raises: httpx.UnsupportedProtocol.
+    """
+    try:
+        found = parse_url(location or "")
+    except InvalidRequestError as error:
+        raise httpx.UnsupportedProtocol("a redirect to what is no URL") from error
+    if found.scheme and not found.host and found.path[:1] not in {"", "/"}:
+        raise httpx.UnsupportedProtocol("a redirect to a URL that cannot have a host")
+
+
 def _media_type(headers: Mapping[str, str]) -> str:
     return headers.get("content-type", "").partition(";")[0].strip().lower()
 
@@ -359,7 +374,8 @@ class _CheckedTransport(httpx.AsyncBaseTransport):
                 max_bytes,
                 allow_encoded=bool(request.extensions.get(ALLOW_ENCODED)),
             )
-        except (httpx.DecodingError, TooLargeError):
+            _check_location(_location(response.status_code, response.headers))
+        except (httpx.DecodingError, httpx.UnsupportedProtocol, TooLargeError):
             await body.aclose()
             raise
         response.stream = _CappedBody(body, request.url.host, max_bytes)

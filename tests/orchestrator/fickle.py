@@ -14,12 +14,21 @@ from tests.support.federation import free_port
 from tests.support.serving import serve
 
 Manner: TypeAlias = Literal[
-    "sound", "odd", "html", "failing", "unknown methods", "locked", "no push", "list as code", "list as id", "busy for ever"
+    "sound",
+    "odd",
+    "html",
+    "failing",
+    "unknown methods",
+    "locked",
+    "no push",
+    "list as code",
+    "list as id",
+    "busy for ever",
 ]
 
 
 class Fickle:
-    """Serves `card` at `card_path`, and answers every JSON-RPC call by its manner."""
+    """Serves `card` at `card_path`, or says that it moved, and answers every JSON-RPC call by its manner."""
 
     def __init__(self, name: str = "Fickle", card_path: str = "/.well-known/agent-card.json") -> None:
         self.url = f"http://127.0.0.1:{free_port()}"
@@ -28,6 +37,7 @@ class Fickle:
         self.manner: Manner = "sound"
         self.keys: list[JsonObject] = []
         self.methods: list[str] = []
+        self.moved_to: str | None = None
 
     @asynccontextmanager
     async def serving(self) -> AsyncGenerator["Fickle"]:
@@ -38,6 +48,8 @@ class Fickle:
 
     async def _answer(self, request: Request) -> Response:
         match request.method, request.url.path:
+            case "GET", _ if self.moved_to is not None:
+                return Response("", 302, {"Location": self.moved_to})
             case "GET", self.card_path:
                 return JSONResponse(self.card)
             case "GET", "/keys.json":
@@ -60,14 +72,14 @@ class Fickle:
             case "odd":
                 task: JsonObject = {"id": "t-1", "contextId": "c-1", "status": {"state": "TASK_STATE_WORKING"}}
                 return JSONResponse({**head, "result": task})
-            case "list as code":
-                return JSONResponse({**head, "error": {"code": []}})
-            case "list as id":
-                return JSONResponse({**head, "id": [], "error": {"code": -32001}})
             case "busy for ever":
                 return Response("", 503, {"Retry-After": f"Mon, 01 Jan 2024 00:00:00 +{10**14}"})
             case "unknown methods":
                 error: JsonObject = {"code": -32601, "message": "Method not found"}
+            case "list as code":
+                error = {"code": []}
+            case "list as id":
+                head["id"], error = [], {"code": -32001}
             case "no push" if call["method"] == "ListTaskPushNotificationConfigs":
                 error = {"code": -32003, "message": "Push notifications: no"}
             case "sound" | "no push":

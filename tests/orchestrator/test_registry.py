@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from shared.agent import AgentRequest, Answer, JsonObject, Update
 from shared.errors import UnavailableError
+from tests.orchestrator.fickle import Fickle
 from tests.support.echo import echo
 from tests.support.federation import (
     TestAgent,
@@ -129,6 +130,17 @@ async def test_a_check_on_demand_answers_the_health_of_now(tmp_path: Path) -> No
         health = await running.post(f"/api/agents/{agent['id']}/health")
         assert health["state"] == "unreachable"
         await running.post("/api/agents/nobody/health", status=404)
+
+
+@pytest.mark.parametrize("to", ["javascript:alert(1)", "http://xn--a/"])
+async def test_an_agent_that_says_it_moved_to_no_address_is_not_reachable(tmp_path: Path, to: str) -> None:
+    async with Fickle().serving() as fickle, federation(tmp_path, agent_check_interval_s=3600) as running:
+        agent = await running.post("/api/agents", {"endpoint": fickle.url}, 201)
+        fickle.moved_to = to
+        health = await running.post(f"/api/agents/{agent['id']}/health")
+        assert health["state"] == "unreachable"
+        assert "no address" in str(health["error"])
+        await running.post("/api/agents", {"endpoint": fickle.url}, 502)
 
 
 async def test_a_need_in_plain_words_finds_the_skill_that_fits(tmp_path: Path, database_url: str | None) -> None:

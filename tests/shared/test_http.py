@@ -138,6 +138,21 @@ async def test_a_redirect_to_a_refused_address_is_not_followed(web: Web, client:
         await get(client, f"{web.url}/redirect?to={to}")
 
 
+@pytest.mark.parametrize("to", ["javascript:alert(1)", "http:nowhere", "http://xn--a/", "http://a:b/"])
+async def test_a_redirect_to_what_is_no_address_is_an_answer_that_cannot_be_used(
+    web: Web, client: httpx.AsyncClient, to: str
+) -> None:
+    with pytest.raises(UnavailableError, match="redirects to something that is no address"):
+        await get(client, f"{web.url}/redirect?to={to}")
+
+
+@pytest.mark.parametrize("url", ["http://xn--a/", "http://xn--/"])
+async def test_a_name_that_cannot_be_read_is_no_url(client: httpx.AsyncClient, url: str) -> None:
+    with pytest.raises(InvalidRequestError, match="is not a URL"):
+        await get(client, url)
+    assert http.origin_of(url) is None
+
+
 async def test_endless_redirects_are_given_up(web: Web, client: httpx.AsyncClient) -> None:
     with pytest.raises(UnavailableError, match="more than 5 times"):
         await get(client, f"{web.url}/loop")
