@@ -34,7 +34,8 @@ class Registration:
     """An agent to store, looked at already. None in the optional fields means: as the card says, or as it was.
 
     `is_own`: it is a service of this federation, at the address that the settings give it. `verification` is what was
-    found about the card; `pinned_key` the key it is signed with, if that is to be kept.
+    found about the card; `pinned_key` the key it is signed with, if that is to be kept. `agent_id` is the known agent
+    that was looked at again, if it was not registered anew.
     """
 
     endpoint: str
@@ -53,6 +54,7 @@ class Registration:
     metadata: JsonObject | None = None
     credentials: bytes | None = None
     source: Literal["file", "template"] | None = None
+    agent_id: str | None = None
 
 
 def save(
@@ -61,9 +63,12 @@ def save(
     """Store an agent, or bring the one with the same endpoint up to date. Returns its id and whether it is new.
 
     A known agent whose card changed in what matters keeps the card it has, and is quarantined.
+    Raises: NotFoundError, when the agent that was looked at again was removed meanwhile.
     """
     asked = {"of_tenant": caller.tenant_id, "at_endpoint": new.endpoint}
     known = connection.execute(_KNOWN.with_for_update(), asked).mappings().one_or_none()
+    if new.agent_id is not None and (known is None or known["id"] != new.agent_id):
+        raise NotFoundError(f"There is no agent {new.agent_id!r}.")
     given: JsonObject = ({} if known is None else dict(known["given"])) | _given(new)
     optional: dict[str, object] = {
         "agent_type": new.agent_type,

@@ -25,7 +25,7 @@ from shared.auth import Caller
 from shared.background import background
 from shared.credentials import ClientCertificate, Secrets
 from shared.db import Database, DatabaseUnavailableError, now
-from shared.errors import AgentCardInvalidError, FederationError, InvalidRequestError
+from shared.errors import AgentCardInvalidError, FederationError, InvalidRequestError, NotFoundError
 from shared.settings import ServiceName
 
 logger = logging.getLogger(__name__)
@@ -109,21 +109,21 @@ class Registrar:
     async def refresh(self, caller: Caller, agent_id: str) -> None:
         """Fetch the card again. Raises: as `register`, and NotFoundError."""
         await self._database.read(registry.find, caller, agent_id)
-        (address,) = await self._database.read(registry.addresses, agent_id)
+        address = await self._address(agent_id)
         if address.card_url is None:
             raise AgentCardInvalidError("The agent was registered by its card alone; register the new card.")
         found = await self._verifier.fetch(address.card_url, self._unseal(address.credentials))
-        await self._store(caller, found, address.endpoint, NewAgent())
+        await self._store(caller, found, address.endpoint, NewAgent(), agent_id)
 
     async def give(self, caller: Caller, agent_id: str, secrets: NewSecrets) -> None:
         """Replace what the agent is shown, and look at it again with that. Raises: as `register`, and NotFoundError."""
         known = await self._database.read(registry.find, caller, agent_id)
-        (address,) = await self._database.read(registry.addresses, agent_id)
+        address = await self._address(agent_id)
         if address.card_url is not None:
             found = await self._verifier.fetch(address.card_url, await self._bind(secrets, None, address.endpoint))
         else:
             found = read(cast("JsonObject", known["card"]), None)
-        await self._store(caller, found, address.endpoint, NewAgent(secrets=secrets))
+        await self._store(caller, found, address.endpoint, NewAgent(secrets=secrets), agent_id)
 
     async def suspend(self, caller: Caller, agent_id: str) -> None:
         """Stop the agent at once: it is not called any more, and its running steps end.
@@ -135,10 +135,17 @@ class Registrar:
 
     async def check(self, agent_id: str) -> JsonObject:
         """Ask the agent how it is, keep the answer, and return it."""
-        (address,) = await self._database.read(registry.addresses, agent_id)
+        address = await self._address(agent_id)
         return await self._check(address)
 
-    async def _store(self, caller: Caller, found: Read, endpoint: str, new: NewAgent) -> tuple[str, bool]:
+    async def _address(self, agent_id: str) -> registry.Address:
+        for address in await self._database.read(registry.addresses, agent_id):
+            return address
+        raise NotFoundError(f"There is no agent {agent_id!r}.")
+
+    async def _store(
+        self, caller: Caller, found: Read, endpoint: str, new: NewAgent, agent_id: str | None = None
+    ) -> tuple[str, bool]:
         verified, given = await self._verify(caller, found, endpoint, new)
         registration = Registration(
             endpoint=endpoint,
@@ -157,6 +164,7 @@ class Registrar:
             metadata=new.metadata,
             credentials=None if given is None else self._credentials.seal(given),
             source=new.source,
+            agent_id=agent_id,
         )
         needs_approval = self._settings.agent_admission == "approval"
         saved = await self._database.write(admission.save, caller, registration, needs_approval=needs_approval)
@@ -265,10 +273,12 @@ class Registrar:
             raw = read_object(content)
             if admission.card_hash(raw) != address.card_hash:
                 caller = Caller(address.tenant_id)
-                await self._store(caller, read(raw, card_url), address.endpoint, NewAgent())
+                await self._store(caller, read(raw, card_url), address.endpoint, NewAgent(), address.agent_id)
                 logger.warning("an agent's card has changed", extra={"agent": address.endpoint})
         except DatabaseUnavailableError:
             raise
+        except NotFoundError:
+            return  # it was removed meanwhile
         except FederationError as error:
             logger.warning(
                 "an agent's changed card cannot be used; the known one is kept",

@@ -1,5 +1,6 @@
 """An agent whose card, keys and manners a test changes while it is registered."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Literal, TypeAlias
@@ -28,7 +29,7 @@ Manner: TypeAlias = Literal[
 
 
 class Fickle:
-    """Serves `card` at `card_path`, or says that it moved, and answers every JSON-RPC call by its manner."""
+    """Serves `card` at `card_path`, or says that it moved; answers every JSON-RPC call by its manner, when it may."""
 
     def __init__(self, name: str = "Fickle", card_path: str = "/.well-known/agent-card.json") -> None:
         self.url = f"http://127.0.0.1:{free_port()}"
@@ -38,6 +39,9 @@ class Fickle:
         self.keys: list[JsonObject] = []
         self.methods: list[str] = []
         self.moved_to: str | None = None
+        self.asked = asyncio.Event()
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
 
     @asynccontextmanager
     async def serving(self) -> AsyncGenerator["Fickle"]:
@@ -57,6 +61,8 @@ class Fickle:
             case "GET", _:
                 return Response("nothing", 404)
             case _:
+                self.asked.set()
+                await self.may_answer.wait()
                 return self._call(await request.json())
 
     def _call(self, call: JsonObject) -> Response:
