@@ -265,7 +265,7 @@ class Registrar:
         return _health("healthy", latency_ms, None), fetched.content if fetched.status == 200 else None
 
     async def _compare(self, address: registry.Address, content: bytes, card_url: str) -> None:
-        """See whether the card is the one that is known; look at a changed one once."""
+        """See whether the card is the one that is known; look at a changed one until it is known what it is worth."""
         digest = hashlib.sha256(content).digest()
         if self._seen.get(address.agent_id) == digest:
             return
@@ -279,11 +279,17 @@ class Registrar:
             raise
         except NotFoundError:
             return  # it was removed meanwhile
-        except FederationError as error:
+        except AgentCardInvalidError as error:
             logger.warning(
                 "an agent's changed card cannot be used; the known one is kept",
                 extra={"agent": address.endpoint, "reason": error.detail},
             )
+        except FederationError as error:
+            logger.warning(
+                "an agent's changed card cannot be looked at now; the known one is kept",
+                extra={"agent": address.endpoint, "reason": error.detail},
+            )
+            return
         self._seen[address.agent_id] = digest
 
 

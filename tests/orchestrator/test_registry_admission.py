@@ -119,12 +119,26 @@ async def test_a_changed_card_that_is_none_is_not_taken_over(tmp_path: Path) -> 
         await running.post(f"/api/agents/{agent['id']}/refresh", status=422)
 
 
+async def test_a_card_that_changed_while_the_agent_did_not_answer_is_noticed_when_it_does(tmp_path: Path) -> None:
+    moved = Fickle()
+    async with Fickle().serving() as fickle, federation(tmp_path, agent_check_interval_s=3600) as running:
+        agent = await running.post("/api/agents", {"endpoint": fickle.url}, 201)
+        path = f"/api/agents/{agent['id']}"
+        fickle.card = moved.card
+        await running.post(f"{path}/health")
+        assert (await running.get(path))["status"] == "active"
+        async with moved.serving():
+            await running.post(f"{path}/health")
+            held = await running.get(path)
+        assert held["status"] == "quarantined"
+        assert len(_changes(held)) == 2
+
+
 @pytest.mark.parametrize("manner", ["list as code", "list as id", "busy for ever"])
 async def test_nonsense_in_answer_to_a_look_at_a_changed_card_takes_nothing_over(
     tmp_path: Path, manner: Manner
 ) -> None:
-    fickle = Fickle()
-    async with fickle.serving(), federation(tmp_path) as running:
+    async with Fickle().serving() as fickle, federation(tmp_path) as running:
         agent = await running.post("/api/agents", {"endpoint": fickle.url}, 201)
         path = f"/api/agents/{agent['id']}"
         fickle.manner, fickle.card["name"] = manner, "Another"
