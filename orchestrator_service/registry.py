@@ -119,11 +119,12 @@ class Changes:
 def change(connection: Connection, caller: Caller, agent_id: str, changes: Changes) -> None:
     """Change an agent. A name or description given here stays when the card changes.
 
+    One that was switched off and whose card has changed since is not active at once: the card waits to be accepted.
     Raises: NotFoundError, ConflictError (an agent that waits to be accepted, or is suspended, is not switched on so).
     """
-    row = connection.execute(
-        select(Agent.given, Agent.card, Agent.status).where(visible_to(caller), Agent.id == agent_id)
-    ).one_or_none()
+    query = select(Agent.given, Agent.card, Agent.status, Agent.pending)
+    query = query.where(visible_to(caller), Agent.id == agent_id).with_for_update(key_share=True)
+    row = connection.execute(query).one_or_none()
     if row is None:
         raise NotFoundError(f"There is no agent {agent_id!r}.")
     if changes.status is not None and row.status in _HELD:
@@ -132,7 +133,7 @@ def change(connection: Connection, caller: Caller, agent_id: str, changes: Chang
     named: JsonObject = {"name": changes.name, "description": changes.description}
     values: dict[str, object] = {
         **named,
-        "status": changes.status,
+        "status": "quarantined" if changes.status == "active" and row.pending is not None else changes.status,
         "config": changes.config,
         "meta": changes.metadata,
     }
