@@ -14,6 +14,7 @@ from orchestrator_service import discovery
 from orchestrator_service import health as health_history
 from orchestrator_service.meaning import Near
 from orchestrator_service.registry_models import Agent, AgentCapability
+from orchestrator_service.verification.imitations import skeleton
 from shared.agent import JsonObject
 from shared.agent_card import parse_card
 from shared.auth import Caller
@@ -134,6 +135,7 @@ def change(connection: Connection, caller: Caller, agent_id: str, changes: Chang
     values: dict[str, object] = {
         **named,
         "status": "quarantined" if changes.status == "active" and row.pending is not None else changes.status,
+        "skeleton": None if changes.name is None else skeleton(changes.name),
         "config": changes.config,
         "meta": changes.metadata,
     }

@@ -137,6 +137,16 @@ async def test_a_name_that_imitates_another_is_flagged(tmp_path: Path, database_
         assert {str(each["severity"]) for each in _findings(agent) if each["where"] == "/name"} == {"note", "warning"}
 
 
+async def test_a_name_that_an_agent_was_given_later_cannot_be_imitated_either(tmp_path: Path) -> None:
+    other = Fickle("Саsh desk")
+    async with other.serving(), federation(tmp_path, ECHO) as running:
+        [echo] = (await running.client.get("/api/agents")).json()["items"]
+        await running.client.patch(f"/api/agents/{echo['id']}", json={"name": "Cash desk"})
+        agent = await running.post("/api/agents", {"endpoint": other.url}, 201)
+        [found] = [each for each in _findings(agent) if each["where"] == "/name"]
+        assert found["severity"] == "warning"
+
+
 class _Signer:
     """A key that signs cards: by the official SDK, or as the specification says."""
 
