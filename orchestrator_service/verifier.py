@@ -156,7 +156,10 @@ def read(raw: JsonObject, url: str | None, took_ms: float | None = None) -> Read
 
 def read_given(card: JsonObject) -> Read:
     """Check a card that was given as JSON. Raises: AgentCardInvalidError."""
-    content = orjson.dumps(card)
+    try:
+        content = orjson.dumps(card)
+    except TypeError as error:
+        raise AgentCardInvalidError(f"The agent card cannot be written as JSON: {error}.") from error
     if len(content) > MAX_CARD_BYTES:
         raise AgentCardInvalidError(f"The agent card is larger than {MAX_CARD_BYTES:,} bytes.")
     return read(read_object(content), None)

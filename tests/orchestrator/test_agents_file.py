@@ -1,8 +1,10 @@
 """Agents of AGENTS_FILE: registered while they are listed, in a file or a folder, whatever else it may say."""
 
+import json
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,6 +67,15 @@ async def test_an_agent_of_the_file_that_does_not_answer_yet_is_tried_again(tmp_
         assert (await running.get("/api/agents"))["items"] == []
         async with late.serving():
             await _listed(running, "Late")
+
+
+@pytest.mark.parametrize("version", ["99999999999999999999999999", '"\\ud800"'])
+async def test_a_card_in_a_file_that_is_no_json_harms_no_other(tmp_path: Path, version: str) -> None:
+    path, one, odd = tmp_path / "agents.yaml", Fickle("One"), Fickle("Odd")
+    card = json.dumps({**odd.card, "version": "?"}).replace('"?"', version)
+    path.write_text(f"agents:\n  - card: {card}\n  - endpoint: {one.url}\n")
+    async with one.serving(), federation(tmp_path, agents_file=path, agent_check_interval_s=0.1) as running:
+        await _listed(running, "One")
 
 
 @given(st.binary(max_size=200) | st.text(alphabet="ab:&*[]{}-!? \n\"'<1", max_size=80).map(str.encode))
