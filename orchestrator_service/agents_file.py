@@ -41,7 +41,7 @@ class Listed(SecretFields):
     name: Annotated[str | None, Field(min_length=1, max_length=200)] = None
     description: Annotated[str | None, Field(max_length=10_000)] = None
     agent_type: AgentType | None = None
-    capabilities: Annotated[tuple[str, ...] | None, Field(max_length=200)] = None
+    capabilities: Annotated[tuple[Annotated[str, Field(max_length=500)], ...] | None, Field(max_length=200)] = None
     config: dict[str, JsonValue] | None = None
     metadata: dict[str, JsonValue] | None = None
 

@@ -17,6 +17,8 @@ WELL_KNOWN_PATHS = ("/.well-known/agent-card.json", "/.well-known/agent.json")
 
 _MAX_SKILLS = 500
 _MAX_TEXT = 10_000
+_MAX_NAME = 500
+_MAX_URL = 2_000
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _NOT_THERE = frozenset({404, 405, 410})
 _SCHEMES_0_3 = {
@@ -167,13 +169,15 @@ def _requirements_to_1_0(security: JsonValue) -> JsonValue:
 
 
 def _check(card: JsonObject) -> None:
-    for field in ("name", "description", "version"):
+    _check_text(card, "name", "", _MAX_NAME)
+    for field in ("description", "version"):
         _check_text(card, field, "")
     _check_list(card, "supportedInterfaces", "", least=1, most=20)
     for index, interface in enumerate(_list(card["supportedInterfaces"])):
         where = f"/supportedInterfaces/{index}"
         fields = _check_object(interface, where)
-        for field in ("url", "protocolBinding", "protocolVersion"):
+        _check_text(fields, "url", where, _MAX_URL)
+        for field in ("protocolBinding", "protocolVersion"):
             _check_text(fields, field, where)
         if not str(fields["url"]).lower().startswith(("http://", "https://")) and fields["protocolBinding"] != "GRPC":
             raise _invalid(f"{where}/url", "must be an absolute http or https URL")
@@ -186,15 +190,18 @@ def _check(card: JsonObject) -> None:
     for index, skill in enumerate(_list(card["skills"])):
         where = f"/skills/{index}"
         fields = _check_object(skill, where)
-        for field in ("id", "name", "description"):
-            _check_text(fields, field, where)
+        for field in ("id", "name"):
+            _check_text(fields, field, where, _MAX_NAME)
+        _check_text(fields, "description", where)
         _check_list({"tags": [], **fields}, "tags", where)
+        for place, tag in enumerate(_list(fields.get("tags"))):
+            _check_length(tag, f"{where}/tags/{place}", _MAX_NAME)
         if fields["id"] in ids:
             raise _invalid(f"{where}/id", f"repeats the id {str(fields['id'])[:60]!r}")
         ids.add(str(fields["id"]))
 
 
-def _check_text(fields: JsonObject, field: str, where: str) -> None:
+def _check_text(fields: JsonObject, field: str, where: str, most: int = _MAX_TEXT) -> None:
     value = fields.get(field)
     if value is None:
         raise _invalid(f"{where}/{field}", "is missing")
@@ -202,8 +209,13 @@ def _check_text(fields: JsonObject, field: str, where: str) -> None:
         raise _invalid(f"{where}/{field}", "must be a string")
     if not value.strip() and field != "description":
         raise _invalid(f"{where}/{field}", "is empty")
-    if len(value) > _MAX_TEXT:
-        raise _invalid(f"{where}/{field}", f"is longer than {_MAX_TEXT:,} characters")
+    _check_length(value, f"{where}/{field}", most)
+
+
+def _check_length(value: JsonValue, where: str, most: int) -> None:
+    """Check that a text is not too long; names, ids, tags and addresses go into indexes of the database."""
+    if isinstance(value, str) and len(value) > most:
+        raise _invalid(where, f"is longer than {most:,} characters")
 
 
 def _check_list(fields: JsonObject, field: str, where: str, *, least: int = 0, most: int = 1_000) -> None:

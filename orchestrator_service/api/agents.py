@@ -39,7 +39,7 @@ class AgentRegistration(SecretFields, Body):
     name: str | None = Field(default=None, min_length=1, max_length=200)
     description: str | None = Field(default=None, max_length=10_000)
     agent_type: registry.AgentType | None = None
-    capabilities: list[str] | None = Field(default=None, max_length=200)
+    capabilities: list[Annotated[str, Field(max_length=500)]] | None = Field(default=None, max_length=200)
     config: dict[str, JsonValue] | None = None
     metadata: dict[str, JsonValue] | None = None
 

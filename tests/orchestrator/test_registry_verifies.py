@@ -1,6 +1,8 @@
 """The registry looks before it trusts: findings and a grade, and nothing half-registered."""
 
 import json
+import random
+import string
 from pathlib import Path
 from typing import cast
 
@@ -11,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from google.protobuf.json_format import MessageToDict, ParseDict
 from jwt import PyJWK
 from jwt.algorithms import ECAlgorithm
+from pydantic import JsonValue
 
 from shared.agent import JsonObject
 from tests.orchestrator.fickle import Fickle, Manner, skill
@@ -117,6 +120,21 @@ async def test_a_card_that_is_no_card_says_all_that_is_missing_and_where(tmp_pat
         wheres = names(refused["findings"], "where")
         assert {"/description", "/version", "/supportedInterfaces", "/skills/0/name"} <= set(map(str, wheres))
         assert all(names(refused["findings"], "clause"))
+
+
+@pytest.mark.parametrize("field", ["id", "name", "tags"])
+async def test_a_word_that_is_too_long_for_an_index_is_a_fault_of_the_card(
+    tmp_path: Path, database_url: str | None, field: str
+) -> None:
+    word = "".join(random.Random(1).choices(string.ascii_letters, k=9_000))
+    async with Fickle().serving() as fickle, federation(tmp_path, database_url=database_url) as running:
+        [own] = cast("list[JsonObject]", fickle.card["skills"])
+        fickle.card["skills"] = [own | {field: [word] if field == "tags" else word}]
+        refused = await running.post("/api/agents", {"endpoint": fickle.url}, 422)
+        assert f"/skills/0/{field}" in str(refused["detail"])
+        assert "longer than 500" in str(refused["detail"])
+        capabilities: list[JsonValue] = [word]
+        await running.post("/api/agents", {"endpoint": fickle.url, "capabilities": capabilities}, 422)
 
 
 async def test_a_card_at_an_odd_path_is_found(tmp_path: Path) -> None:

@@ -112,6 +112,10 @@ INVALID: list[tuple[JsonObject, str]] = [
     ({"skills": [SKILL, SKILL]}, "/skills/1/id repeats the id 'a'"),
     ({"skills": [SKILL | {"tags": "x"}]}, "/skills/0/tags must be a list"),
     ({"skills": [SKILL | {"tags": NUMBERS}]}, "tags"),
+    ({"name": "x" * 501}, "/name is longer than 500 characters"),
+    ({"skills": [SKILL | {"id": "x" * 501}]}, "/skills/0/id is longer than 500 characters"),
+    ({"skills": [SKILL | {"tags": ["x", "x" * 501]}]}, "/skills/0/tags/1 is longer than 500 characters"),
+    ({"supportedInterfaces": [INTERFACE | {"url": f"http://{'x' * 2_000}"}]}, "/url is longer than 2,000 characters"),
 ]
 
 
