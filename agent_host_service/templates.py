@@ -104,7 +104,7 @@ class Templates:
     def __init__(self, *folders: Path) -> None:
         self._folders = folders
         self._digests: dict[Path, bytes] = {}
-        self._read: dict[Path, Template | None] = {}
+        self._read: dict[Path, Template] = {}
         self._problems: dict[Path, list[Problem]] = {}
 
     @property
@@ -115,23 +115,18 @@ class Templates:
     def load(self) -> Mapping[str, Template]:
         """Return the templates as the files say now, by name. Only files that changed are parsed."""
         paths = [path for folder in self._folders for path in _files(folder)][:_MOST_FILES]
-        for path in [path for path in self._read if path not in paths]:
-            del self._read[path]
-            self._digests.pop(path, None)
-            self._problems.pop(path, None)
+        for known in (self._read, self._digests, self._problems):
+            for path in [path for path in known if path not in paths]:
+                del known[path]
         for path in paths:
             self._look(path)
-        found: dict[str, Template] = {}
-        for path in paths:
-            template = self._read.get(path)
-            if template is not None:
-                found[template.name] = template
-        return found
+        return {self._read[path].name: self._read[path] for path in paths if path in self._read}
 
     def _look(self, path: Path) -> None:
         try:
             content = path.read_bytes()
         except OSError as error:
+            self._digests.pop(path, None)
             self._problems[path] = [Problem(path.name, Fault(1, 1, "", f"it cannot be read: {error.strerror}"))]
             return
         digest = hashlib.sha256(content).digest()

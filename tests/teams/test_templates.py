@@ -100,6 +100,20 @@ async def test_a_template_is_followed_as_it_is_written_now(tmp_path: Path) -> No
         assert "new" in str(part(await federated.running.run({**step}), "result")["summary"])
 
 
+async def test_what_was_wrong_with_a_file_is_forgotten_when_it_is_gone_or_can_be_read_again(tmp_path: Path) -> None:
+    text = template("teller", "tell")
+    async with hosted(tmp_path, templates={"broken.yaml": "name: [", "own.yaml": text}) as federated:
+        own = federated.folder / "own.yaml"
+        own.unlink()
+        own.symlink_to("/proc/self/mem")  # is a file, and cannot be read
+        found = parts(await federated.templates(), "problems")
+        assert [problem["file"] for problem in found] == ["broken.yaml", "own.yaml"]
+        (federated.folder / "broken.yaml").unlink()
+        own.unlink()
+        federated.write("own.yaml", text)
+        assert (await federated.templates())["problems"] == []
+
+
 async def test_where_no_template_fits_the_step_fails_as_before(tmp_path: Path) -> None:
     async with hosted(tmp_path) as federated:
         done = await federated.running.run(team_step())
