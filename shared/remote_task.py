@@ -251,6 +251,13 @@ class RemoteTask:
         rank = _RANKS[state]
         if status in (self._status_before, self._status) or rank < _RANKS[self.state]:
             return []
+        if (
+            rank < _TERMINAL
+            and state not in _INTERRUPTED
+            and not metadata
+            and _untimed(status) == _untimed(self._status)
+        ):
+            return []  # some agents say the time at which they were asked
         self._status_before = None
         self.state = state
         self._status = status
@@ -325,6 +332,10 @@ def _state(status: JsonObject) -> State:
     if state is None:
         raise AgentProtocolError(f"The agent sent a task state that A2A does not have: {clean_note(str(name))[:60]}.")
     return state
+
+
+def _untimed(status: JsonObject) -> JsonObject:
+    return {key: value for key, value in status.items() if key != "timestamp"}
 
 
 def _artifact(artifact: JsonObject) -> tuple[str, str, list[Part]]:

@@ -9,6 +9,7 @@ import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Generator
 from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
+from typing import cast
 
 import pytest
 from starlette.responses import Response, StreamingResponse
@@ -181,6 +182,23 @@ async def test_asking_again_and_again_without_news_never_becomes_too_much(client
             client, agent.card(streaming=False), deadlines=PATIENT, limits=agent_client.Limits(events=3)
         )
         assert (await end_of(connection.send(HI))).text == "ok"
+
+
+async def test_another_time_at_the_same_status_is_no_news(client: Client) -> None:
+    polls = [result(_stamped(task("WORKING", text="busy"), second)) for second in range(6)]
+    done = result(task("COMPLETED", artifact="ok"))
+    agent = ScriptedAgent(SendMessage=result({"task": task("WORKING", text="busy")}), GetTask=[*polls, done])
+    async with agent.serving():
+        connection = agent_client.connect(
+            client, agent.card(streaming=False), deadlines=PATIENT, limits=agent_client.Limits(events=3)
+        )
+        heard = await collect(connection.send(HI))
+    assert [type(event).__name__ for event in heard] == ["Started", "StatusChanged", "ArtifactChunk", "Ended"]
+
+
+def _stamped(working: dict[str, object], second: int) -> dict[str, object]:
+    status = cast("dict[str, object]", working["status"])
+    return {**working, "status": {**status, "timestamp": f"2026-11-23T05:00:0{second}Z"}}
 
 
 async def test_streams_that_ended_leave_their_connection_to_the_next_call(client: Client) -> None:
