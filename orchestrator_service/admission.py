@@ -33,9 +33,9 @@ _MOST_ALIKE: Final = 20
 class Registration:
     """An agent to store, looked at already. None in the optional fields means: as the card says, or as it was.
 
-    `is_own`: it is a service of this federation, at the address that the settings give it. `verification` is what was
-    found about the card; `pinned_key` the key it is signed with, if that is to be kept. `agent_id` is the known agent
-    that was looked at again, if it was not registered anew.
+    `is_own`: its card was fetched from a service of this federation, at the address that the settings give it.
+    `verification` is what was found about the card; `pinned_key` the key it is signed with, if that is to be kept.
+    `agent_id` is the known agent that was looked at again, if it was not registered anew.
     """
 
     endpoint: str

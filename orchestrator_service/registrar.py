@@ -155,7 +155,7 @@ class Registrar:
             health=_health("healthy", found.took_ms or verified.latency_ms, None),
             verification=verified.verification,
             pinned_key=verified.key,
-            is_own=endpoint in self._own or endpoint.startswith(self._made_from_templates),
+            is_own=found.url is not None and self._is_own(endpoint),
             name=new.name,
             description=new.description,
             agent_type=new.agent_type,
@@ -172,9 +172,12 @@ class Registrar:
         return saved
 
     async def _fetch(self, caller: Caller, new: NewAgent) -> Read:
-        if new.card is not None:
-            return read_given(new.card)
         endpoint = endpoint_of(new)
+        if new.card is not None:
+            found = read_given(new.card)
+            if http.origin_of(endpoint) is None or http.parse_url(endpoint).userinfo:
+                raise InvalidRequestError(f"{endpoint[:200]!r} is not an address that an agent can have.")
+            return found
         if new.secrets is not None:
             return await self._verifier.fetch(new.endpoint or "", await self._bind(new.secrets, None, endpoint))
         _, sealed = await self._database.read(admission.known_at, caller, endpoint)
@@ -191,6 +194,9 @@ class Registrar:
         auth = self._credentials.auth(secrets, found.card)
         verified = await self._verifier.verify(found, auth=auth, secrets=secrets, pinned=pinned, alike=alike)
         return verified, given
+
+    def _is_own(self, endpoint: str) -> bool:
+        return endpoint in self._own or endpoint.startswith(self._made_from_templates)
 
     def _unseal(self, sealed: bytes | None) -> Secrets | None:
         return None if sealed is None else self._credentials.unseal(sealed)

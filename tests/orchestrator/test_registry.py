@@ -61,6 +61,15 @@ async def test_an_agent_is_registered_by_its_card_as_json(tmp_path: Path) -> Non
         assert len(names((await running.get("/api/agents"))["items"], "id")) == 1
 
 
+@pytest.mark.parametrize(
+    "endpoint", ["nonsense", " /", "ftp://example.org", "http://xn--a", "http://me:secret@127.0.0.1:9"]
+)
+async def test_a_card_is_not_registered_at_what_is_no_address(tmp_path: Path, endpoint: str) -> None:
+    async with Fickle().serving() as fickle, federation(tmp_path) as running:
+        await running.post("/api/agents", {"endpoint": endpoint, "card": fickle.card}, 422)
+        assert (await running.get("/api/agents"))["items"] == []
+
+
 async def test_what_is_no_agent_is_refused_and_nothing_is_stored(tmp_path: Path) -> None:
     async def answer(request: Request) -> Response:
         if request.url.path.startswith("/html"):

@@ -139,6 +139,22 @@ async def test_an_upgrade_of_the_federations_own_service_is_taken_over_at_once(t
             assert names(found["items"], "status") == ["active"]
 
 
+async def test_a_card_that_was_not_fetched_from_an_own_service_is_not_its_upgrade(tmp_path: Path) -> None:
+    other = Fickle("Other")
+    async with (
+        Fickle().serving() as own,
+        other.serving(),
+        federation(tmp_path, agent_admission="approval", api_agent_url=own.url) as running,
+    ):
+        given: JsonObject = {"endpoint": own.url, "card": other.card}
+        assert (await running.post("/api/agents", given, 201))["status"] == "pending"
+        [agent] = (await running.client.get("/api/agents")).json()["items"]
+        await running.client.delete(f"/api/agents/{agent['id']}")
+        assert (await running.post("/api/agents", {"endpoint": own.url}, 201))["status"] == "active"
+        held = await running.post("/api/agents", given)
+        assert (held["status"], held["name"]) == ("quarantined", "Fickle")
+
+
 def _skills(found: JsonObject) -> list[object]:
     items = cast("list[JsonObject]", found["items"])
     return [*names(items[0]["skills"], "id")] if items else []
