@@ -323,8 +323,11 @@ class AgentConnection:
                 async for events in answers:
                     for event in events:
                         yield event
-        except (AgentFailedError, TimedOutError, TooLargeError):
+        except (AgentFailedError, TimedOutError):
             return
+        except TooLargeError:
+            if task.is_too_large:  # else it is one event that is, and the task may be less
+                raise
         except AgentProtocolError as error:
             if not error.facts:  # what it sent was wrong, not that it cannot be subscribed to
                 raise

@@ -106,3 +106,4 @@ class Limits:
     rpc_bytes: int = 4 * 1024 * 1024
     events: int = 5_000
     parts: int = 500
+    task_bytes: int = 64 * 1024 * 1024

@@ -76,6 +76,17 @@ def rest(known: tuple[Part, ...], parts: tuple[Part, ...]) -> tuple[Part, ...] |
     return None
 
 
+def size_of(part: Part) -> int:
+    """Return about how many bytes a part takes."""
+    match part:
+        case TextPart():
+            return len(part.text)
+        case DataPart():
+            return len(orjson.dumps(part.data))
+        case File():
+            return len(part.content or b"") + len(part.url or "")
+
+
 def objects(value: JsonValue) -> list[JsonObject]:
     """Return the objects of a list; what else is in it, or is no list, is left out."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

@@ -61,18 +61,21 @@ class _Growing:
     name: str
     pieces: list[Part] = field(default_factory=list)
     size: int = 0
+    size_bytes: int = 0
 
     def extend(self, parts: Iterable[Part]) -> None:
         for part in parts:
             joins = isinstance(part, TextPart) and bool(self.pieces) and isinstance(self.pieces[-1], TextPart)
             self.size += 0 if joins else 1
+            self.size_bytes += remote_parts.size_of(part)
             self.pieces.append(part)
 
 
 class RemoteTask:
     """One remote task, as its events tell it. `ended` is set once, by the first terminal or interrupted state.
 
-    `seq` is the number of the last event that is known, None unless the agent numbers them (`shared.agent_sequence`).
+    `is_too_large`: the agent sent more for it than it may. `seq` is the number of the last event that is known, None
+    unless the agent numbers them (`shared.agent_sequence`).
     """
 
     def __init__(self, remote_task_id: str | None = None, limits: Limits | None = None) -> None:
@@ -80,6 +83,7 @@ class RemoteTask:
         self.context_id = ""
         self.state: State = "submitted"
         self.ended: Ended | None = None
+        self.is_too_large = False
         self.seq: int | None = None
         self._limits = limits or Limits()
         self._artifacts: dict[str, _Growing] = {}
@@ -290,7 +294,9 @@ class RemoteTask:
         growing.extend(parts)
         self._artifacts[key] = growing
         if sum(max(each.size, 1) for each in self._artifacts.values()) > self._limits.parts:
-            raise TooLargeError(f"The agent sent more than {self._limits.parts:,} parts for one task.")
+            raise self._too_much(self._limits.parts, "parts")
+        if sum(each.size_bytes for each in self._artifacts.values()) > self._limits.task_bytes:
+            raise self._too_much(self._limits.task_bytes, "bytes")
 
     def _read_message(self, message: JsonObject) -> list[RemoteEvent]:
         """A message that comes first is the whole answer, else only something said on the way."""
@@ -320,10 +326,14 @@ class RemoteTask:
             retryable=told.get("retryable") is True,
         )
 
+    def _too_much(self, most: int, what: str) -> TooLargeError:
+        self.is_too_large = True
+        return TooLargeError(f"The agent sent more than {most:,} {what} for one task.")
+
     def _count(self) -> None:
         self._event_count += 1
         if self._event_count > self._limits.events:
-            raise TooLargeError(f"The agent sent more than {self._limits.events:,} events for one task.")
+            raise self._too_much(self._limits.events, "events")
 
 
 def _state(status: JsonObject) -> State:

@@ -129,12 +129,12 @@ async def test_a_word_that_is_too_long_for_an_index_is_a_fault_of_the_card(
     word = "".join(random.Random(1).choices(string.ascii_letters, k=9_000))
     async with Fickle().serving() as fickle, federation(tmp_path, database_url=database_url) as running:
         [own] = cast("list[JsonObject]", fickle.card["skills"])
-        fickle.card["skills"] = [own | {field: [word] if field == "tags" else word}]
+        words: list[JsonValue] = [word]
+        fickle.card["skills"] = [{**own, field: words if field == "tags" else word}]
         refused = await running.post("/api/agents", {"endpoint": fickle.url}, 422)
         assert f"/skills/0/{field}" in str(refused["detail"])
         assert "longer than 500" in str(refused["detail"])
-        capabilities: list[JsonValue] = [word]
-        await running.post("/api/agents", {"endpoint": fickle.url, "capabilities": capabilities}, 422)
+        await running.post("/api/agents", {"endpoint": fickle.url, "capabilities": words}, 422)
 
 
 async def test_a_card_at_an_odd_path_is_found(tmp_path: Path) -> None:

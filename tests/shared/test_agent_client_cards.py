@@ -92,6 +92,7 @@ async def test_a_card_of_version_0_3_is_understood(client: Client) -> None:
 INTERFACE: JsonObject = {"url": "/a", "protocolBinding": "JSONRPC", "protocolVersion": "1.0"}
 SKILL: JsonObject = {"id": "a", "name": "A", "description": "", "tags": []}
 NUMBERS: JsonValue = [7]
+LONG: JsonValue = ["x", "x" * 501]
 
 
 INVALID: list[tuple[JsonObject, str]] = [
@@ -114,7 +115,7 @@ INVALID: list[tuple[JsonObject, str]] = [
     ({"skills": [SKILL | {"tags": NUMBERS}]}, "tags"),
     ({"name": "x" * 501}, "/name is longer than 500 characters"),
     ({"skills": [SKILL | {"id": "x" * 501}]}, "/skills/0/id is longer than 500 characters"),
-    ({"skills": [SKILL | {"tags": ["x", "x" * 501]}]}, "/skills/0/tags/1 is longer than 500 characters"),
+    ({"skills": [SKILL | {"tags": LONG}]}, "/skills/0/tags/1 is longer than 500 characters"),
     ({"supportedInterfaces": [INTERFACE | {"url": f"http://{'x' * 2_000}"}]}, "/url is longer than 2,000 characters"),
 ]
 

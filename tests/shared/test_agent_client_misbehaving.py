@@ -294,6 +294,17 @@ async def test_endless_parts_are_cut_off(client: Client) -> None:
     assert "more than 500 parts" in failure.detail
 
 
+async def test_an_answer_that_grows_with_every_stream_is_cut_off(client: Client) -> None:
+    more = stream({"task": task("WORKING")}, *(artifact("x" * 4_000, append=True) for _ in range(5)))
+    agent = ScriptedAgent(SendStreamingMessage=more, SubscribeToTask=more, GetTask=result(task("WORKING")))
+    limits = Limits(task_bytes=50_000)
+    async with agent.serving():
+        failure = await refused(agent_client.connect(client, agent.card(), limits=limits).send(HI))
+    assert isinstance(failure, TooLargeError)
+    assert "more than 50,000 bytes" in failure.detail
+    assert agent.methods.count("SubscribeToTask") == 2
+
+
 async def test_an_agent_that_never_answers_is_given_up(client: Client) -> None:
     async with raw_server([None]) as (url, _):
         begun = time.monotonic()
