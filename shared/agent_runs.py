@@ -34,7 +34,7 @@ from shared.agent_run import Run, Stop
 from shared.agent_runners import Presence
 from shared.agent_tasks import Added, Scope, Stored
 from shared.agent_upkeep import Upkeep
-from shared.db import Database, DatabaseUnavailableError, patience
+from shared.db import STARTING_S, Database, DatabaseUnavailableError, patience
 from shared.errors import FederationError, TimedOutError, WorkCanceledError
 from shared.settings import FederationSettings, ServiceName
 
@@ -83,10 +83,12 @@ class Runs:
 
         At the end runs are stopped: resumable ones stay as they are for the next process, others fail as interrupted.
         """
-        await self._presence.join()
+        upkeep = Upkeep(self._settings, self._database, self._presence, self.push, self, self._agent)
+        with patience(STARTING_S):
+            await self._presence.join()
         async with self._group:
-            upkeep = Upkeep(self._settings, self._database, self._presence, self.push, self, self._agent)
-            await upkeep.adopt([])
+            with patience(STARTING_S):
+                await upkeep.adopt([])
             keeping = [
                 self._group.create_task(work())
                 for work in (upkeep.keep_up, upkeep.keep_present, upkeep.tell, upkeep.go_on)

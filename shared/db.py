@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
 
 import orjson
@@ -34,7 +34,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DataError, DBAPIError, DontWrapMixin, IntegrityError
+from sqlalchemy.exc import DataError, DBAPIError, DontWrapMixin, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
@@ -50,7 +50,11 @@ logger = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 
+STARTING_S: Final = 30.0
+"""How long a service that starts waits for its database, which may be starting, too."""
+
 _RETRY_AFTER_S: Final = 2
+_LOOK_AGAIN_S: Final = 0.25
 _patience_s: ContextVar[float | None] = ContextVar("patience_s", default=2.0)
 _MIGRATION_LOCK: Final = 4_270_001
 _UTC_TEXT: Final = len("2026-01-01 00:00:00.000000")
@@ -336,10 +340,27 @@ def migrate(database: Database, scripts: Path, version_table: str, head: str) ->
     """Bring the schema to `head`, the newest revision of the Alembic `scripts`. Blocks; safe from several processes.
 
     Alembic is imported only when there is something to do: a service that is up to date does not carry it.
+    Raises: DatabaseUnavailableError, when the database does not answer for `STARTING_S`, or is not ours to use.
     """
-    if not _is_at(database, version_table, head):
-        with _migrating:
-            _upgrade(database, scripts, version_table, head)
+    began, is_told = monotonic(), False
+    while True:
+        try:
+            if not _is_at(database, version_table, head):
+                with _migrating:
+                    _upgrade(database, scripts, version_table, head)
+        except SQLAlchemyError as error:
+            if db_trouble.explain(error) is None:
+                raise
+            reason = db_trouble.first_line(error)
+            if not db_trouble.passes_soon(error) or monotonic() - began > STARTING_S:
+                remedy = "Start the database, or correct DATABASE_URL."
+                raise DatabaseUnavailableError(f"The database cannot be used: {reason}. {remedy}") from error
+            if not is_told:
+                logger.warning("the service waits for its database", extra={"reason": reason})
+            is_told = True
+            sleep(_LOOK_AGAIN_S)
+        else:
+            return
 
 
 def now() -> datetime:

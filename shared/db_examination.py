@@ -6,6 +6,7 @@ from sqlalchemy import make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.db import DatabaseUnavailableError, database_url, open_engine
+from shared.db_trouble import first_line
 from shared.errors import InvalidSettingError
 from shared.settings import FederationSettings
 
@@ -21,9 +22,8 @@ def examine(settings: FederationSettings) -> str:
         with engine.connect() as connection:
             said = str(connection.execute(text(query)).scalar_one())
     except SQLAlchemyError as error:
-        first = str(error.__cause__ or error).strip().splitlines()[0]
         remedy = "Start PostgreSQL, or correct it" if backend == "postgresql" else "Name a file that can be written"
-        raise DatabaseUnavailableError(f"DATABASE_URL cannot be used: {first}. {remedy}.") from error
+        raise DatabaseUnavailableError(f"DATABASE_URL cannot be used: {first_line(error)}. {remedy}.") from error
     finally:
         engine.dispose()
     return " ".join(said.split()[:2])

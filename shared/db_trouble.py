@@ -35,6 +35,7 @@ _POSTGRESQL: Final = {
     "58": _AWAY,  # its disk fails
     "25P03": _AWAY,  # the transaction stood still for too long
 }
+_REFUSALS: Final = ("authentication failed", "does not exist", "pg_hba.conf", "permission denied")
 _MASK: Final = 0xFF  # SQLite's extended codes hold the plain one in their lowest byte
 
 
@@ -59,6 +60,19 @@ def explain(error: BaseException) -> str | None:
     if state is None:
         return _explain_unnumbered(error, str(driver_error))
     return next((_POSTGRESQL[state[:size]] for size in (5, 3, 2) if state[:size] in _POSTGRESQL), None)
+
+
+def passes_soon(error: BaseException) -> bool:
+    """Tell whether trouble may be over in a moment, as when a server starts; else a person has something to correct."""
+    reason = explain(error)
+    if isinstance(error, DBAPIError) and isinstance(error.orig, sqlite3.Error):
+        return reason == _LOCKED
+    return reason in {_AWAY, _LOCKED, _NO_CONNECTION} and not any(each in first_line(error) for each in _REFUSALS)
+
+
+def first_line(error: BaseException) -> str:
+    """Return what the driver says, in one line."""
+    return str(error.__cause__ or error).strip().partition("\n")[0]
 
 
 def _explain_unnumbered(error: BaseException, text: str) -> str | None:

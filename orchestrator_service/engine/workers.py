@@ -26,7 +26,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from orchestrator_service.engine import queue
 from orchestrator_service.models import Worker
 from orchestrator_service.settings import Settings
-from shared.db import Database, DatabaseUnavailableError, new_id, now, open_engine
+from shared.db import STARTING_S, Database, DatabaseUnavailableError, new_id, now, open_engine, patience
 from shared.errors import FederationError
 
 logger = logging.getLogger(__name__)
@@ -230,7 +230,8 @@ async def sole_owner(settings: Settings, database: Database) -> AsyncGenerator[N
 async def joined(database: Database) -> AsyncGenerator[Membership]:
     """Be a worker, until the end."""
     me = Membership(database)
-    await me.join()
+    with patience(STARTING_S):
+        await me.join()
     try:
         yield me
     finally:

@@ -72,6 +72,27 @@ async def test_that_postgresql_is_away_is_logged_once_and_so_is_that_it_is_back(
     assert await logged() == dict.fromkeys(said, 1)
 
 
+async def test_a_service_that_starts_waits_for_postgresql(
+    tmp_path: Path, server: PrivatePostgres, caplog: pytest.LogCaptureFixture
+) -> None:
+    agent = _Agent()
+    agent.may_end.set()
+    url = server.url.replace("postgresql+psycopg://", "postgresql://")
+    await asyncio.to_thread(server.stop)
+
+    async def start_server() -> None:
+        async def logged() -> JsonObject:
+            return {"messages": [*caplog.messages]}
+
+        await until(logged, lambda found: "the service waits for its database" in str(found))
+        await asyncio.to_thread(server.start)
+
+    starting = asyncio.create_task(start_server())
+    async with federation(tmp_path, TestAgent("Agent", agent.answer, ("echo",)), database_url=url) as running:
+        await starting
+        assert (await running.run(step("a", "one")))["status"] == "completed"
+
+
 async def test_while_postgresql_is_away_submissions_are_refused_and_running_tasks_wait(
     tmp_path: Path, server: PrivatePostgres
 ) -> None:
