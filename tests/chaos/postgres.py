@@ -34,7 +34,7 @@ async def serving(history: History, log: Path) -> AsyncGenerator[tuple[Supervise
         command = [str(binaries / "postgres"), "-D", str(data), "-h", "127.0.0.1", "-p", str(port), "-k", "", "-F"]
         url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
         server = Supervised(  # SIGINT is its fast shutdown
-            "postgres", command, {}, history, log, port=port, user=user, stop_signal=signal.SIGINT
+            "postgres", command, {}, history, log, port=port, user=user, stop_signal=signal.SIGINT, alone_in=data
         )
         async with server.running():
             await asyncio.to_thread(wait_for, url)

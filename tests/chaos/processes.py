@@ -9,6 +9,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
+import psutil
+
 from tests.chaos.history import History
 
 _PAUSE_S: Final = 0.1
@@ -18,7 +20,10 @@ _STOP_S: Final = 30.0
 
 
 class Supervised:
-    """One process in all its lives. `failpoints[n]` is where life n ends (or freezes); later lives have none."""
+    """One process in all its lives. `failpoints[n]` is where life n ends (or freezes); later lives have none.
+
+    `alone_in`: it works in this folder, and so do its children, which may outlive it for a moment: it begins after them.
+    """
 
     def __init__(
         self,
@@ -32,6 +37,7 @@ class Supervised:
         failpoints: Sequence[str] = (),
         user: str | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
+        alone_in: Path | None = None,
     ) -> None:
         self.name = name
         self.failpoints = tuple(failpoints)
@@ -43,6 +49,7 @@ class Supervised:
         self._log = log
         self._user = user
         self._stop_signal = stop_signal
+        self._alone_in = alone_in
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = False
         self._changed = asyncio.Event()
@@ -137,6 +144,8 @@ class Supervised:
             if not self._stopping:
                 is_failing = code != -signal.SIGKILL and monotonic() - began < _FAILING_S
                 await asyncio.sleep(_PAUSE_OF_FAILING_S if is_failing else _PAUSE_S)
+                while self._alone_in is not None and await asyncio.to_thread(_works_in, self._alone_in):
+                    await asyncio.sleep(_PAUSE_S)
 
     async def _start(self) -> asyncio.subprocess.Process:
         failpoint = self.failpoints[self.lives] if self.lives < len(self.failpoints) else ""
@@ -156,3 +165,8 @@ class Supervised:
         self._changed.set()
         self._changed = asyncio.Event()
         return self._process
+
+
+def _works_in(folder: Path) -> bool:
+    """Tell whether a process works in the folder."""
+    return any(process.info["cwd"] == str(folder) for process in psutil.process_iter(["cwd"]))
