@@ -22,7 +22,7 @@ _STOP_S: Final = 30.0
 class Supervised:
     """One process in all its lives. `failpoints[n]` is where life n ends (or freezes); later lives have none.
 
-    `alone_in`: it works in this folder, and so do its children, which may outlive it for a moment: it begins after them.
+    `alone_in`: it works in this folder, and so do its children, which may outlive it: then it begins after them.
     """
 
     def __init__(
@@ -144,7 +144,7 @@ class Supervised:
             if not self._stopping:
                 is_failing = code != -signal.SIGKILL and monotonic() - began < _FAILING_S
                 await asyncio.sleep(_PAUSE_OF_FAILING_S if is_failing else _PAUSE_S)
-                while self._alone_in is not None and await asyncio.to_thread(_works_in, self._alone_in):
+                while self._alone_in is not None and await asyncio.to_thread(_works_in, self._alone_in):  # noqa: ASYNC110 - nobody tells
                     await asyncio.sleep(_PAUSE_S)
 
     async def _start(self) -> asyncio.subprocess.Process:
