@@ -23,7 +23,8 @@ from orchestrator_service.registry import AgentType
 from orchestrator_service.registry_models import Agent
 from shared import strict_yaml
 from shared.auth import LOCAL, Caller
-from shared.db import Database
+from shared.background import foreseen
+from shared.db import Database, DatabaseUnavailableError
 from shared.errors import FederationError, InvalidSettingError
 
 logger = logging.getLogger(__name__)
@@ -98,13 +99,19 @@ class AgentsFile:
         from watchfiles import awatch  # noqa: PLC0415 # pyright: ignore[reportUnknownVariableType] - has trio's types
 
         logging.getLogger("watchfiles").setLevel(logging.WARNING)
-        await self._apply()
+        await self._try_to_apply()
         folder = self._path if self._path.is_dir() else self._path.parent
         wait_ms = max(int(self._retry_s * 1000), 50)
         async for _ in awatch(
             folder, debounce=200, step=50, rust_timeout=wait_ms, yield_on_timeout=True, recursive=False
         ):
+            await self._try_to_apply()
+
+    async def _try_to_apply(self) -> None:
+        try:
             await self._apply()
+        except DatabaseUnavailableError:
+            logger.warning("AGENTS_FILE waits: the database is away")
 
     async def _apply(self) -> None:
         self._read()
@@ -124,7 +131,10 @@ class AgentsFile:
 
     async def _register(self, endpoint: str, listed: Listed) -> None:
         try:
-            await self._registrar.register(LOCAL, listed.to_new_agent())
+            with foreseen(f"agent {endpoint}"):
+                await self._registrar.register(LOCAL, listed.to_new_agent())
+        except DatabaseUnavailableError:
+            raise
         except FederationError as error:
             self._say(endpoint, error.detail)
         else:

@@ -21,7 +21,7 @@ from sqlalchemy import Connection, CursorResult, String, bindparam, func, insert
 from orchestrator_service.models import Delivery, PendingInput, Task
 from shared import failpoints, http, webhooks
 from shared.agent import JsonObject
-from shared.background import background
+from shared.background import background, foreseen
 from shared.db import Database, DatabaseUnavailableError, new_id, now
 from shared.errors import AddressRefusedError, FederationError, InvalidRequestError, UnavailableError
 from shared.settings import FederationSettings
@@ -149,7 +149,8 @@ class Deliveries:
         facts: dict[str, object] = {"webhook_id": delivery.id, "task_id": delivery.task_id, "try": delivery.attempts}
         try:
             try:
-                await webhooks.post(self._client, delivery.url, body, headers)
+                with foreseen(f"webhook {delivery.id}"):
+                    await webhooks.post(self._client, delivery.url, body, headers)
             except FederationError as error:
                 if await self._database.write(_record_failure, delivery, error):
                     logger.warning("a webhook was given up", extra={**facts, "error": error.detail})

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, bindparam, delete, exists, func, select
 
 from orchestrator_service.models import insert_or_skip
 from orchestrator_service.registry_models import AgentSkill, SkillVector
-from shared.background import background
+from shared.background import background, foreseen
 from shared.db import Database, DatabaseUnavailableError
 from shared.embeddings import Embeddings
 from shared.errors import FederationError
@@ -115,11 +115,12 @@ class Meaning:
                 pass
             self._wanted.clear()
             try:
-                while missing := await self._database.read(_missing, self._embeddings.model):
-                    await self._embed(missing)
-                    is_tidy = False
-                if not is_tidy:
-                    await self._tidy()
+                with foreseen("vectors of skills"):
+                    while missing := await self._database.read(_missing, self._embeddings.model):
+                        await self._embed(missing)
+                        is_tidy = False
+                    if not is_tidy:
+                        await self._tidy()
                 pause_s, is_tidy = _LOOK_S, True
             except DatabaseUnavailableError:
                 pause_s = _AFTER_FAILURE_S

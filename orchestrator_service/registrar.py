@@ -22,7 +22,7 @@ from shared.agent import JsonObject
 from shared.agent_auth import load_certificate, show
 from shared.agent_card import read_object
 from shared.auth import Caller
-from shared.background import background
+from shared.background import background, foreseen
 from shared.credentials import ClientCertificate, Secrets
 from shared.db import Database, DatabaseUnavailableError, now
 from shared.errors import AgentCardInvalidError, FederationError, InvalidRequestError, NotFoundError
@@ -222,7 +222,13 @@ class Registrar:
 
         async def check(address: registry.Address) -> None:
             async with places:
-                await self._check(address)
+                try:
+                    with foreseen(f"agent {address.agent_id}"):
+                        await self._check(address)
+                except DatabaseUnavailableError:
+                    raise
+                except FederationError as error:
+                    logger.warning("an agent cannot be checked", extra={"agent": address.endpoint, "why": error.detail})
 
         while True:
             await asyncio.sleep(self._settings.agent_check_interval_s)

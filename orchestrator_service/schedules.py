@@ -9,7 +9,7 @@ from typing import Final
 from orchestrator_service import page_tests
 from orchestrator_service.tasks import NewTask, QueueFullError
 from shared.auth import Caller
-from shared.background import background
+from shared.background import background, foreseen
 from shared.db import Database, DatabaseUnavailableError, now
 from shared.errors import FederationError
 
@@ -59,9 +59,10 @@ class Schedules:
         if test.is_running:
             logger.warning("a page test was left out: its last run goes on", extra={"test": test.test_id})
         else:
-            task = page_tests.to_task(test.test_id, test.request, scheduled_at=test.at)
             try:
-                await self._submit(Caller(test.tenant_id), task)
+                with foreseen(f"page test {test.test_id}"):
+                    task = page_tests.to_task(test.test_id, test.request, scheduled_at=test.at)
+                    await self._submit(Caller(test.tenant_id), task)
             except (DatabaseUnavailableError, QueueFullError):
                 raise
             except FederationError as error:

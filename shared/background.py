@@ -4,8 +4,10 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import AsyncGenerator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Coroutine, Generator
+from contextlib import asynccontextmanager, contextmanager
+
+from shared.errors import FederationError
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +25,22 @@ async def background(name: str, work: Coroutine[None, None, None]) -> AsyncGener
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+@contextmanager
+def foreseen(what: str) -> Generator[None]:
+    """Make a failure that nobody foresaw one that the caller expects; it is logged here, with its stack.
+
+    For the part of background work that deals with one thing from outside (an agent, an address): that must not stop
+    the service, and the rest of the work. Raises: FederationError.
+    """
+    try:
+        yield
+    except FederationError:
+        raise
+    except Exception as error:
+        logger.exception("failed unexpectedly", extra={"what": what})
+        raise FederationError(f"It failed unexpectedly; the log has the details under {what}.") from error
 
 
 def _end_service_if_failed(task: asyncio.Task[None]) -> None:

@@ -18,6 +18,7 @@ from orchestrator_service.engine.conversations import Conversations
 from orchestrator_service.engine.work import OpenAttempt, Remote, StepWork
 from orchestrator_service.models import Attempt
 from shared.agent_client import Deadlines, Started
+from shared.background import foreseen
 from shared.db import Database, DatabaseUnavailableError, now
 from shared.errors import AgentFailedError, FederationError, NotFoundError
 
@@ -63,10 +64,11 @@ class Leftovers:
         """
         with suppress(FederationError, TimeoutError):
             async with asyncio.timeout(_TELL_S):
-                remote = remote or await self._find(work, attempt, calls)
-                if remote is not None:
-                    await self._cancel(attempt, remote)
-                return remote, True
+                with foreseen(f"agent {attempt.agent_id}"):
+                    remote = remote or await self._find(work, attempt, calls)
+                    if remote is not None:
+                        await self._cancel(attempt, remote)
+                    return remote, True
         return remote, False
 
     def ask_later(self, work: StepWork, attempt: OpenAttempt, calls: Deadlines) -> None:
@@ -91,16 +93,18 @@ class Leftovers:
     async def _ask_again(self, work: StepWork, attempt: OpenAttempt, calls: Deadlines, until: float) -> None:
         try:
             async with asyncio.timeout(_TELL_S):
-                remote = await self._find(work, attempt, calls)
-                if remote is not None:
-                    await self._cancel(attempt, remote)
+                with foreseen(f"agent {attempt.agent_id}"):
+                    remote = await self._find(work, attempt, calls)
+                    if remote is not None:
+                        await self._cancel(attempt, remote)
         except (FederationError, TimeoutError):
             self._unknown.append((work, attempt, calls, until))
 
     async def _tell_again(self, left: _Left) -> None:
         with suppress(FederationError, TimeoutError):
             async with asyncio.timeout(_TELL_S):
-                await self._cancel(left.attempt, left.remote)
+                with foreseen(f"agent {left.attempt.agent_id}"):
+                    await self._cancel(left.attempt, left.remote)
                 await self._database.write(_close, left)
 
     async def _find(self, work: StepWork, attempt: OpenAttempt, calls: Deadlines) -> Remote | None:

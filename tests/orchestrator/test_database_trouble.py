@@ -14,6 +14,7 @@ import pytest
 from orchestrator_service.engine.workers import Membership
 from shared.agent import AgentRequest, Answer, JsonObject, Progress, Update
 from shared.db import open_database, patience
+from tests.orchestrator.fickle import Fickle
 from tests.support import ready_made
 from tests.support.federation import Federation, TestAgent, federation, names, step, until
 from tests.support.postgres_server import PrivatePostgres, private_postgres
@@ -91,6 +92,27 @@ async def test_a_service_that_starts_waits_for_postgresql(
     async with federation(tmp_path, TestAgent("Agent", agent.answer, ("echo",)), database_url=url) as running:
         await starting
         assert (await running.run(step("a", "one")))["status"] == "completed"
+
+
+async def test_agents_of_a_file_are_followed_again_when_postgresql_is_back(
+    tmp_path: Path, server: PrivatePostgres, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, agent = tmp_path / "agents.yaml", Fickle("Listed")
+    path.write_text("agents: []\n")
+    url = server.url.replace("postgresql+psycopg://", "postgresql://")
+
+    async def logged() -> JsonObject:
+        return {"messages": [*caplog.messages]}
+
+    async with (
+        agent.serving(),
+        federation(tmp_path, database_url=url, agents_file=path, agent_check_interval_s=0.1) as running,
+    ):
+        await asyncio.to_thread(server.stop)
+        path.write_text(f"agents:\n  - endpoint: {agent.url}\n")
+        await until(logged, lambda found: "AGENTS_FILE waits: the database is away" in str(found))
+        await asyncio.to_thread(server.start)
+        await until(lambda: running.get("/api/agents"), lambda found: names(found["items"], "name") == ["Listed"])
 
 
 async def test_while_postgresql_is_away_submissions_are_refused_and_running_tasks_wait(

@@ -1,16 +1,22 @@
 """How agents were over time: counted cheaply, by quarters of an hour, and forgotten after two days."""
 
+import asyncio
+import os
 from collections.abc import AsyncGenerator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import httpx
+import pytest
 from sqlalchemy import Connection, func, select
 
-from orchestrator_service import health
+from orchestrator_service import health, registrar
 from orchestrator_service.registry_models import AgentHealth
-from shared import db
+from shared import db, http
 from shared.agent import AgentRequest, Answer, JsonObject, Update
-from tests.support.federation import TestAgent, federation
+from tests.orchestrator.fickle import Fickle
+from tests.support.federation import TestAgent, federation, names, until
 
 _WELL: JsonObject = {"state": "healthy", "latency_ms": 10.0, "error": None}
 _BADLY: JsonObject = {"state": "unreachable", "latency_ms": None, "error": "It answers HTTP 500."}
@@ -43,6 +49,34 @@ async def test_checks_are_counted_by_quarters_of_an_hour_and_kept_for_two_days(
         await running.client.delete(f"/api/agents/{agent_id}")
         async with db.open_database(db.database_url(running.settings, "orchestrator")) as database:
             assert await database.read(_count) == 0
+
+
+async def test_an_agent_whose_check_fails_unexpectedly_keeps_no_other_from_being_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd, other = Fickle("Odd"), Fickle("Other")
+    fetch, failed, stopped = registrar.http.fetch, asyncio.Event(), list[object]()
+
+    async def stumble(client: httpx.AsyncClient, url: str, **how: Any) -> http.Fetched:
+        if url.startswith(odd.url):
+            failed.set()
+            raise ZeroDivisionError
+        return await fetch(client, url, **how)
+
+    def note(*told: object) -> None:
+        stopped.append(told)
+
+    monkeypatch.setattr(os, "kill", note)
+    async with federation(tmp_path, agent_check_interval_s=0.1) as running:
+        async with odd.serving(), other.serving():
+            for agent in (odd, other):
+                await running.post("/api/agents", {"endpoint": agent.url}, 201)
+            monkeypatch.setattr(registrar.http, "fetch", stumble)
+            await failed.wait()
+        await until(
+            lambda: running.get("/api/agents?status=error"), lambda found: names(found["items"], "name") == ["Other"]
+        )
+    assert stopped == []
 
 
 def _count(connection: Connection) -> int:
