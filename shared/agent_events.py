@@ -82,7 +82,7 @@ class Ended:
 
     `text` is what artifacts say, else the status message, else the agent's last message; for a waiting task it is the
     question. `data` has the JSON parts, `files` the file parts. `error` is there when `state` is failed or rejected.
-    `facts` is the federation's own object in the metadata, for what is not a field here.
+    `schema` is the form of the answer that a waiting task asks for, if it is one of the federation's own agents.
     """
 
     state: State
@@ -92,7 +92,7 @@ class Ended:
     artifacts: tuple[Artifact, ...] = ()
     error: Failure | None = None
     usage: Usage = field(default_factory=Usage)
-    facts: JsonObject = field(default_factory=dict)
+    schema: JsonObject | None = None
 
 
 RemoteEvent: TypeAlias = Started | StatusChanged | ArtifactChunk | Ended

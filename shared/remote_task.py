@@ -41,6 +41,7 @@ _STATES: dict[str, State] = {
 _INTERRUPTED = frozenset({"input_required", "auth_required"})
 _WORKING = 1
 _TERMINAL = 2
+_FACTS = ("usage", "error", "schema")  # what is read of those that an agent tells
 _RANKS: dict[State, int] = {
     "submitted": 0,
     "working": _WORKING,
@@ -207,7 +208,7 @@ class RemoteTask:
             artifacts=tuple(artifacts),
             error=self._failure(spoken) if self.state in {"failed", "rejected"} else None,
             usage=model_usage.from_json(self._facts.get("usage")),
-            facts=self._facts,
+            schema=schema if isinstance(schema := self._facts.get("schema"), dict) else None,
         )
 
     def _knows(self, seq: int | None, *, is_task: bool, resumed: bool) -> bool:
@@ -314,7 +315,7 @@ class RemoteTask:
 
     def _keep_facts(self, metadata: JsonValue) -> None:
         if isinstance(metadata, dict) and isinstance(facts := metadata.get(METADATA_KEY), dict):
-            self._facts = self._facts | facts
+            self._facts |= {name: facts[name] for name in _FACTS if name in facts}
 
     def _failure(self, said: str) -> Failure:
         told = _object(self._facts.get("error"))

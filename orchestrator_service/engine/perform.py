@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
-from typing import cast
 
 from sqlalchemy import Connection
 
@@ -37,7 +36,7 @@ from orchestrator_service.keys import Keys
 from orchestrator_service.settings import Settings
 from orchestrator_service.spawning import Spawner
 from shared import failpoints
-from shared.agent import JsonObject, Usage
+from shared.agent import Usage
 from shared.agent_client import AgentConnection, Deadlines, Ended, Started
 from shared.ahead import before_calls, committed
 from shared.db import DatabaseUnavailableError
@@ -147,13 +146,12 @@ class Performer:
             case Answered(ended=ended, remote=remote, drafts=drafts):
                 failpoints.reach("step-done")
                 if ended.state in {"input_required", "auth_required"}:
-                    schema = cast("JsonObject | None", ended.facts.get("schema"))
                     move = await self._log.write(
                         task_records.ask,
                         work,
                         self._rules(),
                         ended.text,
-                        schema,
+                        ended.schema,
                         is_auth=ended.state == "auth_required",
                         remote=remote,
                         drafts=drafts,

@@ -92,7 +92,7 @@ async def test_a_question_comes_through_with_its_schema_and_is_answered(connecti
     started, asked = events[0], events[-1]
     assert isinstance(started, Started)
     assert isinstance(asked, Ended)
-    assert (asked.state, asked.text, asked.facts["schema"]) == ("input_required", "Which city?", SCHEMA)
+    assert (asked.state, asked.text, asked.schema) == ("input_required", "Which city?", SCHEMA)
     answer = OutgoingMessage("m-4", "Paris", task_id=started.remote_task_id, context_id=started.context_id)
     async with aclosing(connection.send(answer)) as sent:
         ended = [event async for event in sent][-1]
