@@ -48,11 +48,11 @@ class EncodingRefusedError(FederationError):
 
 
 def hosts_of(settings: FederationSettings, service: ServiceName, origins: Sequence[str]) -> frozenset[str] | None:
-    """Return the names that a Host header may hold; None (any) unless `service` is bound to loopback only."""
-    if not is_loopback(settings.federation_host):
+    """Return the names that a Host header may hold; None (any) if `service` is open to the network and none are set."""
+    if not (settings.federation_hosts or is_loopback(settings.federation_host)):
         return None
     urls = [settings.url_of(service), *(settings.url_of(other) for other in _SERVICES), *origins]
-    names = {urlsplit(url).hostname for url in urls} | {settings.federation_host}
+    names = {urlsplit(url).hostname for url in urls} | {settings.federation_host, *settings.federation_hosts}
     return frozenset({"localhost", "127.0.0.1", "::1"} | {name.lower() for name in names if name})
 
 
@@ -109,7 +109,7 @@ class KnownCallers:
         host = headers.get("host", "")
         if self._hosts is not None and _name_of(host) not in self._hosts:
             return HostRefusedError(
-                f"'{host[:200]}' is not a host of this service. To serve it under that name, set the service's ..._URL."
+                f"'{host[:200]}' is not a host of this service. If it is to be one, set its ..._URL, or FEDERATION_HOSTS."
             )
         origin = headers.get("origin")
         changes = scope["type"] == "websocket" or scope["method"] not in _SAFE_METHODS

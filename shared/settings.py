@@ -37,6 +37,11 @@ class FederationSettings(BaseSettings):
     )
 
     federation_host: str = Field(default="127.0.0.1", description="Address every service binds to.")
+    federation_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Names under which services are called, besides localhost and their URLs'; default: any, "
+        "but none while FEDERATION_HOST is loopback.",
+    )
     orchestrator_port: int = Field(default=8000, ge=1, le=65535, description="Port of the orchestrator.")
     research_agent_port: int = Field(default=8001, ge=1, le=65535, description="Port of the research agent.")
     api_agent_port: int = Field(default=8002, ge=1, le=65535, description="Port of the API agent.")
@@ -209,7 +214,7 @@ class FederationSettings(BaseSettings):
         default="info", description="Least severe level that is logged."
     )
 
-    @field_validator("egress_allow", "llm_endpoints", mode="before")
+    @field_validator("egress_allow", "federation_hosts", "llm_endpoints", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

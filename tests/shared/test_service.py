@@ -192,6 +192,13 @@ async def test_any_host_is_answered_by_a_service_that_is_not_bound_to_loopback(t
         assert (await client.get("/health", headers={"host": "public.example"})).status_code == 200
 
 
+async def test_a_service_that_is_open_to_the_network_answers_only_the_hosts_that_are_named(tmp_path: Path) -> None:
+    app = _build_app(build_settings(tmp_path, federation_host="0.0.0.0", federation_hosts="public.example"), [])
+    async with serve(app) as url, httpx.AsyncClient(base_url=url, trust_env=False) as client:
+        for host, status in (("public.example:8000", 200), ("localhost", 200), ("evil.example", 421)):
+            assert (await client.get("/health", headers={"host": host})).status_code == status
+
+
 @pytest.mark.parametrize(
     ("origin", "status"),
     [
