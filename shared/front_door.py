@@ -109,7 +109,7 @@ class KnownCallers:
         host = headers.get("host", "")
         if self._hosts is not None and _name_of(host) not in self._hosts:
             return HostRefusedError(
-                f"'{host[:200]}' is not a host of this service. If it is to be one, set its ..._URL, or FEDERATION_HOSTS."
+                f"'{host[:200]}' is not a host of this service. To make it one, set its ..._URL, or FEDERATION_HOSTS."
             )
         origin = headers.get("origin")
         changes = scope["type"] == "websocket" or scope["method"] not in _SAFE_METHODS

@@ -21,6 +21,7 @@ from pydantic import JsonValue
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import api_page, configuration, event_response, front_door, garbage, telemetry
@@ -106,6 +107,7 @@ def create_app(
     return app
 
 
+_METHODS: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 # FastAPI takes such objects of OpenAPI as they are.
 _PROBLEM: Final[dict[str, Any]] = {
     "description": "What is wrong, as problem details (RFC 9457)",
@@ -260,11 +262,12 @@ async def _answer_invalid(request: Request, error: Exception) -> JSONResponse:
 
 async def _answer_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - Starlette's types are wider than what it does
-    path = request.url.path
+    path, headers = request.url.path, {name.lower(): value for name, value in (error.headers or {}).items()}
     match error.status_code:
         case 404:
             detail = f"There is nothing at {path}. /docs lists what there is."
         case 405:
+            headers["allow"] = ", ".join(_methods_at(request))
             detail = f"{path} does not take {request.method}. /docs lists what there is."
         case _:
             detail = str(error.detail)
@@ -275,7 +278,14 @@ async def _answer_http(request: Request, error: Exception) -> JSONResponse:
         "status": error.status_code,
         "detail": detail,
     }
-    return JSONResponse(body, error.status_code, error.headers, "application/problem+json")
+    return JSONResponse(body, error.status_code, headers, "application/problem+json")
+
+
+def _methods_at(request: Request) -> list[str]:
+    """Return the methods that are taken at the request's path: those of all routes, for each knows only its own."""
+    scopes = [{**request.scope, "method": method} for method in _METHODS]
+    routes = request.app.routes
+    return [str(scope["method"]) for scope in scopes if any(each.matches(scope)[0] is Match.FULL for each in routes)]
 
 
 async def _answer_unexpected(_request: Request, _error: Exception) -> JSONResponse:

@@ -21,7 +21,7 @@ from orchestrator_service.planning.plan import PlanStep, fill
 from orchestrator_service.registry_models import Agent
 from shared.agent import JsonObject
 from shared.agent_client import OutgoingMessage
-from shared.errors import FederationError
+from shared.errors import FederationError, NotFoundError
 
 _MOST_TOLD: Final = 200
 _ANY_HOPS: Final = 10_000
@@ -56,10 +56,12 @@ class Try:
 
 
 def tries(connection: Connection, task_id: str, step_id: str) -> list[Try]:
-    """Return every try of a step, in the order in which they began."""
+    """Return every try of a step, in the order in which they began. Raises: NotFoundError."""
     rows = connection.execute(_TRIES, {"of_task": task_id}).mappings().all()
     of_step = [row for row in rows if team.owner(row["step_id"]) == step_id]
     if not of_step:
+        if connection.execute(_STEP, {"of_task": task_id, "of_step": step_id}).first() is None:
+            raise NotFoundError(f"The task has no step {step_id[:200]!r}.")
         return []
     task = connection.execute(_TASK, {"of_task": task_id}).mappings().one()
     step = _planned(connection, task_id, step_id)
@@ -198,6 +200,9 @@ def _merged(events: Sequence[RowMapping]) -> list[JsonObject]:
     return found
 
 
+_STEP: Final = select(StepRow.step_id).where(
+    StepRow.task_id == bindparam("of_task"), StepRow.step_id == bindparam("of_step")
+)
 _TRIES: Final = (
     select(*Attempt.__table__.c, Agent.endpoint)
     .outerjoin(Agent, Agent.id == Attempt.agent_id)

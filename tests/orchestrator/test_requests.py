@@ -61,6 +61,22 @@ async def test_a_callers_trace_goes_on_through_the_agents_whether_its_task_began
         assert names(again.json()["result"]["outputs"], "output") == [f"{'12' * 16} 00"]
 
 
+async def test_a_refused_method_is_answered_with_all_that_are_taken(tmp_path: Path) -> None:
+    async with federation(tmp_path) as running:
+        for path, allowed in (("/api/tasks", "GET, POST"), ("/api/agents/x", "DELETE, GET, PATCH")):
+            refused = await running.client.put(path)
+            assert (refused.status_code, refused.headers["allow"]) == (405, allowed)
+
+
+async def test_what_passed_on_the_wire_is_told_of_steps_that_there_are(tmp_path: Path) -> None:
+    async with federation(tmp_path, ECHO) as running:
+        task = await running.run(step("a", "hello"))
+        told = await running.get(f"/api/tasks/{task['id']}/steps/a/wire")
+        assert isinstance(items := told["items"], list)
+        assert len(items) == 1
+        assert (await running.client.get(f"/api/tasks/{task['id']}/steps/b/wire")).status_code == 404
+
+
 async def test_a_wait_is_understood_however_the_preference_is_written(tmp_path: Path) -> None:
     written = ["Wait=20", 'wait="20"', "wait = 20; x, handling=lenient"]
     headers = [[("Prefer", each)] for each in written] + [[("Prefer", "handling=lenient"), ("prefer", "wait=20")]]
