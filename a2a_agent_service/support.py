@@ -7,10 +7,9 @@ from typing import Final, Literal
 
 from a2a_agent_service.passages import Passage
 from a2a_agent_service.ranking import overlap, weights
-from a2a_agent_service.writing import cite, cited_numbers, without_citations
+from a2a_agent_service.writing import cite, cited_numbers, marked, without_citations
 
 _LEAST_SHARE: Final = 0.34
-_SENTENCE: Final = re.compile(r"(?<=[.!?\]])\s+(?!\[\d)")
 _FIGURE: Final = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*")
 _WORDS: Final = {
     word: str(number)
@@ -43,7 +42,7 @@ def doubts(text: str, passages: Mapping[int, Passage]) -> list[Doubt]:
     for paragraph in re.split(r"\n\s*\n", text):
         of_paragraph = cited_numbers(paragraph)
         for line in paragraph.splitlines():
-            for sentence in _SENTENCE.split(line):
+            for sentence in marked(line)[1]:
                 numbers = tuple(dict.fromkeys(cited_numbers(sentence) or of_paragraph))
                 sources = [passages[number] for number in numbers if number in passages]
                 said = without_citations(sentence)
@@ -61,16 +60,22 @@ def settle(text: str, doubted: Sequence[Doubt], wrong: Sequence[Doubt], unsure: 
     """
     for doubt in doubted:
         if doubt.better is not None:
-            text = text.replace(doubt.sentence, cite(doubt.sentence, doubt.better), 1)
+            text = _instead(text, doubt.sentence, cite(doubt.sentence, doubt.better))
     for doubt in unsure:
-        text = text.replace(doubt.sentence, doubt.sentence + _MARK, 1)
+        text = _instead(text, doubt.sentence, doubt.sentence + _MARK)
     for doubt in wrong:
-        text = re.sub(re.escape(doubt.sentence) + r" ?", "", text, count=1)
+        text = _instead(text, doubt.sentence, "")
     paragraphs = [
-        "\n".join(line.rstrip() for line in paragraph.splitlines() if line.strip(" -*•"))
+        "\n".join(line.rstrip() for line in paragraph.splitlines() if marked(line)[1])
         for paragraph in re.split(r"\n\s*\n", text)
     ]
     return "\n\n".join(paragraph for paragraph in paragraphs if paragraph.strip())
+
+
+def _instead(text: str, sentence: str, other: str) -> str:
+    """Return the text with something else where this whole sentence stands first; without it, if that is nothing."""
+    gap = "" if other else " ?"
+    return re.sub(rf"(?<!\S){re.escape(sentence)}(?!\S){gap}", lambda _: other, text, count=1)
 
 
 def _doubt(sentence: str, sources: Sequence[Passage]) -> Literal["figures", "words"] | None:

@@ -25,6 +25,7 @@ _FIGURE = re.compile(
 _MOST_FIGURES = 12
 _CITATION = re.compile(r"\[(\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*)\](?!\()")
 _SENTENCE = re.compile(r"(?<=[.!?\]])\s+(?!\[\d)")
+_MARKER = re.compile(r"\s*(?:(?:[-*+•>]|#{1,6}|(?:\*\*|__)?\d{1,3}[.)](?:\*\*|__)?)(?:\s+|$))*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,11 +285,19 @@ def without_citations(text: str) -> str:
     return _CITATION.sub("", text)
 
 
+def marked(line: str) -> tuple[str, list[str]]:
+    """Return what only marks a line, such as "2. " in a list, and its sentences, each with its citations."""
+    found = _MARKER.match(line)
+    marker = found[0] if found else ""
+    return marker, [sentence for sentence in _SENTENCE.split(line[len(marker) :]) if sentence]
+
+
 def _known_sentences(line: str, count: int, unknown: set[int]) -> str:
     kept: list[str] = []
-    for sentence in _SENTENCE.split(line):
+    marker, said = marked(line)
+    for sentence in said:
         bad = {number for number in cited_numbers(sentence) if not 1 <= number <= count}
         unknown |= bad
         if not bad:
             kept.append(sentence)
-    return " ".join(kept)
+    return marker + " ".join(kept) if kept else ""

@@ -58,6 +58,26 @@ async def test_a_sentence_that_still_cites_nothing_real_is_dropped(tmp_path: Pat
     assert outcome.text.startswith("Calls are retried [1].\n\nSources:")
 
 
+async def test_the_numbers_of_a_list_are_no_figures_that_a_source_must_have(tmp_path: Path) -> None:
+    write_documents(
+        tmp_path, ferries="# Ferries\n\nSince release 1.5 retries of ferries leave hourly. The ferry Tern has forty seats."
+    )
+    written = (
+        "Since release 1.5 retries of ferries leave hourly [1].\n\n"
+        "1. Retries of ferries leave hourly [1].\n2. The ferry Tern has 77 seats [1]. It has many retries [9].\n"
+        "3. The ferry Tern has forty seats [1].\n**4.** They leave hourly [1].\n5. They sing [9]."
+    )
+    async with model_server({"queries": ["ferry Tern seats"]}, written, written) as model:
+        outcome = await ask(settings_for(tmp_path, model), "What do the docs say about retries of ferries?")
+
+    assert outcome.text.startswith(
+        "Since release 1.5 retries of ferries leave hourly [1].\n\n"
+        "1. Retries of ferries leave hourly [1].\n"
+        "3. The ferry Tern has forty seats [1].\n**4.** They leave hourly [1].\n\nSources:"
+    )
+    assert outcome.data["unsupported"] == ["The ferry Tern has 77 seats [1]."]
+
+
 @pytest.mark.parametrize(
     "replies",
     [
