@@ -37,6 +37,21 @@ _SHORT_PAGE_CHARS = 2000
 _LEAST_SHARE = 0.2
 _MOST_LINKS = 0.3
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
+_XML_ENCODING = re.compile(r"\s*<\?xml\b[^>]*?\bencoding\s*=\s*[\"']([\w.:-]+)")
+_BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_WEB_ENCODINGS = {
+    **dict.fromkeys(("iso-8859-1", "latin1", "us-ascii", "ascii"), "cp1252"),
+    **dict.fromkeys(("shift_jis", "shift-jis", "sjis", "x-sjis", "windows-31j"), "cp932"),
+    **dict.fromkeys(("euc-kr", "ks_c_5601-1987"), "cp949"),
+    **dict.fromkeys(("gb2312", "gbk", "x-gbk"), "gb18030"),
+    "windows-874": "cp874",
+}
+"""What pages mean by the names of encodings, where Python means less. Source: https://encoding.spec.whatwg.org/"""
+
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +98,7 @@ def links(content: bytes, name: str) -> list[Link]:
     """Return the links of a document in HTML, in order; of other documents none. Blocking."""
     if _kind(content, "", name) not in _HTML:
         return []
-    root = _parse_html(content, "")
+    root = _parse_html(_in_utf8(content, ""))
     return [] if root is None else [Link(link.get("href") or "", _around(link)) for link in _main_part(root).iter("a")]
 
 
@@ -175,7 +190,7 @@ def _decode(content: bytes, media_type: str, label: str) -> str:
         candidates.insert(0, declared[1])
     for encoding in candidates:
         try:
-            text = content.decode(encoding)
+            text = content.decode(_WEB_ENCODINGS.get(encoding.lower(), encoding))
         except (LookupError, ValueError):
             continue
         return _check_text(text, label)
@@ -254,19 +269,20 @@ _PARAGRAPHS = frozenset({"p", "li", "dd", "dt", "td", "th", "div", "section", "a
 _AROUND_CHARS = 400
 
 
-def _parse_html(content: bytes, media_type: str) -> _Element | None:
+def _parse_html(content: bytes) -> _Element | None:
     from lxml import html  # noqa: PLC0415 - needed for HTML only
     from lxml.etree import ParserError  # noqa: PLC0415 # pyright: ignore[reportAttributeAccessIssue, reportUnknownVariableType]
 
     try:
-        parser = html.HTMLParser(encoding=_encoding_of(content, media_type), remove_comments=True, remove_pis=True)
+        parser = html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True)
         return cast("_Element", html.document_fromstring(content, parser=parser))  # pyright: ignore[reportUnknownMemberType]
-    except (ParserError, LookupError, ValueError, AssertionError):
+    except (ParserError, ValueError, AssertionError):
         return None
 
 
 def _read_html(content: bytes, media_type: str, name: str) -> Document:
-    root = _parse_html(content, media_type)
+    content = _in_utf8(content, media_type)
+    root = _parse_html(content)
     if root is None:
         return Document(PurePath(name).stem, "")
     title = next((" ".join(found.text_content().split()) for found in root.iter("title")), "")
@@ -277,16 +293,23 @@ def _read_html(content: bytes, media_type: str, name: str) -> Document:
     return Document(title or _first_heading(text) or PurePath(name).stem, text)
 
 
-def _encoding_of(content: bytes, media_type: str) -> str | None:
-    """Return the declared encoding, UTF-8 if the bytes are that and the page names none, else None: as it names."""
-    if declared := _CHARSET.search(media_type):
-        with suppress(LookupError):
-            return codecs.lookup(declared[1]).name
-    if b"charset" not in content[:2048].lower():
-        with suppress(UnicodeDecodeError):
-            content.decode("utf-8")
-            return "utf-8"
-    return None
+def _in_utf8(content: bytes, media_type: str) -> bytes:
+    """Return a page in UTF-8, from the encoding that its first bytes, its media type or the page itself name.
+
+    Without any of these it is UTF-8, if it can be that, else Windows-1252.
+    """
+    mark = next((encoding for mark, encoding in _BYTE_ORDER_MARKS if content.startswith(mark)), None)
+    start = content[:2048].decode("latin-1")
+    in_page = (found[1] for found in (_CHARSET.search(start), _XML_ENCODING.match(start)) if found)
+    declared = [found[1]] if (found := _CHARSET.search(media_type)) else []
+    unmarked = ("utf-8" if name.lower().startswith("utf-16") else name for name in in_page)
+    for name in filter(None, (mark, *declared, *unmarked)):
+        with suppress(LookupError, ValueError):
+            return content.decode(_WEB_ENCODINGS.get(name.lower(), name), errors="replace").encode(errors="replace")
+    with suppress(UnicodeDecodeError):
+        content.decode("utf-8")
+        return content
+    return content.decode("cp1252", errors="replace").encode()
 
 
 def _main_part(root: _Element) -> _Element:

@@ -104,6 +104,43 @@ def test_text_is_read_in_the_encoding_it_has(content: bytes, media_type: str) ->
     assert extract_text(content, media_type).text == "naïve café"
 
 
+@pytest.mark.parametrize(
+    ("said", "encoding", "names"),
+    [
+        ("환불 기간은 삼십 일입니다", "cp949", ("euc-kr", "ks_c_5601-1987", "cp949")),
+        ("①返金期間は三十日です", "cp932", ("shift_jis", "x-sjis", "Windows-31J")),
+        ("返金期間は三十日です", "euc-jp", ("euc-jp",)),
+        ("返金期間は三十日です", "iso-2022-jp", ("iso-2022-jp",)),
+        ("镕基先生", "gb18030", ("gb2312", "gbk")),
+        ("ระยะเวลาคืนเงิน", "cp874", ("windows-874", "tis-620")),
+        ("Délai “déjà” 30 €", "cp1252", ("iso-8859-1", "windows-1252")),
+        ("Délai déjà été", "mac-roman", ("macintosh",)),
+    ],
+)
+def test_a_page_is_read_in_the_encoding_that_is_named_for_it(said: str, encoding: str, names: tuple[str, ...]) -> None:
+    for name in names:
+        content = f"<html><p>{said}".encode(encoding)
+        assert extract_text(content, f"text/html; charset={name}").text == said
+        assert extract_text(f"<meta charset='{name}'>".encode() + content, "text/html").text == said
+        xml = f"<?xml version='1.0' encoding='{name}'?>".encode() + content
+        assert extract_text(xml, "application/xhtml+xml").text == said
+        assert extract_text(said.encode(encoding), f"text/plain; charset={name}").text == said
+
+
+@pytest.mark.parametrize(
+    ("content", "media_type"),
+    [
+        ("<p>Grüße 東京".encode("utf-16"), "text/html"),
+        ("<p>Grüße 東京".encode("utf-16-le"), "text/html; charset=utf-16le"),
+        ("<p>Grüße 東京".encode("utf-8-sig"), "text/html; charset=iso-8859-1"),
+        ("<meta charset=utf-16><p>Grüße 東京".encode(), "text/html"),
+        ("<meta charset=no-such><p>Grüße 東京".encode(), "text/html; charset=hex"),
+    ],
+)
+def test_a_page_is_read_by_its_first_bytes_or_what_they_can_be(content: bytes, media_type: str) -> None:
+    assert extract_text(content, media_type).text == "Grüße 東京"
+
+
 def test_half_a_character_is_replaced() -> None:
     assert extract_text(b"a\\ud800b", "text/plain; charset=raw_unicode_escape").text == "a?b"
 
