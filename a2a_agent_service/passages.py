@@ -5,11 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
-from shared.documents import Document, plain, sentences
+from shared.documents import Document, heading, plain, sentences
 
 _LEAST_CHARS = 400
 _MOST_CHARS = 1000
-_HEADING = re.compile(r"^ {0,3}(#{1,6})\s+(.*?)\s*#*\s*$")
 _UNDERLINE = re.compile(r"^(?:={3,}|-{3,})\s*$")
 _FENCE = re.compile(r"^\s*(?:```|~~~)")
 _ENDINGS = (".", "!", "?", ":", "。", "|")
@@ -119,7 +118,7 @@ def _blocks(text: str) -> Iterator[_Block]:
     pending: list[str] = []
     fenced = False
     for number, line in enumerate([*lines[start:], ""], start + 1):
-        heading = None if fenced else _HEADING.match(line)
+        headed = None if fenced else heading(line)
         underlined = len(pending) == 1 and not fenced and _UNDERLINE.match(line)
         if underlined:
             yield _Block((pending[0],), number - 1, level=1 if line.startswith("=") else 2)
@@ -127,12 +126,12 @@ def _blocks(text: str) -> Iterator[_Block]:
             continue
         if _FENCE.match(line):
             fenced = not fenced
-        if heading or (not line.strip() and not fenced):
+        if headed or (not line.strip() and not fenced):
             if pending:
                 yield _Block(tuple(pending), number - len(pending))
             pending = []
-            if heading and heading[2]:
-                yield _Block((heading[2],), number, level=len(heading[1]))
+            if headed and headed[1]:
+                yield _Block((headed[1],), number, level=headed[0])
         else:
             pending.append(line.rstrip())
     if pending:  # a fence that is never closed

@@ -48,6 +48,7 @@ _WEB_ENCODINGS = {
     **dict.fromkeys(("shift_jis", "shift-jis", "sjis", "x-sjis", "windows-31j"), "cp932"),
     **dict.fromkeys(("euc-kr", "ks_c_5601-1987"), "cp949"),
     **dict.fromkeys(("gb2312", "gbk", "x-gbk"), "gb18030"),
+    **dict.fromkeys(("punycode", "idna"), "utf-8"),  # no page's encodings; Python takes minutes for them
     "windows-874": "cp874",
 }
 """What pages mean by the names of encodings, where Python means less. Source: https://encoding.spec.whatwg.org/"""
@@ -109,16 +110,17 @@ def _around(link: "_Element") -> str:
     return "" if block is None else " ".join(block.text_content().split())[:_AROUND_CHARS]
 
 
-_SENTENCE_END = re.compile(r"""[.!?…]+["'”’»)\]]*(?=\s+["'“‘«(\[]*[^\W_a-zß-öø-ÿ])|[。！？]["”』」]?""")
+_SENTENCE_END = re.compile(r"""(?<![.!?…])[.!?…]++["'”’»)\]]*+(?=\s+["'“‘«(\[]*[^\W_a-zß-öø-ÿ])|[。！？]["”』」]?""")
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(\[\"'“])(?:[A-Za-z]|(?:[A-Za-z]\.)+[A-Za-z]|Mr|Mrs|Ms|Dr|Prof|Sr|Jr|St|No|Nr|Fig|Figs|Eq|Sec|Ch|Vol|pp?|vs|cf|al|etc"
     r"|approx|Inc|Ltd|Co|Corp|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|ca|bzw|resp|Abs|Art)\.$"
 )
+_LONGEST_ABBREVIATION = 40
 _FENCE = re.compile(r"^\s*(```|~~~)")
-_HEADING = re.compile(r"^ {0,3}(#{1,6})\s+(.*?)\s*#*\s*$")
+_HEADING = re.compile(r"^ {0,3}(#{1,6})\s+(.*)$")
 _UNDERLINE = re.compile(r"^ {0,3}(={2,}|-{2,})\s*$")
 _ITEM = re.compile(r"^\s*(?:[-*+•]|\d{1,3}[.)])\s+")
-_TABLE_RULE = re.compile(r"^\s*\|?[\s:|-]*-{3,}[\s:|-]*$")
+_TABLE_RULE = re.compile(r"^(?=.*---)[\s:|-]+$")
 _BREAKS = (_FENCE, _HEADING, _UNDERLINE, _TABLE_RULE)
 
 
@@ -133,10 +135,20 @@ def sentences(text: str) -> list[str]:
 def plain(text: str) -> str:
     """Return one line of Markdown without its inline markup: links as their text, no emphasis, no quote marks."""
     text = re.sub(r"!?\[([^\]\[]*)\]\((?:[^()\s]|\([^()\s]*\))*(?:\s+\"[^\"]*\")?\)", r"\1", text)
-    text = re.sub(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1", r"\2", text)
+    text = re.sub(r"(\*\*|__)(?=\S)((?:(?!\1).)++)(?<=\S)\1", r"\2", text)
     text = re.sub(r"(?<![\w*])\*(?=[^\s*])([^*]+?)(?<=\S)\*(?![\w*])", r"\1", text)
     text = re.sub(r"`([^`]+)`", r"\1", text)
     return " ".join(re.sub(r"^\s*(?:>\s?)+", "", text).split())
+
+
+def heading(line: str) -> tuple[int, str] | None:
+    """Return the level and the text of a Markdown heading, or None: "## C# ##" is "C#" at level 2."""
+    match = _HEADING.match(line)
+    if match is None:
+        return None
+    title = match[2].strip()
+    opened = title.rstrip("#")
+    return len(match[1]), opened.rstrip() if opened != opened.rstrip() or not opened else title
 
 
 def table_row(line: str) -> str:
@@ -381,8 +393,8 @@ def _without_boilerplate(content: bytes, text: str) -> str:
 
 def _first_heading(text: str) -> str:
     for line in text.splitlines()[:50]:
-        if match := _HEADING.match(line):
-            return plain(match[2])
+        if found := heading(line):
+            return plain(found[1])
     return ""
 
 
@@ -413,7 +425,9 @@ def _blocks(text: str) -> Iterator[str]:
 def _split(block: str) -> Iterator[str]:
     start = 0
     for match in _SENTENCE_END.finditer(block):
-        if match[0] == "." and _ABBREVIATION.search(block, start, match.end()):
+        if match[0] == "." and _ABBREVIATION.search(
+            block, max(start, match.end() - _LONGEST_ABBREVIATION), match.end()
+        ):
             continue
         if sentence := block[start : match.end()].strip():
             yield sentence

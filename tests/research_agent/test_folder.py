@@ -254,3 +254,14 @@ async def test_earlier_results_in_the_request_are_a_source(tmp_path: Path) -> No
 
     assert outcome.text.startswith("The earlier step found: the pump has a warranty of 7 years. [1]")
     assert outcome.sources[0]["title"] == "Text in the request"
+
+
+@pytest.mark.parametrize("line", [".", "A. ", "**a ", "__a ", "---x", " |", "x ** __ ", "#" + " " * 99], ids=repr)
+async def test_a_document_of_one_endless_line_holds_nobody_up(tmp_path: Path, line: str) -> None:
+    """Anything quadratic would exceed the suite's time limit."""
+    endless = (line * 1_000_000)[:1_000_000]
+    write_documents(tmp_path, a=f"# A\n\n{endless}x", b=f"# B {' ' * 1_000_000}b", c=f"# C\n\n{' ' * 1_000_000}x")
+    write_documents(tmp_path, ferries="# Ferries in C# ##\n\nFerries leave every hour.")
+    outcome = await ask(make_settings(tmp_path), "When do ferries leave, say the docs?")
+    assert "Ferries leave every hour." in outcome.text
+    assert outcome.sources[0]["title"] == "Ferries in C#"
