@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePath
+from unicodedata import normalize
 
 from shared.documents import Document, heading, plain, sentences
 
@@ -50,18 +51,19 @@ def split(document: Document, source: Source, name: str = "") -> list[Passage]:
     """Return the passages of a document, in order.
 
     They are located by page where there are pages, by line where `name` ends like a text file, else by heading.
+    Accents that a text writes beside their letters become one with them, as in what is asked.
     """
     if document.pages:
         pieces = [
             _Piece(heading, text, f"page {number}")
             for number, page in enumerate(document.pages, 1)
-            for heading, text, _, _ in _pieces(page)
+            for heading, text, _, _ in _pieces(normalize("NFC", page))
         ]
     else:
         lined = PurePath(name).suffix.lower() in _LINED
         pieces = [
             _Piece(heading, text, _lines(first, last) if lined else "")
-            for heading, text, first, last in _pieces(document.text)
+            for heading, text, first, last in _pieces(normalize("NFC", document.text))
         ]
     return [
         Passage(source, piece.text, piece.heading, piece.location, position) for position, piece in enumerate(pieces)

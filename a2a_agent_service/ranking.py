@@ -15,10 +15,10 @@ SHORT = 4
 _SOFT_WORDS = """
     allow allowed amount area aspect available bad best big case come common current currently date default
     definition detail different done example exist expected fact fast first form general go good handle happen high
-    idea important information item keep key kind large last list long low made main make mean meaning method name
-    need new number often old option order overview part people period place point policy possible process put
+    idea important information item keep key kind lang lange large last list long low made main make mean meaning
+    method name need new number often old option order overview part people period place point policy possible process put
     question quick reason require required result rule section set setting size small step summary support supported
-    system take term thing time topic type use value way work year
+    system take term thing time topic type use value viel viele way work year
 """
 _SOFT_WEIGHT = 0.3
 _ABOVE = 0.6
@@ -31,7 +31,7 @@ _TRUST = 0.75
 _SURE = 0.7
 _K1 = 1.2
 _B = 0.6
-_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
 def stem(word: str) -> str:
@@ -50,10 +50,10 @@ def stem(word: str) -> str:
 
 
 def terms(text: str) -> list[str]:
-    """Return the stems of the content words of a text; runs of Chinese, Japanese or Korean as pairs of characters."""
+    """Return the stems of the content words of a text; of scripts without spaces, pairs of characters."""
     found: list[str] = []
     for word in keywords(text):
-        if _CJK.search(word) and len(word) > 2:
+        if _UNSPACED.search(word) and len(word) > 2:
             found += [word[start : start + 2] for start in range(len(word) - 1)]
         else:
             found.append(stem(word))

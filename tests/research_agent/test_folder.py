@@ -3,6 +3,7 @@
 import os
 import sqlite3
 from pathlib import Path
+from unicodedata import normalize
 
 import pytest
 
@@ -254,6 +255,28 @@ async def test_earlier_results_in_the_request_are_a_source(tmp_path: Path) -> No
 
     assert outcome.text.startswith("The earlier step found: the pump has a warranty of 7 years. [1]")
     assert outcome.sources[0]["title"] == "Text in the request"
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("धनवापसी की अवधि क्या है?", "धनवापसी की अवधि तीस दिन है।"),
+        ("பணத்தைத் திரும்பப் பெறும் காலம் என்ன?", "பணத்தைத் திரும்பப் பெறும் காலம் முப்பது நாட்கள்."),
+        ("ระยะเวลาคืนเงินคือเท่าไร", "ระยะเวลาคืนเงินคือสามสิบวัน"),
+        ("返金期間は何日ですか", "返金期間は三十日です。"),
+        ("Wie lang ist die Kündigungsfrist?", normalize("NFD", "Die Kündigungsfrist beträgt drei Monate.")),
+        ("¿Cuál es el plazo de devolución?", "El plazo de devolución es de treinta días."),
+    ],
+)
+async def test_words_are_found_in_the_scripts_of_their_languages(tmp_path: Path, question: str, said: str) -> None:
+    write_documents(
+        tmp_path,
+        rules=f"# Rules\n\n{said}",
+        other="# कुछ और\n\nकार्यालय सुबह नौ बजे खुलता है। சனிக்கிழமை மூடப்படும். ร้านเปิดทุกวัน 営業時間は九時です。",
+    )
+    outcome = await ask(make_settings(tmp_path), question)
+    assert outcome.text.startswith(f"{normalize('NFC', said)} [1]")
+    assert len(outcome.sources) == 1
 
 
 @pytest.mark.parametrize("line", [".", "A. ", "**a ", "__a ", "---x", " |", "x ** __ ", "#" + " " * 99], ids=repr)

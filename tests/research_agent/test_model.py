@@ -60,7 +60,8 @@ async def test_a_sentence_that_still_cites_nothing_real_is_dropped(tmp_path: Pat
 
 async def test_the_numbers_of_a_list_are_no_figures_that_a_source_must_have(tmp_path: Path) -> None:
     write_documents(
-        tmp_path, ferries="# Ferries\n\nSince release 1.5 retries of ferries leave hourly. The ferry Tern has forty seats."
+        tmp_path,
+        ferries="# Ferries\n\nSince release 1.5 retries of ferries leave hourly. The ferry Tern has forty seats.",
     )
     written = (
         "Since release 1.5 retries of ferries leave hourly [1].\n\n"
