@@ -14,11 +14,11 @@ SHORT = 4
 
 _SOFT_WORDS = """
     allow allowed amount area aspect available bad best big case come common current currently date default
-    definition detail different done example exist expected fact fast first form general go good handle happen high
-    idea important information item keep key kind lang lange large last list long low made main make mean meaning
-    method name need new number often old option order overview part people period place point policy possible process put
-    question quick reason require required result rule section set setting size small step summary support supported
-    system take term thing time topic type use value viel viele way work year
+    definition detail different done example exist expected fact fast first form general go good handle happen
+    high idea important information item keep key kind lang lange large last list long low made main make mean
+    meaning method name need new number often old option order overview part people period place point policy
+    possible process put question quick reason require required result rule section set setting size small step
+    summary support supported system take term thing time topic type use value viel viele way work year
 """
 _SOFT_WEIGHT = 0.3
 _ABOVE = 0.6
@@ -50,7 +50,7 @@ def stem(word: str) -> str:
 
 
 def terms(text: str) -> list[str]:
-    """Return the stems of the content words of a text; of scripts without spaces, pairs of characters."""
+    """Return the stems of the content words of a text; without spaces between words, pairs of characters."""
     found: list[str] = []
     for word in keywords(text):
         if _UNSPACED.search(word) and len(word) > 2:
