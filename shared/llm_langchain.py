@@ -1,5 +1,6 @@
 """Providers by LangChain's packages for them, for graphs of LangGraph: OpenAI-compatible servers, and Groq."""
 
+import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -44,10 +45,7 @@ class LangChain:
         """See `Provider`."""
         try:
             message = await self.chat.bind(**self.wish(model, max_tokens, form)).ainvoke(messages)
-            text = message.text
-            for call in cast("list[dict[str, dict[str, str]]]", message.additional_kwargs.get("tool_calls") or []):
-                text = call["function"]["arguments"]
-            return Reply(text, *_counted(message), _reason(message))
+            return Reply(_arguments(message) or message.text, *_counted(message), _reason(message))
         except (self.failures, self.lost, *RUBBISH, TimeoutError) as error:
             raise self._failed(error, model) from error
 
@@ -138,6 +136,12 @@ def open_groq(access: Access, timeout_s: float) -> LangChain:
         return {"model": model, "max_tokens": max_tokens, **openai_form(form), **effort(model)}
 
     return LangChain(access, timeout_s, chat, wish, listed, client.aclose, groq.GroqError, httpx.HTTPError)
+
+
+def _arguments(message: "AIMessage") -> str:
+    """Return the arguments of the tool that was called last, as the model wrote them where they are no JSON."""
+    read = [json.dumps(call["args"]) for call in message.tool_calls]
+    return next(reversed([*read, *(call["args"] or "" for call in message.invalid_tool_calls)]), "")
 
 
 def _counted(message: "AIMessage") -> tuple[int, int]:
