@@ -10,12 +10,12 @@ from typing import Final, TypeVar
 import tenacity
 from pydantic import JsonValue
 
-from shared import llm_prices
+from shared import llm_prices, strict_json
 from shared.errors import ModelRefusedError, ModelUnavailableError
 from shared.llm_choice import Choice
 from shared.llm_connection import Connection
 from shared.llm_prices import Price
-from shared.llm_providers import CallFailedError, Form, Message, Provider, Reply
+from shared.llm_providers import CallFailedError, Form, Message, Provider, Reply, as_told
 from shared.settings import FederationSettings
 
 R = TypeVar("R")
@@ -72,7 +72,7 @@ class Target:
             async with self._connection.slots:
                 return await self._ask_once(provider, messages, max_tokens, schema)
 
-        return await self._within(self._settings.llm_timeout_s, self._retried(attempt))
+        return as_told(await self._within(self._settings.llm_timeout_s, self._retried(attempt)))
 
     async def stream(self, messages: list[Message], max_tokens: int) -> AsyncGenerator[str | Reply]:
         """Yield the pieces of the answer as they come, then how it ended.
@@ -99,7 +99,7 @@ class Target:
             )
             async with aclosing(pieces):
                 while isinstance(piece, str):
-                    yield piece
+                    yield strict_json.scrub_text(piece)
                     left_s = ends_at - asyncio.get_running_loop().time()
                     if left_s < settings.llm_timeout_s:
                         piece = await self._within(max(0.0, left_s), _next(pieces), "LLM_STREAM_TIMEOUT_S", "finish")
@@ -109,7 +109,7 @@ class Target:
                     raise ModelUnavailableError(
                         f"The language model {self.name!r} broke off in the middle of its answer; try again."
                     )
-                yield piece
+                yield as_told(piece)
 
     async def _ask_once(
         self, provider: Provider, messages: list[Message], max_tokens: int, schema: dict[str, JsonValue] | None

@@ -23,6 +23,7 @@ from shared.llm_providers import (
     Form,
     Message,
     Reply,
+    count,
     failed,
     openai_form,
     token_limit,
@@ -33,7 +34,11 @@ _KEEP_ALIVE_S: Final = 4.0  # below the 5 s after which uvicorn, and so vLLM, cl
 _MAX_EVENT_BYTES: Final = 16 * 1024 * 1024
 _END: Final = b"[DONE]"
 
-_Tokens = Annotated[int, BeforeValidator(lambda count: count or 0)]  # some servers say null
+_Tokens = Annotated[int, BeforeValidator(count)]  # some servers say null
+
+
+def _if_told(value: object) -> object:
+    return value if isinstance(value, dict) else None
 
 
 class _Function(BaseModel):
@@ -55,20 +60,20 @@ class _Choice(BaseModel):
 
 
 class _Details(BaseModel):
-    cached_tokens: int | None = None
+    cached_tokens: _Tokens = 0
 
 
 class _Counted(BaseModel):
     prompt_tokens: _Tokens = 0
     completion_tokens: _Tokens = 0
-    prompt_tokens_details: _Details | None = None
+    prompt_tokens_details: Annotated[_Details | None, BeforeValidator(_if_told)] = None
 
 
 class _Completion(BaseModel):
     """What is read of an answer; servers that speak as OpenAI's does leave much else out."""
 
     choices: list[_Choice] = Field(min_length=1)
-    usage: _Counted | None = None
+    usage: Annotated[_Counted | None, BeforeValidator(_if_told)] = None
 
 
 class _Begun(BaseModel):
@@ -80,7 +85,7 @@ class _Chunk(BaseModel):
     """What is read of a piece of a streamed answer. The last ones have no choices, or no usage."""
 
     choices: Annotated[list[_Begun], BeforeValidator(lambda choices: choices or [])] = Field(default_factory=list)
-    usage: _Counted | None = None
+    usage: Annotated[_Counted | None, BeforeValidator(_if_told)] = None
     error: object = None
 
 

@@ -11,6 +11,7 @@ from typing import Literal, Protocol, TypeAlias, cast
 
 from pydantic import JsonValue
 
+from shared import model_usage, strict_json
 from shared.errors import FederationError, ModelAnswerError, ModelRefusedError, ModelUnavailableError
 from shared.llm_choice import Access
 
@@ -46,6 +47,23 @@ class Reply:
     finish_reason: str | None
     cached_tokens: int = 0
     stored_tokens: int = 0
+
+
+def as_told(reply: Reply) -> Reply:
+    """Return a reply without what cannot be kept: halves of characters, tokens that are no numbers or below zero."""
+    return Reply(
+        strict_json.scrub_text(reply.text),
+        count(reply.input_tokens),
+        count(reply.output_tokens),
+        reply.finish_reason,
+        count(reply.cached_tokens),
+        count(reply.stored_tokens),
+    )
+
+
+def count(tokens: object) -> int:
+    """Return a number of tokens that a server told; some put it in a string."""
+    return model_usage.whole(float(tokens) if isinstance(tokens, str) and tokens.isdecimal() else tokens)
 
 
 class CallFailedError(Exception):

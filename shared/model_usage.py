@@ -35,10 +35,10 @@ def from_json(told: JsonValue) -> Usage:
     calls = told.get("calls")
     listed = [call for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
     return Usage(
-        _whole(told.get("input_tokens")),
-        _whole(told.get("output_tokens")),
+        whole(told.get("input_tokens")),
+        whole(told.get("output_tokens")),
         _number(told.get("cost_usd")),
-        _whole(told.get("llm_calls")),
+        whole(told.get("llm_calls")),
         bounded([_call(call) for call in listed[: 4 * MOST_CALLS]]),
     )
 
@@ -87,14 +87,14 @@ def _call(told: JsonObject) -> ModelCall:
     return ModelCall(
         model=_name(told.get("model")),
         role=_name(told.get("role")),
-        input_tokens=_whole(told.get("input_tokens")),
-        output_tokens=_whole(told.get("output_tokens")),
-        cached_tokens=_whole(told.get("cached_tokens")),
+        input_tokens=whole(told.get("input_tokens")),
+        output_tokens=whole(told.get("output_tokens")),
+        cached_tokens=whole(told.get("cached_tokens")),
         cost_usd=_number(told.get("cost_usd")),
         saved_usd=_number(told.get("saved_usd")),
         latency_ms=_number(told.get("latency_ms")),
         cached=told.get("cached") is True,
-        count=max(1, _whole(told.get("count"))),
+        count=max(1, whole(told.get("count"))),
     )
 
 
@@ -102,11 +102,12 @@ def _name(value: JsonValue) -> str:
     return "".join(char for char in value if char.isprintable())[:_LONGEST_NAME] if isinstance(value, str) else ""
 
 
-def _number(value: JsonValue) -> float:
+def whole(value: object) -> int:
+    """Return a count that somebody else told: what is no number, or below zero, is none; none is beyond 1e15."""
+    return int(_number(value))
+
+
+def _number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return 0.0
     return min(float(value), _MOST) if value >= 0 else 0.0
-
-
-def _whole(value: JsonValue) -> int:
-    return int(_number(value))

@@ -145,13 +145,18 @@ def _check_depth(value: JsonValue) -> None:
 def _scrub(value: JsonValue) -> JsonValue:
     match value:
         case str():
-            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\ufffd")
+            return scrub_text(value)
         case list():
             return [_scrub(item) for item in value]
         case dict():
             return {cast("str", _scrub(key)): _scrub(item) for key, item in value.items()}
         case _:
             return value
+
+
+def scrub_text(text: str) -> str:
+    """Return the text with U+FFFD for what cannot be stored: zero bytes, and halves of characters."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\ufffd")
 
 
 def whole(value: JsonValue) -> JsonValue:

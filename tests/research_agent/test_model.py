@@ -58,6 +58,14 @@ async def test_a_sentence_that_still_cites_nothing_real_is_dropped(tmp_path: Pat
     assert outcome.text.startswith("Calls are retried [1].\n\nSources:")
 
 
+async def test_an_answer_has_no_characters_that_cannot_be_stored(tmp_path: Path) -> None:
+    message = '{"role": "assistant", "content": "Calls \\ud83d are \\u0000 retried [1]."}'
+    odd = Raw(f'{{"choices": [{{"index": 0, "message": {message}, "finish_reason": "stop"}}]}}')
+    async with model_server(QUERIES, odd) as model:
+        outcome = await ask(settings_for(tmp_path, model), QUESTION)
+    assert outcome.text.startswith("Calls \ufffd are \ufffd retried [1].")
+
+
 async def test_the_numbers_of_a_list_are_no_figures_that_a_source_must_have(tmp_path: Path) -> None:
     write_documents(
         tmp_path,

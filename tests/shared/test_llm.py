@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from shared.agent import Usage
 from shared.errors import ModelAnswerError, ModelRefusedError, ModelUnavailableError
-from shared.llm import MODEL_ERRORS, fence, open_model, spent
+from shared.llm import MODEL_ERRORS, fence, open_model, open_models, spent
 from shared.settings import FederationSettings
 from tests.shared.asking_model import KEY, City, collect, settings
 from tests.support.model_server import Cut, Failure, Hang, ModelServer, Raw, Reply, model_server, tokens
@@ -68,6 +68,26 @@ async def test_an_answer_that_has_little_but_its_text_is_read() -> None:
         completion = await model.complete("The capital of France?")
     assert completion.text == "Paris."
     assert (completion.usage.input_tokens, completion.usage.output_tokens) == (0, 3)
+
+
+@pytest.mark.parametrize("in_graph", [False, True])
+@pytest.mark.parametrize(
+    ("told", "read"),
+    [("-500", 0), ('"12"', 12), ('"many"', 0), ("7.5", 7), ("NaN", 0), ("1e300", 10**15), ("[1]", 0)],
+)
+async def test_tokens_are_read_as_a_count_whatever_the_server_says(told: str, read: int, in_graph: bool) -> None:
+    body = """{"choices": [{"index": 0, "message": {"role": "assistant", "content": "Paris."}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": TOLD, "completion_tokens": 3, "total_tokens": 3}}"""
+    async with (
+        model_server(Raw(body.replace("TOLD", told))) as server,
+        open_models(scripted(server, llm_price_input_per_mtok=1.0), in_graph=in_graph) as models,
+    ):
+        model = models.of("research")
+        assert model is not None
+        completion = await model.complete("The capital of France?")
+    assert completion.text == "Paris."
+    assert (completion.usage.input_tokens, completion.usage.output_tokens) == (read, 3)
+    assert completion.usage.cost_usd == pytest.approx(read / 1e6)
 
 
 async def test_a_server_without_named_model_is_asked_which_it_has() -> None:
