@@ -45,26 +45,27 @@ class LangChain:
         """See `Provider`."""
         try:
             message = await self.chat.bind(**self.wish(model, max_tokens, form)).ainvoke(messages)
-            return Reply(_arguments(message) or message.text, *_counted(message), _reason(message))
+            read, written, cached = _counted(message)
+            return Reply(_arguments(message) or message.text, read, written, _reason(message), cached)
         except (self.failures, self.lost, *RUBBISH, TimeoutError) as error:
             raise self._failed(error, model) from error
 
     async def stream(self, model: str, messages: list[Message], max_tokens: int) -> AsyncGenerator[str | Reply]:
         """See `Provider`."""
-        read = written = 0
+        read = written = cached = 0
         reason: str | None = None
         chunks = self.chat.bind(**self.wish(model, max_tokens, None)).astream(messages)
         try:
             async with aclosing(cast("AsyncGenerator[AIMessage]", chunks)) as chunks:
                 async for chunk in chunks:
                     counts = _counted(chunk)
-                    read, written = read + counts[0], written + counts[1]
+                    read, written, cached = read + counts[0], written + counts[1], cached + counts[2]
                     reason = _reason(chunk) or reason
                     if chunk.text:
                         yield chunk.text
         except (self.failures, self.lost, *RUBBISH, TimeoutError) as error:
             raise self._failed(error, model) from error
-        yield Reply("", read, written, reason)
+        yield Reply("", read, written, reason, cached)
 
     async def models(self) -> list[str]:
         """See `Provider`."""
@@ -144,9 +145,12 @@ def _arguments(message: "AIMessage") -> str:
     return next(reversed([*read, *(call["args"] or "" for call in message.invalid_tool_calls)]), "")
 
 
-def _counted(message: "AIMessage") -> tuple[int, int]:
+def _counted(message: "AIMessage") -> tuple[int, int, int]:
+    """Return the tokens that were read and written, and how many of the former were read from the provider's cache."""
     usage = message.usage_metadata
-    return (usage["input_tokens"], usage["output_tokens"]) if usage else (0, 0)
+    if not usage:
+        return 0, 0, 0
+    return usage["input_tokens"], usage["output_tokens"], usage.get("input_token_details", {}).get("cache_read") or 0
 
 
 def _reason(message: "AIMessage") -> str | None:

@@ -11,7 +11,7 @@ from typing import Annotated, Final, Literal, NoReturn
 import aiohttp
 import httpx
 import orjson
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, JsonValue, ValidationError
 
 from shared import llm_chat
 from shared.errors import TooLargeError
@@ -37,7 +37,7 @@ _END: Final = b"[DONE]"
 _Tokens = Annotated[int, BeforeValidator(count)]  # some servers say null
 
 
-def _if_told(value: object) -> object:
+def _if_told(value: JsonValue) -> JsonValue:
     return value if isinstance(value, dict) else None
 
 

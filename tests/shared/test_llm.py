@@ -76,7 +76,8 @@ async def test_an_answer_that_has_little_but_its_text_is_read() -> None:
     [("-500", 0), ('"12"', 12), ('"many"', 0), ("7.5", 7), ("NaN", 0), ("1e300", 10**15), ("[1]", 0)],
 )
 async def test_tokens_are_read_as_a_count_whatever_the_server_says(told: str, read: int, in_graph: bool) -> None:
-    body = """{"choices": [{"index": 0, "message": {"role": "assistant", "content": "Paris."}, "finish_reason": "stop"}],
+    body = """{"choices":
+        [{"index": 0, "message": {"role": "assistant", "content": "Paris."}, "finish_reason": "stop"}],
         "usage": {"prompt_tokens": TOLD, "completion_tokens": 3, "total_tokens": 3}}"""
     async with (
         model_server(Raw(body.replace("TOLD", told))) as server,

@@ -219,11 +219,12 @@ async def test_a_budget_of_money_bounds_the_answer_by_the_price() -> None:
     assert len(server.requests) == 1
 
 
-async def test_each_call_says_its_model_role_tokens_and_how_long_it_took() -> None:
+@pytest.mark.parametrize("in_graph", [False, True])
+async def test_each_call_says_its_model_role_tokens_and_how_long_it_took(in_graph: bool) -> None:
     answer = Text("four words are here", input_tokens=100, output_tokens=7, cached_tokens=60)
     async with (
         model_server(answer) as server,
-        open_models(settings(llm_base_url=server.base_url, llm_model="m")) as models,
+        open_models(settings(llm_base_url=server.base_url, llm_model="m"), in_graph=in_graph) as models,
     ):
         model = models.of("research")
         assert model is not None
