@@ -241,7 +241,7 @@ class Model:
 
         async def begin(target: Target) -> tuple[Target, AsyncGenerator[str | Reply], str | Reply]:
             tokens = self._purse.affordable(target.price, llm_prompts.chars(messages), max_tokens)
-            pieces = target.stream(messages, tokens)
+            pieces = llm_prompts.spoken(target.stream(messages, tokens))
             try:
                 piece = await anext(pieces)
                 while isinstance(piece, str) and not piece.strip():
@@ -301,9 +301,10 @@ class Model:
         reply = await target.ask(messages, tokens, form)
         usage = self._usage(target, reply, began)
         self._purse.pay(usage)
-        if not reply.text.strip():
+        text = llm_prompts.without_thoughts(reply.text)
+        if not text.strip():
             raise charge(_empty(target, reply, tokens), usage)
-        return reply.text, usage
+        return text, usage
 
     async def _keep(
         self,

@@ -3,7 +3,8 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from inspect import isawaitable
 from typing import Final, TypeVar
 
@@ -11,7 +12,7 @@ from pydantic import BaseModel, JsonValue, ValidationError
 
 from shared import strict_json
 from shared.errors import FederationError
-from shared.llm_providers import Message
+from shared.llm_providers import Message, Reply
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -23,6 +24,10 @@ _FENCE_NOTE: Final = (
 _FORM_NOTE: Final = "Answer with one JSON object and nothing else. It must fit this JSON Schema:"
 _REPAIR_NOTE: Final = "Answer again, with the whole corrected JSON object only."
 _REPAIR_CHARS: Final = 8_000
+_THOUGHT: Final = "<think>"
+_THOUGHT_ENDS: Final = "</think>"
+_UNOPENED: Final = re.compile(r"\A(?:(?!<think>).)*?^</think>\s*$", re.DOTALL | re.MULTILINE)
+"""Where the prompt opens the thought, as templates of some models do, the answer only closes it."""
 
 
 def fence(label: str, text: str) -> str:
@@ -56,12 +61,37 @@ class UnfitAnswerError(ValueError):
     """An answer does not have the asked form. The text says exactly what is wrong with it."""
 
 
+def without_thoughts(text: str) -> str:
+    """Return an answer without the thoughts that it begins with; nothing, if it never came to an end with them."""
+    if text.lstrip().startswith(_THOUGHT):
+        return text.partition(_THOUGHT_ENDS)[2].lstrip()
+    return text[found.end() :].lstrip() if (found := _UNOPENED.match(text)) else text
+
+
+async def spoken(pieces: AsyncGenerator[str | Reply]) -> AsyncGenerator[str | Reply]:
+    """Yield a streamed answer without the thoughts that it begins with, and how it ended."""
+    held, speaks = "", False
+    async with aclosing(pieces):
+        async for piece in pieces:
+            if speaks or isinstance(piece, Reply):
+                if held and not speaks and not held.startswith(_THOUGHT):
+                    yield held
+                yield piece
+                continue
+            held = (held + piece).lstrip()
+            if held.startswith(_THOUGHT):
+                _, ended, said = held.partition(_THOUGHT_ENDS)
+                held = said.lstrip() if ended else _THOUGHT + held[len(_THOUGHT) :][-len(_THOUGHT_ENDS) :]
+            speaks = not (_THOUGHT.startswith(held) or held.startswith(_THOUGHT))
+            if speaks:
+                yield held
+
+
 async def read(text: str, schema: type[T], verify: Callable[[T], object] | None) -> T:
     """Return the answer in a text: its first JSON object, checked; what `verify` returns is awaited, if it can be.
 
     Raises: UnfitAnswerError.
     """
-    text = re.sub(r"<think>.*?</think>", "", text, flags=re.DOTALL)
     try:
         answer = schema.model_validate(strict_json.find_object(text))
         if verify is not None and isawaitable(checked := verify(answer)):

@@ -17,7 +17,7 @@ from shared.errors import ModelAnswerError, ModelRefusedError, ModelUnavailableE
 from shared.llm import MODEL_ERRORS, fence, open_model, open_models, spent
 from shared.settings import FederationSettings
 from tests.shared.asking_model import KEY, City, collect, settings
-from tests.support.model_server import Cut, Failure, Hang, ModelServer, Raw, Reply, model_server, tokens
+from tests.support.model_server import Cut, Failure, Hang, ModelServer, Raw, Reply, Text, model_server, tokens
 
 
 def scripted(server: ModelServer, **changes: object) -> FederationSettings:
@@ -179,6 +179,39 @@ async def test_an_empty_answer_is_an_error_that_knows_what_it_cost(text: str) ->
     error, _ = await asking(text)
     assert isinstance(error, ModelAnswerError)
     assert spent(error).llm_calls == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("<think>Rome? No, {}.</think>\n\nParis it is.", "Paris it is."),
+        ("\n<think>\nLong\nthought\n</think>\nParis.", "Paris."),
+        ("<thinker> is a tag, and so is <think>.", "<thinker> is a tag, and so is <think>."),
+        ("It ends with </think>.", "It ends with </think>."),
+        ("<thin", "<thin"),
+    ],
+)
+async def test_what_a_model_thinks_first_is_no_part_of_its_answer(answer: str, said: str) -> None:
+    async with model_server(answer, answer) as server, open_model(scripted(server)) as model:
+        assert model is not None
+        assert (await model.complete("x")).text == said
+        await collect(model, "x", pieces := [])
+    assert "".join(pieces) == said
+
+
+async def test_a_thought_that_the_prompt_began_is_no_part_of_the_answer() -> None:
+    answer, _ = await asking('Is it {"name": "Rome"}?\n</think>\n\nParis it is.')
+    assert answer == "Paris it is."
+
+
+async def test_a_thought_without_an_answer_is_an_empty_answer() -> None:
+    thought = "<think>On and on"
+    error, _ = await asking(Text(thought, finish_reason="length"))
+    assert isinstance(error, ModelAnswerError)
+    async with model_server(thought) as server, open_model(scripted(server)) as model:
+        assert model is not None
+        with pytest.raises(ModelAnswerError):
+            await collect(model, "x", [])
 
 
 async def test_a_server_that_is_not_there_is_a_clear_error() -> None:
