@@ -11,7 +11,9 @@ from code_agent_service import names
 from code_agent_service.runs import WorkFile
 from shared.errors import InvalidRequestError, TooLargeError
 
-_MAX_ENTRIES: Final = 500
+MAX_ENTRIES: Final = 500
+"""The most files that are taken out of an archive."""
+
 _MAX_LISTED: Final = 10_000
 _CHUNK_BYTES: Final = 64 * 1024
 _FIRST_DAY: Final = (1980, 1, 1, 0, 0, 0)
@@ -31,13 +33,13 @@ def unpack(archive: WorkFile, most_bytes: int) -> list[WorkFile]:
     """
     label = names.tidy([archive.name])[0]
     if archive.content.count(b"PK\x01\x02") > _MAX_LISTED:  # before its list is read, which takes time and memory
-        raise TooLargeError(f"The archive {label!r} has too many files; at most {_MAX_ENTRIES} are taken. Send fewer.")
+        raise TooLargeError(f"The archive {label!r} has too many files; at most {MAX_ENTRIES} are taken. Send fewer.")
     try:
         with zipfile.ZipFile(io.BytesIO(archive.content)) as opened:
             entries = [entry for entry in opened.infolist() if not entry.is_dir()]
-            if len(entries) > _MAX_ENTRIES:
+            if len(entries) > MAX_ENTRIES:
                 raise TooLargeError(
-                    f"The archive {label!r} has {len(entries):,} files; at most {_MAX_ENTRIES} are taken. Send fewer."
+                    f"The archive {label!r} has {len(entries):,} files; at most {MAX_ENTRIES} are taken. Send fewer."
                 )
             if any(entry.flag_bits & 1 for entry in entries):
                 raise InvalidRequestError(f"The archive {label!r} is encrypted; send it without a password.")

@@ -112,6 +112,8 @@ class Workspaces:
     def _save(self, path: Path, files: Sequence[WorkFile]) -> str:
         if sum(len(file.content) for file in files) > self._most_bytes:
             return f"The session's files are not kept for its next job: they are larger than {self._label}."
+        if len(files) > archives.MAX_ENTRIES:
+            return f"The session's files are not kept for its next job: they are more than {archives.MAX_ENTRIES}."
         unfinished = path.with_suffix(f".{os.getpid()}.new")
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)

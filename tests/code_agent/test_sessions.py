@@ -1,8 +1,10 @@
 """What is kept between jobs: a session's files, for it alone, bounded, and gone when their time is over."""
 
 import asyncio
+import io
 import os
 import uuid
+import zipfile
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import cast
@@ -36,6 +38,22 @@ async def test_in_a_session_it_means_the_code_of_before() -> None:
 
     assert ran.text == "42"
     assert computed.text == "4"
+
+
+async def test_a_session_whose_files_are_too_many_to_be_kept_says_so() -> None:
+    session = uuid.uuid4().hex
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for number in range(500):
+            archive.writestr(f"{number}.txt", "x")
+    first = await ask("run: print(1)", skill="review-code", session=session, files=[python("kept.py", "KEPT = 1\n")])
+    many = File("many.zip", "application/zip", packed.getvalue())
+    second = await ask("review it", skill="review-code", session=session, files=[many, python("more.py", "MORE = 1\n")])
+    third = await ask("run: import kept; print(kept.KEPT)", session=session)
+
+    assert "not kept" not in first.text
+    assert "not kept for its next job: they are more than 500" in second.text
+    assert third.text == "1"
 
 
 async def test_two_jobs_of_a_session_take_turns_and_lose_nothing() -> None:
