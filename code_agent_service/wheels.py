@@ -42,7 +42,7 @@ def find_wanted(program: Program, data: Sequence[JsonValue]) -> list[str]:
         content = "".join(line.removeprefix("#").removeprefix(" ") for line in found["content"].splitlines(True))
         try:
             listed = tomllib.loads(content).get("dependencies", [])
-        except tomllib.TOMLDecodeError as error:
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise InvalidRequestError(f"The program's `# /// script` block is not valid TOML: {error}.") from error
         wanted += listed if isinstance(listed, list) else [listed]
     if not all(isinstance(each, str) for each in wanted) or len(wanted) > _MAX_WANTED:
@@ -68,7 +68,7 @@ class Wheels:
         while waiting:
             requirement = waiting.pop()
             name = canonicalize_name(requirement.name)
-            if name in seen or (requirement.marker is not None and not requirement.marker.evaluate({"extra": ""})):
+            if name in seen or not _is_needed(requirement):
                 continue
             seen.add(name)
             folder = self._unpack(_choose(requirement, allowed))
@@ -141,6 +141,16 @@ def _choose(requirement: Requirement, allowed: dict[NormalizedName, dict[Version
     return versions[max(fitting)]
 
 
+def _is_needed(requirement: Requirement) -> bool:
+    """Tell whether a requirement holds for this Python. Raises: InvalidRequestError, when that cannot be told."""
+    try:
+        return requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+    except (ValueError, LookupError) as error:
+        raise InvalidRequestError(
+            f"The condition of {str(requirement)[:100]!r} cannot be told true or false: {error}."
+        ) from error
+
+
 def _list_needed(folder: Path) -> Iterator[Requirement]:
     for path in folder.glob("*.dist-info/METADATA"):
         headers = HeaderParser().parsestr(path.read_text(encoding="utf-8", errors="replace"))
@@ -151,5 +161,5 @@ def _list_needed(folder: Path) -> Iterator[Requirement]:
 def _read_requirement(text: str) -> Requirement:
     try:
         return Requirement(text)
-    except InvalidRequirement as error:
+    except (InvalidRequirement, RecursionError) as error:
         raise InvalidRequestError(f"{text[:100]!r} is not the name of a package, such as numpy or numpy>=2.") from error

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from shared.agent import File
+from shared.errors import InvalidRequestError
 from tests.code_agent.asking import ask, make_settings
 
 _SCRIPT = '# /// script\n# dependencies = ["{wanted}"]\n# ///\nimport {module}\nprint({module}.answer())\n'
@@ -96,6 +97,18 @@ async def test_other_packages_are_refused_with_those_that_may(
     assert outcome.error is not None
     assert outcome.error.slug == "invalid-request"
     assert words in outcome.error.detail
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    ["adder; python_full_version ~= 'abc'", "adder; '1' in '2'", f"adder; {'(' * 5_000}", f'", {"[" * 5_000}, "'],
+    ids=["comparison", "name", "deep", "deep list"],
+)
+async def test_a_package_under_a_condition_that_means_nothing_is_refused(shelf: Path, wanted: str) -> None:
+    script = _SCRIPT.format(wanted=wanted, module="adder")
+    outcome = await ask(f"```python\n{script}```", settings=make_settings(sandbox_wheels=shelf))
+
+    assert isinstance(outcome.error, InvalidRequestError)
 
 
 async def test_without_a_folder_of_wheels_the_error_says_how_to_allow_some() -> None:
