@@ -277,8 +277,9 @@ class _Element(Protocol):
 
 _SKIPPED = frozenset(
     {"script", "style", "noscript", "template", "nav", "footer", "aside", "iframe", "svg", "canvas", "button", "select"}
-    | {"textarea", "head", "object", "audio", "video"}
+    | {"textarea", "title", "object", "audio", "video"}
 )
+_HIDDEN = re.compile(r"\b(?:display\s*:\s*none|visibility\s*:\s*hidden)\b", re.IGNORECASE)
 _BLOCK_TAGS = """
     address article blockquote body caption dd details div dl dt fieldset figcaption figure form h1 h2 h3 h4 h5 h6
     header hr html legend li main ol p section summary table tbody tfoot thead tr ul
@@ -376,7 +377,7 @@ def _html_text(root: _Element) -> str:
                 tag = element.tag if isinstance(element.tag, str) else ""
         if element is not root and element.tail:
             waiting.append(element.tail)
-        if tag in _SKIPPED or not tag or element.get("hidden") is not None:
+        if tag in _SKIPPED or not tag or _is_hidden(element):
             continue
         if tag in _BLOCKS or tag == "pre":
             flush()
@@ -389,6 +390,10 @@ def _html_text(root: _Element) -> str:
         waiting.extend(reversed(list(element)))
     flush()
     return "\n\n".join(lines)
+
+
+def _is_hidden(element: _Element) -> bool:
+    return element.get("hidden") is not None or _HIDDEN.search(element.get("style") or "") is not None
 
 
 def _without_boilerplate(content: bytes, text: str) -> str:

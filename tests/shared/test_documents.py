@@ -53,6 +53,25 @@ def test_what_a_page_marks_as_its_main_part_is_read_as_a_whole(mark: str) -> Non
     assert "Chapter" not in text
 
 
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<!doctype html><title>Help</title><main><p>Refunds take 30 days.</main>",
+        "<!doctype html><html lang=en><title>Help</title><meta charset=utf-8><article>Refunds take 30 days.</article>",
+        "<title>Help</title><style>p {}</style><details><summary>Refunds take 30 days.</summary></details>",
+    ],
+)
+def test_a_page_without_a_body_tag_is_read(page: str) -> None:
+    document = extract_text(page.encode(), "text/html")
+    assert (document.title, document.text) == ("Help", "Refunds take 30 days.")
+
+
+@pytest.mark.parametrize("hidden", ["hidden", "style='color: red; DISPLAY : none'", "style='visibility:hidden'"])
+def test_what_a_page_hides_is_not_read(hidden: str) -> None:
+    page = f"<title>Help</title><div {hidden}><p>In 99 days.</div><p style='display: block'>Refunds take 30 days."
+    assert extract_text(page.encode(), "text/html").text == "Refunds take 30 days."
+
+
 def encrypted(algorithm: str, password: str = "secret") -> bytes:
     """Return a PDF that opens with a password."""
     writer = PdfWriter(BytesIO(make_pdf("Nobody is to read this.")))
