@@ -31,6 +31,8 @@ _TRUST = 0.75
 _SURE = 0.7
 _K1 = 1.2
 _B = 0.6
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)\b")
+_NO = re.compile(r"\b(?:no|not|never|none|without|cannot|nicht|kein\w*|nie)\b|n['’]t\b")
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
@@ -121,7 +123,7 @@ def select(rankings: Sequence[Sequence[Ranked]], most: int) -> list[Ranked]:
     than the best for its query, and none says what another one says.
     """
     chosen: dict[int, list[Ranked]] = {number: [] for number in range(len(rankings))}
-    seen: list[set[str]] = []
+    seen: list[Said] = []
     waiting = [
         (depth, number, found)
         for number, ranking in enumerate(rankings)
@@ -134,16 +136,33 @@ def select(rankings: Sequence[Sequence[Ranked]], most: int) -> list[Ranked]:
         first_of.setdefault((number, found.passage.source.place), found)
     firsts = [(number, found) for number, found in ordered if first_of[number, found.passage.source.place] is found]
     for number, found in [*firsts, *(entry for entry in ordered if entry not in firsts)]:
-        words = set(terms(found.passage.text))
-        if len(seen) < most and not any(alike(words, others) for others in seen):
+        said = say(found.passage.text)
+        if len(seen) < most and not any(alike(said, other) for other in seen):
             chosen[number].append(found)
-            seen.append(words)
+            seen.append(said)
     return [found for number in chosen for found in chosen[number]]
 
 
-def alike(words: set[str], others: set[str]) -> bool:
-    """Say whether two texts, as sets of terms, say nearly the same."""
-    return len(words & others) >= _ALIKE * len(words | others)
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a text says, to be compared: its terms, its numbers, and whether it denies something."""
+
+    words: frozenset[str]
+    numbers: frozenset[str]
+    denies: bool
+
+
+def say(text: str) -> Said:
+    """Return what a text says."""
+    words = text.lower()
+    return Said(frozenset(terms(text)), frozenset(_NUMBER.findall(words)), _NO.search(words) is not None)
+
+
+def alike(one: Said, other: Said) -> bool:
+    """Say whether two texts say nearly the same: most words are; no numbers differ, and both or none deny something."""
+    if one.denies != other.denies or not (one.numbers <= other.numbers or other.numbers <= one.numbers):
+        return False
+    return len(one.words & other.words) >= _ALIKE * len(one.words | other.words)
 
 
 def missing(query: str, passages: Iterable[Passage]) -> list[str]:

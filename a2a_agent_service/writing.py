@@ -8,7 +8,7 @@ from itertools import islice
 from pydantic import JsonValue
 
 from a2a_agent_service.passages import Passage
-from a2a_agent_service.ranking import Ranked, alike, overlap, rank, terms
+from a2a_agent_service.ranking import Ranked, Said, alike, overlap, rank, say
 from shared.documents import keywords, plain, sentences, table_row
 
 _MOST_SENTENCES = 3
@@ -41,7 +41,7 @@ class Quote:
 def quote(selected: Sequence[Ranked]) -> list[Quote]:
     """Return what each passage says to its query, numbered from 1: all of a short one, else its best sentences."""
     quotes: list[Quote] = []
-    seen: list[set[str]] = []
+    seen: list[Said] = []
     for found in selected:
         line = _best_sentences(found.passage, found.query, seen)
         text = found.passage.text.strip()
@@ -130,7 +130,7 @@ def check(text: str, count: int) -> Checked:
     return Checked(joined, tuple(sorted(set(cited_numbers(joined)))), tuple(sorted(unknown)))
 
 
-def _best_sentences(passage: Passage, query: str, seen: list[set[str]]) -> str:
+def _best_sentences(passage: Passage, query: str, seen: list[Said]) -> str:
     """Return the sentences that speak of the query with what stands beside them, without what was quoted before."""
     said = _with_labels(sentences(passage.text))
     scores = [overlap(sentence, query) for sentence in said]
@@ -146,7 +146,7 @@ def _best_sentences(passage: Passage, query: str, seen: list[set[str]]) -> str:
             chosen.append(number)
             size += len(said[number])
     chosen.sort()
-    seen.extend(set(terms(said[number])) for number in chosen)
+    seen.extend(say(said[number]) for number in chosen)
     prefix = ""
     if chosen and not any(scores[number] for number in chosen) and overlap(passage.heading, query):
         prefix = passage.heading.rpartition(" > ")[2] + ": "
@@ -184,9 +184,9 @@ def _reflowed_block(block: str) -> str:
     return plain(" ".join(lines))
 
 
-def _seen(sentence: str, seen: list[set[str]]) -> bool:
-    words = set(terms(sentence))
-    return bool(words) and any(alike(words, others) for others in seen)
+def _seen(sentence: str, seen: list[Said]) -> bool:
+    said = say(sentence)
+    return bool(said.words) and any(alike(said, other) for other in seen)
 
 
 def _join(said: list[str], chosen: list[int]) -> str:

@@ -288,3 +288,20 @@ async def test_a_document_of_one_endless_line_holds_nobody_up(tmp_path: Path, li
     outcome = await ask(make_settings(tmp_path), "When do ferries leave, say the docs?")
     assert "Ferries leave every hour." in outcome.text
     assert outcome.sources[0]["title"] == "Ferries in C#"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("The refund period of the Zeta phone is 30 days.", "The refund period of the Zeta phone is 14 days."),
+        ("The warranty of the Zeta phone is two years.", "The warranty of the Zeta phone is one year only."),
+        ("The Zeta phone is waterproof.", "The Zeta phone isn't waterproof."),
+    ],
+)
+async def test_sources_that_contradict_each_other_are_both_quoted(tmp_path: Path, one: str, other: str) -> None:
+    write_documents(tmp_path, one=f"# Shop\n\n{one}", other=f"# Store\n\n{other}", same=f"# Market\n\n{one}")
+    question = "What do the docs say of the Zeta phone, its warranty, its refund period, and is it waterproof?"
+    outcome = await ask(make_settings(tmp_path), question)
+    assert one in outcome.text
+    assert other in outcome.text
+    assert len(outcome.sources) == 2
