@@ -48,6 +48,15 @@ async def test_groq_is_tried_again_and_its_wrong_key_named(respx_mock: respx.Moc
     assert route.call_count == 2
 
 
+@pytest.mark.parametrize("asked", ["Mon, 01 Jan 99999999999 00:00:00 GMT", "Mon, 01 Jan 2001 00:00:00 GMT", "soon", ""])
+async def test_a_pause_that_cannot_be_read_does_not_fail_the_call(respx_mock: respx.MockRouter, asked: str) -> None:
+    limited = httpx.Response(429, headers={"Retry-After": asked}, json={"error": {"message": "slow down"}})
+    respx_mock.post(GROQ).mock(side_effect=[limited, groq_answer("at last")])
+    async with open_model(settings(groq_api_key=SecretStr(KEY))) as model:
+        assert model is not None
+        assert (await model.complete("hi")).text == "at last"
+
+
 @pytest.mark.parametrize("failure", [httpx.ConnectError("no"), httpx.ReadTimeout("slow")])
 async def test_groq_away_is_a_clear_error(respx_mock: respx.MockRouter, failure: httpx.HTTPError) -> None:
     respx_mock.post(GROQ).mock(side_effect=failure)
