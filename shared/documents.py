@@ -400,9 +400,12 @@ def _without_boilerplate(content: bytes, text: str) -> str:
     """Return the page's main text if it can be told from menus and advertising, else all of it."""
     import trafilatura  # noqa: PLC0415
 
-    found = trafilatura.extract(
-        content, output_format="markdown", include_comments=False, include_tables=True, favor_recall=True
-    )
+    try:
+        found = trafilatura.extract(
+            content, output_format="markdown", include_comments=False, include_tables=True, favor_recall=True
+        )
+    except (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError):  # on odd pages
+        return text
     return found if found and len(found) >= _LEAST_SHARE * len(text) else text
 
 

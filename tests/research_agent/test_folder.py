@@ -279,6 +279,20 @@ async def test_words_are_found_in_the_scripts_of_their_languages(tmp_path: Path,
     assert len(outcome.sources) == 1
 
 
+@pytest.mark.parametrize("tag", ["li", "td", "h2"])
+async def test_a_page_with_a_character_that_is_none_does_not_stop_the_search(tmp_path: Path, tag: str) -> None:
+    write_documents(tmp_path, ferries="# Ferries\n\nFerries leave every hour.")
+    paragraphs = "<p>This paragraph tells in some detail how refunds are handled.</p>" * 60
+    odd = f"<html><body><div>{paragraphs}<{tag}>Harbour&#xFFFE;master</{tag}></div></body></html>"
+    (tmp_path / "docs" / "odd.html").write_text(odd)
+    outcome = await ask(make_settings(tmp_path), "When do ferries leave, say the docs?")
+    assert "Ferries leave every hour." in outcome.text
+    assert outcome.data["problems"] == []
+    assert (
+        "how refunds are handled" in (await ask(make_settings(tmp_path), "How are refunds handled, say the docs?")).text
+    )
+
+
 @pytest.mark.parametrize("line", [".", "A. ", "**a ", "__a ", "---x", " |", "x ** __ ", "#" + " " * 99], ids=repr)
 async def test_a_document_of_one_endless_line_holds_nobody_up(tmp_path: Path, line: str) -> None:
     """Anything quadratic would exceed the suite's time limit."""
