@@ -9,7 +9,7 @@ from time import monotonic, sleep
 from typing import cast
 
 import httpx
-from playwright.sync_api import WebSocketRoute
+from playwright.sync_api import Route, WebSocketRoute
 from pydantic import JsonValue
 
 from shared.agent import JsonObject
@@ -148,3 +148,12 @@ def objects(items: JsonValue) -> list[JsonObject]:
 
 def ignore(socket: WebSocketRoute) -> None:
     """Leave a WebSocket open, and say nothing."""
+
+
+def lose_the_answer(route: Route) -> None:
+    """Let a request that changes something arrive, and lose what is answered."""
+    if route.request.method == "POST":
+        route.fetch()
+        route.abort()
+    else:
+        route.continue_()

@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import Page, Route, expect
 
-from tests.web.stage import Stage
+from tests.web.stage import Stage, lose_the_answer, objects
 
 
 def _say(page: Page, text: str) -> None:
@@ -125,3 +125,17 @@ def test_a_file_that_was_taken_away_can_be_attached_again(page: Page, stage: Sta
     chooser.value.set_files({"name": "notes.md", "mimeType": "text/markdown", "buffer": b"# Notes"})
     page.get_by_role("button", name="Remove notes.md").click()
     expect(page.locator("input[type=file]")).to_have_value("")  # the same file is no change to a field that holds it
+
+
+def test_a_message_whose_answer_was_lost_makes_one_task_when_it_is_sent_again(page: Page, stage: Stage) -> None:
+    page.goto("/chat")
+    page.route("**/api/tasks", lose_the_answer)
+    _say(page, "@Echo only once, please")
+    expect(page.get_by_role("alert")).to_contain_text("cannot be reached")
+    page.unroute("**/api/tasks")
+    page.get_by_role("button", name="Send").click()
+    log = page.get_by_role("log")
+    expect(log).to_contain_text("You said: only once, please")
+    _say(page, "@Echo only once, please")  # said again after it was accepted, it is another message
+    expect(log.get_by_text("You said: only once, please")).to_have_count(2)
+    assert len(objects(stage.get("/api/tasks?q=only once, please")["items"])) == 2

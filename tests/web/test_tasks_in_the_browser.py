@@ -6,7 +6,7 @@ from playwright.sync_api import BrowserContext, Page, Route, WebSocketRoute, exp
 
 from tests.support.federation import step
 from tests.web.conftest import poll
-from tests.web.stage import Stage, ignore
+from tests.web.stage import Stage, ignore, lose_the_answer, objects
 
 _THREE = (
     step("a", "Write the report", skill="write-report"),
@@ -274,3 +274,28 @@ def test_only_what_can_be_retried_is_retried_together(page: Page, stage: Stage) 
     rows = page.get_by_label("Tasks", exact=True).get_by_role("listitem")
     expect(rows).to_have_count(3)
     expect(page.get_by_text("could not be changed")).to_have_count(0)
+
+
+def test_a_task_whose_answer_was_lost_is_one_task_when_it_is_started_again(page: Page, stage: Stage) -> None:
+    page.goto("/")
+    page.get_by_role("textbox", name="What is to be done?").fill("Say hello only once")
+    page.route("**/api/tasks", lose_the_answer)
+    page.get_by_role("button", name="Start").click()
+    expect(page.get_by_role("alert")).to_contain_text("cannot be reached")
+    page.unroute("**/api/tasks")
+    page.get_by_role("button", name="Start").click()
+    page.wait_for_url(re.compile(r"/tasks/[\w-]+"))
+    assert len(objects(stage.get("/api/tasks?q=Say hello only once")["items"])) == 1
+
+
+def test_a_fork_whose_answer_was_lost_is_one_task_when_it_is_run_again(page: Page, stage: Stage) -> None:
+    task = stage.ended(stage.submit("Fork me only once", step("a", "Say one")))
+    page.goto(f"/tasks/{task['id']}")
+    page.get_by_role("button", name="Fork").click()
+    page.route("**/fork", lose_the_answer)
+    page.get_by_role("dialog").get_by_role("button", name="Run").click()
+    expect(page.get_by_role("alert")).to_contain_text("cannot be reached")
+    page.unroute("**/fork")
+    page.get_by_role("dialog").get_by_role("button", name="Run").click()
+    page.wait_for_url(lambda url: str(task["id"]) not in url)
+    assert len(objects(stage.get("/api/tasks?q=Fork me only once")["items"])) == 2

@@ -11,7 +11,7 @@ import { Problem, Waiting } from '../../ui/feedback';
 import { toNewFile } from '../../ui/files';
 import { Icon } from '../../ui/icons';
 import { usePageTitle } from '../../ui/page';
-import { firstLine, freshKey } from '../../ui/text';
+import { firstLine } from '../../ui/text';
 import { Ago } from '../../ui/time';
 import classes from './chat.module.css';
 import { ChatComposer } from './composer';
@@ -86,15 +86,12 @@ function Conversation({ sessionId }: { sessionId: string | null }): ReactNode {
       const to = addressed(text, agents);
       begun.current ??= (await createSession()).id;
       const session = begun.current;
-      await submitTask(
-        {
-          description: to.text || text,
-          session_id: session,
-          ...(to.agentId && { agent: to.agentId }),
-          ...(files.length > 0 && { files: await Promise.all(files.map(toNewFile)) }),
-        } as Parameters<typeof submitTask>[0],
-        freshKey(),
-      );
+      await submitTask({
+        description: to.text || text,
+        session_id: session,
+        ...(to.agentId && { agent: to.agentId }),
+        ...(files.length > 0 && { files: await Promise.all(files.map(toNewFile)) }),
+      } as Parameters<typeof submitTask>[0]);
       return session;
     },
     onSuccess: async (session) => {

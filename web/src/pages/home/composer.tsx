@@ -2,13 +2,13 @@
 import { Button, Checkbox, Collapse, NumberInput, Select, Textarea } from '@mantine/core';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
-import { type FormEvent, type KeyboardEvent, type ReactNode, useRef, useState } from 'react';
+import { type FormEvent, type KeyboardEvent, type ReactNode, useState } from 'react';
 import { agentsQuery } from '../../api/agents';
 import { submitTask } from '../../api/tasks';
 import { AttachButton, Attached } from '../../ui/attach';
 import { Problem } from '../../ui/feedback';
 import { toNewFile } from '../../ui/files';
-import { firstLine, freshKey } from '../../ui/text';
+import { firstLine } from '../../ui/text';
 import classes from './home.module.css';
 
 export function Composer({ goal: begin, agent: chosen }: { goal: string; agent: string | null }): ReactNode {
@@ -22,27 +22,19 @@ export function Composer({ goal: begin, agent: chosen }: { goal: string; agent: 
   const [isOpen, setOpen] = useState(chosen !== null);
   const agents = useQuery(agentsQuery()).data?.items ?? [];
   const navigate = useNavigate();
-  const key = useRef(freshKey());
   const submit = useMutation({
     mutationFn: async () =>
-      submitTask(
-        {
-          description: goal,
-          ...(agent !== null && { agent }),
-          ...(approve && { approve_plan: true }),
-          ...(files.length > 0 && { files: await Promise.all(files.map(toNewFile)) }),
-          budget: {
-            ...(cost !== '' && { cost_usd: Number(cost) }),
-            ...(Number(seconds) > 0 && { seconds: Number(seconds) }),
-          },
-        } as Parameters<typeof submitTask>[0],
-        key.current,
-      ),
+      submitTask({
+        description: goal,
+        ...(agent !== null && { agent }),
+        ...(approve && { approve_plan: true }),
+        ...(files.length > 0 && { files: await Promise.all(files.map(toNewFile)) }),
+        budget: {
+          ...(cost !== '' && { cost_usd: Number(cost) }),
+          ...(Number(seconds) > 0 && { seconds: Number(seconds) }),
+        },
+      } as Parameters<typeof submitTask>[0]),
     onSuccess: (task) => void navigate({ to: '/tasks/$taskId', params: { taskId: task.id } }),
-    // What was refused is changed and sent anew: that is another request, with another key.
-    onError: () => {
-      key.current = freshKey();
-    },
   });
   const send = (event?: FormEvent): void => {
     event?.preventDefault();

@@ -2,7 +2,7 @@
 import { Button, Group, Menu } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
-import { type ReactNode, useRef } from 'react';
+import type { ReactNode } from 'react';
 import { queryClient } from '../../api/query';
 import { cancelTask, retryTask, submitTask } from '../../api/tasks';
 import type { JsonObject, Task } from '../../api/types';
@@ -10,20 +10,18 @@ import { isOver, type TaskState } from '../../live/fold';
 import { useLive, useStatus } from '../../live/task-store';
 import { Problem } from '../../ui/feedback';
 import { Icon } from '../../ui/icons';
-import { freshKey } from '../../ui/text';
 
 export function TaskActions({ task, onFork }: { task: Task; onFork: () => void }): ReactNode {
   const status = useStatus(task);
   const hasPlan = useLive(task.id, hasPlanOf) || task.plan !== null;
   const navigate = useNavigate();
   const go = (made: Task): void => void navigate({ to: '/tasks/$taskId', params: { taskId: made.id } });
-  const key = useRef(freshKey());
   const stop = useMutation({
     mutationFn: () => cancelTask(task.id),
     onSettled: () => queryClient.invalidateQueries({ queryKey: ['tasks', 'one', task.id] }),
   });
-  const retry = useMutation({ mutationFn: () => retryTask(task.id, key.current), onSuccess: go });
-  const again = useMutation({ mutationFn: () => submitTask(sameAs(task), key.current), onSuccess: go });
+  const retry = useMutation({ mutationFn: () => retryTask(task.id), onSuccess: go });
+  const again = useMutation({ mutationFn: () => submitTask(sameAs(task)), onSuccess: go });
   const error = stop.error ?? retry.error ?? again.error;
   return (
     <>

@@ -2,12 +2,12 @@
 import { Button, Group, Modal, Radio, Stack, Textarea } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
-import { type ReactNode, useMemo, useRef, useState } from 'react';
+import { type ReactNode, useMemo, useState } from 'react';
 import { forkTask } from '../../api/tasks';
 import type { Task } from '../../api/types';
 import { Problem } from '../../ui/feedback';
 import { useFocusBack } from '../../ui/page';
-import { count, firstLine, freshKey } from '../../ui/text';
+import { count, firstLine } from '../../ui/text';
 import { dependents } from './progress';
 
 export default function ForkEditor(props: { task: Task; fromStep: string | null; close: () => void }): ReactNode {
@@ -20,15 +20,11 @@ export default function ForkEditor(props: { task: Task; fromStep: string | null;
   const instruction = edited ?? before;
   const again = useMemo(() => dependents(steps, from), [steps, from]);
   const kept = steps.filter((step) => step.status === 'completed' && !again.has(step.id));
-  const key = useRef(freshKey());
   const fork = useMutation({
-    mutationFn: () => forkTask(props.task.id, from, instruction === before ? null : instruction, key.current),
+    mutationFn: () => forkTask(props.task.id, from, instruction === before ? null : instruction),
     onSuccess: (made) => {
       props.close();
       void navigate({ to: '/tasks/$taskId', params: { taskId: made.id } });
-    },
-    onError: () => {
-      key.current = freshKey();
     },
   });
   return (

@@ -13,7 +13,7 @@ import { Icon } from '../../ui/icons';
 import { usePageTitle } from '../../ui/page';
 import { SearchField } from '../../ui/search-field';
 import { TaskRow } from '../../ui/task-row';
-import { count, firstLine, freshKey } from '../../ui/text';
+import { count, firstLine } from '../../ui/text';
 import classes from './tasks.module.css';
 
 const route = getRouteApi('/tasks');
@@ -120,7 +120,7 @@ function Chosen({ tasks, clear }: { tasks: readonly Task[]; clear: () => void })
     mutationFn: async (action: 'cancel' | 'retry') => {
       const fitting = action === 'cancel' ? open : again;
       const ended = await Promise.allSettled(
-        fitting.map((task) => (action === 'cancel' ? cancelTask(task.id) : retryTask(task.id, freshKey()))),
+        fitting.map((task) => (action === 'cancel' ? cancelTask(task.id) : retryTask(task.id))),
       );
       setFailed(ended.filter((each) => each.status === 'rejected').length);
     },
