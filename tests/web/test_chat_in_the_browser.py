@@ -139,3 +139,36 @@ def test_a_message_whose_answer_was_lost_makes_one_task_when_it_is_sent_again(pa
     _say(page, "@Echo only once, please")  # said again after it was accepted, it is another message
     expect(log.get_by_text("You said: only once, please")).to_have_count(2)
     assert len(objects(stage.get("/api/tasks?q=only once, please")["items"])) == 2
+
+
+def test_what_is_typed_while_a_message_is_sent_stays(page: Page, stage: Stage) -> None:
+    held: list[Route] = []
+    page.goto("/chat")
+    page.route(
+        "**/api/tasks", lambda route: held.append(route) if route.request.method == "POST" else route.continue_()
+    )
+    message = page.get_by_role("textbox", name="Message")
+    for place, said in enumerate(("the first", "the second")):
+        with page.expect_request(lambda request: request.method == "POST" and request.url.endswith("/api/tasks")):
+            _say(page, f"@Echo {said}")
+        message.press_sequentially(" and what comes next")
+        held[place].continue_()
+        expect(page.get_by_role("log")).to_contain_text(f"You said: {said}")
+        expect(message).to_have_value("and what comes next")
+
+
+def test_a_draft_waits_in_its_conversation_until_it_is_sent(page: Page, stage: Stage) -> None:
+    session = stage.client.post("/api/sessions", json={"title": "With a draft"}).json()
+    message = page.get_by_role("textbox", name="Message")
+    page.goto(f"/chat/{session['id']}")
+    message.fill("@Echo to be said later")
+    page.get_by_role("link", name="Home").first.click()
+    page.get_by_role("link", name="Chat").first.click()
+    expect(message).to_have_value("")
+    page.goto(f"/chat/{session['id']}")
+    expect(message).to_have_value("@Echo to be said later")
+    message.press("Enter")
+    expect(page.get_by_role("log")).to_contain_text("You said: to be said later")
+    expect(message).to_have_value("")
+    page.reload()
+    expect(message).to_have_value("")

@@ -7,6 +7,7 @@ import { agentsQuery } from '../../api/agents';
 import { queryClient } from '../../api/query';
 import { createSession, deleteSession, messagesQuery, sessionsQuery } from '../../api/sessions';
 import { submitTask, tasksQuery } from '../../api/tasks';
+import { draftOf, keepDraft } from '../../ui/drafts';
 import { Problem, Waiting } from '../../ui/feedback';
 import { toNewFile } from '../../ui/files';
 import { Icon } from '../../ui/icons';
@@ -16,7 +17,7 @@ import { Ago } from '../../ui/time';
 import classes from './chat.module.css';
 import { ChatComposer } from './composer';
 import { TurnView } from './turn';
-import { addressed, turnsOf } from './turns';
+import { addressed, turnsOf, unsent } from './turns';
 
 export function Chat(): ReactNode {
   usePageTitle('Chat');
@@ -36,6 +37,7 @@ function Sessions({ current }: { current: string | null }): ReactNode {
   const remove = useMutation({
     mutationFn: deleteSession,
     onSuccess: (_, id) => {
+      keepDraft(draftName(id), undefined);
       if (id === current) void navigate({ to: '/chat' });
     },
   });
@@ -76,7 +78,8 @@ function Conversation({ sessionId }: { sessionId: string | null }): ReactNode {
   const messages = useQuery({ ...messagesQuery(sessionId ?? ''), enabled: sessionId !== null });
   const tasks = useInfiniteQuery({ ...tasksQuery({ session_id: sessionId ?? '' }, 100), enabled: sessionId !== null });
   const agents = useQuery(agentsQuery()).data?.items ?? [];
-  const [draft, setDraft] = useState({ text: '', at: 0 });
+  const [editedAt, setEditedAt] = useState(0);
+  const draft = draftName(sessionId);
   const navigate = useNavigate();
   const known = tasks.data?.pages[0]?.items ?? [];
   const turns = turnsOf(messages.data ?? [], known);
@@ -94,12 +97,21 @@ function Conversation({ sessionId }: { sessionId: string | null }): ReactNode {
       } as Parameters<typeof submitTask>[0]);
       return session;
     },
-    onSuccess: async (session) => {
+    onSuccess: (session, { text }) => {
+      const rest = unsent(draftOf(draft) ?? '', text);
+      keepDraft(draft, undefined);
+      keepDraft(draftName(session), rest || undefined);
       void queryClient.invalidateQueries({ queryKey: ['sessions'] });
       void queryClient.invalidateQueries({ queryKey: ['tasks', 'list'] });
-      if (session !== sessionId) await navigate({ to: '/chat/$sessionId', params: { sessionId: session } });
     },
   });
+  const open = (session: string): void => {
+    if (session !== sessionId) void navigate({ to: '/chat/$sessionId', params: { sessionId: session } });
+  };
+  const edit = (text: string): void => {
+    keepDraft(draft, text);
+    setEditedAt(Date.now());
+  };
   const onOver = useCallback(() => {
     if (sessionId !== null) void queryClient.invalidateQueries({ queryKey: ['sessions', 'messages', sessionId] });
     void queryClient.invalidateQueries({ queryKey: ['tasks', 'list'] });
@@ -110,29 +122,33 @@ function Conversation({ sessionId }: { sessionId: string | null }): ReactNode {
       <Thread mark={`${turns.length}`}>
         {error && <Problem error={error} again={() => void messages.refetch()} />}
         {sessionId !== null && messages.isPending && <Waiting what="the conversation" />}
-        {sessionId === null && <Suggestions onPick={(text) => setDraft({ text, at: Date.now() })} />}
+        {sessionId === null && <Suggestions onPick={edit} />}
         {turns.map((turn) => (
           <TurnView
             key={turn.key}
             turn={turn}
             task={known.find((task) => task.id === turn.taskId) ?? null}
             onOver={onOver}
-            onEdit={(text) => setDraft({ text, at: Date.now() })}
+            onEdit={edit}
           />
         ))}
       </Thread>
       <div className={classes.foot}>
         {send.error && <Problem error={send.error} />}
         <ChatComposer
-          key={draft.at}
-          begin={draft.text}
+          key={editedAt}
+          draft={draft}
           agents={agents}
           busy={send.isPending}
-          onSend={(text, files) => send.mutateAsync({ text, files })}
+          onSend={(text, files) => send.mutateAsync({ text, files }, { onSuccess: open })}
         />
       </div>
     </section>
   );
+}
+
+function draftName(sessionId: string | null): string {
+  return `chat ${sessionId ?? ''}`;
 }
 
 /** Scrolls along with what is said, until one scrolls up. */

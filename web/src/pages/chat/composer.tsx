@@ -3,20 +3,23 @@ import { ActionIcon, Textarea } from '@mantine/core';
 import { type KeyboardEvent, type ReactNode, useId, useState } from 'react';
 import type { Agent } from '../../api/types';
 import { AttachButton, Attached } from '../../ui/attach';
+import { keepDraft, useDraft } from '../../ui/drafts';
 import { Icon } from '../../ui/icons';
 import { firstLine } from '../../ui/text';
 import classes from './chat.module.css';
 import { typedName } from './turns';
 
 interface Props {
-  begin: string;
+  /** The name of the draft that is written here; whoever sends it takes it away. */
+  draft: string;
   agents: readonly Agent[];
   busy: boolean;
   onSend: (text: string, files: readonly File[]) => Promise<unknown>;
 }
 
-export function ChatComposer({ begin, agents, busy, onSend }: Props): ReactNode {
-  const [text, setText] = useState(begin);
+export function ChatComposer({ draft, agents, busy, onSend }: Props): ReactNode {
+  const text = useDraft<string>(draft) ?? '';
+  const setText = (next: string): void => keepDraft(draft, next || undefined);
   const [files, setFiles] = useState<readonly File[]>([]);
   const [place, setPlace] = useState(0);
   const list = useId();
@@ -35,8 +38,7 @@ export function ChatComposer({ begin, agents, busy, onSend }: Props): ReactNode 
     if (!text.trim() || busy) return;
     try {
       await onSend(text, files);
-      setText('');
-      setFiles([]);
+      setFiles((now) => now.filter((file) => !files.includes(file)));
     } catch {
       // what was written stays; the reason stands above
     }

@@ -54,3 +54,8 @@ export function typedName(text: string): string | null {
   const found = /^\s*@([^\n]{0,80})$/.exec(text);
   return found ? (found[1] as string).toLowerCase() : null;
 }
+
+/** What stands in the field and was not sent: it was typed while what was sent was under way. */
+export function unsent(now: string, sent: string): string {
+  return now.startsWith(sent) ? now.slice(sent.length).trimStart() : now;
+}

@@ -1,0 +1,36 @@
+// What was begun to be written and not sent, kept for this tab.
+import { useSyncExternalStore } from 'react';
+
+const STORED = 'af-draft ';
+const drafts = new Map<string, unknown>();
+const watchers = new Set<() => void>();
+
+/** The draft of that name; undefined: there is none. It stays the same object until it is changed. */
+export function draftOf<T>(name: string): T | undefined {
+  if (!drafts.has(name)) {
+    const stored = sessionStorage.getItem(STORED + name);
+    drafts.set(name, stored === null ? undefined : JSON.parse(stored));
+  }
+  return drafts.get(name) as T | undefined;
+}
+
+/** Keeps a draft; undefined forgets it. */
+export function keepDraft<T>(name: string, draft: T | undefined): void {
+  drafts.set(name, draft);
+  try {
+    if (draft === undefined) sessionStorage.removeItem(STORED + name);
+    else sessionStorage.setItem(STORED + name, JSON.stringify(draft));
+  } catch {
+    // too long for the browser: it is kept until the page is loaded again
+  }
+  for (const tell of watchers) tell();
+}
+
+export function useDraft<T>(name: string): T | undefined {
+  return useSyncExternalStore(watch, () => draftOf<T>(name));
+}
+
+function watch(tell: () => void): () => void {
+  watchers.add(tell);
+  return () => watchers.delete(tell);
+}
