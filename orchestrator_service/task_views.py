@@ -24,9 +24,9 @@ from shared.prepared import OneOrMany, prepared
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which tasks to list; None means any. `q` is looked for in the description, `agent` is a name or id."""
+    """Which tasks to list; None means any, one of `statuses` is enough. `q` is looked for in the description, `agent` is a name or id."""
 
-    status: str | None = None
+    statuses: Sequence[str] | None = None
     session_id: str | None = None
     user_id: str | None = None
     agent: str | None = None
@@ -51,8 +51,8 @@ def search(
     query = select(*_SEEN).where(visible_to(caller)).order_by(Task.id.desc()).limit(limit)
     if before is not None:
         query = query.where(Task.id < before)
-    if filters.status is not None:
-        query = query.where(Task.status == filters.status)
+    if filters.statuses is not None:
+        query = query.where(Task.status.in_(filters.statuses))
     if filters.session_id is not None:
         query = query.where(Task.session_id == filters.session_id)
     if filters.user_id is not None:

@@ -80,7 +80,7 @@ async def submit(
 async def search(
     parts: OpenParts,
     who: WhoAsks,
-    status: Annotated[tasks.TaskStatus | None, Query()] = None,
+    status: Annotated[list[tasks.TaskStatus] | None, Query(description="One of these; repeatable.")] = None,
     session_id: Annotated[str | None, Query(max_length=200)] = None,
     user_id: Annotated[str | None, Query(max_length=200)] = None,
     agent: Annotated[str | None, Query(max_length=200)] = None,
@@ -92,7 +92,7 @@ async def search(
 ) -> TasksAnswer:
     """Answer the tasks that fit every filter given."""
     filters = task_views.Filters(
-        status=status,
+        statuses=status,
         session_id=session_id,
         user_id=None if user_id is None else parts.keys.hash_user(who.tenant_id, user_id),
         agent=agent,

@@ -352,6 +352,8 @@ async def test_tasks_are_searched_by_status_session_agent_and_words(tmp_path: Pa
         )
         for params, expected in searches:
             assert names((await running.get("/api/tasks", params=params))["items"], "id") == expected, params
+        either = await running.get("/api/tasks?status=completed&status=failed")
+        assert names(either["items"], "id") == [bad["id"], good["id"]]
         first = await running.get("/api/tasks", params={"limit": "1"})
         second = await running.get("/api/tasks", params={"limit": "1", "cursor": str(first["next_cursor"])})
         assert names(first["items"], "id") + names(second["items"], "id") == [bad["id"], good["id"]]

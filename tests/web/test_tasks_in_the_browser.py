@@ -299,3 +299,16 @@ def test_a_fork_whose_answer_was_lost_is_one_task_when_it_is_run_again(page: Pag
     page.get_by_role("dialog").get_by_role("button", name="Run").click()
     page.wait_for_url(lambda url: str(task["id"]) not in url)
     assert len(objects(stage.get("/api/tasks?q=Fork me only once")["items"])) == 2
+
+
+def test_a_task_begun_long_ago_still_runs_on_the_first_page(page: Page, stage: Stage) -> None:
+    task = stage.submit("Begun long ago", step("a", "long-ago", skill="wait-for-gate"))
+    for number in range(12):
+        stage.ended(stage.submit(f"Short {number}", step("a", "Say it")))
+    page.goto("/")
+    expect(page.get_by_role("region", name="Running")).to_contain_text("Begun long ago")
+    expect(page.get_by_role("region", name="Lately")).to_contain_text("Short 11")
+    expect(page.get_by_role("region", name="Lately")).not_to_contain_text("Begun long ago")
+    stage.gates.open("long-ago")
+    stage.ended(task)
+    expect(page.get_by_role("region", name="Running").get_by_text("Begun long ago")).to_have_count(0)

@@ -1,4 +1,4 @@
-// Made by `make types`; do not edit. OpenAPI document: sha256 d7c263d67f2e701decdff0caa88252f62723a113b5c5a1e81fe831201f6b97b9
+// Made by `make types`; do not edit. OpenAPI document: sha256 b7b7678f7d7480b4eebf69ec15f959f491ccc7e6f6e1214271245ad469e56509
 
 export interface paths {
     "/api/agents": {
@@ -5119,7 +5119,8 @@ export interface operations {
     search_api_tasks_get: {
         parameters: {
             query?: {
-                status?: ("pending" | "planning" | "executing" | "input_required" | "completed" | "failed" | "canceled") | null;
+                /** @description One of these; repeatable. */
+                status?: ("pending" | "planning" | "executing" | "input_required" | "completed" | "failed" | "canceled")[] | null;
                 session_id?: string | null;
                 user_id?: string | null;
                 agent?: string | null;

@@ -5,7 +5,7 @@ import { queryClient } from './query';
 import type { NewAnswer, NewTask, OpenQuestion, Task, TaskStatus } from './types';
 
 export interface TaskFilters {
-  status?: TaskStatus | undefined;
+  status?: readonly TaskStatus[] | undefined;
   q?: string | undefined;
   agent?: string | undefined;
   session_id?: string | undefined;
@@ -21,7 +21,12 @@ export const tasksQuery = (filters: TaskFilters, limit = 100) =>
     queryKey: ['tasks', 'list', filters, limit],
     queryFn: ({ pageParam, signal }) =>
       unwrap<Page<Task>>(
-        api.GET('/api/tasks', { params: { query: { ...filters, limit, cursor: pageParam ?? undefined } }, signal }),
+        api.GET('/api/tasks', {
+          params: {
+            query: { ...filters, status: filters.status && [...filters.status], limit, cursor: pageParam ?? undefined },
+          },
+          signal,
+        }),
       ),
     initialPageParam: null as string | null,
     getNextPageParam: (last) => last.next_cursor,

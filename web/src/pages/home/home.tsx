@@ -5,7 +5,7 @@ import { type ReactNode, useState } from 'react';
 import { agentsQuery } from '../../api/agents';
 import { readyQuery } from '../../api/health';
 import { questionsQuery, tasksQuery } from '../../api/tasks';
-import { isOver } from '../../live/fold';
+import type { TaskStatus } from '../../api/types';
 import { Problem, Waiting } from '../../ui/feedback';
 import { Icon } from '../../ui/icons';
 import { Page } from '../../ui/page';
@@ -16,6 +16,9 @@ import { Composer } from './composer';
 import classes from './home.module.css';
 
 const route = getRouteApi('/');
+
+const OPEN: readonly TaskStatus[] = ['pending', 'planning', 'executing', 'input_required'];
+const OVER: readonly TaskStatus[] = ['completed', 'failed', 'canceled'];
 
 const EXAMPLES = [
   'Compute 17 * 23 in Python',
@@ -63,11 +66,14 @@ function Questions(): ReactNode {
 }
 
 function Recent({ onExample }: { onExample: (goal: string) => void }): ReactNode {
-  const tasks = useInfiniteQuery(tasksQuery({}, 12));
-  const items = tasks.data?.pages[0]?.items;
-  if (tasks.error && !items) return <Problem error={tasks.error} again={() => void tasks.refetch()} />;
-  if (!items) return <Waiting what="tasks" />;
-  if (items.length === 0) {
+  const running = useInfiniteQuery(tasksQuery({ status: OPEN }, 50));
+  const over = useInfiniteQuery(tasksQuery({ status: OVER }, 8));
+  const open = running.data?.pages[0]?.items;
+  const ended = over.data?.pages[0]?.items;
+  const failed = [running, over].find((tasks) => tasks.error && !tasks.data);
+  if (failed?.error) return <Problem error={failed.error} again={() => void failed.refetch()} />;
+  if (!open || !ended) return <Waiting what="tasks" />;
+  if (open.length + ended.length === 0) {
     return (
       <section>
         <h2 className="section-title">Try one of these; they need no key</h2>
@@ -82,27 +88,25 @@ function Recent({ onExample }: { onExample: (goal: string) => void }): ReactNode
       </section>
     );
   }
-  const running = items.filter((task) => !isOver(task.status));
-  const rest = items.filter((task) => isOver(task.status)).slice(0, 8);
   return (
     <>
-      {running.length > 0 && (
+      {open.length > 0 && (
         <section aria-label="Running" style={{ marginBottom: 24 }}>
           <h2 className="section-title">Running</h2>
           <div className="card rows">
-            {running.map((task) => (
+            {open.map((task) => (
               <TaskRow key={task.id} task={task} />
             ))}
           </div>
         </section>
       )}
-      {rest.length > 0 && (
+      {ended.length > 0 && (
         <section aria-label="Lately">
           <h2 className="section-title">
             Lately <Link to="/tasks">All tasks</Link>
           </h2>
           <div className="card rows">
-            {rest.map((task) => (
+            {ended.map((task) => (
               <TaskRow key={task.id} task={task} />
             ))}
           </div>

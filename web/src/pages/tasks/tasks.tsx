@@ -31,7 +31,7 @@ const STATUSES: readonly TaskStatus[] = [
 export function Tasks(): ReactNode {
   usePageTitle('Tasks');
   const search = route.useSearch();
-  const tasks = useInfiniteQuery(tasksQuery(search, 200));
+  const tasks = useInfiniteQuery(tasksQuery({ ...search, status: search.status && [search.status] }, 200));
   const items = useMemo(() => tasks.data?.pages.flatMap((page) => page.items) ?? [], [tasks.data]);
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const isFiltered = Boolean(search.q || search.status || search.agent);
