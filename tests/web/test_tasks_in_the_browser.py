@@ -312,3 +312,22 @@ def test_a_task_begun_long_ago_still_runs_on_the_first_page(page: Page, stage: S
     stage.gates.open("long-ago")
     stage.ended(task)
     expect(page.get_by_role("region", name="Running").get_by_text("Begun long ago")).to_have_count(0)
+
+
+def test_a_draft_waits_on_the_first_page_until_it_is_started(page: Page, stage: Stage) -> None:
+    page.goto("/")
+    goal = page.get_by_role("textbox", name="What is to be done?")
+    goal.fill("Echo, say what was a draft")
+    page.get_by_role("button", name="Options").click()
+    page.get_by_label("May cost (USD)").fill("0.50")
+    page.get_by_role("link", name="Agents").first.click()
+    expect(goal).to_have_count(0)
+    page.get_by_role("link", name="Home").first.click()
+    expect(goal).to_have_value("Echo, say what was a draft")
+    page.reload()
+    expect(goal).to_have_value("Echo, say what was a draft")
+    page.get_by_role("button", name="Start").click()
+    page.wait_for_url(re.compile(r"/tasks/[\w-]+"))
+    expect(page.get_by_text("of $0.50")).to_be_visible()
+    page.get_by_role("link", name="Home").first.click()
+    expect(goal).to_have_value("")

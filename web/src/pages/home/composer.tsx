@@ -6,20 +6,30 @@ import { type FormEvent, type KeyboardEvent, type ReactNode, useState } from 're
 import { agentsQuery } from '../../api/agents';
 import { submitTask } from '../../api/tasks';
 import { AttachButton, Attached } from '../../ui/attach';
+import { keepDraft, useDraft } from '../../ui/drafts';
 import { Problem } from '../../ui/feedback';
 import { toNewFile } from '../../ui/files';
 import { firstLine } from '../../ui/text';
 import classes from './home.module.css';
 
-export function Composer({ goal: begin, agent: chosen }: { goal: string; agent: string | null }): ReactNode {
-  const [goal, setGoal] = useState(begin);
-  const [files, setFiles] = useState<readonly File[]>([]);
-  const [agent, setAgent] = useState<string | null>(chosen);
-  const [approve, setApprove] = useState(false);
+interface Wanted {
+  goal: string;
+  agent: string | null;
+  approve: boolean;
   // Texts while they are typed, "0.50" for one.
-  const [cost, setCost] = useState<number | string>('');
-  const [seconds, setSeconds] = useState<number | string>('');
-  const [isOpen, setOpen] = useState(chosen !== null);
+  cost: number | string;
+  seconds: number | string;
+}
+
+const NOTHING: Wanted = { goal: '', agent: null, approve: false, cost: '', seconds: '' };
+
+export function Composer({ goal: begin, agent: chosen }: { goal: string; agent: string | null }): ReactNode {
+  const draft = `task ${JSON.stringify([begin, chosen])}`;
+  const wanted = useDraft<Wanted>(draft) ?? { ...NOTHING, goal: begin, agent: chosen };
+  const { goal, agent, approve, cost, seconds } = wanted;
+  const change = (changed: Partial<Wanted>): void => keepDraft(draft, { ...wanted, ...changed });
+  const [files, setFiles] = useState<readonly File[]>([]);
+  const [isOpen, setOpen] = useState(agent !== null || approve || cost !== '' || seconds !== '');
   const agents = useQuery(agentsQuery()).data?.items ?? [];
   const navigate = useNavigate();
   const submit = useMutation({
@@ -34,11 +44,14 @@ export function Composer({ goal: begin, agent: chosen }: { goal: string; agent: 
           ...(Number(seconds) > 0 && { seconds: Number(seconds) }),
         },
       } as Parameters<typeof submitTask>[0]),
-    onSuccess: (task) => void navigate({ to: '/tasks/$taskId', params: { taskId: task.id } }),
+    onSuccess: () => keepDraft(draft, undefined),
   });
   const send = (event?: FormEvent): void => {
     event?.preventDefault();
-    if (goal.trim() && !submit.isPending) submit.mutate();
+    if (!goal.trim() || submit.isPending) return;
+    submit.mutate(undefined, {
+      onSuccess: (task) => void navigate({ to: '/tasks/$taskId', params: { taskId: task.id } }),
+    });
   };
   const onKey = (event: KeyboardEvent): void => {
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) send();
@@ -54,7 +67,7 @@ export function Composer({ goal: begin, agent: chosen }: { goal: string; agent: 
         minRows={3}
         maxRows={16}
         value={goal}
-        onChange={(event) => setGoal(event.currentTarget.value)}
+        onChange={(event) => change({ goal: event.currentTarget.value })}
         onKeyDown={onKey}
         classNames={{ input: classes.goal ?? '' }}
       />
@@ -68,7 +81,7 @@ export function Composer({ goal: begin, agent: chosen }: { goal: string; agent: 
             searchable
             data={agents.map((each) => ({ value: each.id, label: firstLine(each.name, 80) }))}
             value={agent}
-            onChange={setAgent}
+            onChange={(agent) => change({ agent })}
           />
           <NumberInput
             label="May cost (USD)"
@@ -76,13 +89,19 @@ export function Composer({ goal: begin, agent: chosen }: { goal: string; agent: 
             min={0}
             step={0.1}
             value={cost}
-            onChange={setCost}
+            onChange={(cost) => change({ cost })}
           />
-          <NumberInput label="May take (s)" placeholder="no limit" min={1} value={seconds} onChange={setSeconds} />
+          <NumberInput
+            label="May take (s)"
+            placeholder="no limit"
+            min={1}
+            value={seconds}
+            onChange={(seconds) => change({ seconds })}
+          />
           <Checkbox
             label="Show me the plan first"
             checked={approve}
-            onChange={(event) => setApprove(event.currentTarget.checked)}
+            onChange={(event) => change({ approve: event.currentTarget.checked })}
           />
         </div>
       </Collapse>

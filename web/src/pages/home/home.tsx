@@ -1,7 +1,7 @@
 // The start: say what is to be done, see what runs, what waits for you, and how the agents are.
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
-import { type ReactNode, useState } from 'react';
+import type { ReactNode } from 'react';
 import { agentsQuery } from '../../api/agents';
 import { readyQuery } from '../../api/health';
 import { questionsQuery, tasksQuery } from '../../api/tasks';
@@ -28,14 +28,13 @@ const EXAMPLES = [
 
 export function Home(): ReactNode {
   const { goal, agent } = route.useSearch();
-  const [example, setExample] = useState<string | null>(null);
   return (
     <Page title="Home">
-      <Composer key={example ?? ''} goal={example ?? goal ?? ''} agent={agent ?? null} />
+      <Composer key={goal} goal={goal ?? ''} agent={agent ?? null} />
       <div className={classes.columns}>
         <div>
           <Questions />
-          <Recent onExample={setExample} />
+          <Recent />
         </div>
         <Agents />
       </div>
@@ -65,7 +64,7 @@ function Questions(): ReactNode {
   );
 }
 
-function Recent({ onExample }: { onExample: (goal: string) => void }): ReactNode {
+function Recent(): ReactNode {
   const running = useInfiniteQuery(tasksQuery({ status: OPEN }, 50));
   const over = useInfiniteQuery(tasksQuery({ status: OVER }, 8));
   const open = running.data?.pages[0]?.items;
@@ -79,10 +78,10 @@ function Recent({ onExample }: { onExample: (goal: string) => void }): ReactNode
         <h2 className="section-title">Try one of these; they need no key</h2>
         <div className="card rows">
           {EXAMPLES.map((example) => (
-            <button key={example} type="button" className={classes.example} onClick={() => onExample(example)}>
+            <Link key={example} to="/" search={{ goal: example }} className={classes.example}>
               <span className="truncate">{firstLine(example).replace(/:$/, '')}</span>
               <Icon name="chevron" size={14} />
-            </button>
+            </Link>
           ))}
         </div>
       </section>
