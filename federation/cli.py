@@ -64,6 +64,9 @@ Save = Annotated[
 
 def main() -> None:
     """Run the command line; every foreseen failure ends as a sentence and an exit code."""
+    if sys.stdout is None:  # else the next file that is opened would take its place
+        Display().err.print("The output is closed: there is nowhere to print to.", style="red")
+        sys.exit(FAILED)
     try:
         try:
             app()

@@ -145,10 +145,9 @@ class Display:
 
 def _console(*, stderr: bool) -> Console:
     stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() else _WIDTH_WITHOUT_TERMINAL
-    return Console(
-        stderr=stderr, width=width, soft_wrap=not stream.isatty(), highlight=False, emoji=False, markup=False
-    )
+    is_terminal = stream is not None and stream.isatty()  # a stream that was closed before is None
+    width = None if is_terminal else _WIDTH_WITHOUT_TERMINAL
+    return Console(stderr=stderr, width=width, soft_wrap=not is_terminal, highlight=False, emoji=False, markup=False)
 
 
 def _tree(view: TaskView) -> RenderableType:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from tests.federation.fake_orchestrator import (
     FakeOrchestrator,
     Json,
 )
-from tests.federation.processes import PATIENCE_S, free_ports
+from tests.federation.processes import PATIENCE_S, ROOT, free_ports
 from tests.support.serving import serve
 
 
@@ -185,6 +186,17 @@ async def test_output_that_cannot_be_written_is_said_in_a_sentence() -> None:
             assert run.code == 1
             assert run.err.endswith("The output could not be written (No space left on device).\n")
             assert "Traceback" not in run.err
+
+
+async def test_closed_output_is_said_in_a_sentence() -> None:
+    for command in (("tasks", "list", "--json"), ("tasks", "list", "--jsn"), ("--version",)):
+        script = 'exec "$0" -c "from federation import main; main()" "$@" >&-'
+        process = await asyncio.create_subprocess_exec(
+            "sh", "-c", script, sys.executable, *command, cwd=ROOT, stderr=asyncio.subprocess.PIPE
+        )
+        async with asyncio.timeout(PATIENCE_S):
+            _, err = await process.communicate()
+        assert (process.returncode, err.decode()) == (1, "The output is closed: there is nowhere to print to.\n")
 
 
 async def test_lists_keep_ids_whole_on_a_usual_terminal() -> None:
