@@ -92,6 +92,12 @@ async def test_an_env_file_that_is_not_utf_8_is_named_by_every_command(tmp_path:
     assert f"✗ settings: {tmp_path}/.env is not written in UTF-8" in run.out
 
 
+async def test_a_line_of_the_env_file_that_is_no_setting_is_said_with_the_file(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("LLM_MODEL test\n", encoding="utf-8")
+    run = await federation("doctor", folder=tmp_path)
+    assert run.err == f"{tmp_path}/.env: what begins at line 1 is no setting (NAME=value), and is left out.\n"
+
+
 async def test_a_secret_that_cannot_be_kept_is_said_in_a_line(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file", encoding="utf-8")
     run = await federation("webhook-secret", env={"DATA_DIR": str(tmp_path / "data")})
