@@ -139,6 +139,7 @@ async def _read_line(prompt: str) -> str:
         loop.remove_reader(sys.stdin)
     line = sys.stdin.readline()
     if not line:
+        sys.stderr.write("\n")
         raise EOFError
     return line.strip()
 

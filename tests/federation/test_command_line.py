@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import signal
 import sys
 from importlib.metadata import version
@@ -173,6 +174,13 @@ async def test_at_a_terminal_only_yes_and_no_decide_about_a_plan() -> None:
     assert code == 0
     assert fake.answers == [{"input_id": "i1", "approve": True}]
     assert shown.count("[y/n]") == 3
+
+
+async def test_what_follows_a_prompt_that_is_left_by_control_d_begins_a_line() -> None:
+    asks = {"type": "input.required", "input_id": "i1", "prompt": "May it run?", "kind": "plan"}
+    async with serve(FakeOrchestrator(script=[*BEGIN, asks]).app()) as url:
+        _, shown = await at_a_terminal("--url", url, "run", "open", answer_to="[y/n] ", answer="\x04")
+    assert re.search(r"\[y/n\] (\^D\x08\x08)?\r\n", shown), shown
 
 
 _FULL = "import sys; sys.stdout = open('/dev/full', 'w'); "
