@@ -3,7 +3,8 @@
 import re
 from collections.abc import AsyncGenerator
 
-from playwright.sync_api import Page, Route, expect
+import pytest
+from playwright.sync_api import Locator, Page, Route, expect
 
 from shared.agent import AgentRequest, Answer, InputRequired, JsonObject, Update
 from tests.support.federation import TestAgent, step
@@ -128,7 +129,12 @@ def test_what_is_wrong_with_a_changed_plan_is_said(page: Page, stage: Stage) -> 
 
 _FREE: JsonObject = {
     "type": "object",
-    "properties": {"note": {"type": "string", "title": "Note"}, "extra": {"type": "object", "title": "Extra"}},
+    "properties": {
+        "note": {"type": "string", "title": "Note"},
+        "extra": {"type": "object", "title": "Extra"},
+        "sure": {"type": "boolean", "title": "Sure"},
+        "when": {"type": "string", "format": "date-time", "title": "When"},
+    },
 }
 
 
@@ -139,12 +145,22 @@ async def _ask_freely(request: AgentRequest) -> AsyncGenerator[Update]:
     yield Answer("noted", f"Noted: {request.data}")
 
 
-def test_json_that_is_not_finished_is_not_left_out_of_an_answer(page: Page, stage: Stage) -> None:
+@pytest.fixture(scope="module")
+def clerk(stage: Stage) -> None:
+    """An agent that asks for a note, JSON and a moment."""
     endpoint = stage.serve(TestAgent("Clerk", _ask_freely, ("note-it",)))
     stage.client.post("/api/agents", json={"endpoint": endpoint}).raise_for_status()
+
+
+def _open_question(page: Page, stage: Stage) -> Locator:
     task = stage.submit("Note it", step("a", "Note it", skill="note-it"))
     page.goto(f"/tasks/{task['id']}")
-    question = page.get_by_role("region", name="It waits for you")
+    return page.get_by_role("region", name="It waits for you")
+
+
+@pytest.mark.usefixtures("clerk")
+def test_json_that_is_not_finished_is_not_left_out_of_an_answer(page: Page, stage: Stage) -> None:
+    question = _open_question(page, stage)
     question.get_by_label("Extra").fill('{"city": "Oslo"')
     question.get_by_label("Note").fill("for you")
     question.get_by_label("Note").press("Enter")
@@ -152,3 +168,30 @@ def test_json_that_is_not_finished_is_not_left_out_of_an_answer(page: Page, stag
     question.get_by_label("Extra").fill('{"city": "Oslo"}')
     question.get_by_label("Note").press("Enter")
     expect(page.get_by_label("Result")).to_contain_text("Oslo")
+
+
+@pytest.mark.usefixtures("clerk")
+def test_what_is_below_json_that_is_not_finished_is_changed_by_the_first_click(page: Page, stage: Stage) -> None:
+    question = _open_question(page, stage)
+    question.get_by_label("Extra").fill('{"city": "Oslo"')
+    sure = question.get_by_role("checkbox", name="Sure")
+    box = sure.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 2, box["y"] + 2)
+    page.mouse.down()
+    page.evaluate("new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+    page.mouse.up()
+    expect(sure).to_be_checked()
+    question.get_by_role("button", name="Send answer").click()
+    expect(question.get_by_text("This is not valid JSON.")).to_be_visible()
+
+
+@pytest.mark.usefixtures("clerk")
+def test_a_moment_in_a_far_year_does_not_break_the_form(page: Page, stage: Stage) -> None:
+    question = _open_question(page, stage)
+    when = question.get_by_label("When")
+    when.fill("12026-11-23T10:00")
+    expect(when).to_have_value("12026-11-23T10:00")
+    when.fill("2026-11-23T10:00")
+    question.get_by_role("button", name="Send answer").click()
+    expect(page.get_by_label("Result")).to_contain_text("2026-11-23T10:00:00.000Z")

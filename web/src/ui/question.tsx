@@ -109,9 +109,11 @@ function Approval(props: {
   );
 }
 
-/** Whether a field holds what is no value yet, as JSON that is being typed; the field says so. */
+/** Whether a field holds what is no value yet, as JSON that is being typed; each such field is told, and says so. */
 function isUnfinished(form: HTMLFormElement): boolean {
-  return [...form.elements].some((field) => (field as HTMLInputElement).validity?.customError);
+  const unfinished = [...form.elements].filter((field) => (field as HTMLInputElement).validity?.customError);
+  for (const field of unfinished) (field as HTMLInputElement).checkValidity();
+  return unfinished.length > 0;
 }
 
 function Reply(props: { question: Question; busy: boolean; error: Error | null; send: Send }): ReactNode {

@@ -4,15 +4,15 @@ import {
   Checkbox,
   Fieldset,
   Group,
-  JsonInput,
   MultiSelect,
   NumberInput,
   Select,
   Stack,
   Textarea,
+  type TextareaProps,
   TextInput,
 } from '@mantine/core';
-import type { ReactNode } from 'react';
+import { type ReactNode, useState } from 'react';
 import type { Json, JsonObject } from '../../api/types';
 import { Icon } from '../icons';
 import { Markdown } from '../markdown';
@@ -203,22 +203,36 @@ export default function JsonForm(props: Props): ReactNode {
     }
     case 'json':
       return (
-        <JsonInput
-          {...common}
-          autosize
-          minRows={3}
-          maxRows={14}
-          defaultValue={value === undefined ? '' : JSON.stringify(value, null, 2)}
-          validationError={NO_JSON}
-          onInput={({ currentTarget }) => {
-            const parsed = parse(currentTarget.value);
-            // The field says so itself, and the form is not sent while it is so.
-            currentTarget.setCustomValidity(parsed.ok ? '' : NO_JSON);
-            if (parsed.ok) onChange(parsed.value);
-          }}
-        />
+        <JsonText {...common} begin={value === undefined ? '' : JSON.stringify(value, null, 2)} onChange={onChange} />
       );
   }
+}
+
+/** A field for JSON. While it holds none, the form is not sent, and the field says so then: not when one leaves it, for
+ * what stands below would move away under the click. */
+function JsonText(props: Omit<TextareaProps, 'onChange'> & { begin: string; onChange: Props['onChange'] }): ReactNode {
+  const { begin, onChange, error, ...common } = props;
+  const [isWrong, setWrong] = useState(false);
+  return (
+    <Textarea
+      {...common}
+      autosize
+      minRows={3}
+      maxRows={14}
+      autoComplete="off"
+      styles={{ input: { fontFamily: 'var(--mantine-font-family-monospace)' } }}
+      defaultValue={begin}
+      error={isWrong ? NO_JSON : error}
+      onInvalid={() => setWrong(true)}
+      onInput={({ currentTarget }) => {
+        const parsed = parse(currentTarget.value);
+        currentTarget.setCustomValidity(parsed.ok ? '' : NO_JSON);
+        if (!parsed.ok) return;
+        setWrong(false);
+        onChange(parsed.value);
+      }}
+    />
+  );
 }
 
 function parse(typed: string): { ok: true; value: Json | undefined } | { ok: false } {
