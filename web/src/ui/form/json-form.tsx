@@ -17,7 +17,7 @@ import type { Json, JsonObject } from '../../api/types';
 import { Icon } from '../icons';
 import { Markdown } from '../markdown';
 import { plain } from '../text';
-import { asObject, type Choice, fieldOf, initial, pointerPart, resolve } from './schema';
+import { asObject, type Choice, fieldOf, initial, pointerPart, resolve, toLocal, toMoment } from './schema';
 
 interface Props {
   schema: JsonObject;
@@ -61,10 +61,11 @@ export default function JsonForm(props: Props): ReactNode {
         <TextInput
           {...common}
           type={field.format === 'line' ? 'text' : field.format}
+          max={isMoment ? '9999-12-31T23:59' : field.format === 'date' ? '9999-12-31' : undefined}
           value={isMoment ? toLocal(current) : current}
           onChange={(event) => {
             const typed = event.currentTarget.value;
-            onChange(isMoment && typed ? new Date(typed).toISOString() : typed);
+            onChange(isMoment && typed ? toMoment(typed) : typed);
           }}
         />
       );
@@ -264,10 +265,4 @@ function blankOf(schema: JsonObject, root: JsonObject): Json {
     default:
       return null;
   }
-}
-
-function toLocal(moment: string): string {
-  const date = new Date(moment);
-  if (Number.isNaN(date.getTime())) return '';
-  return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 }

@@ -1,6 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { JsonObject } from '../../api/types';
-import { fieldOf, given, hasField, initial, missing } from './schema';
+import { fieldOf, given, hasField, initial, missing, toLocal, toMoment } from './schema';
 
 const TRIP: JsonObject = {
   type: 'object',
@@ -68,5 +68,18 @@ describe('a form', () => {
     const said = ['#/data', '#/data/city', '#/data/contact/email', '#/data/guests/0/name'];
     const unsaid = ['#/data/contact', '#/data/guests/0', '#/data/city/more', '#/data/nothing', '#/comment'];
     expect([...said, ...unsaid].filter((pointer) => hasField(TRIP, TRIP, pointer))).toEqual(said);
+  });
+
+  it('keeps a moment as it is typed, digit by digit of its year, wherever one is', () => {
+    for (const zone of ['UTC', 'Europe/Berlin', 'Asia/Kolkata']) {
+      vi.stubEnv('TZ', zone);
+      for (const year of ['0002', '0020', '0202', '2026', '12026']) {
+        const typed = `${year}-11-23T10:30`;
+        expect(toLocal(toMoment(typed))).toBe(typed);
+      }
+      expect([toMoment('999999-01-01T00:00'), toLocal('tomorrow')]).toEqual(['', '']);
+    }
+    expect(toMoment('2026-11-23T10:30')).toBe('2026-11-23T05:00:00.000Z');
+    vi.unstubAllEnvs();
   });
 });

@@ -151,6 +151,22 @@ export function hasField(schema: JsonObject, root: JsonObject, pointer: string, 
   );
 }
 
+/** What a field for date and time shows of a moment; nothing where it is none. */
+export function toLocal(moment: string): string {
+  const at = new Date(moment);
+  if (Number.isNaN(at.getTime())) return '';
+  const [year, ...rest] = [at.getFullYear(), at.getMonth() + 1, at.getDate(), at.getHours(), at.getMinutes()];
+  const [month, day, hour, minute] = rest.map((each) => String(each).padStart(2, '0'));
+  return `${String(year).padStart(4, '0')}-${month}-${day}T${hour}:${minute}`;
+}
+
+/** The moment that such a field holds; nothing where it is beyond what can be told. */
+export function toMoment(local: string): string {
+  // Years of more than four digits are read only with a sign and six of them.
+  const at = new Date(local.replace(/^\d{5,6}(?=-)/, (year) => `+${year.padStart(6, '0')}`));
+  return Number.isNaN(at.getTime()) ? '' : at.toISOString();
+}
+
 export function pointerPart(name: string): string {
   return name.replaceAll('~', '~0').replaceAll('/', '~1');
 }
