@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeAlias
 
 from pydantic import JsonValue
 from sqlalchemy import Connection, RowMapping, bindparam, exists, select
@@ -24,7 +24,7 @@ from shared.prepared import OneOrMany, prepared
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which tasks to list; None means any, one of `statuses` is enough. `q` is looked for in the description, `agent` is a name or id."""
+    """Which tasks to list; None means any. `q` is looked for in the description, `agent` is a name or id."""
 
     statuses: Sequence[str] | None = None
     session_id: str | None = None
@@ -120,8 +120,8 @@ def _views(connection: Connection, rows: Sequence[RowMapping]) -> list[JsonObjec
         }
         for row in plans
     }
-    with_files = [str(row["id"]) for row in rows if row["has_files"]]
-    steps_of = _steps(connection, task_ids, plan_of, with_files)
+    files_of = _files(connection, [str(row["id"]) for row in rows if row["has_files"]])
+    steps_of = _steps(connection, task_ids, plan_of, files_of)
     inputs_of: defaultdict[str, list[JsonValue]] = defaultdict(list)
     open_ids = [str(row["id"]) for row in rows if row["status"] not in TERMINAL]
     for row in _QUESTIONS.execute(connection, open_ids).mappings() if open_ids else ():
@@ -142,7 +142,14 @@ def _views(connection: Connection, rows: Sequence[RowMapping]) -> list[JsonObjec
     for row in _DESCENDANTS.execute(connection, origins) if origins else ():
         made_of[row.origin].append(row.id)
     return [
-        _view(row, plan_of.get(row["id"]), steps_of[row["id"]], inputs_of[row["id"]], made_of[row["id"]])
+        _view(
+            row,
+            plan_of.get(row["id"]),
+            steps_of[row["id"]],
+            files_of[row["id"], None],
+            inputs_of[row["id"]],
+            made_of[row["id"]],
+        )
         for row in rows
     ]
 
@@ -151,6 +158,7 @@ def _view(
     row: RowMapping,
     plan: JsonObject | None,
     steps: Sequence[JsonObject],
+    files: list[JsonValue],
     questions: list[JsonValue],
     descendants: list[JsonValue],
 ) -> JsonObject:
@@ -163,6 +171,7 @@ def _view(
         "status": row["status"],
         "plan": plan,
         "steps": list[JsonValue](steps),
+        "files": files,
         "result": row["result"],
         "error": row["error"],
         "pending_inputs": questions,
@@ -228,8 +237,20 @@ _PLANS: Final = OneOrMany(
 )
 
 
+_FilesOf: TypeAlias = defaultdict[tuple[str, str | None], list[JsonValue]]
+
+
+def _files(connection: Connection, task_ids: Sequence[str]) -> _FilesOf:
+    """Return the files by task and step; with None for the step those that came with the task."""
+    files: _FilesOf = defaultdict(list)
+    for task_id, artifact in artifacts.of_tasks(connection, task_ids) if task_ids else ():
+        step_id = artifact["step_id"]
+        files[task_id, step_id if isinstance(step_id, str) else None].append(artifact)
+    return files
+
+
 def _steps(
-    connection: Connection, task_ids: Sequence[str], plan_of: dict[str, JsonObject], with_files: Sequence[str]
+    connection: Connection, task_ids: Sequence[str], plan_of: dict[str, JsonObject], files: _FilesOf
 ) -> defaultdict[str, list[JsonObject]]:
     attempts: defaultdict[tuple[str, str], list[JsonValue]] = defaultdict(list)
     rows = _STEPS.execute(connection, task_ids).mappings()
@@ -248,10 +269,6 @@ def _steps(
                 "error": row["error"],
             }
         )
-    files: defaultdict[tuple[str, str | None], list[JsonValue]] = defaultdict(list)
-    for task_id, artifact in artifacts.of_tasks(connection, with_files) if with_files else ():
-        step_id = artifact["step_id"]
-        files[task_id, step_id if isinstance(step_id, str) else None].append(artifact)
     spent, rounds = _spent_by_teams(row_of), _rounds(row_of)
     found: defaultdict[str, list[JsonObject]] = defaultdict(list)
     for task_id, plan in plan_of.items():

@@ -201,7 +201,7 @@ class Origin(Answer):
 
 
 class Task(Answer):
-    """A task with its steps."""
+    """A task with its steps. `files` came along with it; those that were made are its steps'."""
 
     id: str
     task_id: str
@@ -211,6 +211,7 @@ class Task(Answer):
     status: TaskStatus
     plan: TaskPlan | None
     steps: list[Step]
+    files: list[FileOfTask]
     result: TaskResult | None
     error: Failure | None
     pending_inputs: list[Question]

@@ -259,6 +259,7 @@ async def test_files_go_in_and_out_byte_for_byte(tmp_path: Path, database_url: s
     async with federation(tmp_path, TestAgent("Copy", copy, ("copy",)), database_url=database_url) as running:
         file: JsonObject = {"name": "a.bin", "media_type": "image/png", "content": base64.b64encode(content).decode()}
         task = await running.run(step("a", skill="copy", inputs={"files": ["a.bin"]}), files=[file])
+        assert names(task["files"], "name") == ["a.bin"]
         assert isinstance(result := task["result"], dict)
         assert isinstance(artifacts := result["artifacts"], list)
         assert isinstance(artifact := artifacts[0], dict)

@@ -117,13 +117,21 @@ def test_what_failed_is_retried_and_the_rest_is_kept(page: Page, stage: Stage) -
     expect(page.get_by_text("kept from an earlier task")).to_have_count(1)
 
 
-def test_a_task_with_files_is_not_begun_anew_without_them(page: Page, stage: Stage) -> None:
+def test_a_task_with_files_names_them_and_is_begun_anew_with_them(page: Page, stage: Stage) -> None:
     file = {"name": "notes.md", "media_type": "text/markdown", "content": "IyBOb3Rlcw=="}
     plan = step("a", "Say what is in it", inputs={"files": ["notes.md"]})
     task = stage.ended(stage.submit("Read the notes", plan, files=[file]))
     page.goto(f"/tasks/{task['id']}")
+    came = page.get_by_role("region", name="Came with the task")
+    came.get_by_role("button", name="notes.md").click()
+    expect(came.get_by_role("heading", name="Notes")).to_be_visible()
     page.get_by_role("button", name="Retry").click()
-    expect(page.get_by_role("menuitem", name="Everything, planned anew (not with files")).to_be_disabled()
+    page.get_by_role("menuitem", name="Everything, planned anew").click()
+    page.wait_for_url(lambda url: str(task["id"]) not in url)
+    expect(came.get_by_role("button", name="notes.md")).to_be_visible()
+    made = stage.get(f"/api/tasks/{page.url.rsplit('/', 1)[1]}")
+    (kept,) = objects(made["files"])
+    assert (kept["media_type"], stage.client.get(str(kept["url"])).content) == ("text/markdown", b"# Notes")
 
 
 def test_a_step_is_run_again_with_other_words(page: Page, stage: Stage) -> None:

@@ -1,4 +1,4 @@
-// Made by `make types`; do not edit. OpenAPI document: sha256 b7b7678f7d7480b4eebf69ec15f959f491ccc7e6f6e1214271245ad469e56509
+// Made by `make types`; do not edit. OpenAPI document: sha256 5c3a1340ea64ba70b39afcd747c04cf6756efe978c0ffec225ae15d22e49664d
 
 export interface paths {
     "/api/agents": {
@@ -2764,7 +2764,7 @@ export interface components {
         };
         /**
          * Task
-         * @description A task with its steps.
+         * @description A task with its steps. `files` came along with it; those that were made are its steps'.
          */
         Task: {
             /** Budget */
@@ -2786,6 +2786,8 @@ export interface components {
             /** Description */
             description: string;
             error: components["schemas"]["Failure"] | null;
+            /** Files */
+            files: components["schemas"]["FileOfTask"][];
             /** Id */
             id: string;
             /** Metadata */

@@ -33,8 +33,8 @@ export function kindOf(mediaType: string, name: string): Kind {
   return 'other';
 }
 
-export function Artifact({ file }: { file: FileOfTask }): ReactNode {
-  const [isOpen, setOpen] = useState(true);
+export function Artifact({ file, closed = false }: { file: FileOfTask; closed?: boolean }): ReactNode {
+  const [isOpen, setOpen] = useState(!closed);
   const url = API_URL + file.url;
   const kind = kindOf(file.media_type, file.name);
   return (

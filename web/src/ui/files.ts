@@ -1,5 +1,6 @@
 // Files that a person attaches, as the API takes them.
-import type { NewTask } from '../api/types';
+import { API_URL, ProblemError } from '../api/client';
+import type { FileOfTask, NewTask } from '../api/types';
 
 type NewFile = NonNullable<NewTask['files']>[number];
 
@@ -20,4 +21,12 @@ export async function toNewFile(file: File): Promise<NewFile> {
     media_type: file.type || TYPES[ending] || 'application/octet-stream',
     content: btoa(binary),
   };
+}
+
+/** A file that came with a task, to come with another one. */
+export async function sentAgain(file: FileOfTask): Promise<NewFile> {
+  const response = await fetch(API_URL + file.url);
+  if (!response.ok) throw new ProblemError(response.status, {});
+  const kept = await toNewFile(new File([await response.blob()], file.name));
+  return { ...kept, media_type: file.media_type };
 }

@@ -9,6 +9,7 @@ import type { JsonObject, Task } from '../../api/types';
 import { isOver, type TaskState } from '../../live/fold';
 import { useLive, useStatus } from '../../live/task-store';
 import { Problem } from '../../ui/feedback';
+import { sentAgain } from '../../ui/files';
 import { Icon } from '../../ui/icons';
 
 export function TaskActions({ task, onFork }: { task: Task; onFork: () => void }): ReactNode {
@@ -21,7 +22,7 @@ export function TaskActions({ task, onFork }: { task: Task; onFork: () => void }
     onSettled: () => queryClient.invalidateQueries({ queryKey: ['tasks', 'one', task.id] }),
   });
   const retry = useMutation({ mutationFn: () => retryTask(task.id), onSuccess: go });
-  const again = useMutation({ mutationFn: () => submitTask(sameAs(task)), onSuccess: go });
+  const again = useMutation({ mutationFn: async () => submitTask(await sameAs(task)), onSuccess: go });
   const error = stop.error ?? retry.error ?? again.error;
   return (
     <>
@@ -55,9 +56,7 @@ export function TaskActions({ task, onFork }: { task: Task; onFork: () => void }
               <Menu.Item disabled={!hasPlan} onClick={onFork}>
                 From a step …
               </Menu.Item>
-              <Menu.Item disabled={sendsFiles(task)} onClick={() => again.mutate()}>
-                Everything, planned anew{sendsFiles(task) && ' (not with files: fork its first step)'}
-              </Menu.Item>
+              <Menu.Item onClick={() => again.mutate()}>Everything, planned anew</Menu.Item>
             </Menu.Dropdown>
           </Menu>
         )}
@@ -76,19 +75,12 @@ export function TaskActions({ task, onFork }: { task: Task; onFork: () => void }
   );
 }
 
-/** Whether files came along with the task: only what keeps its plan has them again. */
-function sendsFiles(task: Task): boolean {
-  return task.steps.some((step) => {
-    const files = step.inputs?.files;
-    return Array.isArray(files) && files.some((file) => !String(file).includes('{{'));
-  });
-}
-
-/** The same goal with the same settings. */
-function sameAs(task: Task) {
+/** The same goal with the same files and settings. */
+async function sameAs(task: Task) {
   return {
     description: task.description,
     session_id: task.session_id,
+    ...(task.files.length > 0 && { files: await Promise.all(task.files.map(sentAgain)) }),
     budget: task.budget as JsonObject,
     deadlines: task.deadlines as JsonObject,
     priority: task.priority,

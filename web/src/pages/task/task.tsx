@@ -242,6 +242,14 @@ function Summary({ task }: { task: Task }): ReactNode {
           ))}
         </section>
       )}
+      {task.files.length > 0 && (
+        <section aria-label="Came with the task" style={{ marginTop: 18 }}>
+          <h2 className="section-title">Came with the task</h2>
+          {task.files.map((file) => (
+            <Artifact key={file.id} file={file} closed />
+          ))}
+        </section>
+      )}
     </div>
   );
 }
