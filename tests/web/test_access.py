@@ -1,5 +1,6 @@
 """Everybody can use it: axe finds nothing serious in either theme, keys go everywhere, it fits a telephone."""
 
+import base64
 import re
 from typing import Final, Literal, TypedDict, cast
 
@@ -82,6 +83,7 @@ class _Found(TypedDict):
 
     light: dict[str, list[str]]
     dark: dict[str, list[str]]
+    telephone: dict[str, list[str]]
     too_wide: dict[str, int]
 
 
@@ -89,7 +91,7 @@ class _Found(TypedDict):
 def found(browser: Browser, stage: Stage, places: dict[str, str]) -> _Found:
     """Every page, loaded once and looked at in both themes and on a telephone: nothing else of it depends on these."""
     axe = axe_source()
-    found: _Found = {"light": {}, "dark": {}, "too_wide": {}}
+    found: _Found = {"light": {}, "dark": {}, "telephone": {}, "too_wide": {}}
     with browser.new_context(base_url=stage.url, reduced_motion="reduce", color_scheme="light") as context:
         page = context.new_page()
         for name, path in places.items():
@@ -107,12 +109,39 @@ def found(browser: Browser, stage: Stage, places: dict[str, str]) -> _Found:
             page.set_viewport_size({"width": 360, "height": 740})
             if (width := int(page.evaluate("document.documentElement.scrollWidth"))) > 360:
                 found["too_wide"][name] = width
+            if violations := cast("list[str]", page.evaluate(_RUN, {"runOnly": ["scrollable-region-focusable"]})):
+                found["telephone"][name] = violations
     return found
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_serious_on_any_page(found: _Found, theme: Literal["light", "dark"]) -> None:
-    assert found[theme] == {}
+@pytest.mark.parametrize("how", ["light", "dark", "telephone"])
+def test_axe_finds_nothing_serious_on_any_page(found: _Found, how: Literal["light", "dark", "telephone"]) -> None:
+    assert found[how] == {}
+
+
+@pytest.mark.parametrize("key", ["Enter", "Control+k", "?"])
+def test_axe_finds_nothing_serious_in_a_dialog(page: Page, stage: Stage, key: str) -> None:
+    task = stage.ended(stage.submit("Dialogs for axe", step("a", "Say hello")))
+    page.goto(f"/tasks/{task['id']}")
+    page.get_by_role("button", name="Fork").focus()
+    page.keyboard.press(key)
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.evaluate(axe_source())
+    assert page.evaluate(_RUN, {}) == []
+
+
+def test_a_long_and_wide_table_is_scrolled_by_keys(page: Page, stage: Stage) -> None:
+    rows = "\n".join(",".join(f"{row}.{column}" for column in range(40)) for row in range(300))
+    file = {"name": "long.csv", "media_type": "text/csv", "content": base64.b64encode(rows.encode()).decode()}
+    task = stage.ended(stage.submit("Look at it", step("a", "Say hello"), files=[file]))
+    page.goto(f"/tasks/{task['id']}")
+    page.get_by_role("button", name="long.csv").click()
+    table = page.get_by_role("region", name="long.csv, table")
+    table.focus()
+    page.keyboard.press("End")
+    expect(table.get_by_role("cell", name="299.0", exact=True)).to_be_in_viewport()
+    page.evaluate(axe_source())
+    assert page.evaluate(_RUN, {}) == []
 
 
 def test_every_page_fits_a_telephone(browser: Browser, stage: Stage, found: _Found) -> None:

@@ -56,7 +56,7 @@ export default function Palette({ close }: { close: () => void }): ReactNode {
       yOffset="12vh"
       centered={false}
       title={undefined}
-      aria-label="Search and commands"
+      attributes={{ content: { 'aria-label': 'Search and commands' } }}
     >
       <TextInput
         data-autofocus

@@ -1,6 +1,6 @@
 // Rows and columns as a table that scrolls.
 import { Table } from '@mantine/core';
-import type { ReactNode } from 'react';
+import type { ComponentProps, ReactNode } from 'react';
 import { plain } from './text';
 
 interface Props {
@@ -13,7 +13,7 @@ interface Props {
 
 export function Records({ columns, rows, total, name }: Props): ReactNode {
   return (
-    <Table.ScrollContainer minWidth={0} mah={420} aria-label={name}>
+    <Table.ScrollContainer minWidth={0} maxHeight={420} scrollAreaProps={{ viewportProps: scrolledByKeys(name) }}>
       <Table withTableBorder withColumnBorders fz="sm" verticalSpacing={4}>
         <Table.Thead>
           <Table.Tr>
@@ -38,4 +38,9 @@ export function Records({ columns, rows, total, name }: Props): ReactNode {
       {rows.length < total && <p className="dim small">The first {rows.length} rows; download it for all.</p>}
     </Table.ScrollContainer>
   );
+}
+
+/** Makes what scrolls a place that keys go to. */
+export function scrolledByKeys(name: string): ComponentProps<'div'> {
+  return { tabIndex: 0, role: 'region', 'aria-label': `${plain(name)}, table` };
 }

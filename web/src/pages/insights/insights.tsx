@@ -6,6 +6,7 @@ import { lazy, type ReactNode, Suspense } from 'react';
 import { GROUPS, type Group, type Spending, usageQuery } from '../../api/usage';
 import { Empty, Problem, Waiting } from '../../ui/feedback';
 import { Page } from '../../ui/page';
+import { scrolledByKeys } from '../../ui/records';
 import { duration, money, plain } from '../../ui/text';
 import { Days } from './days';
 import classes from './insights.module.css';
@@ -124,7 +125,11 @@ function Numbers({ total }: { total: Spending }): ReactNode {
 
 function Groups({ by, items }: { by: Group; items: readonly Spending[] }): ReactNode {
   return (
-    <Table.ScrollContainer minWidth={560} className="card">
+    <Table.ScrollContainer
+      minWidth={560}
+      className="card"
+      scrollAreaProps={{ viewportProps: scrolledByKeys(`Costs by ${by}`) }}
+    >
       <Table verticalSpacing={8} horizontalSpacing="md" style={{ fontVariantNumeric: 'tabular-nums' }}>
         <Table.Thead>
           <Table.Tr>
