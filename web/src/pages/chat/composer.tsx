@@ -1,6 +1,6 @@
 // Where one writes: Enter sends, Shift Enter makes a line, @ at the beginning names an agent.
 import { ActionIcon, Textarea } from '@mantine/core';
-import { type KeyboardEvent, type ReactNode, useId, useState } from 'react';
+import { type KeyboardEvent, type ReactNode, useEffect, useId, useRef, useState } from 'react';
 import type { Agent } from '../../api/types';
 import { AttachButton, Attached } from '../../ui/attach';
 import { keepDraft, useDraft } from '../../ui/drafts';
@@ -23,6 +23,11 @@ export function ChatComposer({ draft, agents, busy, onSend }: Props): ReactNode 
   const [files, setFiles] = useState<readonly File[]>([]);
   const [place, setPlace] = useState(0);
   const list = useId();
+  const field = useRef<HTMLTextAreaElement>(null);
+  useEffect(() => {
+    const end = field.current?.value.length ?? 0;
+    field.current?.setSelectionRange(end, end);
+  }, []);
   const typed = typedName(text);
   const named =
     typed === null
@@ -88,6 +93,7 @@ export function ChatComposer({ draft, agents, busy, onSend }: Props): ReactNode 
       <div className={classes.composerRow}>
         <AttachButton files={files} onChange={setFiles} />
         <Textarea
+          ref={field}
           autoFocus
           variant="unstyled"
           aria-label="Message"
