@@ -130,6 +130,19 @@ def test_axe_finds_nothing_serious_in_a_dialog(page: Page, stage: Stage, key: st
     assert page.evaluate(_RUN, {}) == []
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_serious_where_an_agent_is_removed(
+    page: Page, stage: Stage, theme: Literal["light", "dark"]
+) -> None:
+    agent: JsonObject = stage.client.get("/api/agents").json()["items"][0]
+    page.emulate_media(color_scheme=theme)
+    page.goto(f"/agents/{agent['id']}")
+    page.get_by_role("button", name="Remove").click()
+    expect(page.get_by_role("dialog").get_by_role("button", name="Remove")).to_be_visible()
+    page.evaluate(axe_source())
+    assert page.evaluate(_RUN, {}) == []
+
+
 def test_a_long_and_wide_table_is_scrolled_by_keys(page: Page, stage: Stage) -> None:
     rows = "\n".join(",".join(f"{row}.{column}" for column in range(40)) for row in range(300))
     file = {"name": "long.csv", "media_type": "text/csv", "content": base64.b64encode(rows.encode()).decode()}

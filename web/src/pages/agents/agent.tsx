@@ -144,7 +144,7 @@ function Actions({ agent }: { agent: Agent }): ReactNode {
           <Button variant="default" onClick={() => setAsks(false)}>
             Keep it
           </Button>
-          <Button color="red" loading={remove.isPending} onClick={() => remove.mutate()}>
+          <Button color="red.9" loading={remove.isPending} onClick={() => remove.mutate()}>
             Remove
           </Button>
         </Group>

@@ -57,7 +57,7 @@ export default function Learned(): ReactNode {
           <Button variant="default" onClick={() => setAsks(false)}>
             Keep them
           </Button>
-          <Button color="red" loading={clear.isPending} onClick={() => clear.mutate()}>
+          <Button color="red.9" loading={clear.isPending} onClick={() => clear.mutate()}>
             Forget all
           </Button>
         </Group>
