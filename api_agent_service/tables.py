@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 
 import duckdb
 
-from api_agent_service import column_types, database, delimited, encodings, markup_tables, records
+from api_agent_service import column_types, database, delimited, encodings, markup_tables, records, totals
 from api_agent_service.column_types import Column
 from api_agent_service.database import TABLE, Database
 from api_agent_service.delimited import TextTable
@@ -127,7 +127,7 @@ def _load_text(source: Source, store: Database, settings: Settings, path: Path, 
         else:
             names, notes = _write_markup(label, text, kind, to)
     typed = TextTable(to, tuple(markup_tables.unique_names(names)), notes=notes)
-    return _load(source, store, settings, kind, typed.names, typed.scan(), typed.notes)
+    return _load(source, store, settings, kind, typed)
 
 
 def _load_csv(source: Source, store: Database, settings: Settings, found: TextTable) -> Table:
@@ -135,12 +135,12 @@ def _load_csv(source: Source, store: Database, settings: Settings, found: TextTa
     label = _label(source)
     if delimited.is_plain(found):
         try:
-            return _load(source, store, settings, "csv", found.names, found.scan(), found.notes)
+            return _load(source, store, settings, "csv", found)
         except duckdb.Error:
             store.run(f"DROP TABLE IF EXISTS {TABLE}")
     to = store.folder / "rows.csv"
     anew = delimited.rewrite(label, found, to, store.watched, max_rows=settings.max_data_rows)
-    return _load(source, store, settings, "csv", anew.names, anew.scan(), anew.notes)
+    return _load(source, store, settings, "csv", anew)
 
 
 def _write_markup(label: str, text: str, kind: str, to: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -154,28 +154,35 @@ def _write_markup(label: str, text: str, kind: str, to: Path) -> tuple[tuple[str
     return table.names, (note,) if note else ()
 
 
-def _load(
-    source: Source,
-    store: Database,
-    settings: Settings,
-    kind: str,
-    names: Sequence[str],
-    scan: str,
-    notes: Sequence[str],
-) -> Table:
-    """Type the columns of scanned text and fill the table with them."""
-    _check_width(source, len(names), settings)
-    if not names:
+def _load(source: Source, store: Database, settings: Settings, kind: str, found: TextTable) -> Table:
+    """Type the columns of text and fill the table with them, without a last row that is the total of the others."""
+    _check_width(source, len(found.names), settings)
+    if not found.names:
         return Table(source.name, store, kind, 0, {})
-    store.widen(len(names))
+    store.widen(len(found.names))
+    total = totals.find(store, found)
+    table, columns = _type(source, store, kind, found, total.above if total else found.scan())
+    if total and totals.adds_up(store, columns):
+        note = f"The last row, {total.label!r}, has the sums of the rows above it, and is left out."
+        table = replace(table, notes=(*table.notes, note))
+    elif total:
+        store.run(f"DROP TABLE {TABLE}")
+        table, _ = _type(source, store, kind, found, found.scan())
+        note = f"The last row is called {total.label!r} but has no sum of the rows above it: it counts as one of them."
+        table = replace(table, notes=(*table.notes, note))
+    _check_rows(source, table.rows, settings)
+    return table
+
+
+def _type(source: Source, store: Database, kind: str, found: TextTable, scan: str) -> tuple[Table, list[Column]]:
     try:
-        table = _fill(source, store, kind, column_types.expect_columns(store, scan, names), scan, notes)
+        columns = column_types.expect_columns(store, scan, found.names)
+        return _fill(source, store, kind, columns, scan, found.notes), columns
     except duckdb.InvalidInputException as error:
         if column_types.UNEXPECTED not in str(error):
             raise
-        table = _fill(source, store, kind, column_types.type_columns(store, scan, names), scan, notes)
-    _check_rows(source, table.rows, settings)
-    return table
+        columns = column_types.type_columns(store, scan, found.names)
+        return _fill(source, store, kind, columns, scan, found.notes), columns
 
 
 def _fill(

@@ -1,5 +1,6 @@
 """Understands what belongs together on a page: labels and values, items of a list, what can be compared. Pure."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 
@@ -12,6 +13,8 @@ _SPAN = re.compile(
     r"(?:(\d+)\s*d(?:ays?)?)?\s*(?:(\d+)\s*h(?:(?:ou)?rs?)?)?\s*(?:(\d+)\s*m(?:in(?:ute)?s?)?)?", re.IGNORECASE
 )
 _NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
+_TOTAL = re.compile(r"\W*(?:grand |overall |sub-?)?(?:totals?|sums?|summe|gesamt(?:summe)?)\b", re.IGNORECASE)
+_ROUNDED = 0.011
 _ALIKE = 80.0  # the least likeness of a label to what is asked for
 _WORDS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5}
 
@@ -209,11 +212,20 @@ def extreme(seen: Snapshot, degree: str) -> Node | None:
             groups.setdefault((node.parent, node.tag), []).append(node)
     for twins in groups.values():
         told = [(value, node) for node in twins if (value := read(seen, node)) is not None]
+        told = told[:-1] if _is_total(seen, told) else told
         if len(told) >= 2 and len(told) >= len(best) and all(sum(1 for _ in seen.below(node)) >= 2 for _, node in told):
             best = told
     if not best:
         return None
     return (max if most else min)(best, key=lambda pair: pair[0])[1]
+
+
+def _is_total(seen: Snapshot, told: Sequence[tuple[float, Node]]) -> bool:
+    """Tell whether the last of some items is none of them, but their total."""
+    if len(told) < 3 or not _TOTAL.match(_all_text(seen, told[-1][1])):
+        return False
+    *others, total = [value for value, _ in told]
+    return math.isclose(sum(others), total, abs_tol=_ROUNDED)
 
 
 def _price(seen: Snapshot, node: Node) -> float | None:

@@ -277,6 +277,41 @@ async def test_numbers_that_are_plain_are_not_remarked_upon(values: str) -> None
     assert outcome.data["notes"] == ["The columns are separated by semicolons."]
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        "product,price,quantity\nPen,2.5,10\nBook,12,2\nTotal,,12\n",
+        'product,price,quantity\nPen,2.5,10\nBook,12,2\n"**Grand total:**",14.50,12\n',
+        "product;price;quantity\nPen;2,5;10\nBook;12,0;2\nSumme;14,50;12\n",
+        json.dumps(
+            [{"product": "Pen", "quantity": 10}, {"product": "Book", "quantity": 2}, {"product": "Sum", "quantity": 12}]
+        ),
+        "<table><tr><th>product<th>quantity<tr><td>Pen<td>10<tr><td>Book<td>2<tr><td>Total<td>12</table>",
+        "line,quantity\n" + "".join(f"{line},1\n" for line in range(1, 13)) + "Total,12\n",
+    ],
+)
+async def test_a_last_row_with_the_sums_of_the_others_is_left_out_and_told(content: str) -> None:
+    outcome = await profile(content)
+
+    assert cast("JsonObject", outcome.column("quantity")["distribution"])["total"] == 12
+    assert "has the sums of the rows above it, and is left out" in outcome.text
+
+
+@pytest.mark.parametrize(
+    ("content", "noted"),
+    [
+        ("brand,stock\nShell,10\nTotal,7\n", 1),
+        ("brand,stock\nShell,0\nTotal,0\n", 1),
+        ("brand,stock\nTotal,10\nShell,10\n", 0),
+    ],
+)
+async def test_a_last_row_that_is_only_called_a_total_counts_like_the_others(content: str, noted: int) -> None:
+    outcome = await profile(content)
+
+    assert outcome.profile["rows"] == 2
+    assert outcome.text.count("is called 'Total' but has no sum of the rows above it") == noted
+
+
 async def test_the_line_that_tells_a_spreadsheet_the_separator_is_no_row() -> None:
     outcome = await profile("sep=;\r\nStadt;Preis\r\nBonn;2\r\nUlm;3\r\n", "t.csv")
 

@@ -47,6 +47,7 @@ async def shop() -> AsyncGenerator[str]:
         ("stock", "tell me the price of Pear", "$12.00"),
         ("stock", "what is the qty of Fig?", "7"),
         ("stock", "tell me the total", "€1,234.50"),
+        ("bill", "click the most expensive one and tell me the message", "Took Mug"),
         ("names", "enter 'Ada' as the first name, submit and tell me the output", "first=Ada; "),
         ("names", "type 'Love' into the Last name field, submit and tell me the output", "last=Love; "),
         ("names", "type 'Elm' into second address line, submit and tell me the output", "two=Elm; "),

@@ -97,6 +97,12 @@ STOCK = """<!doctype html><title>Fruit</title><h1>Fruit</h1><p>Total: <span>€1
 <table><tr><th>Product</th><th>Qty</th><th>Price</th></tr><tr><td>Apple</td><td>10</td><td>$3.50</td></tr>
 <tr><td>Pear</td><td>2</td><td>$12.00</td></tr><tr><td>Fig</td><td>7</td><td>$9.90</td></tr></table>"""
 
+BILL = """<!doctype html><title>Bill</title><h1>Bill</h1><p id="said" role="status"></p><table><tr><th>What</th><th>Price</th></tr>
+<tr><td>Tea</td><td>$4</td></tr><tr><td>Mug</td><td>$7</td></tr><tr><td>Pot</td><td>$5</td></tr>
+<tr><td>Total</td><td>$16</td></tr></table><script>
+for (const row of document.querySelectorAll('tr')) row.onclick = () => {
+  document.getElementById('said').textContent = 'Took ' + row.cells[0].textContent; };</script>"""
+
 NAMES = """<!doctype html><title>Person</title><h1>Person</h1><form onsubmit="event.preventDefault();
   document.querySelector('output').textContent = [...new FormData(this)].map(([k, v]) => k + '=' + v).join('; ');">
 <label>User name <input name="user"></label><label>Last name <input name="last"></label>
@@ -150,6 +156,7 @@ def create() -> Starlette:
         "/mail": MAIL,
         "/parts": PARTS,
         "/stock": STOCK,
+        "/bill": BILL,
         "/names": NAMES,
         "/tools": TOOLS,
         "/framed-tools": FRAMED_TOOLS,
