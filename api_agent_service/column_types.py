@@ -121,8 +121,11 @@ def type_columns(store: Database, scan: str, names: Sequence[str]) -> list[Colum
     return _decide_all(store, scan, names, candidates, samples)
 
 
-def simplify(columns: Sequence[tuple[str, str]]) -> tuple[list[Column], list[str]]:
-    """Return the columns of a typed format with plain types, and notes: decimals as numbers, what else as text."""
+def simplify(store: Database, scan: str, columns: Sequence[tuple[str, str]]) -> tuple[list[Column], list[str]]:
+    """Return the columns of a typed format with plain types, and notes: decimals as numbers, what else as text.
+
+    Blocking. Raises: as `Database.run`.
+    """
     found: list[Column] = []
     notes: list[str] = []
     for name, kind in columns:
@@ -132,7 +135,9 @@ def simplify(columns: Sequence[tuple[str, str]]) -> tuple[list[Column], list[str
                 found.append(Column(name, quoted, "boolean"))
             case "TINYINT" | "SMALLINT" | "INTEGER" | "BIGINT" | "UTINYINT" | "USMALLINT" | "UINTEGER":
                 found.append(Column(name, f"CAST({quoted} AS BIGINT)", "number"))
-            case "DECIMAL" | "HUGEINT" | "UHUGEINT" | "UBIGINT" | "FLOAT" | "DOUBLE":
+            case "HUGEINT" | "UHUGEINT" | "UBIGINT" | "DECIMAL" if _is_whole(kind):
+                found.append(_whole_number(store, scan, name))
+            case "DECIMAL" | "FLOAT" | "DOUBLE":
                 found.append(Column(name, _finite(f"CAST({quoted} AS DOUBLE)"), "number"))
             case "DATE":
                 found.append(Column(name, quoted, "date"))
@@ -150,6 +155,19 @@ def simplify(columns: Sequence[tuple[str, str]]) -> tuple[list[Column], list[str
             case _:
                 found.append(Column(name, f"CAST({quoted} AS VARCHAR)", "text"))
     return found, notes
+
+
+def _is_whole(kind: str) -> bool:
+    return not kind.startswith("DECIMAL") or kind.endswith(",0)")
+
+
+def _whole_number(store: Database, scan: str, name: str) -> Column:
+    """Return a column of whole numbers as such, or as text where they are too long for that."""
+    quoted = database.name(name)
+    [is_long] = store.row(f"SELECT max({quoted}) >= {_LARGEST} OR min({quoted}) <= -{_LARGEST} FROM {scan}")
+    if is_long:
+        return Column(name, f"CAST({quoted} AS VARCHAR)", "text", _LONG.format(name))
+    return Column(name, f"CAST({quoted} AS BIGINT)", "number")
 
 
 def _sample(store: Database, scan: str, names: Sequence[str]) -> dict[str, list[str]]:
@@ -337,6 +355,8 @@ def _decide(store: Database, scan: str, name: str, tried: Sequence[tuple[_Candid
     if one.shape == "boolean":
         return Column(name, one.expression, "boolean") if not result.lost else Column(name, _clean(name), "text")
     note = _odd(store, scan, name, one, result.lost) if result.lost else ""
+    if one.shape == "number" and _is_too_long(store, scan, one, result):
+        return Column(name, _clean(name), "text", _LONG.format(name))
     if one.shape == "number":
         if any(_differ(store, scan, one, other) for other, _ in others):
             note = f"{_POINTS.format(name)} {note}".strip()
@@ -347,6 +367,23 @@ def _decide(store: Database, scan: str, name: str, tried: Sequence[tuple[_Candid
 
 
 _POINTS: Final = "The points in {} are read as decimal points; as marks of thousands they would fit too."
+
+
+_LONG: Final = "The numbers in {} have more digits than are computed with exactly; they stay text."
+
+
+def _is_too_long(store: Database, scan: str, one: _Candidate, result: _Tried) -> bool:
+    """Tell whether whole numbers are too long to be told apart as such: most of them are, as ids, or two become one."""
+    if not result.is_whole or result.largest < _LARGEST:
+        return False
+    number, digits = one.expression, one.digits
+    is_written_out = f"bool_and(regexp_full_match({digits}, '[+-]?\\d+'))"
+    are_long = f"2 * count(*) FILTER (WHERE abs({number}) >= {_EXACT}) > count(*)"
+    are_lost = f"count(DISTINCT {digits}) > count(DISTINCT {number})"
+    [found] = store.row(
+        f"SELECT {is_written_out} AND ({are_long} OR {are_lost}) FROM {scan} WHERE ({number}) IS NOT NULL"
+    )
+    return bool(found)
 
 
 def _differ(store: Database, scan: str, one: _Candidate, other: _Candidate) -> bool:

@@ -1,6 +1,7 @@
 """Typed questions as SQL for DuckDB. Names and values stand in it quoted; nothing of a question is SQL by itself."""
 
 import datetime as dt
+import re
 from typing import Final
 
 from api_agent_service import database
@@ -50,10 +51,11 @@ def where(query: Query, kinds: Kinds) -> str:
     return _where(_conditions(query, kinds))
 
 
-def number(item: Filter) -> float:
-    """Return the number that a column is compared with. Raises: InvalidRequestError."""
+def number(item: Filter) -> int | float:
+    """Return the number that a column is compared with; a whole one is exact. Raises: InvalidRequestError."""
+    text = str(item.value).replace(",", "")
     try:
-        return float(str(item.value).replace(",", ""))
+        return int(text) if re.fullmatch(r"-?\d{1,38}", text) else float(text)
     except ValueError as error:
         raise InvalidRequestError(
             f"The column {item.column} is compared with {item.value!r}, which is not a number. Give a number."
@@ -104,8 +106,8 @@ def _comparison(column: str, item: Filter, kind: Kind, operator: str) -> str:
             return f"lower({column}) {operator} {database.text(str(item.value).strip().lower())}"
 
 
-def _literal(value: float) -> str:
-    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+def _literal(value: int | float) -> str:
+    return str(int(value)) if isinstance(value, int) or (value.is_integer() and abs(value) < 1e15) else repr(value)
 
 
 def _date(item: Filter) -> dt.date:

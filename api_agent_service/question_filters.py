@@ -9,6 +9,7 @@ from api_agent_service.question_items import Item, codes
 from api_agent_service.vocabulary import Vocabulary
 
 _LITERAL = "[NYDQVM]"
+_EXACT = 2**53
 
 
 def take_filters(items: list[Item], vocabulary: Vocabulary) -> tuple[list[Item], list[Filter]]:
@@ -111,5 +112,5 @@ def _compared_column(items: list[Item], vocabulary: Vocabulary) -> str | None:
 
 def _filter(column: str, operator: str, item: Item) -> Filter:
     value = item.meaning or item.text
-    number = item.code in "NY"
+    number = item.code in "NY" and abs(float(value)) < _EXACT
     return Filter(column=column, operator=operator, value=float(value) if number else value)  # pyright: ignore[reportArgumentType] - checked by pydantic

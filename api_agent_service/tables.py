@@ -218,7 +218,7 @@ def _load_parquet(source: Source, store: Database, settings: Settings) -> Table:
             found = store.columns(f"SELECT * FROM {scan}")
         _check_width(source, len(found), settings)
         store.widen(len(found))
-        columns, notes = column_types.simplify(found)
+        columns, notes = column_types.simplify(store, scan, found)
         _check_unpacked(source, store, columns, scan, settings)
         return _fill(source, store, "parquet", columns, scan, notes)
     except duckdb.Error as error:

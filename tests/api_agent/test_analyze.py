@@ -297,6 +297,15 @@ async def test_a_last_row_with_the_sums_of_the_others_is_left_out_and_told(conte
     assert "has the sums of the rows above it, and is left out" in outcome.text
 
 
+async def test_ids_of_parquet_that_are_longer_than_numbers_are_exact_stay_text() -> None:
+    outcome = await profile(
+        parquet("SELECT 18446744073709551610::UBIGINT + range::UBIGINT AS id, range::UBIGINT AS n FROM range(3)")
+    )
+
+    assert kinds(outcome) == {"id": "text", "n": "number"}
+    assert outcome.column("id")["distinct"] == 3
+
+
 @pytest.mark.parametrize(
     ("content", "noted"),
     [

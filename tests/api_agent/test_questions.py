@@ -302,3 +302,17 @@ async def test_a_value_is_never_looked_for_in_another_column_than_the_one_that_i
 ) -> None:
     with pytest.raises(InvalidRequestError, match=said):
         await ask(f"{question}\n\n{FLIGHTS}", skill="analyze-data")
+
+
+def ids(first: int) -> str:
+    return "id,amount\n" + "".join(f"{first + place},{place + 1}\n" for place in range(3))
+
+
+@pytest.mark.parametrize("first", [2**53, 10**17, 2**63, 10**20, 10**45])
+@pytest.mark.parametrize(
+    ("question", "rows"), [("how many distinct id", [(3,)]), ("how many orders where id is {}", [(1,)])]
+)
+async def test_long_numbers_are_told_apart(first: int, question: str, rows: list[tuple[object, ...]]) -> None:
+    outcome = await ask(f"{question.format(first + 1)}\n\n{ids(first)}", skill="analyze-data")
+
+    assert [tuple(row.values()) for row in outcome.rows] == rows
