@@ -129,7 +129,7 @@ async def _analyze(
     if reading.queries:
         asked_for = reading.queries[:_MOST_QUERIES]
         answered = await in_thread(store, lambda: [answers.answer(table, query) for query in asked_for], timeout_s)
-    elif _asks(question, refused=problem is not None):
+    elif _asks(question, vocabulary, refused=problem is not None):
         if resources.model is not None:
             yield Progress("Asking the language model for SQL")
             try:
@@ -176,11 +176,13 @@ def _problem(reading: questions.Reading, table: Table) -> InvalidRequestError | 
     return None
 
 
-def _asks(question: str, *, refused: bool) -> bool:
+def _asks(question: str, vocabulary: Vocabulary, *, refused: bool) -> bool:
     """Tell whether there is something in a question besides "profile this": then a model may read it."""
     left = _LEAD_IN.sub(" ", _ALL.sub(" ", question))
     listed = any(re.search(rf"\b(?:{words})\b", left, re.IGNORECASE) for words in _SECTIONS.values())
-    return refused or (not listed and not _ALL.search(question) and len(re.findall(r"[^\W\d_]{3,}", left)) > 2)
+    names = any(item.code in "CVN" for item in itemize(left, vocabulary))
+    says = names or len(re.findall(r"[^\W\d_]{3,}", left)) > 2
+    return refused or (says and not listed and not _ALL.search(question))
 
 
 def _tell(table: Table, question: str, answered: list[Answered], vocabulary: Vocabulary) -> _Found:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from re import Pattern
 
 from api_agent_service.query import Filter, Operator
@@ -10,6 +11,23 @@ from api_agent_service.vocabulary import Vocabulary
 
 _LITERAL = "[NYDQVM]"
 _EXACT = 2**53
+
+
+def spell_out(items: list[Item]) -> list[Item]:
+    """Return the items with what conditions leave out: "price above 15 but below 45", "a price of at least 30"."""
+    items = list(items)
+    for place, item in enumerate(items):
+        if item.text.casefold() == "but" and place:
+            after = codes(items[place + 1 :])
+            code = "&" if re.match("I?[XS]", after) else "x" if re.match("P?V", after) else item.code
+            items[place] = replace(item, code=code)
+    while match := re.search(r"C(P)(?=X)|(?<=w)C(P)(?=N)", codes(items)):
+        if items[match.end() - 1].text != "of":
+            break
+        del items[match.end() - 1]
+    while match := re.search(rf"CI?[XS]{_LITERAL}&+(?=I?[XS]{_LITERAL})", codes(items)):
+        items.insert(match.end(), items[match.start()])
+    return items
 
 
 def take_filters(items: list[Item], vocabulary: Vocabulary) -> tuple[list[Item], list[Filter]]:
@@ -89,7 +107,7 @@ _RULES: tuple[tuple[Pattern[str], _Make], ...] = tuple(
     for pattern, make in (
         (r"w?(?<![AHLU])CI?X[NYD]&[NYD]", _between),
         (r"I?[Xw]?X[YD]&[YD]", _between),
-        (rf"[&Pw]*CI?[XS](?:{_LITERAL}|W)", _compared),
+        (rf"(?<!w[AHLK])[&Pw]*CI?[XS](?:{_LITERAL}|W)", _compared),
         (r"[Pw&]*S[YD]", _compared),
         (r"[Pw&]*CI?X?x?0|w0P?C|0P?C", _missing),
         (r"[Pw&]*xC(?![IX])", _lacking),

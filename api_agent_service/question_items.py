@@ -76,7 +76,7 @@ _MEANINGS = (
     ("S", "<=", "until"),
     ("I", "", "is|are|was|were|be|=|==|equals|equal to"),
     ("w", "", "where|with|when|whose|having|if|only|that have"),
-    ("x", "", "not|no|excluding|except|except for|without|ignoring"),
+    ("x", "", "not|no|excluding|except|except for|without|ignoring|outside|outside of|apart from|aside from"),
     ("0", "", "missing|missing values|null|nulls|empty"),
     ("&", "", "and|or|&|,|plus|versus|vs|as well as"),
     ("G", "", "which|what|who"),

@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Literal, TypeAlias
 
 from api_agent_service.query import Aggregation, Bucket, Filter, Group, Measure, Query
-from api_agent_service.question_filters import take_filters
+from api_agent_service.question_filters import spell_out, take_filters
 from api_agent_service.question_items import Item, codes, itemize
 from api_agent_service.vocabulary import Vocabulary, is_identifier, normalize, singular
 
@@ -106,7 +106,7 @@ class _Question:
 
 
 def _read_one(text: str, vocabulary: Vocabulary) -> Reading:
-    items = itemize(text, vocabulary)
+    items = spell_out(itemize(text, vocabulary))
     asks = any(item.code in "AHLEKUTtG%" for item in items)
     joints = [match.start() for match in re.finditer("&(?=C[IXS])", codes(items))]
     if alternatives := [f"or {items[joint + 1].text}" for joint in joints if items[joint].text == "or"]:

@@ -50,6 +50,14 @@ VOCABULARY = vocabulary.build(
         ("how many orders without a revenue", [(1,)]),
         ("how many orders where price is not 40", [(5,)]),
         ("top two products by revenue", [("Lamp", 120.0), ("Book", 36.5)]),
+        ("how many orders have a price above 15 and below 45", [(1,)]),
+        ("how many orders where the price is above 5, but below 40", [(2,)]),
+        ("how many orders have a price of at least 30", [(1,)]),
+        ("how many orders with a price of 40", [(1,)]),
+        ("how many orders after 2024-01-10 and before 2024-02-10", [(2,)]),
+        ("total revenue of all products but the Lamp", [(71.5,)]),
+        ("total revenue for everything but Oslo", [(71.5,)]),
+        ("total revenue outside of Oslo", [(71.5,)]),
     ],
 )
 async def test_a_question_is_answered(question: str, rows: list[tuple[object, ...]]) -> None:
@@ -102,6 +110,8 @@ async def test_a_profile_and_an_answer_come_together_when_both_are_asked_for() -
             r"No row of the message answers the question: total revenue where the year of date is 1999",
         ),
         ("how many orders where price > 30 or city is Rome", r"'or city' in the question"),
+        ("how many orders have a price below 10 or above 30", r"'or price' in the question"),
+        ("products with total revenue above 30", r"'above 30' in the question"),
         ("average price for orders over 100", r"'over 100' in the question is neither"),
         ("what is the second highest price", r"'second' in the question"),
         ("how many orders last month", r"'month' in the question"),
@@ -123,6 +133,13 @@ async def test_an_overview_with_a_word_that_reads_like_a_column_is_still_a_profi
     outcome = await ask(f"Give me a total overview\n{SALES}", skill="analyze-data")
 
     assert outcome.profile["rows"] == 6
+
+
+@pytest.mark.parametrize("question", ["price of order 3", "order 3", "the price of the Lamp"])
+async def test_a_short_question_that_no_rule_reads_is_told_so(question: str) -> None:
+    outcome = await ask(f"{question}\n{SALES}", skill="analyze-data")
+
+    assert "No rule reads the question, so this is the profile of the table." in outcome.text
 
 
 async def test_a_word_that_changes_nothing_is_pointed_out() -> None:
