@@ -180,7 +180,7 @@ def _asks(question: str, vocabulary: Vocabulary, *, refused: bool) -> bool:
     """Tell whether there is something in a question besides "profile this": then a model may read it."""
     left = _LEAD_IN.sub(" ", _ALL.sub(" ", question))
     listed = any(re.search(rf"\b(?:{words})\b", left, re.IGNORECASE) for words in _SECTIONS.values())
-    names = any(item.code in "CVN" for item in itemize(left, vocabulary))
+    names = any(item.code not in "RWPI&w" for item in itemize(left, vocabulary))
     says = names or len(re.findall(r"[^\W\d_]{3,}", left)) > 2
     return refused or (says and not listed and not _ALL.search(question))
 

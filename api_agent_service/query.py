@@ -88,7 +88,9 @@ def describe(query: Query) -> str:
         text += " by " + " and ".join(map(group_label, query.groups))
     if query.filters:
         text += " where " + " and ".join(_describe_filters(query.filters))
-    if query.limit and query.order:
+    if query.rows and query.measures[0].column is None and query.order:
+        text += f", the {'first' if query.order == 'descending' else 'last'} {query.limit}"
+    elif query.limit and query.order:
         text += f", {superlative(query)}" + (f" {query.limit}" if query.limit > 1 else "")
     return text
 

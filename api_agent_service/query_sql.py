@@ -197,7 +197,8 @@ def _list_rows(query: Query, kinds: Kinds) -> str:
     conditions = _conditions(query, kinds)
     limit = f" LIMIT {query.limit or _ROWS}"
     if (by := query.measures[0].column) is None:
-        return f"SELECT * FROM {TABLE}{_where(conditions)}{limit}"
+        backwards = " ORDER BY rowid DESC" if query.order == "ascending" else ""
+        return f"SELECT * FROM {TABLE}{_where(conditions)}{backwards}{limit}"
     column = database.name(by)
     direction = "ASC" if query.order == "ascending" else "DESC"
     present = _where([*conditions, f"{column} IS NOT NULL"])

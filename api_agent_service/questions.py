@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal, TypeAlias
 
-from api_agent_service.query import Aggregation, Bucket, Filter, Group, Measure, Query
+from api_agent_service.query import Aggregation, Bucket, Filter, Group, Measure, Query, label
 from api_agent_service.question_filters import spell_out, take_filters
 from api_agent_service.question_items import Item, codes, itemize
 from api_agent_service.vocabulary import Vocabulary, is_identifier, normalize, singular
@@ -87,6 +87,8 @@ class _Question:
     groups: list[Group] = field(default_factory=list[Group])
     measures: list[Measure] = field(default_factory=list[Measure])
     unknown: list[str] = field(default_factory=list[str])
+    counted: list[str] = field(default_factory=list[str])
+    unranked: list[str] = field(default_factory=list[str])
     order: Order | None = None
     limit: int | None = None
     rows: bool = False
@@ -119,10 +121,16 @@ def _read_one(text: str, vocabulary: Vocabulary) -> Reading:
     if question.take("%"):
         filters = _group_by_conditions(question, filters)
     _take_ranking(question)
+    ranked = len(question.groups)
     _take_groups(question, filters)
+    if ranked:  # "revenue by product for the top 2 cities" ranks cities first
+        unread += [f"by {group.column}" for group in question.groups[ranked:]]
     _take_measures(question)
+    if question.rows:  # "average quantity of the 2 cheapest products" is computed from rows that are listed only
+        unread += [label(measure) for measure in question.measures[1:]]
     _take_default_measure(question, filtered=bool(filters))
-    unread += [item.text for item in question.items if item.code in "XSVQDMYN0xoZHLEU"]
+    unread += question.unranked
+    unread += [item.text for item in question.items if item.code in "AXSVQDMYN0xoZHLEU"]
     loose = [after.text for before, after in pairwise(question.items) if before.code in "Pw" and after.code == "W"]
     unread += [word for word in loose if word[0].isupper()]
     if question.unknown or (unread and question.measures):
@@ -137,7 +145,7 @@ def _read_one(text: str, vocabulary: Vocabulary) -> Reading:
         limit=question.limit,
         rows=question.rows,
     )
-    return Reading((query,), ignored=tuple(loose))
+    return Reading((query,), ignored=(*question.counted, *loose))
 
 
 def _group_by_conditions(question: _Question, filters: list[Filter]) -> list[Filter]:
@@ -147,6 +155,7 @@ def _group_by_conditions(question: _Question, filters: list[Filter]) -> list[Fil
     return [item for item in filters if item.operator != "="]
 
 
+_LINES = frozenset({"rows", "row", "records", "record", "entries", "entry", "lines"})
 _MEASURE = "(?:[AHL]?C|K[CWR]?|[AHL])"
 
 
@@ -170,6 +179,8 @@ def _take_ranking(question: _Question) -> None:
         subject, measure = taken, [item for item in taken if item.code == "C"][-1:]
         question.limit = 1
         question.rows = True
+        if taken[0].text.casefold() in {"top", "bottom"} and taken[-1].text.casefold() not in _LINES:
+            question.unranked.append(" ".join(item.text for item in taken))
     elif taken := question.take(r"N?E[CWR]?|G[CWR]?I?E"):
         measure = [item for item in taken if item.code == "E"]
         subject = [*(item for item in taken if item.code == "N"), *(item for item in measure if item.meaning == "min")]
@@ -242,7 +253,11 @@ def _take_groups(question: _Question, filters: list[Filter]) -> None:
         question.unknown.append(taken[1].text)
     columns = [item.column for item in filters if item.operator == "="]
     for column in dict.fromkeys(columns):
-        if columns.count(column) > 1 and all(group.column != column for group in question.groups):
+        if (
+            columns.count(column) > 1
+            and question.order is None
+            and all(group.column != column for group in question.groups)
+        ):
             question.groups.append(Group(column=column))
 
 
@@ -257,6 +272,7 @@ def _take_measures(question: _Question) -> None:
         ]
     while taken := question.take(r"KU?P?C|K[RW]?|UP?C"):
         column = next((item.column for item in taken if item.code == "C"), None)
+        question.counted += [item.text for item in taken if item.code == "W"]
         if taken[0].code == "U" and column:
             question.groups.append(Group(column=column))
             column = None

@@ -36,8 +36,9 @@ class Vocabulary:
         return self.columns[close[0]] if close else None
 
     def value(self, words: str) -> Mapping[str, str]:
-        """Return the values that some words are, whatever their case, by the columns that have them."""
-        return self.values.get(" ".join(words.casefold().split()), {})
+        """Return the values that some words are, whatever their case or plural, by the columns that have them."""
+        wanted = words.casefold().split()
+        return self.values.get(" ".join(wanted)) or self.values.get(" ".join(map(singular, wanted)), {})
 
     def of_kind(self, *kinds: Kind) -> list[str]:
         """Return the columns of these kinds, in order."""

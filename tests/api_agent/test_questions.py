@@ -1,4 +1,4 @@
-"""Questions about a table in plain words: every answer is a number that Polars computed."""
+"""Questions about a table in plain words: every answer is a number that DuckDB computed."""
 
 from typing import cast
 
@@ -58,6 +58,9 @@ VOCABULARY = vocabulary.build(
         ("total revenue of all products but the Lamp", [(71.5,)]),
         ("total revenue for everything but Oslo", [(71.5,)]),
         ("total revenue outside of Oslo", [(71.5,)]),
+        ("how many books", [(2,)]),
+        ("average price of Books", [(12.25,)]),
+        ("top 1 product by revenue in Oslo or Paris", [("Lamp", 120.0)]),
     ],
 )
 async def test_a_question_is_answered(question: str, rows: list[tuple[object, ...]]) -> None:
@@ -111,6 +114,10 @@ async def test_a_profile_and_an_answer_come_together_when_both_are_asked_for() -
         ),
         ("how many orders where price > 30 or city is Rome", r"'or city' in the question"),
         ("how many orders have a price below 10 or above 30", r"'or price' in the question"),
+        ("number of orders with a price below the average", r"'average' in the question"),
+        ("average quantity of the 2 cheapest products", r"'average quantity' in the question"),
+        ("total revenue by product for the top 2 cities", r"'by product' in the question"),
+        ("top 3 orders", r"'top 3 orders' in the question"),
         ("products with total revenue above 30", r"'above 30' in the question"),
         ("average price for orders over 100", r"'over 100' in the question is neither"),
         ("what is the second highest price", r"'second' in the question"),
@@ -135,11 +142,26 @@ async def test_an_overview_with_a_word_that_reads_like_a_column_is_still_a_profi
     assert outcome.profile["rows"] == 6
 
 
-@pytest.mark.parametrize("question", ["price of order 3", "order 3", "the price of the Lamp"])
+@pytest.mark.parametrize("question", ["price of order 3", "order 3", "the price of the Lamp", "busiest month"])
 async def test_a_short_question_that_no_rule_reads_is_told_so(question: str) -> None:
     outcome = await ask(f"{question}\n{SALES}", skill="analyze-data")
 
     assert "No rule reads the question, so this is the profile of the table." in outcome.text
+
+
+@pytest.mark.parametrize(
+    ("question", "ids"), [("first 2 orders", [1, 2]), ("last order", [6]), ("last 2 rows", [6, 5])]
+)
+async def test_the_first_and_the_last_rows_are_told_apart(question: str, ids: list[int]) -> None:
+    outcome = await ask(f"{question}\n{SALES}", skill="analyze-data")
+
+    assert [row["order_id"] for row in outcome.rows] == ids
+
+
+async def test_what_is_counted_but_not_known_is_pointed_out() -> None:
+    outcome = await ask(f"how many unicorns are there?\n{SALES}", skill="analyze-data")
+
+    assert "“unicorns” in the question is neither a column nor a value, and changed nothing." in outcome.text
 
 
 async def test_a_word_that_changes_nothing_is_pointed_out() -> None:
