@@ -26,6 +26,10 @@ _FILL_NAMED = re.compile(
 )
 _FILL_ONLY = re.compile(rf"(?:type|enter|write|input)\s+(?P<text>{_Q}|\S+)(?:\s+there)?", _I)
 _PAIR = re.compile(rf"(?:the\s+|an?\s+)?(?P<name>[\w -]{{2,40}}?)\s*:?\s*(?P<text>{_Q})", _I)
+_EACH = re.compile(r"\s*,\s*(?:and\s+)?|\s+and\s+", _I)
+_INTO = re.compile(rf"(?P<text>{_Q}|\S+(?:\s+\S+)?)\s+(?:in(?:to)?|to|inside|for|as)\s+(?:the\s+)?(?P<name>.+)", _I)
+_WITH = re.compile(r"(?:the\s+)?(?P<name>.+?)\s+(?:with|to|as|=)\s+(?P<text>.+)", _I)
+_FORM = re.compile(r"(?:fill|complete)(?:\s+(?:in|out))?\s+(?:the\s+|this\s+)?(?:\w+\s+)?form\s*(?:\bwith\b|:).+", _I)
 _LOGIN = re.compile(
     r"(?:log\s*in|sign\s*in|login)\s+(?:with|as|using)\s+(?:the\s+)?(?:user(?:name)?\s+)?(?P<user>.+?)\s+(?:and|with|/)\s+(?:the\s+)?(?:password\s+)?(?P<password>.+)",
     _I,
@@ -62,9 +66,10 @@ def read_filling(text: str, context: Context) -> list[Action] | None:
         r"\bstarts?\s+with\b|\bends?\s+with\b|\bsliders\b", text, _I
     ):
         return [in_words(text, context)]
-    pairs = _pairs(plain_text)
-    if len(pairs) > 1:
+    if pairs := _pairs(plain_text) or ([] if cased else _several(plain_text)):
         return [Fill(target=context.target(name), value=context.plain(value)) for name, value in pairs]
+    if _FORM.fullmatch(plain_text):
+        return [in_words(text, context)]
     if match := _FILL.fullmatch(plain_text) or _FILL_WITH.fullmatch(plain_text):
         if PRONOUN.fullmatch(match["text"].strip()):
             return [in_words(text, context)]
@@ -81,14 +86,24 @@ def read_filling(text: str, context: Context) -> list[Action] | None:
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:
-    """Return what several fields are to get: "the username 'a' and the password 'b'"; nothing if one has no name."""
+    """Return what several fields are to get: "the username 'a' and the password 'b'"; nothing if that is one, or has no name."""
     found: list[tuple[str, str]] = []
     for match in _PAIR.finditer(re.sub(r"^\w+\s+", "", text)):
         name = re.sub(r"^(?:(?:and|the|with|an?|as|into|in|to)\b\s*)+", "", match["name"].strip(), flags=_I)
         if not name:
             return []
         found.append((name, match["text"]))
-    return found
+    return found if len(found) > 1 else []
+
+
+def _several(text: str) -> list[tuple[str, str]]:
+    """Return what several fields are to get: "'a' into the Name, 'b' into the Town"; nothing if a part does not say so."""
+    parts = _EACH.split(re.sub(r"^\w+\s+(?:(?:in|out)\s+)?", "", text))
+    for form in (_WITH,) if re.match(r"set|change|complete", text, _I) else (_INTO, _WITH):
+        found = [match for part in parts if (match := form.fullmatch(part)) and not PRONOUN.fullmatch(match["text"])]
+        if 1 < len(found) == len(parts):
+            return [(match["name"], match["text"]) for match in found]
+    return []
 
 
 def read_choosing(text: str, context: Context) -> list[Action] | None:
@@ -119,6 +134,8 @@ def read_choosing(text: str, context: Context) -> list[Action] | None:
         return [Select(options=options, target=None if is_generic else context.target(inside["name"]))]
     if re.match(rf"(?:the\s+)?{COUNT}\s", wanted, _I) or _KINDS_TICKED.search(wanted):
         return [Click(target=context.target(wanted), seek=context.seek)]
+    if inside:  # "Niger as country", "Save as draft": the page has a list of that name, or a choice of that one
+        return [in_words(text, context)]
     return [Select(options=[context.plain(item) for item in clauses.items(wanted)])]
 
 

@@ -165,6 +165,14 @@ _DONE: tuple[tuple[re.Pattern[str], Callable[[Wish, re.Match[str]], Awaitable[No
         (r"(?:make)\s+(?P<text>.+?)\s+(?P<style>bold|italics?|underlined?)", wishes_for_controls.style),
         (r"resize\s+(?P<what>.+?)\s+(?:so\s+that|to\s+be|to\s+make)\s+(?P<how>.+)", wishes_for_controls.resize),
         (
+            r"(?:fill|complete)(?:\s+(?:in|out))?\s+(?:the\s+|this\s+)?(?:\w+\s+)?form\s*(?:with\b|:)\s*(?P<values>.+)",
+            wishes_for_fields.fill_form,
+        ),
+        (
+            r"(?:select|choose|pick)\s+(?P<whole>(?P<options>.+?)\s+(?:from|in|with|using|on|out\s+of|for|as)\s+(?P<name>.+))",
+            wishes_for_fields.choose_in,
+        ),
+        (
             r"(?P<verb>order|buy|add|book)\s+(?:(?:one|1|a)\s+of\s+(?:each|these)(?:\s+\w+)?\s*:?\s*)(?P<items>.+)",
             wishes_for_lists.each_item,
         ),

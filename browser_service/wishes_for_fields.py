@@ -2,7 +2,16 @@
 
 import re
 
-from browser_service import collecting, controls, labels, lookup, wishes_for_controls
+from browser_service import (
+    choosing,
+    clauses,
+    collecting,
+    controls,
+    labels,
+    likeness,
+    lookup,
+    wishes_for_controls,
+)
 from browser_service.described import number_of
 from browser_service.errors import AmbiguousTargetError, ElementNotFoundError, NotUnderstoodError
 from browser_service.snapshot import Node, Snapshot
@@ -10,6 +19,8 @@ from browser_service.targets import Target
 from browser_service.wish import Wish
 
 _I = re.IGNORECASE
+_NAMED = 60.0  # the least likeness of a field's name to what words begin with
+_CALLED = 84.0  # from here on the words are the same
 
 
 async def note_word(wish: Wish, match: re.Match[str]) -> None:
@@ -141,3 +152,46 @@ async def search(wish: Wish, match: re.Match[str]) -> None:
         if value := values.get(node.id):
             await wish.put(node, value)
     await wishes_for_controls.submit(wish, match)
+
+
+async def fill_form(wish: Wish, match: re.Match[str]) -> None:
+    """Fill in what words say field by field: "first name Ada, last name Love"."""
+    seen = await wish.look()
+    values: list[tuple[Node, str]] = []
+    for part in clauses.items(match["values"]):
+        found = _begun_with(wish, part, seen)
+        if found is None:
+            raise ElementNotFoundError(f"No field is called as {wish.masked.requote(part)!r} begins.")
+        values.append(found)
+    for node, value in values:
+        await wish.put(node, value)
+
+
+def _begun_with(wish: Wish, part: str, seen: Snapshot) -> tuple[Node, str] | None:
+    """Return the field whose name a part begins with, and the rest; nothing where no field, or several, fit best."""
+    words = part.split()
+    found = [
+        (likeness.compare(" ".join(words[:length]), labels.name_of(node, seen)), length, node)
+        for length in range(1, len(words))
+        for node in controls.fields(seen)
+    ]
+    top = max((score for score, *_ in found), default=0.0)
+    best = [(length, node) for score, length, node in found if score == top >= _NAMED]
+    if len(best) != 1:
+        return None
+    length, node = best[0]
+    value = re.sub(r"^(?:(?:is|as|to|with)\s+|[=:]\s*)", "", " ".join(words[length:]), flags=_I)
+    return node, wish.plain(value)
+
+
+async def choose_in(wish: Wish, match: re.Match[str]) -> None:
+    """Choose in the list or group of a name, where there is one; else what is called so as a whole."""
+    seen, name = await wish.look(), wish.plain(match["name"])
+    lists = [
+        node for node in seen.nodes
+        if node.role in {"combobox", "listbox", "group", "radiogroup"} and not node.get("hidden")
+        and likeness.compare(name, labels.name_of(node, seen)) >= _CALLED
+    ]  # fmt: skip
+    words = match["options"] if lists else match["whole"]
+    target = wish.target(match["name"]) if lists else None
+    await choosing.choose(wish.session, [wish.plain(item) for item in clauses.items(words)], target)

@@ -47,6 +47,25 @@ async def shop() -> AsyncGenerator[str]:
         ("stock", "tell me the price of Pear", "$12.00"),
         ("stock", "what is the qty of Fig?", "7"),
         ("stock", "tell me the total", "€1,234.50"),
+        (
+            "form",
+            "type 'Ada' into Name, 'Elm 1' into Street, then submit and tell me the output",
+            "name=Ada; mail=; street=Elm 1;",
+        ),
+        ("form", "enter Ada as name and Elm as street, submit and tell me the output", "name=Ada; mail=; street=Elm;"),
+        ("form", "set Name to Ada and Street to Elm, submit and tell me the output", "name=Ada; mail=; street=Elm;"),
+        (
+            "form",
+            "fill out Name with Ada and Street with Elm, submit and tell me the output",
+            "name=Ada; mail=; street=Elm;",
+        ),
+        (
+            "form",
+            "fill the form with name Ada, street Elm 1, submit and tell me the output",
+            "name=Ada; mail=; street=Elm 1;",
+        ),
+        ("form", "choose Blue as the colour, submit and tell me the output", "colour=Blue"),
+        ("form", "select Blue in Colour, submit and tell me the output", "colour=Blue"),
         ("bill", "click the most expensive one and tell me the message", "Took Mug"),
         ("names", "enter 'Ada' as the first name, submit and tell me the output", "first=Ada; "),
         ("names", "type 'Love' into the Last name field, submit and tell me the output", "last=Love; "),
@@ -74,6 +93,11 @@ async def test_what_the_page_does_not_say_of_a_thing_is_not_answered_with_someth
 async def test_a_field_that_is_not_there_is_never_filled_in_for_one_by_its_place(agent: OpenAgent, shop: str) -> None:
     with pytest.raises(ElementNotFoundError, match="No field Middle name field is on the page"):
         await ask(agent, f"open {shop}/names and type 'X' into the Middle name field")
+
+
+async def test_a_form_is_not_filled_in_when_one_of_its_values_belongs_to_no_field(agent: OpenAgent, shop: str) -> None:
+    with pytest.raises(ElementNotFoundError, match="No field is called as 'weight 3' begins"):
+        await ask(agent, f"open {shop}/form and fill the form with name Ada, weight 3")
 
 
 async def test_what_stands_in_a_field_is_not_told_as_hidden(agent: OpenAgent, shop: str) -> None:
