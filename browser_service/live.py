@@ -12,6 +12,7 @@ from browser_service.control import Key, Mouse, NotInControlError, PersonInput, 
 from browser_service.screencast import Watcher
 from browser_service.sessions import OpenSession, note_secrets
 from shared.agent import JsonObject
+from shared.sockets import hear
 
 logger = logging.getLogger(__name__)
 
@@ -92,7 +93,7 @@ class _Viewer:
     async def hear(self) -> None:
         """Take acknowledgements, and mouse and keys from whoever has the session."""
         while True:
-            text = await self._socket.receive_text()
+            text = await hear(self._socket)
             try:
                 message = _MESSAGE.validate_json(text[:_MAX_MESSAGE_CHARS])
             except ValidationError:
