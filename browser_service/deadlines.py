@@ -16,6 +16,7 @@ from shared.errors import TimedOutError
 T = TypeVar("T")
 
 _GONE = ("Target closed", "Target page", "has been closed", "crashed", "Connection closed")
+_ALIVE_S = 1.0  # in which a page that is not busy answers
 _COVERED = re.compile(r"(<[^<>]{1,200}>)[^\n]* intercepts pointer events")
 
 
@@ -72,11 +73,16 @@ class Deadlines:
         raise failure(f"{late or self.busy}.")
 
     async def act(self, action: Coroutine[None, None, T], failure: str, *, limit_s: float | None = None) -> T:
-        """Await what is done to an element. Raises: ElementNotFoundError, which says why it could not be done."""
+        """Await what is done to an element.
+
+        Raises: ElementNotFoundError, which says why it could not be done; TimedOutError when the page does not react.
+        """
         limit_s = self.action_timeout_s + 1 if limit_s is None else limit_s
+        busy = f"{failure}: {self.busy}"
         try:
-            return await self.bound(action, limit_s, failure)
+            return await self.bound(action, limit_s, busy)
         except PlaywrightTimeoutError as error:
+            await self.bound(self._watch.page.evaluate("0"), _ALIVE_S, busy)
             covered = _COVERED.search(error.message)
             why = f"it is covered by {covered[1]}" if covered else "it is disabled, covered or moving"
             raise ElementNotFoundError(f"{failure} within {self.action_timeout_s:g} s: {why}.") from error

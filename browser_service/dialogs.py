@@ -1,5 +1,6 @@
 """Answers the dialogs of a session's pages: alerts, confirmations, prompts. None of them holds up a task."""
 
+import re
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -9,6 +10,9 @@ from playwright.async_api import Dialog as OpenDialog
 from browser_service.errors import PageNotLoadedError
 from browser_service.page_content import clean
 from shared.errors import FederationError
+
+ANSWER = re.compile(r"(?:(?P<accept>accept|confirm)|dismiss|cancel|close)\s+(?:it|this|that)", re.IGNORECASE)
+"""Words that answer a dialog, if one came; else they mean something on the page."""
 
 _MAX_DIALOGS = 100
 _KEPT = 20
@@ -37,6 +41,11 @@ class Dialogs:
         if not self._is_ahead:
             self._expected = (accept, text)
         self._is_ahead = False
+
+    def was_ahead(self) -> bool:
+        """Tell whether the dialog came that was expected ahead; it is expected no more."""
+        came, self._expected, self._is_ahead = self._is_ahead and self._expected is None, None, False
+        return came
 
     async def _answer(self, dialog: OpenDialog) -> None:
         self._count += 1

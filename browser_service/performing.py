@@ -45,6 +45,7 @@ from browser_service.actions import (
 )
 from browser_service.browser_session import BrowserSession
 from browser_service.checks import Check, CheckResult
+from browser_service.dialogs import ANSWER
 from browser_service.errors import AmbiguousTargetError, ElementNotFoundError, PageEmptyError
 from browser_service.findings import Findings, Reading
 from browser_service.page_content import Content
@@ -90,12 +91,20 @@ async def perform(
 ) -> None:
     """Do `action`, tell the watchers, and add what it brings to `findings`. Raises: FederationError.
 
-    A dialog that `following` is about is answered as that says.
+    A dialog that `following` is about, or may be, is answered as that says.
     """
-    if isinstance(following, Dialog) and not isinstance(action, Dialog):
-        session.dialogs.expect_ahead(accept=following.accept, text=following.text)
+    answer = _answer(following)
+    if answer is not None and not isinstance(action, Dialog):
+        session.dialogs.expect_ahead(accept=answer.accept, text=answer.text)
     async with session.action(actions.describe(action)):
         await do(action, session, findings, in_words)
+
+
+def _answer(following: Action | None) -> Dialog | None:
+    """Return how a dialog is to be answered that comes now: as the next action says, or "accept it" means."""
+    if isinstance(following, InWords) and (match := ANSWER.fullmatch(following.words)):
+        return Dialog(accept=match["accept"] is not None)
+    return following if isinstance(following, Dialog) else None
 
 
 async def do(action: Action, session: BrowserSession, findings: Findings, in_words: WordsPerformer) -> None:

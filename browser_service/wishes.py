@@ -21,6 +21,7 @@ from browser_service import (
 from browser_service.actions import InWords
 from browser_service.browser_session import BrowserSession
 from browser_service.described import COUNT
+from browser_service.dialogs import ANSWER
 from browser_service.errors import AmbiguousTargetError, ElementNotFoundError
 from browser_service.findings import Findings, PartReading
 from browser_service.snapshot import Node
@@ -96,6 +97,7 @@ _DONE: tuple[tuple[re.Pattern[str], Callable[[Wish, re.Match[str]], Awaitable[No
             r"(?:click|press|hit|tap)(?:\s+on)?\s+(?P<name>(?:the\s+)?(?:log\s?in|sign\s?in|send|ok)(?:\s+button)?)",
             wishes_for_controls.press_named,
         ),
+        (ANSWER.pattern, wishes_for_controls.answer_dialog),
         (r"check\s+(?:off\s+)?(?P<names>.+)", wishes_for_controls.tick),
         (r"tell\s+(?P<what>.+)", _tell),
         (

@@ -34,6 +34,12 @@ async def press_named(wish: Wish, match: re.Match[str]) -> None:
     await wish.click(node, seen)
 
 
+async def answer_dialog(wish: Wish, _match: re.Match[str]) -> None:
+    """Do nothing where the browser's own dialog came, which has been answered; else use the control of that name."""
+    if not wish.session.dialogs.was_ahead():
+        await use_control(wish)
+
+
 async def answer(wish: Wish, match: re.Match[str]) -> None:
     """Reply to what is spoken of, or forward it: its control, the field that appears, the button that sends."""
     verb = match["verb"].lower()

@@ -88,6 +88,7 @@ async def test_what_is_no_page_is_a_typed_failure_with_its_address(
         ("open {shop}/list and click 'Sell'", "element-not-found", "Last seen at {shop}/list: 'Stock'.", "'Stock'"),
         ("open {site}/swells", "too-large", "{site}/swells loads more than 5,000,000 bytes", "'Swells'"),
         ("open {shop}/storm and wait 9 seconds", "page-not-loaded", "the last said 'Again'. Last seen", "'Storm'"),
+        ("open {shop}/hangs and click Hang", "timed-out", "clicked: {shop}/hangs keeps its browser busy", "'Hangs'"),
         ("open {site}/busy", "page-timed-out", "{site}/busy did not load within 3 s", "'Busy'"),
     ],
 )

@@ -103,6 +103,10 @@ BILL = """<!doctype html><title>Bill</title><h1>Bill</h1><p id="said" role="stat
 for (const row of document.querySelectorAll('tr')) row.onclick = () => {
   document.getElementById('said').textContent = 'Took ' + row.cells[0].textContent; };</script>"""
 
+MODAL = """<!doctype html><title>Modal</title><h1>Modal</h1><button onclick="document.querySelector('div').hidden = false">
+Ask</button><div hidden><button onclick="document.title = 'Agreed'">Accept</button></div>"""
+HANGS = "<!doctype html><title>Hangs</title><h1>Hangs</h1><button onclick='while (true) {}'>Hang</button>"
+
 NAMES = """<!doctype html><title>Person</title><h1>Person</h1><form onsubmit="event.preventDefault();
   document.querySelector('output').textContent = [...new FormData(this)].map(([k, v]) => k + '=' + v).join('; ');">
 <label>User name <input name="user"></label><label>Last name <input name="last"></label>
@@ -157,6 +161,8 @@ def create() -> Starlette:
         "/parts": PARTS,
         "/stock": STOCK,
         "/bill": BILL,
+        "/modal": MODAL,
+        "/hangs": HANGS,
         "/names": NAMES,
         "/tools": TOOLS,
         "/framed-tools": FRAMED_TOOLS,
