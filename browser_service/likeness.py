@@ -46,7 +46,8 @@ def compare(wanted: str, there: str) -> float:
             return 84.0
         if stems_a <= stems_b:
             return 50 + 20 * len(stems_a) / len(stems_b)
-        if stems_b <= stems_a and len(stems_b) * 2 >= len(stems_a):
+        begins = stem(a.split()[0]) in stems_b  # "Email" may be the email address, "Name" is not the company name
+        if begins and stems_b <= stems_a and len(stems_b) * 2 >= len(stems_a):
             return 44 + 10 * len(stems_b) / len(stems_a)
     if len(a) >= 4 and abs(len(a) - len(b)) <= 3:
         ratio = difflib.SequenceMatcher(None, a, b).ratio()

@@ -98,6 +98,12 @@ async def test_a_field_that_is_not_there_is_never_filled_in_for_one_by_its_place
         await ask(agent, f"open {shop}/names and type 'X' into the Middle name field")
 
 
+@pytest.mark.parametrize("name", ["Company name", "maiden name", "file name"])
+async def test_a_field_is_not_filled_in_for_one_whose_name_says_more(agent: OpenAgent, shop: str, name: str) -> None:
+    with pytest.raises(ElementNotFoundError, match=f"No field {name} is on the page. There is: 'Name'"):
+        await ask(agent, f"open {shop}/form and type 'X' into {name}")
+
+
 async def test_a_form_is_not_filled_in_when_one_of_its_values_belongs_to_no_field(agent: OpenAgent, shop: str) -> None:
     with pytest.raises(ElementNotFoundError, match="No field is called as 'weight 3' begins"):
         await ask(agent, f"open {shop}/form and fill the form with name Ada, weight 3")
