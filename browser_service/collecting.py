@@ -15,6 +15,7 @@ _SPAN = re.compile(
 _NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
 _TOTAL = re.compile(r"\W*(?:grand |overall |sub-?)?(?:totals?|sums?|summe|gesamt(?:summe)?)\b", re.IGNORECASE)
 _ROUNDED = 0.011
+_SAID = 101.0  # "label: value" on one line says more than any likeness
 _ALIKE = 80.0  # the least likeness of a label to what is asked for
 _WORDS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5}
 
@@ -26,15 +27,22 @@ def value_of(seen: Snapshot, label: str) -> str:
     for node in seen.nodes:
         if node.get("hidden") or not node.text or node.is_field:
             continue
-        before, colon, after = node.text.partition(":")
-        if colon and after.strip() and likeness.folded(before) == wanted:
-            if best_score < 97:
-                best, best_score = after.strip(), 97.0
+        if told := _after_colon(node, wanted):
+            if best_score < _SAID:
+                best, best_score = told, _SAID
             continue
         score = likeness.compare(label, node.own or node.text)
         if score >= _ALIKE and score > best_score and (value := beside(seen, node)):
             best, best_score = value, score
     return best
+
+
+def _after_colon(node: Node, wanted: str) -> str:
+    for line in node.lines:
+        before, colon, after = line.partition(":")
+        if colon and after.strip() and likeness.folded(before) == wanted:
+            return after.strip()
+    return ""
 
 
 def cell_of(seen: Snapshot, column: str, row: str) -> str:

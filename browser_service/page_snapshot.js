@@ -2,7 +2,7 @@
 // One walk over all elements, open shadow roots included. Returns JSON, for it is read faster than objects: what
 // snapshot.parse takes. Scope "viewport" tells only what is in view, "hidden" also what is not displayed, "all" the rest.
 (memory, [firstId, scope, selectors]) => {
-  const MAX_NODES = 12000, MAX_TEXT = 400, MAX_OPTIONS = 300;
+  const MAX_NODES = 12000, MAX_TEXT = 400, MAX_LINED = 2000, MAX_OPTIONS = 300;
   const SKIPPED = new Set(['script', 'style', 'template', 'noscript', 'head', 'meta', 'link', 'title', 'base', 'br', 'wbr']);
   const ROLES = { button: 'button', summary: 'button', textarea: 'textbox', option: 'option', nav: 'navigation',
     main: 'main', header: 'banner', footer: 'contentinfo', form: 'form', table: 'table', tr: 'row', td: 'cell',
@@ -120,15 +120,16 @@
       for (const child of children) {
         if (child.nodeType === 3) {
           const piece = child.data;
-          if (piece.trim()) { own += piece; if (!hidden) text += piece; } else if (text) text += ' ';
+          const line = /^pre/.test(style.whiteSpace) ? piece : piece.replace(/\s+/g, ' ');
+          if (piece.trim()) { own += piece; if (!hidden) text += line; } else if (text) text += ' ';
         } else if (child.nodeType === 1) {
           const isClosed = tag === 'details' && !e.open && child.localName !== 'summary';
           if (isClosed && scope !== 'hidden') continue;
           const inner = walk(child, index, pointer, isClosed ? 'not displayed' : passed, scrolled || scrolls);
           if (inner && text.length < 4000) {
             const block = !/^inline/.test(getComputedStyle(child).display);
-            text += block ? ' ' + inner + ' ' : inner;
-          } else if (child.localName === 'br') text += ' ';
+            text += block ? '\n' + inner + '\n' : inner;
+          } else if (child.localName === 'br') text += '\n';
         }
       }
     }
@@ -147,6 +148,10 @@
       if (role !== 'cell' && role !== 'row' && role !== 'paragraph' && (!told || isActive || clickable || isLeaf)) put('hints', hintsOf(e, tag));
       put('testid', e.getAttribute('data-testid') || e.getAttribute('data-test-id') || e.getAttribute('data-test'));
       put('title', fold(e.title));
+      if (!hidden && text.includes(':') && text.length <= MAX_LINED) {
+        const lines = text.split('\n').map(fold).filter(Boolean);
+        if (lines.length > 1) extra.lines = lines;
+      }
       put('own', ownText !== told ? short(ownText) : '');
       if ((ownText || isActive && told) && !hidden) put('unseen', isUnseen(e, style));
       if (name && name === fold(e.getAttribute('aria-label'))) {

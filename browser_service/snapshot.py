@@ -72,6 +72,12 @@ class Node:
     extra: dict[str, JsonValue]
 
     @property
+    def lines(self) -> list[str]:
+        """Its text line by line, where it has a colon."""
+        lines = self.extra.get("lines")
+        return [_plain(line) for line in lines] if isinstance(lines, list) else [self.text]
+
+    @property
     def ref(self) -> str:
         """What an observation calls it."""
         return f"e{self.id}"

@@ -114,6 +114,14 @@ async def test_what_stands_in_a_field_is_not_told_as_hidden(agent: OpenAgent, sh
     assert "Ring twice" not in answered.text
 
 
+@pytest.mark.parametrize(
+    ("label", "value"),
+    [("phone", "+1 555"), ("email", "x@y.example"), ("fax", "+1 556"), ("telex", "42"), ("room", "12"), ("floor", "3")],
+)
+async def test_the_value_of_a_label_ends_with_its_line(agent: OpenAgent, shop: str, label: str, value: str) -> None:
+    assert (await ask(agent, f"open {shop}/contact and tell me the {label}")).text == value
+
+
 async def test_which_of_several_is_to_be_undone_must_be_said(agent: OpenAgent, shop: str) -> None:
     with pytest.raises(AmbiguousTargetError, match="Say which"):
         await ask(agent, f"open {shop}/list and click Delete")

@@ -107,6 +107,11 @@ MODAL = """<!doctype html><title>Modal</title><h1>Modal</h1><button onclick="doc
 Ask</button><div hidden><button onclick="document.title = 'Agreed'">Accept</button></div>"""
 HANGS = "<!doctype html><title>Hangs</title><h1>Hangs</h1><button onclick='while (true) {}'>Hang</button>"
 
+CONTACT = """<!doctype html><title>Contact</title><h1>Contact</h1><p>Phone: +1 555<br>Email: x@y.example</p>
+<p><b>Fax:</b> +1 556<br><b>Telex:</b> 42</p><pre>Room: 12
+Floor: 3</pre><h2>Returns</h2><p>30 days</p><dl><dt>Old weight</dt><dd>9 kg</dd></dl>
+<table><tr><th>Name</th><th>Age</th></tr><tr><td>Ann Lee</td><td>30</td></tr><tr><td>Bob Lee</td><td>40</td></tr></table>"""
+
 NAMES = """<!doctype html><title>Person</title><h1>Person</h1><form onsubmit="event.preventDefault();
   document.querySelector('output').textContent = [...new FormData(this)].map(([k, v]) => k + '=' + v).join('; ');">
 <label>User name <input name="user"></label><label>Last name <input name="last"></label>
@@ -161,6 +166,7 @@ def create() -> Starlette:
         "/parts": PARTS,
         "/stock": STOCK,
         "/bill": BILL,
+        "/contact": CONTACT,
         "/modal": MODAL,
         "/hangs": HANGS,
         "/names": NAMES,
