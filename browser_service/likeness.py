@@ -8,6 +8,7 @@ from browser_service.described import COLOURS
 from browser_service.snapshot import Node
 
 _MAX_NAMED_CHARS = 200
+_NOT = re.compile(r"\b(?:not|don[ ’]?t|never|without|cancel)\b|^no\b(?! of\b)")
 # What people see on a button and what it is called.
 _SIGNS = {"x": "close", "×": "close", "✕": "close", "✖": "close", "+": "plus", "−": "minus", "-": "minus", ">": "next",
           "›": "next", "<": "previous", "‹": "previous", "prev": "previous", "ok": "okay",
@@ -38,6 +39,8 @@ def compare(wanted: str, there: str) -> float:
         return 98.0
     if _SIGNS.get(a, a) == _SIGNS.get(b, b):
         return 90.0
+    if _is_opposite(a, b):
+        return 0.0
     if len(b) <= _MAX_NAMED_CHARS and re.search(rf"(?<!\w){re.escape(a)}(?!\w)", b):
         return 62 + 26 * len(a) / len(b) + (4 if b.startswith(a) else 0)
     stems_a, stems_b = {stem(word) for word in a.split()}, {stem(word) for word in b.split()}
@@ -54,6 +57,13 @@ def compare(wanted: str, there: str) -> float:
         if ratio >= 0.85:
             return 50 * ratio
     return 0.0
+
+
+def _is_opposite(wanted: str, there: str) -> bool:
+    """Tell whether a text turns what is wanted round: "Don't save", "Unsubscribe", "Cancel order"."""
+    words = set(wanted.split())
+    undone = any(word.startswith("un") and word.removeprefix("un") in words for word in there.split())
+    return undone or bool(set(_NOT.findall(there)) - set(_NOT.findall(wanted)))
 
 
 def compare_hints(wanted: str, hints: str) -> float:

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from browser_service import (
     collecting,
     described,
+    labels,
     likeness,
     lookup,
     masking,
@@ -62,8 +63,14 @@ async def _tell(wish: Wish, match: re.Match[str]) -> None:
         target = Target(described=wish.masked.requote(what), near=wish.about)
         node = lookup.find(target, seen, "read")
         text = node.get("value") or collecting.beside(seen, node) or node.text
-        if of and not _is_said(wish.plain(of["what"]), node, text):
+        asked, called = wish.plain(of["what"] if of else what), labels.name_of(node, seen)
+        is_label = likeness.folded(text) == likeness.folded(asked)
+        if of and (is_label or not _is_said(asked, node, text)):
             raise ElementNotFoundError(f"The page shows {wish.plain(of['whom'])!r}, but not its {of['what']}.")
+        if is_label:
+            raise ElementNotFoundError(f"The page shows {text!r}, but no value beside it.")
+        if text != node.text and likeness.likeness(wish.plain(what), node) < _SAME:
+            wish.findings.notes.append(f"This stands beside {called[:80]!r}.")
     wish.findings.parts.append(PartReading(wish.plain(what).capitalize(), text, text))
 
 
@@ -82,6 +89,7 @@ async def _find(wish: Wish, match: re.Match[str]) -> None:
         wish.findings.notes.append(f"The first was taken: {error.detail}")
 
 
+_SAME = 84.0  # from here on a name is what was asked for
 _OF = re.compile(r"(?P<what>.+?)\s+(?:of|for)\s+(?P<whom>.+)", _I)
 _Q = masking.QUOTE_TOKEN.replace("(", "(?:")
 _DONE: tuple[tuple[re.Pattern[str], Callable[[Wish, re.Match[str]], Awaitable[None]]], ...] = tuple(

@@ -69,6 +69,7 @@ async def shop() -> AsyncGenerator[str]:
         ),
         ("form", "choose Blue as the colour, submit and tell me the output", "colour=Blue"),
         ("form", "select Blue in Colour, submit and tell me the output", "colour=Blue"),
+        ("opposites", "click Undo and get the title", "Undone"),
         ("bill", "click the most expensive one and tell me the message", "Took Mug"),
         ("names", "enter 'Ada' as the first name, submit and tell me the output", "first=Ada; "),
         ("names", "type 'Love' into the Last name field, submit and tell me the output", "last=Love; "),
@@ -120,6 +121,25 @@ async def test_what_stands_in_a_field_is_not_told_as_hidden(agent: OpenAgent, sh
 )
 async def test_the_value_of_a_label_ends_with_its_line(agent: OpenAgent, shop: str, label: str, value: str) -> None:
     assert (await ask(agent, f"open {shop}/contact and tell me the {label}")).text == value
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"), [("age of Lee", "but not its age"), ("the returns", "shows 'Returns', but no value beside it")]
+)
+async def test_a_label_is_not_told_for_its_value(agent: OpenAgent, shop: str, asked: str, said: str) -> None:
+    with pytest.raises(ElementNotFoundError, match=said):
+        await ask(agent, f"open {shop}/contact and tell me {asked}")
+
+
+async def test_what_is_told_of_another_label_says_of_which(agent: OpenAgent, shop: str) -> None:
+    answered = await ask(agent, f"open {shop}/contact and tell me the weight")
+    assert answered.text == "9 kg\n\nNote: This stands beside 'Old weight'."
+
+
+@pytest.mark.parametrize("words", ["click Order", "click Subscribe", "click Save", "tick Send me mail"])
+async def test_the_opposite_of_what_is_asked_for_is_not_taken_for_it(agent: OpenAgent, shop: str, words: str) -> None:
+    with pytest.raises(ElementNotFoundError, match="is on the page"):
+        await ask(agent, f"open {shop}/opposites and {words}")
 
 
 async def test_which_of_several_is_to_be_undone_must_be_said(agent: OpenAgent, shop: str) -> None:

@@ -112,6 +112,10 @@ CONTACT = """<!doctype html><title>Contact</title><h1>Contact</h1><p>Phone: +1 5
 Floor: 3</pre><h2>Returns</h2><p>30 days</p><dl><dt>Old weight</dt><dd>9 kg</dd></dl>
 <table><tr><th>Name</th><th>Age</th></tr><tr><td>Ann Lee</td><td>30</td></tr><tr><td>Bob Lee</td><td>40</td></tr></table>"""
 
+OPPOSITES = """<!doctype html><title>Opposites</title><h1>Opposites</h1><button>Cancel order</button>
+<button>Unsubscribe</button><button>Don't save</button><label><input type="checkbox"> Do not send me mail</label>
+<button onclick="document.title = 'Undone'">Undo the last step</button>"""
+
 NAMES = """<!doctype html><title>Person</title><h1>Person</h1><form onsubmit="event.preventDefault();
   document.querySelector('output').textContent = [...new FormData(this)].map(([k, v]) => k + '=' + v).join('; ');">
 <label>User name <input name="user"></label><label>Last name <input name="last"></label>
@@ -166,6 +170,7 @@ def create() -> Starlette:
         "/parts": PARTS,
         "/stock": STOCK,
         "/bill": BILL,
+        "/opposites": OPPOSITES,
         "/contact": CONTACT,
         "/modal": MODAL,
         "/hangs": HANGS,
