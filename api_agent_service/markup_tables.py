@@ -63,6 +63,8 @@ def read_markdown(text: str) -> TextTable:
 class _Element(Protocol):
     """What is used of an lxml element; lxml has no types."""
 
+    @property
+    def tag(self) -> str: ...
     def get(self, key: str) -> str | None: ...
     def text_content(self) -> str: ...
     def iter(self, *tags: str) -> "Iterator[_Element]": ...
@@ -82,21 +84,69 @@ def read_html(content: bytes) -> list[TextTable]:
         return []
     found: list[TextTable] = []
     for table in root.iter("table"):
-        rows = [_cells(row) for row in table.iter("tr") if next(row.iterancestors("table"), None) is table]
-        rows = [row for row in rows if any(row)]
-        if len(rows) > 1 and len(rows[0]) > 1:
-            found.append(_table(rows[0], rows[1:]))
+        lines = [row for row in table.iter("tr") if next(row.iterancestors("table"), None) is table]
+        rows = _grid(lines)
+        heads = 0
+        while heads < len(lines) and _is_head(lines[heads]):
+            heads += 1
+        header = _header(rows[: max(heads, 1)])
+        body = [row for row in rows[max(heads, 1) :] if any(row)]
+        if not heads or not body:  # the first line that says something has the names
+            header, *body = [row for row in rows if any(row)] or [[]]
+        if body and len(header) > 1:
+            found.append(_table(header, body))
     return found
 
 
-def _cells(row: _Element) -> list[str]:
-    cells: list[str] = []
-    for cell in row.iter("td", "th"):
-        if next(cell.iterancestors("tr"), None) is row:
-            span = cell.get("colspan") or "1"
-            width = min(int(span), _WIDEST_SPAN) if span.isdecimal() and len(span) < 5 else 1
-            cells += [" ".join(cell.text_content().split())] * max(width, 1)
-    return cells
+def _is_head(row: _Element) -> bool:
+    """Tell whether a row is one of names: all in it are, or it stands in the head of the table."""
+    is_in_head = next(row.iterancestors("thead", "table"), None)
+    cells = [cell for cell in row.iter("td", "th") if next(cell.iterancestors("tr"), None) is row]
+    return (is_in_head is not None and is_in_head.tag == "thead") or all(cell.tag == "th" for cell in cells)
+
+
+def _header(rows: list[list[str]]) -> list[str]:
+    """Return the names of columns that stand over several lines as one: "2023 Q1"."""
+    width = max(map(len, rows), default=0)
+    columns = ([row[place] for row in rows if place < len(row)] for place in range(width))
+    return [" ".join(dict.fromkeys(filter(None, column))) for column in columns]
+
+
+def _grid(lines: list[_Element]) -> list[list[str]]:
+    """Return the texts of rows by columns; what spans several of them stands in each."""
+    held: dict[int, tuple[int, str]] = {}  # by columns: for how many more rows a cell of an earlier one goes on
+    grid: list[list[str]] = []
+    for line in lines:
+        row: list[str] = []
+        cells = _cells(line)
+        while cells or len(row) in held:
+            if len(row) in held:
+                rows, text = held.pop(len(row))
+                if rows > 1:
+                    held[len(row)] = rows - 1, text
+                row.append(text)
+                continue
+            text, width, height = cells.pop(0)
+            for place in range(len(row), len(row) + width):
+                if height > 1:
+                    held[place] = height - 1, text
+                row.append(text)
+        grid.append(row)
+    return grid
+
+
+def _cells(row: _Element) -> list[tuple[str, int, int]]:
+    """Return the text of each cell of a row, over how many columns it goes and over how many rows."""
+    return [
+        (" ".join(cell.text_content().split()), _span(cell, "colspan"), _span(cell, "rowspan"))
+        for cell in row.iter("td", "th")
+        if next(cell.iterancestors("tr"), None) is row
+    ]
+
+
+def _span(cell: _Element, name: str) -> int:
+    span = cell.get(name) or "1"
+    return max(1, min(int(span), _WIDEST_SPAN)) if span.isdecimal() and len(span) < 5 else 1
 
 
 def _table(header: list[str], rows: list[list[str]]) -> TextTable:

@@ -428,6 +428,21 @@ async def test_the_largest_table_of_a_page_is_read() -> None:
     assert outcome.rows == [{"average size": 2.0}]
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        "<tr><th rowspan=2>City<th colspan=2>2023</tr><tr><th>Q1<th>Q2</tr>",
+        "<thead><tr><td>City<td colspan=2>2023</tr><tr><td><td>Q1<td>Q2</tr></thead>",
+    ],
+)
+async def test_names_over_several_lines_of_a_page_s_table_are_put_together(head: str) -> None:
+    rows = "<tr><td rowspan=2>Rome<td>1<td>2</tr><tr><td>3<td>4</tr><tr><th>Oslo<td>5<td>6</tr>"
+    page = File("t.html", "text/html", f"<table>{head}{rows}</table>".encode())
+    outcome = await ask("total 2023 Q2 by City", skill="analyze-data", files=(page,))
+
+    assert [tuple(row.values()) for row in outcome.rows] == [("Oslo", 6), ("Rome", 6)]
+
+
 async def test_prose_beside_a_file_is_not_taken_for_a_table() -> None:
     text = "Read this file, please,\nand tell me, kindly,\nthe average price, by city"
     outcome = await ask(text, files=(File("sales.csv", "text/csv", SALES.encode()),))
