@@ -119,6 +119,16 @@ def test_axe_finds_nothing_serious_on_any_page(found: _Found, how: Literal["ligh
     assert found[how] == {}
 
 
+def test_every_page_fits_a_telephone(browser: Browser, stage: Stage, found: _Found) -> None:
+    assert found["too_wide"] == {}
+    with browser.new_context(base_url=stage.url, viewport={"width": 360, "height": 740}, has_touch=True) as context:
+        page = context.new_page()
+        page.goto("/")
+        page.get_by_role("button", name="Menu").click()
+        page.get_by_role("link", name="Settings").click()
+        expect(page.get_by_role("heading", name="Settings")).to_be_visible()
+
+
 @pytest.mark.parametrize("key", ["Enter", "Control+k", "?"])
 def test_axe_finds_nothing_serious_in_a_dialog(page: Page, stage: Stage, key: str) -> None:
     task = stage.ended(stage.submit("Dialogs for axe", step("a", "Say hello")))
@@ -155,16 +165,6 @@ def test_a_long_and_wide_table_is_scrolled_by_keys(page: Page, stage: Stage) -> 
     expect(table.get_by_role("cell", name="299.0", exact=True)).to_be_in_viewport()
     page.evaluate(axe_source())
     assert page.evaluate(_RUN, {}) == []
-
-
-def test_every_page_fits_a_telephone(browser: Browser, stage: Stage, found: _Found) -> None:
-    assert found["too_wide"] == {}
-    with browser.new_context(base_url=stage.url, viewport={"width": 360, "height": 740}, has_touch=True) as context:
-        page = context.new_page()
-        page.goto("/")
-        page.get_by_role("button", name="Menu").click()
-        page.get_by_role("link", name="Settings").click()
-        expect(page.get_by_role("heading", name="Settings")).to_be_visible()
 
 
 def test_keys_go_everywhere(page: Page, stage: Stage) -> None:
