@@ -4,9 +4,6 @@ An error's facts: `reached` is False when the agent cannot have begun (None: unk
 `retry_after_s` the pause it asks for.
 """
 
-import math
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 import httpx
@@ -16,6 +13,7 @@ from shared import strict_json
 from shared.agent import JsonObject
 from shared.errors import AgentFailedError, AgentProtocolError, AgentUnavailableError, FederationError
 from shared.remote_parts import clean_note
+from shared.retry_after import retry_after_s
 
 TASK_NOT_FOUND: Final = -32001
 TASK_NOT_CANCELABLE: Final = -32002
@@ -61,8 +59,8 @@ def refused(status: int, retry_after: str | None, content: bytes, *, asks_for_ta
     """
     if status in _OVERLOADED:
         facts: JsonObject = {"reached": False}
-        if (pause_s := _retry_after_s(retry_after)) is not None:
-            facts["retry_after_s"] = pause_s
+        if (pause_s := retry_after_s(retry_after)) is not None:
+            facts["retry_after_s"] = min(pause_s, _MAX_RETRY_AFTER_S)
         return AgentUnavailableError(f"The agent is overloaded: HTTP {status}.", **facts)
     try:
         answer = strict_json.parse(content)
@@ -97,17 +95,3 @@ def told(error: JsonValue) -> FederationError:
     if code in _NOT_OFFERED:
         return AgentProtocolError(f"The agent does not offer what was asked: {text}.", **facts)
     return AgentFailedError(f"The agent refused the request: {text}.", **facts)
-
-
-def _retry_after_s(header: str | None) -> float | None:
-    """Read seconds or an HTTP date, and keep it within bounds. Source: https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3"""
-    if header is None:
-        return None
-    try:
-        wait_s = float(header)
-    except ValueError:
-        try:
-            wait_s = (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds()
-        except (ValueError, TypeError, OverflowError):  # TypeError: a date without a zone
-            return None
-    return min(max(wait_s, 0.0), _MAX_RETRY_AFTER_S) if math.isfinite(wait_s) else None

@@ -3,8 +3,6 @@
 The SDKs' own retries are off and no proxy of the environment is used. Each failure leaves as a `CallFailedError`.
 """
 
-import email.utils
-import time
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias, cast
@@ -14,6 +12,7 @@ from pydantic import JsonValue
 from shared import model_usage, strict_json
 from shared.errors import FederationError, ModelAnswerError, ModelRefusedError, ModelUnavailableError
 from shared.llm_choice import Access
+from shared.retry_after import retry_after_s
 
 CONNECT_TIMEOUT_S = 10.0
 
@@ -166,7 +165,7 @@ def _refused(error: Exception, status: int, access: Access, model: str) -> CallF
             ModelUnavailableError(f"{at} {why} ({status}); try again later."),
             status=status,
             retry=True,
-            retry_after_s=_retry_after_s(headers.get("retry-after")),
+            retry_after_s=retry_after_s(headers.get("retry-after")),
         )
     detail = f"{at} did not accept the request ({status}): {_quoted(error, access)}"
     return CallFailedError(ModelRefusedError(detail), status=status)
@@ -175,17 +174,3 @@ def _refused(error: Exception, status: int, access: Access, model: str) -> CallF
 def _quoted(error: Exception, access: Access) -> str:
     key = access.key.get_secret_value()
     return str(error).replace(key, "***")[:300] if key else str(error)[:300]
-
-
-def _retry_after_s(value: str | None) -> float | None:
-    """Read seconds or an HTTP date. Source: https://www.rfc-editor.org/rfc/rfc9110#field.retry-after"""
-    if value is None:
-        return None
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except (ValueError, OverflowError):
-        return None

@@ -197,8 +197,8 @@ GUARDS: Final[Mapping[str, tuple[Guard, ...]]] = {
         Guard(
             "a Retry-After is waited for a minute at most",
             "shared/agent_refusals.py",
-            "min(max(wait_s, 0.0), _MAX_RETRY_AFTER_S)",
-            "max(wait_s, 0.0)",
+            "min(pause_s, _MAX_RETRY_AFTER_S)",
+            "pause_s",
             f"{_BAD}test_an_overloaded_agent_says_when_to_come_back_within_reason",
         ),
     ),
