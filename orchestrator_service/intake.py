@@ -8,7 +8,7 @@ from math import inf
 from time import monotonic
 from typing import Final
 
-from orchestrator_service import ancestry, deliveries, inputs, lineage, memory, registry, tasks
+from orchestrator_service import ancestry, deliveries, idempotency, inputs, lineage, memory, registry, tasks
 from orchestrator_service.engine.engine import Engine
 from orchestrator_service.event_log import EventLog
 from orchestrator_service.keys import Keys
@@ -51,8 +51,8 @@ class Intake:
         try:
             await self._check_addresses(caller, new)
         except FederationError:
-            made = self._idempotency(key)
-            if made is None or not await self._log.database.read(tasks.was_made, caller, made):
+            made = self._remembered(key)
+            if made is None or not await self._log.database.read(idempotency.was_made, caller, made):
                 raise  # what was accepted before is answered again, though it would not be accepted now
         ready = replace(
             new,
@@ -61,9 +61,9 @@ class Intake:
             trace_id=telemetry.trace_id() or "",
             trace_flags=telemetry.trace_flags(),
         )
-        idempotency, is_full = self._idempotency(key), await self._is_full()
+        remembered, is_full = self._remembered(key), await self._is_full()
         submitted = await self._engine.accept(
-            ready.id, lambda connection: tasks.submit(connection, caller, ready, idempotency, is_full=is_full), plan
+            ready.id, lambda connection: tasks.submit(connection, caller, ready, remembered, is_full=is_full), plan
         )
         failpoints.reach("task-stored")
         return submitted
@@ -77,10 +77,10 @@ class Intake:
         settings = self._settings
         trace = telemetry.trace_id() or "", telemetry.trace_flags()
         defaults = lineage.Defaults(settings.task_timeout_s, settings.input_timeout_s, *trace)
-        task_id, idempotency, is_full = new_id(), self._idempotency(key), await self._is_full()
+        task_id, remembered, is_full = new_id(), self._remembered(key), await self._is_full()
         submitted = await self._engine.accept(
             task_id,
-            lambda connection: lineage.copy(connection, caller, task_id, wish, defaults, idempotency, is_full=is_full),
+            lambda connection: lineage.copy(connection, caller, task_id, wish, defaults, remembered, is_full=is_full),
         )
         failpoints.reach("task-stored")
         return submitted
@@ -140,6 +140,6 @@ class Intake:
             self._queued += 1
         return is_full
 
-    def _idempotency(self, key: str | None) -> tasks.Idempotency | None:
+    def _remembered(self, key: str | None) -> idempotency.Key | None:
         life = timedelta(hours=self._settings.idempotency_hours)
-        return None if key is None else tasks.Idempotency(key, life)
+        return None if key is None else idempotency.Key(key, life)

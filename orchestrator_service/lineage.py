@@ -12,7 +12,7 @@ from typing import Final, Literal
 from pydantic import JsonValue
 from sqlalchemy import Connection, RowMapping, bindparam, insert, select
 
-from orchestrator_service import artifacts, deliveries, events, inputs, tasks
+from orchestrator_service import artifacts, deliveries, events, idempotency, inputs, tasks
 from orchestrator_service.models import Artifact, PendingInput, PlanRow, StepRow, Task
 from orchestrator_service.planning import team
 from orchestrator_service.planning.plan import Plan, PlanStep, check, needs
@@ -69,7 +69,7 @@ def copy(
     task_id: str,
     wish: Wish,
     defaults: Defaults,
-    idempotency: tasks.Idempotency | None,
+    key: idempotency.Key | None,
     *,
     is_full: bool,
 ) -> tasks.Submitted:
@@ -95,7 +95,7 @@ def copy(
     request: JsonObject = origin["request"]
     plan, again = _chosen(old, origin["status"], set(done), wish, request)
     new = _new_task(task_id, origin, plan, wish, defaults)
-    submitted = tasks.submit(connection, caller, new, idempotency, is_full=is_full)
+    submitted = tasks.submit(connection, caller, new, key, is_full=is_full)
     if not submitted.is_new:
         return submitted
     changes: dict[str, object] = {"request": {**request, "trace_flags": new.trace_flags}}  # its files are copied below

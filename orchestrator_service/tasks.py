@@ -4,22 +4,20 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final, Literal
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from orchestrator_service import ancestry, artifacts, budgets, deliveries, events, memory
+from orchestrator_service import ancestry, artifacts, budgets, deliveries, events, idempotency, memory
 from orchestrator_service.models import (
     Attempt,
-    IdempotencyKey,
     PageTestRow,
     PageTestRun,
     StepRow,
     Task,
-    insert_or_skip,
 )
 from orchestrator_service.planning.plan import Plan
 from shared import telemetry
@@ -37,13 +35,6 @@ NO_USAGE: Final[JsonObject] = {"input_tokens": 0, "output_tokens": 0, "cost_usd"
 NO_CHANGES: Final[Mapping[str, object]] = {}
 
 _FULL_RETRY_AFTER_S: Final = 5.0
-
-
-class IdempotencyConflictError(ConflictError):
-    """The key was used with another request body within its life."""
-
-    slug = "idempotency-key-reused"
-    title = "The Idempotency-Key belongs to another request"
 
 
 class UnknownWorkflowError(NotFoundError):
@@ -121,14 +112,6 @@ class NewTask:
 
 
 @dataclass(frozen=True, slots=True)
-class Idempotency:
-    """The caller's key, and for how long it is remembered."""
-
-    key: str
-    life: timedelta
-
-
-@dataclass(frozen=True, slots=True)
 class Submitted:
     """The task that stands for the request: a new one, or the one that the same request made before."""
 
@@ -137,7 +120,7 @@ class Submitted:
 
 
 def submit(
-    connection: Connection, caller: Caller, task: NewTask, idempotency: Idempotency | None, *, is_full: bool
+    connection: Connection, caller: Caller, task: NewTask, key: idempotency.Key | None, *, is_full: bool
 ) -> Submitted:
     """Store the task, its first event and its place in the queue, in one commit.
 
@@ -145,8 +128,10 @@ def submit(
     `is_full`.
     Raises: NotFoundError (session), IdempotencyConflictError, QueueFullError.
     """
-    if idempotency is not None and (earlier := _claim(connection, caller, task, idempotency)) is not None:
-        return Submitted(earlier, is_new=False)
+    if key is not None:
+        earlier = idempotency.claim(connection, caller, key, task.id, task.body_sha256())
+        if earlier is not None:
+            return Submitted(earlier, is_new=False)
     if is_full and connection.execute(select(Task.id).where(Task.id == task.id)).first() is None:
         raise QueueFullError(
             "As many tasks are waiting already as may wait (MAX_QUEUED_TASKS); try again later.",
@@ -333,55 +318,9 @@ def require(connection: Connection, caller: Caller, task_id: str) -> None:
         raise NotFoundError(f"There is no task {task_id!r}.")
 
 
-def was_made(connection: Connection, caller: Caller, idempotency: Idempotency) -> bool:
-    """Tell whether the caller's key stands for a request that was made before."""
-    known = (*_is_key(caller, idempotency.key), IdempotencyKey.created_at >= now() - idempotency.life)
-    return connection.execute(select(IdempotencyKey.key).where(*known)).first() is not None
-
-
-def forget_keys(connection: Connection, before: datetime, limit: int) -> None:
-    """Delete keys that nobody has used since the time given, the oldest first."""
-    connection.execute(_FORGET_KEYS, {"before": before, "at_most": limit})
-
-
 def visible_to(caller: Caller) -> ColumnElement[bool]:
     """Return the condition under which a task is the caller's to see."""
     return Task.tenant_id == caller.tenant_id
-
-
-def _is_key(caller: Caller, key: str) -> tuple[ColumnElement[bool], ...]:
-    return (
-        IdempotencyKey.tenant_id == caller.tenant_id,
-        IdempotencyKey.caller == caller.name,
-        IdempotencyKey.key == key,
-    )
-
-
-def _claim(connection: Connection, caller: Caller, task: NewTask, idempotency: Idempotency) -> str | None:
-    """Take the key for the task, or return the id of the task that has it. Raises: IdempotencyConflictError."""
-    mine = _is_key(caller, idempotency.key)
-    body = task.body_sha256()
-    connection.execute(delete(IdempotencyKey).where(*mine, IdempotencyKey.created_at < now() - idempotency.life))
-    taken = connection.execute(
-        insert_or_skip(connection, IdempotencyKey)
-        .values(
-            tenant_id=caller.tenant_id,
-            caller=caller.name,
-            key=idempotency.key,
-            body_sha256=body,
-            task_id=task.id,
-            created_at=now(),
-        )
-        .returning(IdempotencyKey.task_id)
-    ).one_or_none()
-    if taken is not None:
-        return None
-    row = connection.execute(select(IdempotencyKey.body_sha256, IdempotencyKey.task_id).where(*mine)).one()
-    if row.body_sha256 != body:
-        raise IdempotencyConflictError(
-            f"The Idempotency-Key {idempotency.key!r} came with another body before; use a new key for a new request."
-        )
-    return row.task_id
 
 
 def count_queued(connection: Connection) -> int:
@@ -398,16 +337,6 @@ _ENDING: Final = prepared(
     )
 )
 _QUEUED: Final = prepared(select(func.count()).where(Task.run_state == "queued"))
-_of_key = (IdempotencyKey.tenant_id, IdempotencyKey.caller, IdempotencyKey.key)
-_FORGET_KEYS: Final = delete(IdempotencyKey).where(
-    tuple_(*_of_key).in_(
-        select(*_of_key)
-        .where(IdempotencyKey.created_at < bindparam("before"))
-        .order_by(IdempotencyKey.created_at)
-        .limit(bindparam("at_most"))
-        .with_for_update(skip_locked=True)
-    )
-)
 _TEST: Final = select(PageTestRow.id).where(PageTestRow.id == bindparam("of_test"))
 _ADD_TEST_RUN: Final = prepared(insert(PageTestRun))
 _ADD: Final = {

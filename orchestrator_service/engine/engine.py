@@ -14,7 +14,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from orchestrator_service import choosing, inputs, tasks
+from orchestrator_service import choosing, idempotency, inputs
 from orchestrator_service.budgets import Amount
 from orchestrator_service.credentials import Credentials
 from orchestrator_service.engine import queue
@@ -278,7 +278,7 @@ class Engine:
             with suppress(DatabaseUnavailableError):
                 if rounds % _FORGET_EVERY == 0:
                     forgotten = now() - life - _KEPT_LONGER
-                    await self._log.database.write(tasks.forget_keys, forgotten, _MOST_FORGOTTEN)
+                    await self._log.database.write(idempotency.forget_keys, forgotten, _MOST_FORGOTTEN)
                 for task_id in await self._log.database.write(inputs.expire, now(), _MOST_EXPIRED):
                     self.wake(task_id)
                     self.proceed(task_id)
