@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, replace
 
 from shared.agent import AgentRequest
-from shared.documents import keywords
+from shared.words import keywords
 
 _MOST_CHARS = 1500
 _MOST_PARTS = 5

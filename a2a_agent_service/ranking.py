@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from a2a_agent_service.passages import Passage
-from shared.documents import keywords
+from shared.words import keywords
 
 SHORT = 4
 """Longest term of which only the very same is looked for."""

@@ -9,7 +9,8 @@ from pydantic import JsonValue
 
 from a2a_agent_service.passages import Passage
 from a2a_agent_service.ranking import Ranked, Said, alike, overlap, rank, say
-from shared.documents import keywords, plain, sentences, table_row
+from shared.documents import plain, sentences, table_row
+from shared.words import keywords
 
 _MOST_SENTENCES = 3
 _SHORT_CHARS = 400

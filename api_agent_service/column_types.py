@@ -1,4 +1,4 @@
-"""Types of columns: text that holds numbers, dates or truth values becomes such; rare types are made plain.
+"""Types of columns of text: text that holds numbers, dates or truth values becomes such.
 
 What a column may be is read off its first values; DuckDB then tries that on all of them, and a column of which too many
 do not fit stays text. Every conversion is an expression in SQL, so no value passes through Python but a few samples.
@@ -19,6 +19,11 @@ MISSING: Final = ("", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "-", "-
 UNEXPECTED: Final = "A value is not as the first ones of its column are."
 """What DuckDB's error says when a column of `expect_columns` holds something else."""
 
+LARGEST: Final = 10**18
+"""Whole numbers below it are computed with."""
+
+TOO_LONG: Final = "The numbers in {} have more digits than are computed with exactly; they stay text."
+
 _MISSING: Final = database.text("|".join(map(re.escape, MISSING)))
 _BLANK: Final = r"[\s\x{a0}\x{2003}\x{3000}]*"
 _BLANK_OR_MISSING: Final = database.text(f"{_BLANK}(?:{'|'.join(map(re.escape, MISSING))}){_BLANK}")
@@ -30,7 +35,6 @@ _TRIED_AT_ONCE: Final = 50
 _LEAST_SHARE: Final = 0.9
 _LEAST_ROWS: Final = 10
 _EXACT: Final = 2**53
-_LARGEST: Final = 10**18
 _UNITS: Final = "$€£¥₹%"
 _SIGN: Final = rf"^[+-]?[{_UNITS}]?[+-]?"
 _ENGLISH: Final = rf"{_SIGN}(?:(?:[1-9]\d{{0,2}}(?:,\d{{3}})+|\d+)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?\s?[{_UNITS}]?$"
@@ -121,55 +125,6 @@ def type_columns(store: Database, scan: str, names: Sequence[str]) -> list[Colum
     return _decide_all(store, scan, names, candidates, samples)
 
 
-def simplify(store: Database, scan: str, columns: Sequence[tuple[str, str]]) -> tuple[list[Column], list[str]]:
-    """Return the columns of a typed format with plain types, and notes: decimals as numbers, what else as text.
-
-    Blocking. Raises: as `Database.run`.
-    """
-    found: list[Column] = []
-    notes: list[str] = []
-    for name, kind in columns:
-        quoted = database.name(name)
-        match kind.partition("(")[0]:
-            case "BOOLEAN":
-                found.append(Column(name, quoted, "boolean"))
-            case "TINYINT" | "SMALLINT" | "INTEGER" | "BIGINT" | "UTINYINT" | "USMALLINT" | "UINTEGER":
-                found.append(Column(name, f"CAST({quoted} AS BIGINT)", "number"))
-            case "HUGEINT" | "UHUGEINT" | "UBIGINT" | "DECIMAL" if _is_whole(kind):
-                found.append(_whole_number(store, scan, name))
-            case "DECIMAL" | "FLOAT" | "DOUBLE":
-                found.append(Column(name, _finite(f"CAST({quoted} AS DOUBLE)"), "number"))
-            case "DATE":
-                found.append(Column(name, quoted, "date"))
-            case "TIMESTAMP WITH TIME ZONE":
-                found.append(Column(name, f"timezone('UTC', {quoted})", "datetime"))
-            case "TIMESTAMP" | "TIMESTAMP_S" | "TIMESTAMP_MS" | "TIMESTAMP_NS":
-                found.append(Column(name, f"CAST({quoted} AS TIMESTAMP)", "datetime"))
-            case "INTERVAL":
-                found.append(Column(name, f"CAST(epoch({quoted}) AS DOUBLE)", "number"))
-                notes.append(f"The durations in {name} are in seconds.")
-            case "BLOB":
-                notes.append(f"The column {name} is binary and left out.")
-            case _ if kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION")):
-                found.append(Column(name, f"CAST(to_json({quoted}) AS VARCHAR)", "text"))
-            case _:
-                found.append(Column(name, f"CAST({quoted} AS VARCHAR)", "text"))
-    return found, notes
-
-
-def _is_whole(kind: str) -> bool:
-    return not kind.startswith("DECIMAL") or kind.endswith(",0)")
-
-
-def _whole_number(store: Database, scan: str, name: str) -> Column:
-    """Return a column of whole numbers as such, or as text where they are too long for that."""
-    quoted = database.name(name)
-    [is_long] = store.row(f"SELECT max({quoted}) >= {_LARGEST} OR min({quoted}) <= -{_LARGEST} FROM {scan}")
-    if is_long:
-        return Column(name, f"CAST({quoted} AS VARCHAR)", "text", _LONG.format(name))
-    return Column(name, f"CAST({quoted} AS BIGINT)", "number")
-
-
 def _sample(store: Database, scan: str, names: Sequence[str]) -> dict[str, list[str]]:
     """Return the first values of each column that are not missing."""
     rows = store.rows(f"SELECT * FROM {scan} LIMIT {_SAMPLE_ROWS}")
@@ -194,7 +149,8 @@ def _clean(name: str) -> str:
     return f"CASE WHEN {is_short} AND {is_missing} THEN NULL ELSE {trimmed} END"
 
 
-def _finite(number: str) -> str:
+def finite(number: str) -> str:
+    """Return the expression of a number that is NULL where the number is infinite, or none."""
     return f"CASE WHEN isfinite({number}) THEN {number} END"
 
 
@@ -226,7 +182,7 @@ def _numbers(name: str, sample: Sequence[str]) -> list[_Candidate]:
             continue
         slow = f"CASE WHEN regexp_matches({trimmed}, {database.text(pattern)}) THEN try_cast({digits} AS DOUBLE) END"
         is_plain = bool(fast) and _share(sample, _PLAIN) == 1 and not has_two_meanings
-        found.append(_Candidate("number", _finite(slow), _finite(fast) if is_plain else "", digits=digits))
+        found.append(_Candidate("number", finite(slow), finite(fast) if is_plain else "", digits=digits))
     return found
 
 
@@ -356,7 +312,7 @@ def _decide(store: Database, scan: str, name: str, tried: Sequence[tuple[_Candid
         return Column(name, one.expression, "boolean") if not result.lost else Column(name, _clean(name), "text")
     note = _odd(store, scan, name, one, result.lost) if result.lost else ""
     if one.shape == "number" and _is_too_long(store, scan, one, result):
-        return Column(name, _clean(name), "text", _LONG.format(name))
+        return Column(name, _clean(name), "text", TOO_LONG.format(name))
     if one.shape == "number":
         if any(_differ(store, scan, one, other) for other, _ in others):
             note = f"{_POINTS.format(name)} {note}".strip()
@@ -369,12 +325,9 @@ def _decide(store: Database, scan: str, name: str, tried: Sequence[tuple[_Candid
 _POINTS: Final = "The points in {} are read as decimal points; as marks of thousands they would fit too."
 
 
-_LONG: Final = "The numbers in {} have more digits than are computed with exactly; they stay text."
-
-
 def _is_too_long(store: Database, scan: str, one: _Candidate, result: _Tried) -> bool:
     """Tell whether whole numbers are too long to be told apart as such: most of them are, as ids, or two become one."""
-    if not result.is_whole or result.largest < _LARGEST:
+    if not result.is_whole or result.largest < LARGEST:
         return False
     number, digits = one.expression, one.digits
     is_written_out = f"bool_and(regexp_full_match({digits}, '[+-]?\\d+'))"
@@ -392,7 +345,7 @@ def _differ(store: Database, scan: str, one: _Candidate, other: _Candidate) -> b
 
 
 def _number(one: _Candidate, result: _Tried) -> str:
-    if not result.is_whole or result.largest >= _LARGEST:
+    if not result.is_whole or result.largest >= LARGEST:
         return one.expression
     if result.largest < _EXACT:
         return f"CAST({one.expression} AS BIGINT)"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from heapq import nlargest
 
 from shared import documents
+from shared.words import keywords
 
 _DEFAULT_SENTENCES = 5
 _SHORT_SENTENCES = 2
@@ -211,7 +212,7 @@ def _likeness(one: Counter[str], other: Counter[str]) -> float:
 
 
 def _terms(sentence: str) -> list[str]:
-    words = documents.keywords(sentence)
+    words = keywords(sentence)
     if len(words) <= 2 and len(sentence) > 20 and not sentence.isascii():
         return [sentence[place : place + 2] for place in range(len(sentence) - 1)]  # a script without blanks
     return words

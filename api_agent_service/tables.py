@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 
 import duckdb
 
-from api_agent_service import column_types, database, delimited, encodings, markup_tables, records, totals
+from api_agent_service import column_types, database, delimited, encodings, markup_tables, plain_types, records, totals
 from api_agent_service.column_types import Column
 from api_agent_service.database import TABLE, Database
 from api_agent_service.delimited import TextTable
@@ -218,7 +218,7 @@ def _load_parquet(source: Source, store: Database, settings: Settings) -> Table:
             found = store.columns(f"SELECT * FROM {scan}")
         _check_width(source, len(found), settings)
         store.widen(len(found))
-        columns, notes = column_types.simplify(store, scan, found)
+        columns, notes = plain_types.simplify(store, scan, found)
         _check_unpacked(source, store, columns, scan, settings)
         return _fill(source, store, "parquet", columns, scan, notes)
     except duckdb.Error as error:

@@ -22,8 +22,8 @@ from orchestrator_service.planning.plan import Match, Offer
 from orchestrator_service.registry_models import Agent, AgentSkill
 from orchestrator_service.statistics import Record
 from shared.auth import Caller
-from shared.documents import keywords
 from shared.prepared import prepared
+from shared.words import keywords
 
 _RECALL: Final = 60
 _ENOUGH: Final = 20

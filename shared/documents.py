@@ -1,21 +1,19 @@
-"""Documents as plain text: what a file or page says, its sentences and its content words.
+"""Documents as plain text: what a file or page says, and its sentences.
 
 HTML and PDF readers are imported when the first such document comes: an idle service does not carry them.
 """
 
-import codecs
 import re
 import struct
-import unicodedata
 import zlib
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import islice
 from pathlib import PurePath
 from typing import Protocol, cast
 
+from shared.document_encodings import decode, in_utf8, without_surrogates
 from shared.errors import InvalidRequestError
 
 _MEDIA_TYPES = {
@@ -37,22 +35,6 @@ _TEXT = {"application/json", "application/xml", "application/yaml", "application
 _SHORT_PAGE_CHARS = 2000
 _LEAST_SHARE = 0.2
 _MOST_LINKS = 0.3
-_CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
-_XML_ENCODING = re.compile(r"\s*<\?xml\b[^>]*?\bencoding\s*=\s*[\"']([\w.:-]+)")
-_BYTE_ORDER_MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
-_WEB_ENCODINGS = {
-    **dict.fromkeys(("iso-8859-1", "latin1", "us-ascii", "ascii"), "cp1252"),
-    **dict.fromkeys(("shift_jis", "shift-jis", "sjis", "x-sjis", "windows-31j"), "cp932"),
-    **dict.fromkeys(("euc-kr", "ks_c_5601-1987"), "cp949"),
-    **dict.fromkeys(("gb2312", "gbk", "x-gbk"), "gb18030"),
-    **dict.fromkeys(("punycode", "idna"), "utf-8"),  # no page's encodings; Python takes minutes for them
-    "windows-874": "cp874",
-}
-"""What pages mean by the names of encodings, where Python means less. Source: https://encoding.spec.whatwg.org/"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +64,7 @@ def extract_text(content: bytes, media_type: str, name: str = "") -> Document:
     if kind in _HTML:
         return _read_html(content, media_type, name)
     if kind.startswith("text/") or kind in _TEXT or kind.endswith(("+json", "+xml")):
-        text = _decode(content, media_type, label)
+        text = decode(content, media_type, label)
         return Document(_first_heading(text) or PurePath(name).stem, text)
     raise InvalidRequestError(f"{label} is {kind or 'of unknown type'}; send HTML, Markdown, PDF or plain text.")
 
@@ -99,7 +81,7 @@ def links(content: bytes, name: str) -> list[Link]:
     """Return the links of a document in HTML, in order; of other documents none. Blocking."""
     if _kind(content, "", name) not in _HTML:
         return []
-    root = _parse_html(_in_utf8(content, ""))
+    root = _parse_html(in_utf8(content, ""))
     return [] if root is None else [Link(link.get("href") or "", _around(link)) for link in _main_part(root).iter("a")]
 
 
@@ -158,36 +140,6 @@ def table_row(line: str) -> str:
     return f"{first}: {rest}" if first and rest else first or rest
 
 
-_SIGNS = (  # vowel signs and accents, which belong to their words, with the letters of their scripts
-    "\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed"
-    "\u0900-\u0963\u0966-\u096f\u0971-\u0df3\u0e01-\u0e3e\u0e40-\u0e4e\u0e50-\u0e59\u0e80-\u0eff"
-    "\u1000-\u1049\u1050-\u109f\u1780-\u17d3\u200c\u200d"
-)
-_WORD = re.compile(rf"[^\W_](?:[^\W_]|[{_SIGNS}])*(?:['’](?:[^\W_]|[{_SIGNS}])+)*")
-_STOP_WORDS_TEXT = """
-    a about above after again against all also am an and any are as at be because been before being below between
-    both but by ca can cannot could did do does doing down during each either every else few for from further get
-    gets give given had has have having he her here hers him his how however i if in into is it its itself just let
-    many me might more most much must my near no nor not now of off on once one only onto or other our out over own
-    per same several shall she should so some such than that the their them then there these they this those through
-    thus to too under until up upon us very via was we were what when where whether which while who whom whose why
-    will with within without wo would yes yet you your yours der die das und oder ist ein eine einer eines den dem
-    des im zu mit von für auf nicht wie wer wann wo warum
-    welche welcher welches le la les un une et est des du en el los las es una y de que quel quelle
-    quels quelles combien quand pourquoi qué cuál cuáles cómo cuánto cuánta cuántos cuántas cuándo dónde quién according
-"""
-_STOP_WORDS = frozenset(_STOP_WORDS_TEXT.split())
-
-
-def keywords(text: str) -> list[str]:
-    """Return the content words of a text, lower-cased, in order, repeats kept: no stop words, no single letters."""
-    words = (
-        re.sub(r"(?:n['’]t|['’](?:s|re|ve|ll|d|m))$", "", word)
-        for word in _WORD.findall(unicodedata.normalize("NFC", text.lower()))
-    )
-    return [word for word in words if (len(word) > 1 or word.isdigit()) and word not in _STOP_WORDS]
-
-
 def _kind(content: bytes, media_type: str, name: str) -> str:
     kind = media_type.partition(";")[0].strip().lower()
     if kind in {"", "application/octet-stream", "binary/octet-stream"}:
@@ -200,41 +152,6 @@ def _kind(content: bytes, media_type: str, name: str) -> str:
             return "text/html"
         return kind or "text/plain"
     return kind
-
-
-def _decode(content: bytes, media_type: str, label: str) -> str:
-    """Return the text in the declared encoding, by its byte order mark, as UTF-8, or as what it most likely is."""
-    declared = _CHARSET.search(media_type)
-    candidates = ["utf-8-sig"]
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        candidates.insert(0, "utf-16")
-    if declared:
-        candidates.insert(0, declared[1])
-    for encoding in candidates:
-        try:
-            text = content.decode(_WEB_ENCODINGS.get(encoding.lower(), encoding))
-        except (LookupError, ValueError):
-            continue
-        return _check_text(text, label)
-    return _check_text(_guess(content), label)
-
-
-def _guess(content: bytes) -> str:
-    from charset_normalizer import from_bytes  # noqa: PLC0415 - a few MB that most services never need
-
-    best = from_bytes(content).best() if len(content) > 200 else None
-    return str(best) if best else content.decode("cp1252", errors="replace")
-
-
-def _check_text(text: str, label: str) -> str:
-    if "\x00" in text:
-        raise InvalidRequestError(f"{label} is not text: it holds binary data. Send HTML, Markdown, PDF or plain text.")
-    return _without_surrogates(text).replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _without_surrogates(text: str) -> str:
-    """Return the text without what no encoding can store: halves of characters, as some PDFs and encodings give."""
-    return text.encode(errors="replace").decode()
 
 
 def _read_pdf(content: bytes, name: str, label: str) -> Document:
@@ -250,8 +167,8 @@ def _read_pdf(content: bytes, name: str, label: str) -> Document:
         if reader.is_encrypted and not reader.decrypt(""):
             raise InvalidRequestError(f"{label} is a PDF that needs a password; send it without one.")
         texts = (page.extract_text().replace("\x00", "").strip() for page in reader.pages)
-        pages = tuple(_without_surrogates(text) for text in texts)
-        title = _without_surrogates((reader.metadata.title if reader.metadata else None) or "")
+        pages = tuple(without_surrogates(text) for text in texts)
+        title = without_surrogates((reader.metadata.title if reader.metadata else None) or "")
     except broken as error:
         raise InvalidRequestError(f"{label} is not a PDF that can be read ({type(error).__name__}).") from error
     if not any(pages):
@@ -304,7 +221,7 @@ def _parse_html(content: bytes) -> _Element | None:
 
 
 def _read_html(content: bytes, media_type: str, name: str) -> Document:
-    content = _in_utf8(content, media_type)
+    content = in_utf8(content, media_type)
     root = _parse_html(content)
     if root is None:
         return Document(PurePath(name).stem, "")
@@ -314,25 +231,6 @@ def _read_html(content: bytes, media_type: str, name: str) -> Document:
     if len(text) > _SHORT_PAGE_CHARS and (main is root or _is_mostly_links(main, text)):
         text = _without_boilerplate(content, text)
     return Document(title or _first_heading(text) or PurePath(name).stem, text)
-
-
-def _in_utf8(content: bytes, media_type: str) -> bytes:
-    """Return a page in UTF-8, from the encoding that its first bytes, its media type or the page itself name.
-
-    Without any of these it is UTF-8, if it can be that, else Windows-1252.
-    """
-    mark = next((encoding for mark, encoding in _BYTE_ORDER_MARKS if content.startswith(mark)), None)
-    start = content[:2048].decode("latin-1")
-    in_page = (found[1] for found in (_CHARSET.search(start), _XML_ENCODING.match(start)) if found)
-    declared = [found[1]] if (found := _CHARSET.search(media_type)) else []
-    unmarked = ("utf-8" if name.lower().startswith("utf-16") else name for name in in_page)
-    for name in filter(None, (mark, *declared, *unmarked)):
-        with suppress(LookupError, ValueError):
-            return content.decode(_WEB_ENCODINGS.get(name.lower(), name), errors="replace").encode(errors="replace")
-    with suppress(UnicodeDecodeError):
-        content.decode("utf-8")
-        return content
-    return content.decode("cp1252", errors="replace").encode()
 
 
 def _main_part(root: _Element) -> _Element:

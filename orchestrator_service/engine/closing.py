@@ -3,10 +3,14 @@
 Each function is a part of a transition on a task that is held.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from pydantic import JsonValue
 
 from orchestrator_service import artifacts, events, tasks
 from orchestrator_service.engine import step_records, task_reads, teams
+from orchestrator_service.engine.decide import Outcome
 from orchestrator_service.engine.held import Held
 from orchestrator_service.engine.step_records import Rules
 from orchestrator_service.engine.work import Move, StepWork
@@ -15,6 +19,7 @@ from orchestrator_service.planning.synthesis import compose
 from orchestrator_service.planning.team import is_member, owner
 from shared.agent import JsonObject
 from shared.db import now
+from shared.errors import FederationError
 
 
 def end(
@@ -59,7 +64,7 @@ def park(held: Held) -> Move:
 
 def stop(held: Held, rules: Rules) -> Move:
     """End the task as canceled, when nobody performs a step; first what agents still work on, or wait for."""
-    stopping = step_records.stop(held, _parts(held), rules)
+    stopping = _to_stop(held, _parts(held), rules)
     if not stopping:
         return end(held, "canceled")
     held.write()
@@ -69,12 +74,39 @@ def stop(held: Held, rules: Rules) -> Move:
 def stop_waiting(held: Held, rules: Rules) -> list[StepWork]:
     """Return the steps to be stopped that wait for a person: they have a remote task, and nobody performs them."""
     waiting = [step for step in _parts(held) if held.steps[step.id].status in {"input_required", "pending"}]
-    return step_records.stop(held, waiting, rules)
+    return _to_stop(held, waiting, rules)
 
 
 def end_waiting(held: Held, rules: Rules) -> list[StepWork]:
     """Return the steps to be performed that wait for a person, though the task's time is up: each fails."""
-    return step_records.end_waiting(held, _waiting(held), rules)
+    ending: list[StepWork] = []
+    for step in _waiting(held):
+        if held.steps[step.id].status == "input_required":
+            tries = step_records.tries_of(held.connection, held.run.task_id, step.id)
+            try:
+                is_open = bool(tries) and tries[-1]["ended_at"] is None
+                work = step_records.resume(held, step, tries[-1], rules) if is_open else StepWork(held.run, step, None)
+            except FederationError as error:
+                work = StepWork(held.run, step, None, error)
+            step_records.mark_running(held, step)
+            ending.append(work)
+    return ending
+
+
+def _to_stop(held: Held, steps: Sequence[PlanStep], rules: Rules) -> list[StepWork]:
+    """Return those of the steps that have a try under way, to be stopped because the task is canceled."""
+    stopping: list[StepWork] = []
+    for step in steps:
+        if held.steps[step.id].begun and held.steps[step.id].outcome in {None, Outcome("input_required")}:
+            tries = step_records.tries_of(held.connection, held.run.task_id, step.id)
+            if tries and tries[-1]["ended_at"] is None:
+                try:
+                    work = step_records.resume(held, step, tries[-1], rules)
+                except FederationError as error:  # its agent was removed: nobody is left to be told
+                    step_records.end(held, step.id, "canceled", error=error.to_metadata(), with_try=True)
+                else:
+                    stopping.append(replace(work, canceling=True))
+    return stopping
 
 
 def _parts(held: Held) -> list[PlanStep]:

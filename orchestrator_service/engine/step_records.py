@@ -10,7 +10,6 @@ from uuid_utils import UUID, uuid5
 from orchestrator_service import ancestry, artifacts, budgets, choosing, inputs
 from orchestrator_service.budgets import Amount
 from orchestrator_service.engine import questions, step_inputs
-from orchestrator_service.engine.decide import Outcome
 from orchestrator_service.engine.held import Held, StepState, usage_json
 from orchestrator_service.engine.suspensions import AgentSuspendedError
 from orchestrator_service.engine.work import OpenAttempt, Output, Remote, StepWork
@@ -70,7 +69,7 @@ def begin(held: Held, step: PlanStep, rules: Rules) -> StepWork | None:
         return begin_attempt(held, step, rules, tries)
     except FederationError as error:
         if error.retryable or is_spawnable(error, rules):
-            _mark_running(held, step)
+            mark_running(held, step)
             is_begun = is_spawnable(error, rules)
             text = f"No agent has the skill {step.skill}: one is begun." if is_begun else error.detail
             held.tell("step.progress", step_id=step.id, text=text)
@@ -169,7 +168,7 @@ def _asked_too(held: Held, step_id: str) -> set[str]:
 
 def resume(held: Held, step: PlanStep, last: RowMapping, rules: Rules) -> StepWork:
     """Go on with the try that an earlier life or a person's answer left under way."""
-    _mark_running(held, step)
+    mark_running(held, step)
     agent = choosing.reach(held.connection, last["agent_id"])
     if agent is None:
         raise AgentProtocolError("The step's agent was removed while it worked.")
@@ -217,36 +216,6 @@ def end_attempt(held: Held, step_id: str, error: JsonObject | None, remote: Remo
     remote_id, context_id = remote or (None, None)
     named = {"of_task": held.run.task_id, "of_step": step_id, "remote": remote_id, "context": context_id}
     held.connection.execute(_END_ATTEMPT, named | {"at": now(), "with_error": error})
-
-
-def stop(held: Held, steps: Sequence[PlanStep], rules: Rules) -> list[StepWork]:
-    """Return those of the steps that have a try under way, to be stopped because the task is canceled."""
-    stopping: list[StepWork] = []
-    for step in steps:
-        if held.steps[step.id].begun and held.steps[step.id].outcome in {None, Outcome("input_required")}:
-            tries = tries_of(held.connection, held.run.task_id, step.id)
-            if tries and tries[-1]["ended_at"] is None:
-                try:
-                    stopping.append(replace(resume(held, step, tries[-1], rules), canceling=True))
-                except FederationError as error:  # its agent was removed: nobody is left to be told
-                    end(held, step.id, "canceled", error=error.to_metadata(), with_try=True)
-    return stopping
-
-
-def end_waiting(held: Held, steps: Sequence[PlanStep], rules: Rules) -> list[StepWork]:
-    """Return those of the steps that wait for a person, to be performed though the task's time is up: each fails."""
-    ending: list[StepWork] = []
-    for step in steps:
-        if held.steps[step.id].status == "input_required":
-            tries = tries_of(held.connection, held.run.task_id, step.id)
-            try:
-                is_open = bool(tries) and tries[-1]["ended_at"] is None
-                work = resume(held, step, tries[-1], rules) if is_open else StepWork(held.run, step, None)
-            except FederationError as error:
-                work = StepWork(held.run, step, None, error)
-            _mark_running(held, step)
-            ending.append(work)
-    return ending
 
 
 def end(
@@ -318,7 +287,8 @@ def _work(held: Held, step: PlanStep, attempt: OpenAttempt, rules: Rules) -> Ste
     )
 
 
-def _mark_running(held: Held, step: PlanStep) -> None:
+def mark_running(held: Held, step: PlanStep) -> None:
+    """Let the step be at work, if it is not yet."""
     if held.steps[step.id].status != "running":
         named = {"of_task": held.run.task_id, "of_step": step.id}
         held.connection.execute(_SET_STATUS, named | {"to_status": "running"})

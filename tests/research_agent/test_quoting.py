@@ -11,7 +11,8 @@ from a2a_agent_service.question import understand
 from a2a_agent_service.ranking import rank, select, stem
 from a2a_agent_service.writing import check, quote
 from shared.agent import AgentRequest
-from shared.documents import Document, keywords
+from shared.documents import Document
+from shared.words import keywords
 
 WORDS = st.sampled_from(
     ["retries", "retry", "timeout", "the", "#", "##", "\n", "\n\n", "- ", "|", "```\n", "Pause", ".", "? "]

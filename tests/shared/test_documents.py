@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pypdf import PdfWriter
 
-from shared.documents import extract_text, keywords, sentences
+from shared.documents import extract_text, sentences
 from shared.errors import InvalidRequestError
+from shared.words import keywords
 from tests.research_agent.pdf import make_pdf
 
 PAGE = b"""<html><head><title>Shop help</title><script>alert(1)</script></head><body>
