@@ -9,7 +9,7 @@ import typer
 from federation.calling import AsJson, call, print_json
 from federation.client import Client
 from federation.display import Display
-from federation.models import Agent, JsonObject
+from federation.models import Agent, JsonObject, Quarantine
 from federation.progress import first_line
 from shared.errors import ConflictError, NotFoundError
 
@@ -75,8 +75,18 @@ def _add(
 
 @agents.command("accept")
 def _accept(context: typer.Context, name: Name) -> None:
-    """Let a new agent in, or take over a changed card; `show` says what changed."""
-    _steer(context, name, "accept")
+    """Let a new agent in, or take over a changed card, and say what changed."""
+
+    async def accept(client: Client) -> tuple[Agent, Agent]:
+        seen = await _find(client, name)
+        card_hash = seen.card_hash if seen.quarantine is None else seen.quarantine.card_hash
+        return seen, await client.accept_agent(seen.id, card_hash)
+
+    seen, agent = call(context, accept)
+    display = Display()
+    display.facts({"name": agent.name, "status": agent.status})
+    if seen.quarantine is not None:
+        _show_changes(display, seen.quarantine)
 
 
 @agents.command("suspend")
@@ -156,10 +166,14 @@ def _show_agent(agent: Agent) -> None:
             display.finding(state, found.where or "card", f"{found.text} ({found.clause})")
     if agent.quarantine is not None:
         display.note("Its card has changed; `federation agents accept` takes the new one over:")
-        for change in agent.quarantine.changes:
-            before, after = (json.dumps(value, ensure_ascii=False) for value in (change.before, change.after))
-            display.finding("degraded", change.field, f"{before} → {after}")
+        _show_changes(display, agent.quarantine)
     display.table(("skill", "description"), [(skill.id, first_line(skill.description)) for skill in agent.skills])
+
+
+def _show_changes(display: Display, quarantine: Quarantine) -> None:
+    for change in quarantine.changes:
+        before, after = (json.dumps(value, ensure_ascii=False) for value in (change.before, change.after))
+        display.finding("degraded", change.field, f"{before} → {after}")
 
 
 def _skills(agent: Agent) -> str:

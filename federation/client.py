@@ -259,8 +259,13 @@ class Client:
             body["credentials"] = credentials
         return await self._connection.call("POST", "/api/agents", Agent, body)
 
+    async def accept_agent(self, agent_id: str, card_hash: str | None = None) -> Agent:
+        """Let a new agent in, or take over its changed card; refused if another card than `card_hash` waits by now."""
+        path = f"/api/agents/{segment(agent_id)}/accept"
+        return await self._connection.call("POST", path, Agent, {"card_hash": card_hash})
+
     async def steer_agent(self, agent_id: str, way: str) -> Agent:
-        """Accept a new agent or its changed card, suspend it or resume it: `way` is "accept", "suspend" or "resume"."""
+        """Suspend an agent or resume it: `way` is "suspend" or "resume"."""
         return await self._connection.call("POST", f"/api/agents/{segment(agent_id)}/{segment(way)}", Agent)
 
     async def remove_agent(self, agent_id: str) -> None:

@@ -249,6 +249,7 @@ class Quarantine(Answered):
 
     found_at: datetime | None = None
     changes: list[CardChange] = Field(default_factory=list[CardChange])
+    card_hash: str | None = None
 
 
 class Agent(Answered):
@@ -265,3 +266,4 @@ class Agent(Answered):
     grade: str | None = None
     verification: Verification | None = None
     quarantine: Quarantine | None = None
+    card_hash: str | None = None

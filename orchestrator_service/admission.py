@@ -5,17 +5,15 @@ keeps the card that was accepted and is not called ("quarantined") until someone
 own services, at the addresses that the settings give them, need neither: whoever runs them runs the registry, too.
 """
 
-import hashlib
 from dataclasses import dataclass
 from typing import Final, Literal, cast
 
-import orjson
 from a2a.types import AgentCard
 from pydantic import JsonValue
 from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select, update
 
 from orchestrator_service import discovery
-from orchestrator_service.registry import AgentType, visible_to
+from orchestrator_service.registry import AgentType, card_hash, visible_to
 from orchestrator_service.registry_models import Agent, AgentCapability
 from orchestrator_service.verification.changes import Change, compare
 from orchestrator_service.verification.imitations import is_imitation, skeleton
@@ -99,13 +97,19 @@ def save(
     return agent_id, True
 
 
-def accept(connection: Connection, caller: Caller, agent_id: str) -> None:
-    """Let a new agent in, or take over the changed card of a known one. Raises: NotFoundError, ConflictError."""
+def accept(connection: Connection, caller: Caller, agent_id: str, seen: str | None = None) -> None:
+    """Let a new agent in, or take over the changed card of a known one; `seen` is the hash of the card looked at.
+
+    Raises: NotFoundError; ConflictError, also when another card than the one that was seen waits by now.
+    """
     row = _find(connection, caller, agent_id)
     if row["status"] not in {"pending", "quarantined"}:
         raise ConflictError(f"The agent is {row['status']}: there is nothing to accept.")
     values: dict[str, object] = {"status": "active", "updated_at": now()}
     held = cast("JsonObject | None", row["pending"])
+    waiting = row["card_hash"] if held is None else card_hash(cast("JsonObject", held["card"]))
+    if seen not in {None, waiting}:
+        raise ConflictError("The agent's card has changed again since it was looked at: look at it once more.")
     if held is not None:
         raw_card = cast("JsonObject", held["card"])
         card = parse_card(raw_card)
@@ -160,11 +164,6 @@ def known_at(connection: Connection, caller: Caller, endpoint: str) -> tuple[Jso
     return (None, None) if row is None else (row["pinned_key"], row["credentials"])
 
 
-def card_hash(raw_card: JsonObject) -> str:
-    """Return the SHA-256 of a card as it was read, whatever the order of its keys."""
-    return hashlib.sha256(orjson.dumps(raw_card, option=orjson.OPT_SORT_KEYS)).hexdigest()
-
-
 def _bring_up_to_date(
     connection: Connection, known: RowMapping, new: Registration, given: JsonObject, fields: dict[str, object]
 ) -> None:
@@ -192,7 +191,7 @@ def _bring_up_to_date(
 
 def _find(connection: Connection, caller: Caller, agent_id: str) -> RowMapping:
     """Return what is to be decided by, and let nobody else decide meanwhile."""
-    query = select(Agent.status, Agent.pending, Agent.given, Agent.pinned_key)
+    query = select(Agent.status, Agent.pending, Agent.given, Agent.pinned_key, Agent.card_hash)
     query = query.where(visible_to(caller), Agent.id == agent_id).with_for_update(key_share=True)
     row = connection.execute(query).mappings().one_or_none()
     if row is None:

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from time import monotonic
 from typing import Final, Literal, cast, get_args
@@ -76,8 +76,8 @@ class Registrar:
         self._stop = stop
         self._changed = changed
         self._verifier = Verifier(settings, client)
-        self._own = {settings.url_of(service) for service in get_args(ServiceName)}
-        self._made_from_templates = f"{settings.url_of('host')}/agents/"
+        self._own = {base_of(settings.url_of(service)) for service in get_args(ServiceName)}
+        self._made_from_templates = f"{base_of(settings.url_of('host'))}/agents/"
         self._seen: dict[str, bytes] = {}
 
     @asynccontextmanager
@@ -283,7 +283,7 @@ class Registrar:
             return
         try:
             raw = read_object(content)
-            if admission.card_hash(raw) != address.card_hash:
+            if registry.card_hash(raw) != address.card_hash:
                 caller = Caller(address.tenant_id)
                 await self._store(caller, read(raw, card_url), address.endpoint, NewAgent(), address.agent_id)
                 logger.warning("an agent's card has changed", extra={"agent": address.endpoint})
@@ -308,17 +308,23 @@ class Registrar:
 def endpoint_of(new: NewAgent) -> str:
     """Return the endpoint that an agent is known by: the address given, else its card's first interface."""
     if new.endpoint is not None:
-        return _base(new.endpoint.strip())
+        return base_of(new.endpoint)
     interfaces = (new.card or {}).get("supportedInterfaces")
     first = interfaces[0] if isinstance(interfaces, list) and interfaces else new.card or {}
-    return _base(str(first.get("url") if isinstance(first, dict) else ""))
+    return base_of(str(first.get("url") if isinstance(first, dict) else ""))
+
+
+def base_of(url: str) -> str:
+    """Return the one form of a URL that an agent is known by, however it is written.
+
+    Without the well-known path of a card; scheme and host in lower case and without the port that follows from the
+    scheme, as in RFC 3986, section 6.2. What is no URL stays as it is.
+    """
+    base, _, _ = url.strip().partition(_WELL_KNOWN)
+    with suppress(InvalidRequestError):
+        base = str(http.parse_url(base))
+    return base.rstrip("/")
 
 
 def _health(state: str, latency_ms: float | None, error: str | None) -> JsonObject:
     return {"state": state, "checked_at": now().isoformat(), "latency_ms": latency_ms, "error": error}
-
-
-def _base(url: str) -> str:
-    """Return the URL without the well-known path of a card, so that both forms name the same agent."""
-    base, _, _ = url.partition(_WELL_KNOWN)
-    return base.rstrip("/")

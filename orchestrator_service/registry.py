@@ -4,10 +4,12 @@ An agent is its registry id and endpoint, never its name. What its card says is 
 holds changed cards back, and suspends.)
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
+import orjson
 from sqlalchemy import ColumnElement, Connection, RowMapping, case, delete, select, update
 
 from orchestrator_service import discovery
@@ -45,6 +47,7 @@ _SHOWN: Final = (
     Agent.pending,
     Agent.source,
     Agent.card,
+    Agent.card_hash,
     Agent.config,
     Agent.meta,
     Agent.created_at,
@@ -201,13 +204,21 @@ def visible_to(caller: Caller) -> ColumnElement[bool]:
     return Agent.tenant_id == caller.tenant_id
 
 
+def card_hash(raw_card: JsonObject) -> str:
+    """Return the SHA-256 of a card as it was read, whatever the order of its keys."""
+    return hashlib.sha256(orjson.dumps(raw_card, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
 def _literal(text: str) -> str:
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 def _quarantine(pending: JsonObject | None) -> JsonObject | None:
     """Return what is to be known of a changed card before it is accepted."""
-    return None if pending is None else {key: pending[key] for key in ("found_at", "changes", "verification", "card")}
+    if pending is None:
+        return None
+    known = {key: pending[key] for key in ("found_at", "changes", "verification", "card")}
+    return known | {"card_hash": card_hash(cast("JsonObject", pending["card"]))}
 
 
 def _to_json(row: RowMapping) -> JsonObject:
@@ -227,6 +238,7 @@ def _to_json(row: RowMapping) -> JsonObject:
         "quarantine": _quarantine(row["pending"]),
         "source": row["source"] or "api",
         "card": row["card"],
+        "card_hash": row["card_hash"],
         "config": row["config"],
         "metadata": row["metadata"],
         "created_at": row["created_at"].isoformat(),

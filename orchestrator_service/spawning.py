@@ -15,7 +15,7 @@ from sqlalchemy import Connection, select
 
 from orchestrator_service import registry
 from orchestrator_service.planning.plan import Offer
-from orchestrator_service.registrar import NewAgent, Registrar
+from orchestrator_service.registrar import NewAgent, Registrar, base_of
 from orchestrator_service.registry_models import Agent
 from orchestrator_service.settings import Settings
 from shared import http, strict_json
@@ -143,7 +143,7 @@ class Spawner:
 
     async def _retire(self, spawned: Sequence[_Spawned]) -> None:
         """Take agents out of the registry whose host says that nobody needs them, or that it does not know."""
-        needed = {template.endpoint for template in self._templates if not template.is_idle}
+        needed = {base_of(template.endpoint) for template in self._templates if not template.is_idle}
         for agent in spawned:
             if agent.endpoint not in needed:
                 try:

@@ -110,6 +110,7 @@ class Quarantine(Answer):
     changes: list[CardChange]
     verification: Verification | None
     card: JsonObject
+    card_hash: str
 
 
 class Agent(Answer):
@@ -130,6 +131,7 @@ class Agent(Answer):
     quarantine: Quarantine | None
     source: Literal["api", "file", "template"]
     card: JsonObject
+    card_hash: str
     config: JsonObject
     metadata: JsonObject
     created_at: str

@@ -76,6 +76,12 @@ class AgentChange(SecretFields, Body):
     metadata: dict[str, JsonValue] | None = None
 
 
+class Acceptance(Body):
+    """Which card is accepted: `card_hash` of the agent, or of its quarantine, as it was looked at."""
+
+    card_hash: str | None = Field(default=None, max_length=64, description="If another card waits by now: 409.")
+
+
 class DirectMessage(Body):
     """A message straight to one agent."""
 
@@ -182,9 +188,9 @@ async def refresh(agent_id: str, parts: OpenParts, who: WhoAsks) -> AgentAnswer:
 
 
 @router.post("/{agent_id}/accept", summary="Accept a new agent, or a changed card")
-async def accept(agent_id: str, parts: OpenParts, who: WhoAsks) -> AgentAnswer:
+async def accept(agent_id: str, parts: OpenParts, who: WhoAsks, body: Acceptance | None = None) -> AgentAnswer:
     """Let a pending agent in, or take over the changed card of a quarantined one, and answer the agent."""
-    await parts.database.write(admission.accept, who, agent_id)
+    await parts.database.write(admission.accept, who, agent_id, None if body is None else body.card_hash)
     return await parts.database.read(registry.find, who, agent_id)
 
 

@@ -47,6 +47,16 @@ async def test_an_agent_is_registered_by_its_base_url_or_its_cards(
         assert len(names((await running.get("/api/agents"))["items"], "id")) == 1
 
 
+async def test_an_agent_is_one_however_its_address_is_written(tmp_path: Path) -> None:
+    async with federation(tmp_path, ECHO, register=False) as running:
+        endpoint = running.endpoints["Echo"].replace("127.0.0.1", "localhost")
+        agent = await running.post("/api/agents", {"endpoint": endpoint}, 201)
+        shouted = endpoint.replace("localhost", "LocalHost").replace("http", "HTTP")
+        for written in (shouted, f" {endpoint}/ "):
+            again = await running.post("/api/agents", {"endpoint": written})
+            assert (again["id"], again["endpoint"]) == (agent["id"], endpoint)
+
+
 async def test_an_agent_is_registered_by_its_card_as_json(tmp_path: Path) -> None:
     async with federation(tmp_path, ECHO, register=False) as running:
         card = (await running.client.get(f"{running.endpoints['Echo']}/.well-known/agent-card.json")).json()

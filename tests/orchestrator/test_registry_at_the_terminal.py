@@ -20,7 +20,9 @@ async def test_grade_findings_changes_and_decisions_are_at_the_terminal(tmp_path
         fickle.card["skills"] = [skill("echo"), skill("pay")]
         assert "It is quarantined" in await command(running, "agents", "add", fickle.url)
         assert "skill pay: null → " in await command(running, "agents", "show", "Fickle")
-        assert "status: active" in await command(running, "agents", "accept", "fickle")
+        accepted = await command(running, "agents", "accept", "fickle")
+        assert "status: active" in accepted
+        assert "skill pay: null → " in accepted
         assert "Fickle  active  echo, pay  B" in await command(running, "agents", "list")
         assert "status: suspended" in await command(running, "agents", "suspend", "Fickle")
         assert "status: active" in await command(running, "agents", "resume", "Fickle")

@@ -48,20 +48,25 @@ export function setCredentials(id: string, headers: Record<string, string>): Pro
   );
 }
 
-export type AgentAction = 'refresh' | 'accept' | 'suspend' | 'resume';
+export type AgentAction = 'refresh' | 'suspend' | 'resume';
 
 export function actOnAgent(id: string, action: AgentAction): Promise<Agent> {
   const params = { path: { agent_id: id } };
   switch (action) {
     case 'refresh':
       return changed(unwrap(api.POST('/api/agents/{agent_id}/refresh', { params })));
-    case 'accept':
-      return changed(unwrap(api.POST('/api/agents/{agent_id}/accept', { params })));
     case 'suspend':
       return changed(unwrap(api.POST('/api/agents/{agent_id}/suspend', { params })));
     case 'resume':
       return changed(unwrap(api.POST('/api/agents/{agent_id}/resume', { params })));
   }
+}
+
+/** Accepts the card that the agent was shown with; refused if another one waits by now. */
+export function acceptAgent(agent: Agent): Promise<Agent> {
+  const params = { path: { agent_id: agent.id } };
+  const body = { card_hash: (agent.quarantine ?? agent).card_hash };
+  return changed(unwrap(api.POST('/api/agents/{agent_id}/accept', { params, body })));
 }
 
 export function checkAgent(id: string): Promise<Health> {

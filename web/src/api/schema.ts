@@ -1,4 +1,4 @@
-// Made by `make types`; do not edit. OpenAPI document: sha256 5c3a1340ea64ba70b39afcd747c04cf6756efe978c0ffec225ae15d22e49664d
+// Made by `make types`; do not edit. OpenAPI document: sha256 137315a3f3ba0b29e4f712b8375857b4454a21355bf9a68297545db080695dd6
 
 export interface paths {
     "/api/agents": {
@@ -908,6 +908,17 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * Acceptance
+         * @description Which card is accepted: `card_hash` of the agent, or of its quarantine, as it was looked at.
+         */
+        Acceptance: {
+            /**
+             * Card Hash
+             * @description If another card waits by now: 409.
+             */
+            card_hash?: string | null;
+        };
+        /**
          * Agent
          * @description A registered agent.
          */
@@ -923,6 +934,8 @@ export interface components {
             card: {
                 [key: string]: components["schemas"]["JsonValue"];
             };
+            /** Card Hash */
+            card_hash: string;
             /** Config */
             config: {
                 [key: string]: components["schemas"]["JsonValue"];
@@ -2409,6 +2422,8 @@ export interface components {
             card: {
                 [key: string]: components["schemas"]["JsonValue"];
             };
+            /** Card Hash */
+            card_hash: string;
             /** Changes */
             changes: components["schemas"]["CardChange"][];
             /** Found At */
@@ -3499,7 +3514,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Acceptance"] | null;
+            };
+        };
         responses: {
             /** @description Successful Response */
             200: {

@@ -3,7 +3,15 @@ import { Button, Group, Modal, Tabs } from '@mantine/core';
 import { useInfiniteQuery, useMutation, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import { type ReactNode, useState } from 'react';
-import { type AgentAction, actOnAgent, agentQuery, checkAgent, removeAgent, switchAgent } from '../../api/agents';
+import {
+  type AgentAction,
+  acceptAgent,
+  actOnAgent,
+  agentQuery,
+  checkAgent,
+  removeAgent,
+  switchAgent,
+} from '../../api/agents';
 import { tasksQuery } from '../../api/tasks';
 import type { Agent } from '../../api/types';
 import type { AgentTab } from '../../app/tabs';
@@ -87,19 +95,20 @@ function Actions({ agent }: { agent: Agent }): ReactNode {
   const navigate = useNavigate();
   const [asks, setAsks] = useState(false);
   const act = useMutation({ mutationFn: (action: AgentAction) => actOnAgent(agent.id, action) });
+  const accept = useMutation({ mutationFn: () => acceptAgent(agent) });
   const check = useMutation({ mutationFn: () => checkAgent(agent.id) });
   const turn = useMutation({ mutationFn: (status: 'active' | 'inactive') => switchAgent(agent.id, status) });
   const remove = useMutation({
     mutationFn: () => removeAgent(agent.id),
     onSuccess: () => void navigate({ to: '/agents' }),
   });
-  const error = act.error ?? check.error ?? turn.error ?? remove.error;
-  const busy = act.isPending || check.isPending || turn.isPending;
+  const error = act.error ?? accept.error ?? check.error ?? turn.error ?? remove.error;
+  const busy = act.isPending || accept.isPending || check.isPending || turn.isPending;
   return (
     <>
       <Group gap="xs">
         {agent.status === 'pending' && (
-          <Button loading={busy} onClick={() => act.mutate('accept')}>
+          <Button loading={busy} onClick={() => accept.mutate()}>
             Let it in
           </Button>
         )}
@@ -154,7 +163,7 @@ function Actions({ agent }: { agent: Agent }): ReactNode {
 }
 
 function Quarantined({ agent }: { agent: Agent }): ReactNode {
-  const accept = useMutation({ mutationFn: () => actOnAgent(agent.id, 'accept') });
+  const accept = useMutation({ mutationFn: () => acceptAgent(agent) });
   const changes = agent.quarantine?.changes ?? [];
   return (
     <section className={`card ${classes.quarantine}`} aria-label="Its card has changed">
