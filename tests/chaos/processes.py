@@ -3,20 +3,28 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from asyncio.subprocess import Process
+from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from time import monotonic
-from typing import Final
+from typing import IO, Final, Protocol
 
 import psutil
 
 from tests.chaos.history import History
+from tests.support.forked import Forked
 
 _PAUSE_S: Final = 0.1
 _PAUSE_OF_FAILING_S: Final = 0.5
 _FAILING_S: Final = 1.0
 _STOP_S: Final = 30.0
+
+
+class Begin(Protocol):
+    """Begins a process, with its outputs in a log."""
+
+    def __call__(self, *, env: Mapping[str, str], log: IO[bytes]) -> Awaitable[Process | Forked]: ...
 
 
 class Supervised:
@@ -28,14 +36,13 @@ class Supervised:
     def __init__(
         self,
         name: str,
-        command: Sequence[str],
+        begin: Begin,
         environment: Mapping[str, str],
         history: History,
         log: Path,
         *,
         port: int,
         failpoints: Sequence[str] = (),
-        user: str | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
         alone_in: Path | None = None,
     ) -> None:
@@ -43,14 +50,13 @@ class Supervised:
         self.failpoints = tuple(failpoints)
         self.lives = 0
         self._port = port
-        self._command = command
+        self._begin = begin
         self._environment = environment
         self._history = history
         self._log = log
-        self._user = user
         self._stop_signal = stop_signal
         self._alone_in = alone_in
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Process | Forked | None = None
         self._stopping = False
         self._changed = asyncio.Event()
 
@@ -147,17 +153,11 @@ class Supervised:
                 while self._alone_in is not None and await asyncio.to_thread(_works_in, self._alone_in):  # noqa: ASYNC110 - nobody tells
                     await asyncio.sleep(_PAUSE_S)
 
-    async def _start(self) -> asyncio.subprocess.Process:
+    async def _start(self) -> Process | Forked:
         failpoint = self.failpoints[self.lives] if self.lives < len(self.failpoints) else ""
         with self._log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                *self._command,
-                env={**os.environ, **self._environment, "FEDERATION_FAILPOINT": failpoint},
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                user=self._user,
-            )
+            environment = {**os.environ, **self._environment, "FEDERATION_FAILPOINT": failpoint}
+            self._process = await self._begin(env=environment, log=log)
         self.lives += 1
         self._history.note("started", process=self.name, life=self.lives, failpoint=failpoint)
         if self._stopping:

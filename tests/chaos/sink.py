@@ -170,7 +170,3 @@ def main() -> None:
         return agent_server.create(settings, "api", card, open_agent, resumable=True)
 
     service.run(create, settings, "api")
-
-
-if __name__ == "__main__":
-    main()

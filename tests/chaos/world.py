@@ -1,10 +1,10 @@
 """The processes of a run: orchestrators on SQLite or on a PostgreSQL of their own, and sinks; each kept alive."""
 
 import asyncio
-import sys
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Final
@@ -17,7 +17,8 @@ from tests.chaos.checker import orphans
 from tests.chaos.evidence import RemoteTaskFound, SinkPlace, remote_tasks
 from tests.chaos.history import History
 from tests.chaos.lost_commits import Line, line
-from tests.chaos.processes import Supervised
+from tests.chaos.processes import Begin, Supervised
+from tests.support import forked
 from tests.support.federation import free_port
 
 _START_S: Final = 60.0
@@ -94,9 +95,9 @@ async def running(folder: Path, layout: Layout, history: History) -> AsyncGenera
             is_shared = layout.on_postgres and layout.sinks == 1
             sinks[name] = SinkPlace(place, database_url if is_shared else f"sqlite:///{place / 'a2a-api.db'}")
             endpoints.append(f"http://127.0.0.1:{port}")
-            command = [sys.executable, "-m", "tests.chaos.sink", str(place), name]
+            begin = partial(forked.start, "tests.chaos.sink", str(place), name)
             environment = {"API_AGENT_PORT": str(port), "DATABASE_URL": direct if is_shared else ""}
-            processes[name] = _supervise(name, port, command, environment, history, folder, layout)
+            processes[name] = _supervise(name, port, begin, environment, history, folder, layout)
         urls: list[str] = []
         for number in range(1, layout.orchestrators + 1):
             name, port = f"orchestrator-{number}", free_port()
@@ -111,8 +112,8 @@ async def running(folder: Path, layout: Layout, history: History) -> AsyncGenera
                 "STEP_ATTEMPTS": "10",  # the only agent may die at each of three tries, and the step fails rightly
                 "TENANT_DAILY_TOKENS": "1000000000" if layout.on_postgres else "",  # so high only to be counted
             }
-            command = [sys.executable, "-m", "orchestrator_service.main"]
-            processes[name] = _supervise(name, port, command, environment, history, folder, layout)
+            begin = partial(forked.start, "orchestrator_service.main")
+            processes[name] = _supervise(name, port, begin, environment, history, folder, layout)
         for name, process in processes.items():
             if name != "postgres":
                 await stack.enter_async_context(process.running())
@@ -127,7 +128,7 @@ async def running(folder: Path, layout: Layout, history: History) -> AsyncGenera
 def _supervise(
     name: str,
     port: int,
-    command: Sequence[str],
+    begin: Begin,
     environment: Mapping[str, str],
     history: History,
     folder: Path,
@@ -136,7 +137,7 @@ def _supervise(
     quiet = {"LOG_FORMAT": "json", "SHUTDOWN_TIMEOUT_S": "3"}
     return Supervised(
         name,
-        command,
+        begin,
         {**quiet, **environment},
         history,
         folder / f"{name}.log",

@@ -8,10 +8,21 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 
+from federation.services import MODULES
 from tests.federation.processes import PATIENCE_S, ROOT
+from tests.support import forked
 
 _MAIN = "from federation import main; main()"
+_AHEAD = (
+    "federation.cli",
+    "federation.doctor",
+    "federation.up",
+    "shared.db_examination",
+    "shared.llm_choice",
+    *(f"{module.partition('.')[0]}.settings" for module in MODULES.values()),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +67,26 @@ async def ended(process: asyncio.subprocess.Process) -> Ended:
 
 async def federation(*arguments: str, folder: Path = ROOT, env: dict[str, str] | None = None) -> Ended:
     """Run a command to its end."""
-    async with begun(*arguments, folder=folder, env=env) as process:
-        return await ended(process)
+    with TemporaryFile() as out, TemporaryFile() as err:
+        process = await forked.start(
+            "federation",
+            *arguments,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
+            log=out,
+            errors=err,
+            folder=folder,
+            ahead=_AHEAD,
+        )
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await process.wait()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        out.seek(0)
+        err.seek(0)
+        return Ended(process.returncode, out.read().decode(), err.read().decode())
 
 
 async def at_a_terminal(*arguments: str, answer_to: str, answer: str, columns: int = 120) -> tuple[int | None, str]:

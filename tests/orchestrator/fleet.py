@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -14,7 +13,9 @@ import psycopg
 from pydantic import JsonValue
 
 from shared.agent import AgentRequest, Answer, JsonObject, Progress, Update
+from tests.support import forked
 from tests.support.federation import TestAgent, free_port, until
+from tests.support.forked import Forked
 
 _API: Final = "orchestrator_service.main"
 _WORKER: Final = "orchestrator_service.worker"
@@ -85,7 +86,7 @@ class Member:
         self._fleet = fleet
         self._module = module
         self._settings = settings
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Forked | None = None
 
     async def start(self, failpoint: str = "") -> None:
         """Start it, and wait until it works."""
@@ -103,9 +104,7 @@ class Member:
             **self._settings,
         }
         with (self._fleet.folder / "fleet.log").open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", self._module, env=environment, stdout=log, stderr=log
-            )
+            self._process = await forked.start(self._module, env=environment, log=log)
         self.worker_id = str((await until(self._look, lambda found: bool(found["worker_id"]), 60))["worker_id"])
 
     async def register(self, endpoint: str) -> None:

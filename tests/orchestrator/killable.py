@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,7 +10,9 @@ from pathlib import Path
 import httpx
 
 from shared.agent import JsonObject
+from tests.support import forked
 from tests.support.federation import free_port, until
+from tests.support.forked import Forked
 
 
 class Killable:
@@ -25,7 +26,7 @@ class Killable:
             limits=httpx.Limits(max_keepalive_connections=0),  # a lost connection then means that the process died
         )
         self._log = folder / "orchestrator.log"
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Forked | None = None
         self._environment = {
             **os.environ,
             "DATA_DIR": str(folder / "orchestrator"),
@@ -40,14 +41,8 @@ class Killable:
     async def start(self, failpoint: str = "") -> bool:
         """Start it; True as soon as it is ready, False if it died before at `failpoint` (its FEDERATION_FAILPOINT)."""
         with self._log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "orchestrator_service.main",
-                env={**self._environment, "FEDERATION_FAILPOINT": failpoint},
-                stdout=log,
-                stderr=log,
-            )
+            environment = {**self._environment, "FEDERATION_FAILPOINT": failpoint}
+            self._process = await forked.start("orchestrator_service.main", env=environment, log=log)
         found = await until(self._look, lambda found: found["ready"] is True or found["code"] is not None, 40)
         assert found["ready"] or (failpoint and found["code"] == -signal.SIGKILL), self._log.read_text()[-2000:]
         return found["ready"] is True

@@ -11,7 +11,9 @@ from pathlib import Path
 import httpx
 
 from shared.agent import AgentRequest, Answer, JsonObject, Progress, Update
+from tests.support import forked
 from tests.support.federation import TestAgent, free_port, names, serve_agent, step, until
+from tests.support.forked import Forked
 
 
 class Gate:
@@ -115,23 +117,16 @@ async def test_a_second_orchestrator_on_the_same_sqlite_data_is_refused(tmp_path
 @asynccontextmanager
 async def _orchestrator(
     folder: Path, port: int, database_url: str | None, **settings: str
-) -> AsyncGenerator[tuple[asyncio.subprocess.Process, httpx.AsyncClient]]:
+) -> AsyncGenerator[tuple[Forked, httpx.AsyncClient]]:
     """Run the orchestrator as a process of its own; it is told to stop at the end, if it still lives."""
-    log = (folder / "orchestrator.log").open("ab")
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "orchestrator_service.main",
-        env={**_environment(folder, port, database_url), **settings},
-        stdout=log,
-        stderr=log,
-    )
+    environment = {**_environment(folder, port, database_url), **settings}
+    with (folder / "orchestrator.log").open("ab") as log:
+        process = await forked.start("orchestrator_service.main", env=environment, log=log)
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
             await until(lambda: _ready(client), lambda found: found["ready"] is True, 40)
             yield process, client
     finally:
-        log.close()
         if process.returncode is None:
             process.terminate()
             await asyncio.wait_for(process.wait(), 30)

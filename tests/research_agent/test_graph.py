@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import sys
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -18,19 +17,14 @@ from shared.agent import Turn
 from shared.db import now
 from tests.research_agent.asking import ask, make_settings, write_documents
 from tests.research_agent.site import open_site
+from tests.support import forked
 from tests.support.federation import free_port
+from tests.support.forked import Forked
 from tests.support.model_server import ModelServer, Reply, model_server
 from tests.support.postgres import new_database
 
 WRITTEN = "A failed call is retried up to 4 times [1]."
 _SEND = {"role": "ROLE_USER", "parts": [{"text": "How often do the docs say a failed call is retried?"}]}
-_COMMAND = (
-    "from pathlib import Path; import sys; from a2a_agent_service import main; "
-    "from shared import service; from tests.research_agent.asking import make_settings; "
-    "settings = make_settings(Path(sys.argv[1]), research_agent_port=int(sys.argv[2]), llm_base_url=sys.argv[3], "
-    "llm_model='m', database_url=sys.argv[4] or None); "
-    "service.run(lambda: main.create(settings), settings, 'research')"
-)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -46,16 +40,11 @@ def database(request: pytest.FixtureRequest) -> Generator[str]:
 @asynccontextmanager
 async def service(
     folder: Path, port: int, model: ModelServer, database: str, failpoint: str = ""
-) -> AsyncGenerator[tuple[asyncio.subprocess.Process, httpx.AsyncClient]]:
+) -> AsyncGenerator[tuple[Forked, httpx.AsyncClient]]:
     """Run the research agent as a process of its own, until the end or until it dies."""
-    root = Path(__file__).parents[2]
-    environment = {**os.environ, "PYTHONPATH": str(root), "FEDERATION_FAILPOINT": failpoint}
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", _COMMAND, str(folder), str(port), model.base_url, database),
-        env=environment,
-        cwd=root,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
+    environment = {**os.environ, "FEDERATION_FAILPOINT": failpoint}
+    arguments = (str(folder), str(port), model.base_url, database)
+    process = await forked.start("tests.research_agent.served", *arguments, env=environment)
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False) as client:
             async with asyncio.timeout(60):

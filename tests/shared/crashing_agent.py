@@ -1,4 +1,4 @@
-"""An agent's service as a process of its own, that can be killed or frozen: `python -m ... DATA_DIR PORT RESUMABLE`.
+"""An agent's service as a process of its own, that can be killed or frozen. Its arguments: DATA_DIR PORT RESUMABLE.
 
 It answers in two pieces and then as a whole, and notes each message that it begins to work on in `DATA_DIR/begun`.
 """
@@ -18,6 +18,8 @@ from pydantic import SecretStr
 from shared import agent_server, cards, service
 from shared.agent import AgentRequest, Answer, Delta, OpenAgent, Progress, Update
 from tests.shared.scripted_agent import Caller, Settings
+from tests.support import forked
+from tests.support.forked import Forked
 
 _START_S = 30.0
 
@@ -26,7 +28,7 @@ _START_S = 30.0
 class Running:
     """A running process of the agent."""
 
-    process: asyncio.subprocess.Process
+    process: Forked
     caller: Caller
 
     async def died(self) -> bool:
@@ -53,14 +55,11 @@ async def running(settings: Settings, *, resumable: bool = False, failpoint: str
     url = settings.database_url
     environment = {
         **{name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ},
-        "PYTHONPATH": str(Path(__file__).parents[2]),
         "DATABASE_URL": url.get_secret_value() if url else "",
         "FEDERATION_FAILPOINT": failpoint,
     }
     arguments = (str(settings.data_dir), str(settings.port_of("api")), str(int(resumable)))
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", __name__, *arguments, env=environment, stderr=asyncio.subprocess.DEVNULL
-    )
+    process = await forked.start(__name__, *arguments, env=environment)
     try:
         async with httpx.AsyncClient(base_url=settings.url_of("api"), timeout=20, trust_env=False) as http:
             await _until_up(http)
@@ -114,7 +113,3 @@ def main() -> None:
     skill = cards.Skill("halve", "Halve", "Answers in halves.", ("test",))
     card = cards.build(settings, "api", name="Crashing", description="Ends in the middle.", skills=[skill])
     service.run(lambda: agent_server.create(settings, "api", card, open_agent, resumable=resumable), settings, "api")
-
-
-if __name__ == "__main__":
-    main()
