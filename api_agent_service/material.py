@@ -87,26 +87,11 @@ _URL = re.compile(r"https?://[^\s<>\"'`\\^{}|]+", re.IGNORECASE)
 _LONGEST_INSTRUCTION = 600
 
 
-def split_prose(text: str) -> Parts:  # noqa: PLR0911 - one line for each way to write it
-    """Tell the instruction from the text it is about, where one message holds both."""
-    text = text.strip()
-    if not text:
-        return Parts("", "")
-    if fenced := _split_fences(text):
-        return fenced
-    if match := _ONE_LINE.match(text):
-        return Parts(match[1].strip(), text[match.end() :].strip())
-    first, _, rest = text.partition("\n")
-    if rest.strip() and len(first) <= _LONGEST_INSTRUCTION and _is_instruction(first):
-        return Parts(first.strip(), rest.strip())
-    before, blank, last = text.rpartition("\n\n")
-    if blank and len(last) <= 300 and _STRONG.match(last):
-        return Parts(last.strip(), before.strip())
-    if _STRONG.match(text) and (match := _FIRST_SENTENCE.match(text)):
-        return Parts(match[1].strip(), text[match.end() :].strip())
-    if len(text) <= _LONGEST_INSTRUCTION and (_STRONG.match(text) or _URL.search(text)):
-        return Parts(text, "")
-    return Parts("", text)
+def split_prose(text: str) -> Parts:
+    """Tell the instruction from the text it is about, where one message holds both; addresses alone are no text."""
+    parts = _split_prose(text.strip())
+    is_text = _URL.sub("", parts.material).strip(" \n\t,;*-")
+    return parts if is_text or not parts.material else Parts(text.strip(), "")
 
 
 def keep_whole(text: str) -> Parts:
@@ -209,6 +194,26 @@ def find_file(instruction: str, folder: Path) -> Source | None:
 def _is_instruction(line: str) -> bool:
     stripped = line.rstrip()
     return bool(_STRONG.match(line)) or (stripped.endswith((":", "?")) and bool(_BEGINS.match(line)))
+
+
+def _split_prose(text: str) -> Parts:  # noqa: PLR0911 - one line for each way to write it
+    if not text:
+        return Parts("", "")
+    if fenced := _split_fences(text):
+        return fenced
+    if match := _ONE_LINE.match(text):
+        return Parts(match[1].strip(), text[match.end() :].strip())
+    first, _, rest = text.partition("\n")
+    if rest.strip() and len(first) <= _LONGEST_INSTRUCTION and _is_instruction(first):
+        return Parts(first.strip(), rest.strip())
+    before, blank, last = text.rpartition("\n\n")
+    if blank and len(last) <= 300 and _STRONG.match(last):
+        return Parts(last.strip(), before.strip())
+    if _STRONG.match(text) and (match := _FIRST_SENTENCE.match(text)):
+        return Parts(match[1].strip(), text[match.end() :].strip())
+    if len(text) <= _LONGEST_INSTRUCTION and (_STRONG.match(text) or _URL.search(text)):
+        return Parts(text, "")
+    return Parts("", text)
 
 
 def _split_fences(text: str) -> Parts | None:

@@ -119,6 +119,8 @@ def test_an_empty_message_is_refused() -> None:
         ("Summarize this.\n\nLong text here.", "Summarize this.", "Long text here."),
         ("Long text here.\nmore\n\nSummarize the above.", "Summarize the above.", "Long text here.\nmore"),
         ("Summarize it\n```\nLong text\n```", "Summarize it", "Long text"),
+        ("Summarize:\nhttps://a.org/b", "Summarize:\nhttps://a.org/b", ""),
+        ("Summarize both: https://a.org, https://b.org", "Summarize both: https://a.org, https://b.org", ""),
         ("Just some text. With sentences.", "", "Just some text. With sentences."),
         ("What is love? A long text.\nMore lines", "", "What is love? A long text.\nMore lines"),
     ],
