@@ -12,6 +12,7 @@ from orchestrator_service.event_log import EventLog
 from orchestrator_service.events import Recorded
 from orchestrator_service.intake import Intake
 from orchestrator_service.tasks import NewTask
+from shared import remote_parts
 from shared.agent import AgentRequest, Answer, InputRequired, JsonObject, OpenAgent, Produced, Progress, Update, Usage
 from shared.auth import LOCAL, Caller
 from shared.errors import AgentFailedError, ConflictError, FederationError, InvalidRequestError, WorkCanceledError
@@ -102,7 +103,7 @@ class OrchestratorAgent:
         )
         await self._intake.open_session(self._caller, request.context_id)
         new = NewTask(
-            description=request.text,
+            description=remote_parts.with_addresses(request.text, request.files),
             id=request.task_id,
             session_id=request.context_id,
             inputs=_inputs(request),

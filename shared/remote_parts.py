@@ -76,6 +76,15 @@ def rest(known: tuple[Part, ...], parts: tuple[Part, ...]) -> tuple[Part, ...] |
     return None
 
 
+def with_addresses(said: str, files: Iterable[File]) -> str:
+    """Return what is said with the addresses of files that come as such, each on a line of its own if it is not in it.
+
+    Who keeps files by their bytes keeps these so.
+    """
+    addresses = [clean_note(file.url) for file in files if file.url is not None]
+    return "\n".join([*filter(None, [said]), *(each for each in dict.fromkeys(addresses) if each not in said)])
+
+
 def size_of(part: Part) -> int:
     """Return about how many bytes a part takes."""
     match part:

@@ -27,7 +27,7 @@ from orchestrator_service.engine.retrying import Next, RemoteFailureError
 from orchestrator_service.engine.settle import Settler
 from orchestrator_service.engine.step_records import Rules
 from orchestrator_service.engine.suspensions import Suspensions
-from orchestrator_service.engine.trying import Answered, Ending, Failed, Trying, output
+from orchestrator_service.engine.trying import Answered, Ending, Failed, Trying
 from orchestrator_service.engine.waits import Waits
 from orchestrator_service.engine.work import Move, OpenAttempt, StaleRunError, StepEnd, StepWork
 from orchestrator_service.event_log import EventLog
@@ -157,7 +157,7 @@ class Performer:
                         drafts=drafts,
                     )
                 else:
-                    move = await self._ends.record(StepEnd(work, output(ended), remote=remote, drafts=drafts))
+                    move = await self._ends.record(StepEnd(work, retrying.output(ended), remote=remote, drafts=drafts))
             case Failed(error=error):
                 logger.info("step failed", extra={"error": error.slug, "detail": error.detail})
                 has_ended = isinstance(error, RemoteFailureError)

@@ -8,6 +8,7 @@ from orchestrator_service.engine.work import Output, StepWork
 from shared.agent import JsonObject
 from shared.agent_client import Ended
 from shared.errors import FederationError
+from shared.remote_parts import with_addresses
 
 MAX_RECONNECTS: Final = 8
 """How often an agent that cannot be reached, or whose stream breaks, is tried again; more often, if that was soon."""
@@ -31,7 +32,7 @@ class RemoteFailureError(FederationError):
         failure = ended.error
         detail = failure.detail if failure is not None else "The agent canceled the task itself."
         super().__init__(detail)
-        self.output = Output(ended.text, ended.data, ended.files, ended.usage)
+        self.output = output(ended)
         self.is_retryable = failure is not None and failure.retryable
         self._type = failure.type if failure is not None else self.slug
         self._title = failure.title if failure is not None else self.title
@@ -39,6 +40,11 @@ class RemoteFailureError(FederationError):
     def to_metadata(self) -> JsonObject:
         """Return what the agent said of its failure."""
         return {"type": self._type, "title": self._title, "detail": self.detail, "retryable": self.is_retryable}
+
+
+def output(ended: Ended) -> Output:
+    """Return what the step has brought; its text has the addresses of files that the agent did not send itself."""
+    return Output(with_addresses(ended.text, ended.files), ended.data, ended.files, ended.usage)
 
 
 def is_waited_out(error: FederationError, *, has_begun: bool) -> bool:

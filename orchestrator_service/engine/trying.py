@@ -5,7 +5,7 @@ from time import monotonic
 from typing import TypeAlias
 
 from orchestrator_service.engine import retrying
-from orchestrator_service.engine.work import Output, Remote, StepWork
+from orchestrator_service.engine.work import Remote, StepWork
 from orchestrator_service.events import Draft
 from shared.agent import JsonObject
 from shared.agent_client import Ended
@@ -89,8 +89,3 @@ class Trying:
         """Return the error as the step keeps it; it matters later whether the agent can have got the message."""
         never_got_it = error.facts.get("reached") is False and not self.may_have_begun
         return error.to_metadata() | ({"reached": False} if never_got_it else {})
-
-
-def output(ended: Ended) -> Output:
-    """Return what the step has brought."""
-    return Output(ended.text, ended.data, ended.files, ended.usage)
