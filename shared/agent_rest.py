@@ -1,5 +1,5 @@
-"""What the SDK's HTTP+JSON routes leave open: a body that is not UTF-8 is the caller's fault, and a stream of A2A 0.3
-that cannot be given is refused as a whole, where the SDK begins it and breaks it off.
+"""What the SDK's HTTP+JSON routes leave open: a body that is not UTF-8 is the caller's fault, body and query may name the
+tenant, and a stream of A2A 0.3 that cannot be given is refused as a whole, where the SDK begins it and breaks it off.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -25,9 +25,11 @@ def mended(route: Route) -> Route:
     @rest_error_handler
     async def answer(request: Request) -> Response:
         try:
-            orjson.loads(await request.body() or b"{}")
+            body: object = orjson.loads(await request.body() or b"{}")
         except orjson.JSONDecodeError as error:  # NaN and infinity too, which nobody could be told again
             raise InvalidParamsError("The body is not JSON in UTF-8.") from error
+        if not route.path.startswith(_OLDER):
+            request.state.tenant = _tenant(request, body)
         response: Response = await begin(request)
         if waits and isinstance(response, EventSourceResponse):
             events = cast("AsyncIterator[object]", aiter(response.body_iterator))  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
@@ -35,6 +37,14 @@ def mended(route: Route) -> Route:
         return response
 
     return Route(route.path, answer, methods=[*(route.methods or ())])
+
+
+def _tenant(request: Request, body: object) -> str:
+    match body:
+        case {"tenant": str(tenant)}:
+            return tenant
+        case _:
+            return request.query_params.get("tenant", "")
 
 
 async def _chain(first: object, rest: AsyncIterator[object]) -> AsyncGenerator[object]:

@@ -189,6 +189,7 @@ class _Contexts(DefaultServerCallContextBuilder):
             if has_body:
                 raise not_json()
         context = super().build(request)
+        context.tenant = getattr(request.state, "tenant", "")
         headers = cast("dict[str, str]", context.state["headers"])
         headers[_VERSION] = _find_version(request, headers.get(_VERSION, ""))
         if self._required:

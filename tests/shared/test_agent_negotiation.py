@@ -104,6 +104,20 @@ async def test_two_tenants_may_use_the_same_message_id(caller: Caller, agent: Sc
     assert len(agent.requests) == 2
 
 
+async def test_a_tenants_task_is_the_same_over_json_rpc_and_over_http(caller: Caller) -> None:
+    sent = (await caller.http.post("/message:send", json={**to_params("ask"), "tenant": "one"})).json()["task"]
+    path, named = f"/tasks/{sent['id']}", {"tenant": "one"}
+
+    assert await caller.call("GetTask", {"id": sent["id"], **named}) == sent
+    assert (await caller.http.get(path, params=named)).json() == sent
+    assert (await caller.http.get("/tasks", params=named)).json()["totalSize"] == 1
+    for other in ({}, {"tenant": "two"}):
+        assert (await caller.http.get(path, params=other)).status_code == 404
+        assert (await caller.http.post(f"{path}:cancel", json=other)).status_code == 404
+        assert (await caller.http.get("/tasks", params=other)).json()["totalSize"] == 0
+    assert (await caller.http.post(f"{path}:cancel", json=named)).json()["id"] == sent["id"]
+
+
 async def _send(caller: Caller, path: str, version: str, where: str) -> httpx.Response:
     named = {"A2A-Version": version}
     if where == "header":
