@@ -53,6 +53,9 @@ def check(message: Message) -> None:
         raise InvalidParamsError("The message's role must be ROLE_USER; agents do not send messages here.")
     if len(message.parts) > _MAX_PARTS:
         raise InvalidParamsError(f"The message has {len(message.parts)} parts; at most {_MAX_PARTS} are accepted.")
+    for place, part in enumerate(message.parts, 1):
+        if part.WhichOneof("content") is None:
+            raise InvalidParamsError(f"Part {place} of the message has none of text, raw, url and data.")
 
 
 def is_complete(request: SendMessageRequest) -> bool:

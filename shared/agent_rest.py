@@ -1,4 +1,4 @@
-"""What the SDK's HTTP+JSON routes leave open: a body that is not UTF-8 is the caller's fault, body and query may name the
+"""What the SDK's HTTP+JSON routes leave open: a body that is not UTF-8 is the caller's fault, body or query may name a
 tenant, and a stream of A2A 0.3 that cannot be given is refused as a whole, where the SDK begins it and breaks it off.
 """
 
@@ -8,11 +8,15 @@ from typing import Final, cast
 import orjson
 from a2a.types import InvalidParamsError
 from a2a.utils.error_handlers import rest_error_handler
+from pydantic import JsonValue
 from sse_starlette.sse import EventSourceResponse
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from shared import agent_bodies
+
+_LIST: Final = "/tasks"
 _OLDER: Final = "/v1/"
 _STREAMS: Final = (":stream", ":subscribe")
 
@@ -25,9 +29,12 @@ def mended(route: Route) -> Route:
     @rest_error_handler
     async def answer(request: Request) -> Response:
         try:
-            body: object = orjson.loads(await request.body() or b"{}")
+            body = cast("JsonValue", orjson.loads(await request.body() or b"{}"))
         except orjson.JSONDecodeError as error:  # NaN and infinity too, which nobody could be told again
             raise InvalidParamsError("The body is not JSON in UTF-8.") from error
+        agent_bodies.check_files(body)
+        if route.path == _LIST:
+            agent_bodies.check_state(request.query_params.get("status"))
         if not route.path.startswith(_OLDER):
             request.state.tenant = _tenant(request, body)
         response: Response = await begin(request)
@@ -39,7 +46,7 @@ def mended(route: Route) -> Route:
     return Route(route.path, answer, methods=[*(route.methods or ())])
 
 
-def _tenant(request: Request, body: object) -> str:
+def _tenant(request: Request, body: JsonValue) -> str:
     match body:
         case {"tenant": str(tenant)}:
             return tenant

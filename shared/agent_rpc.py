@@ -30,11 +30,12 @@ from a2a.types import (
 from a2a.utils.constants import PROTOCOL_VERSION_1_0, VERSION_HEADER
 from a2a.utils.errors import A2AError
 from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
+from pydantic import JsonValue
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from shared import agent_sequence
+from shared import agent_bodies, agent_sequence
 from shared.agent import JsonObject
 from shared.agent_handler import AgentHandler
 from shared.agent_messages import Event
@@ -67,23 +68,24 @@ class Rpc:
     async def answer(self, request: Request) -> Response:
         """Answer one call."""
         try:
-            body: object = orjson.loads(await request.body())
+            body = cast("JsonValue", orjson.loads(await request.body()))
         except orjson.JSONDecodeError:  # half characters and NaN too: what they become cannot be answered
             wrong = JSONParseError(message="The body is not valid JSON.") if is_json(request) else not_json()
             return JSONResponse(build_error_response(None, wrong))
-        call = cast("dict[str, object]", body) if isinstance(body, dict) else {}
+        call = body if isinstance(body, dict) else {}
         request.state.rpc_method = method = str(call.get("method", ""))
         call_id, params = call.get("id"), _read(method, call)
-        if params is None or not isinstance(call_id, str | int) or isinstance(call_id, bool):
-            return await self.sdk(request)
         try:
+            _check(method, call.get("params"))
+            if params is None or not isinstance(call_id, str | int) or isinstance(call_id, bool):
+                return await self.sdk(request)
             context = self.contexts.build(request)
             if cast("dict[str, str]", context.state["headers"])[_VERSION] != PROTOCOL_VERSION_1_0:
                 return await self.sdk(request)
             context.tenant = params.tenant
             return await self._answer(method, params, context, call_id)
         except A2AError as error:
-            return _refuse(error, call_id)
+            return _refuse(error, call_id if isinstance(call_id, str | int) else None)
 
     async def _answer(self, method: str, params: _Request, context: ServerCallContext, call_id: str | int) -> Response:
         match params:
@@ -110,15 +112,21 @@ def not_json() -> ContentTypeNotSupportedError:
     return ContentTypeNotSupportedError("Send the body as application/json or application/a2a+json.")
 
 
-def _read(method: str, call: dict[str, object]) -> _Request | None:
+def _read(method: str, call: JsonObject) -> _Request | None:
     """Return a call's parameters; None when the SDK has to look at it."""
     kind, given = _METHODS.get(method), call.get("params")
     if kind is None or call.get("jsonrpc") != "2.0" or not isinstance(given, dict):
         return None
     try:
-        return ParseDict(cast("dict[str, object]", given), kind(), ignore_unknown_fields=True)
+        return ParseDict(given, kind(), ignore_unknown_fields=True)
     except ParseError:
         return None
+
+
+def _check(method: str, given: JsonValue) -> None:
+    agent_bodies.check_files(given)
+    if method == "ListTasks" and isinstance(given, dict):
+        agent_bodies.check_state(given.get("status"))
 
 
 async def _begin_stream(batches: _Batches, context: ServerCallContext, call_id: str | int) -> Response:
@@ -131,7 +139,7 @@ def _result(result: object, call_id: str | int) -> Response:
     return Response(content, media_type="application/json")
 
 
-def _refuse(error: A2AError, call_id: str | int) -> Response:
+def _refuse(error: A2AError, call_id: str | int | None) -> Response:
     """Return the answer for an error; what passes by itself is a status that every client knows to wait for."""
     facts = cast("JsonObject", error.data or {})  # pyright: ignore[reportUnknownMemberType] - the SDK's has no types
     passes = isinstance(error, InternalError) and facts.get("retryable") is True
