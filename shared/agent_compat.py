@@ -85,7 +85,7 @@ def _part(part: JsonObject) -> JsonObject:
         case {"kind": "data", "data": data}:
             return {"data": data}
         case {"kind": "file", "file": dict(file)}:
-            content: JsonObject = {"raw": file["bytes"]} if "bytes" in file else {"url": file.get("uri")}
+            content: JsonObject = {"url": file.get("uri")} if file.get("bytes") is None else {"raw": file["bytes"]}
             return {**content, "filename": file.get("name"), "mediaType": file.get("mimeType")}
         case _:
             return {}

@@ -68,6 +68,8 @@ def refused(status: int, retry_after: str | None, content: bytes, *, asks_for_ta
         answer = None
     error = answer.get("error") if isinstance(answer, dict) else None
     refusal = told(error) if isinstance(error, dict) else None
+    if status == 404 and asks_for_task and (refusal is None or refusal.facts.get("rpc_code") not in _DEFINITE):
+        return AgentFailedError("The agent does not know this task.", rpc_code=TASK_NOT_FOUND)
     if refusal is not None and (status < 500 or refusal.facts.get("rpc_code") in _DEFINITE):
         return refusal
     if status >= 500:
@@ -75,8 +77,6 @@ def refused(status: int, retry_after: str | None, content: bytes, *, asks_for_ta
         return AgentUnavailableError(f"The agent failed with HTTP {status}.{why}", reached=None)
     if status in {401, 403}:
         return AgentFailedError(f"The agent refused the call: HTTP {status}; it asks for credentials.", reached=False)
-    if status == 404 and asks_for_task:
-        return AgentFailedError("The agent does not know this task.", rpc_code=TASK_NOT_FOUND)
     meaning = "redirects are not followed" if 300 <= status < 400 else "it does not answer A2A at this address"
     return AgentProtocolError(f"The agent answered HTTP {status}: {meaning}.", reached=False)
 
