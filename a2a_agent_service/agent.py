@@ -42,8 +42,9 @@ async def open_agent(settings: Settings) -> AsyncGenerator[OpenAgent]:
         web = Web(settings, client, tools)
 
         async def answer(request: AgentRequest) -> AsyncGenerator[Update]:
-            question = understand(_whole(request))
-            if not (question.parts or question.urls or request.files):
+            whole = _whole(request)
+            question = understand(whole)
+            if not (question.parts or question.urls or whole.files):
                 raise InvalidRequestError(
                     "The request does not say what to find out. Ask a question, or name a URL or attach a file to read."
                 )
@@ -58,7 +59,7 @@ async def open_agent(settings: Settings) -> AsyncGenerator[OpenAgent]:
             reader = Reader(settings, client, browser)
             research = Research(settings, documents, web, reader, memory, models, request)
             has_asked = bool(request.history)
-            first = state.begin(request.message_id, question, request.files, analysis=analysis, has_asked=has_asked)
+            first = state.begin(request.message_id, question, whole.files, analysis=analysis, has_asked=has_asked)
             async with aclosing(run(research, checkpoints, first)) as updates:
                 async for update in updates:
                     yield update
@@ -75,6 +76,8 @@ async def open_agent(settings: Settings) -> AsyncGenerator[OpenAgent]:
 
 
 def _whole(request: AgentRequest) -> AgentRequest:
-    """Return the request with what the person said before, if it answers a question of ours."""
-    said = [turn.text for turn in request.history if turn.role == "user"]
-    return replace(request, text="\n".join([*said, request.text])) if said else request
+    """Return the request with what the person said and attached before, if it answers a question of ours."""
+    before = [turn for turn in request.history if turn.role == "user"]
+    text = "\n".join([*(turn.text for turn in before), request.text])
+    files = tuple(file for turn in before for file in turn.files) + request.files
+    return replace(request, text=text, files=files) if before else request

@@ -42,6 +42,7 @@ class Turn:
     role: str
     text: str
     key: str = ""
+    files: tuple[File, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,9 @@ class AgentRequest:
     """One message to an agent, taken apart.
 
     `text` joins the text parts with newlines, `data` holds the JSON parts, `files` the file parts. `skill` is the skill
-    id the sender asked for, if any. `history` has the earlier turns of the same task, oldest first. `resumed`: it
-    was asked this before, and is asked again after a restart, or because its question was answered elsewhere.
+    id the sender asked for, if any, now or earlier in the task. `history` has the earlier turns of the same task,
+    oldest first. `resumed`: it was asked this before, and is asked again after a restart, or because its question was
+    answered elsewhere.
     """
 
     text: str

@@ -73,9 +73,6 @@ def to_request(task: Task) -> AgentRequest:
     """Return what the agent of `task` is asked: its last user message, with the turns before it."""
     last = max(index for index, message in enumerate(task.history) if message.role == Role.ROLE_USER)
     message = task.history[last]
-    metadata = to_json_object(message.metadata)
-    call = metadata.get(METADATA_KEY)
-    skill = call.get("skill") if isinstance(call, dict) else None
     content = [part for part in message.parts if not part.filename]
     return AgentRequest(
         text="\n".join(part.text for part in content if part.HasField("text")),
@@ -83,14 +80,10 @@ def to_request(task: Task) -> AgentRequest:
         context_id=task.context_id,
         message_id=message.message_id,
         data=tuple(_to_json(part.data) for part in content if part.HasField("data")),
-        files=tuple(
-            _to_file(part, index)
-            for index, part in enumerate(message.parts, 1)
-            if part.filename or part.HasField("raw") or part.HasField("url")
-        ),
-        skill=skill if isinstance(skill, str) else None,
+        files=_files(message),
+        skill=_skill(task.history),
         history=tuple(_to_turn(earlier) for earlier in task.history[:last]),
-        metadata=metadata,
+        metadata=to_json_object(message.metadata),
     )
 
 
@@ -152,12 +145,29 @@ def _to_turn(message: Message) -> Turn:
     texts = [
         part.text if part.HasField("text") else orjson.dumps(_to_json(part.data)).decode()
         for part in message.parts
-        if part.HasField("text") or part.HasField("data")
+        if not part.filename and (part.HasField("text") or part.HasField("data"))
     ]
+    role = "user" if message.role == Role.ROLE_USER else "agent"
+    return Turn(role, "\n".join(texts), _fact(message, "key") or "", _files(message))
+
+
+def _skill(history: Sequence[Message]) -> str | None:
+    """Return the skill that was asked for last: who answers a question need not name it again."""
+    asked = (_fact(message, "skill") for message in reversed(history) if message.role == Role.ROLE_USER)
+    return next(filter(None, asked), None)
+
+
+def _fact(message: Message, name: str) -> str | None:
     facts = to_json_object(message.metadata).get(METADATA_KEY)
-    key = facts.get("key") if isinstance(facts, dict) else None
-    return Turn(
-        "user" if message.role == Role.ROLE_USER else "agent", "\n".join(texts), key if isinstance(key, str) else ""
+    fact = facts.get(name) if isinstance(facts, dict) else None
+    return fact if isinstance(fact, str) else None
+
+
+def _files(message: Message) -> tuple[File, ...]:
+    return tuple(
+        _to_file(part, index)
+        for index, part in enumerate(message.parts, 1)
+        if part.filename or part.HasField("raw") or part.HasField("url")
     )
 
 

@@ -13,7 +13,7 @@ import pytest
 from a2a_agent_service import support
 from a2a_agent_service.checkpoints import Checkpoints
 from a2a_agent_service.passages import Passage, Source
-from shared.agent import Turn
+from shared.agent import File, Turn
 from shared.db import now
 from tests.research_agent.asking import ask, make_settings, write_documents
 from tests.research_agent.site import open_site
@@ -111,6 +111,16 @@ async def test_an_ambiguous_question_is_asked_back_once_and_the_answer_completes
     assert second.asked == []
     assert second.text.startswith("The metal mercury melts at 39 degrees below zero [1].")
     assert "How hot is Mercury" in model.requests[1].prompt
+
+
+async def test_what_was_attached_to_a_question_is_read_when_what_was_asked_back_is_answered(tmp_path: Path) -> None:
+    write_documents(tmp_path)
+    note = File("note.txt", "text/plain", b"The metal mercury melts at 39 degrees below zero.")
+    said = Turn("user", "How hot is Mercury?", files=(note,)), Turn("agent", "The planet or the metal?")
+    async with model_server({"queries": ["metal mercury melts"]}, "It melts at 39 degrees below zero [1].") as model:
+        settings = make_settings(tmp_path, llm_base_url=model.base_url, llm_model="m")
+        answer = await ask(settings, "The metal: when does it melt?", history=said)
+    assert "note.txt" in str(answer.sources)
 
 
 async def test_a_session_remembers_what_was_asked_and_read(tmp_path: Path) -> None:

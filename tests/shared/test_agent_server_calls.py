@@ -12,7 +12,7 @@ from typing import cast
 import pytest
 
 from shared import secret_key
-from shared.agent import METADATA_KEY, JsonObject
+from shared.agent import METADATA_KEY, JsonObject, Turn
 from shared.settings import FederationSettings
 from tests.shared.crashing_agent import running
 from tests.shared.scripted_agent import (
@@ -51,6 +51,23 @@ async def test_what_the_federation_says_of_a_call_reaches_the_agent_unchanged(
     [request] = agent.requests
     assert request.metadata == {METADATA_KEY: FACTS, "theirs": {"kept": [1, None, "x"]}}
     assert request.skill == "echo"
+
+
+async def test_an_answer_is_for_the_skill_and_the_files_that_the_task_began_with(
+    caller: Caller, agent: ScriptedAgent
+) -> None:
+    message: JsonObject = {
+        "messageId": "1",
+        "role": "ROLE_USER",
+        "parts": [{"text": "ask"}, {"text": "a,b", "filename": "a.csv"}, {"raw": "AA=="}],
+        "metadata": {METADATA_KEY: {"skill": "echo"}},
+    }
+    task = cast("JsonObject", (await caller.call("SendMessage", {"message": message}))["task"])
+    await caller.send("blue", taskId=str(task["id"]))
+    asked, answered = agent.requests
+    assert (asked.skill, answered.skill) == ("echo", "echo")
+    assert answered.history[0] == Turn("user", "ask", files=asked.files)
+    assert [file.content for file in asked.files] == [b"a,b", b"\0"]
 
 
 @pytest.mark.parametrize("limit", [{"deadline_s": 0.1}, {"budget": {"seconds": 0.1}}, {"budget": {"seconds": -1}}])
