@@ -129,10 +129,13 @@ class OrchestratorAgent:
             if waiting and not request.resumed:
                 raise UnfitAnswerError("That was answered already, or is not asked any more.", waiting[0])
             return last
+        if any(file.content is not None for file in request.files):
+            raise UnfitAnswerError("An answer cannot bring files; give their text, or where they are.", question)
+        text = remote_parts.with_addresses(request.text, request.files)
         data = request.data[0] if request.data else None
         try:
             approve = _approval(request.text) if question["kind"] in {"plan", "step"} else None
-            given = inputs.Answer(str(question["input_id"]), request.text or None, data, approve)
+            given = inputs.Answer(str(question["input_id"]), text or None, data, approve)
             await self._intake.answer(self._caller, request.task_id, given)
         except InvalidRequestError as error:
             raise UnfitAnswerError(error.detail, question) from error
