@@ -22,6 +22,7 @@ from google.protobuf.message import Message as ProtoMessage
 from google.protobuf.struct_pb2 import Struct, Value
 from pydantic import JsonValue
 
+from shared import data_urls
 from shared.agent import METADATA_KEY, AgentRequest, File, JsonObject, Turn
 from shared.strict_json import whole
 
@@ -176,7 +177,9 @@ def _to_file(part: Part, index: int) -> File:
     name = part.filename or f"file-{index}"
     guessed = mimetypes.guess_type(name)[0]
     if part.HasField("url"):
-        return File(name, part.media_type or guessed or "application/octet-stream", url=part.url)
+        kind, content = data_urls.read(part.url) or ("", None)
+        media_type = part.media_type or kind or guessed or "application/octet-stream"
+        return File(name, media_type, content, None if content is not None else part.url)
     if part.HasField("text"):
         return File(name, part.media_type or guessed or "text/plain", part.text.encode())
     if part.HasField("data"):

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import orjson
 from pydantic import JsonValue
 
+from shared import data_urls
 from shared.agent import File, JsonObject
 from shared.agent_events import DataPart, Part, TextPart
 from shared.errors import AgentProtocolError
@@ -113,7 +114,10 @@ def _part(part: JsonObject) -> Part:
         case {"raw": str(encoded)}:
             return File(*_name_and_type(part), content=_decode(encoded))
         case {"url": str(url)}:
-            return File(*_name_and_type(part), url=url[:8_000])
+            held = data_urls.read(url)
+            if held is None:
+                return File(*_name_and_type(part), url=url[:8_000])
+            return File(*_name_and_type({"mediaType": held[0], **part}), content=held[1])
         case {"data": data}:
             return DataPart(whole(data))
         case _:

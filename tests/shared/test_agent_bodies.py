@@ -4,6 +4,7 @@ from typing import cast
 from uuid import uuid4
 
 import pytest
+from pydantic import JsonValue
 
 from shared.agent import JsonObject
 from tests.shared.scripted_agent import Caller, ScriptedAgent
@@ -48,6 +49,16 @@ async def test_bytes_may_be_broken_into_lines(caller: Caller, agent: ScriptedAge
         message: JsonObject = {"messageId": str(uuid4()), "role": "ROLE_USER", "parts": [{"text": "hello"}, part]}
         await caller.call("SendMessage", {"message": message})
     assert [request.files[0].content for request in agent.requests] == [b"\xfb\xff\x00"] * 3
+
+
+async def test_an_address_that_holds_the_file_itself_is_that_file(caller: Caller, agent: ScriptedAgent) -> None:
+    addresses = ("data:text/csv;base64,aGk=", "data:text/csv,hi", "data:text/csv;base64,a", "https://files.example/a")
+    parts: list[JsonValue] = [{"text": "hello"}, *({"url": address} for address in addresses)]
+    await caller.call("SendMessage", {"message": {"messageId": "m", "role": "ROLE_USER", "parts": parts}})
+    first, second, broken, linked = agent.requests[0].files
+    assert first.content == second.content == b"hi"
+    assert (first.url, first.media_type) == (None, "text/csv")
+    assert (broken.url, linked.url) == addresses[2:]
 
 
 async def test_tasks_are_not_listed_by_a_state_that_there_is_not(caller: Caller) -> None:

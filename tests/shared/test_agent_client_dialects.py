@@ -15,7 +15,7 @@ from shared.errors import NotFoundError
 from shared.http import Client, open_client
 from shared.settings import FederationSettings
 from tests.shared.test_agent_client_bindings import end_of
-from tests.support.misbehaving import ScriptedAgent, result
+from tests.support.misbehaving import ScriptedAgent, result, task
 from tests.support.serving import serve
 
 
@@ -48,3 +48,20 @@ async def test_a_file_of_0_3_may_say_that_it_has_no_bytes(client: Client) -> Non
         connection = agent_client.connect(client, agent.card(streaming=False, version="0.3.0"))
         ended = await end_of(connection.send(agent_client.OutgoingMessage("m-1", "hello")))
     assert ended.files == (File("a.png", "application/octet-stream", url="http://x.test/a.png"),)
+
+
+@pytest.mark.parametrize(
+    ("address", "kind"),
+    [
+        ("data:image/png;base64,aGk=", "image/png"),
+        ("data:;base64,aGk%3D", "application/octet-stream"),
+        ("data:,hi", ""),
+    ],
+)
+async def test_an_address_that_holds_the_file_itself_is_that_file(client: Client, address: str, kind: str) -> None:
+    part: JsonObject = {"url": address, "filename": "a", **({} if kind else {"mediaType": "text/plain"})}
+    done = {**task("COMPLETED"), "artifacts": [{"artifactId": "a", "parts": [part]}]}
+    async with ScriptedAgent(SendMessage=result({"task": done})).serving() as agent:
+        connection = agent_client.connect(client, agent.card(streaming=False))
+        ended = await end_of(connection.send(agent_client.OutgoingMessage("m-1", "hello")))
+    assert ended.files == (File("a", kind or "text/plain", content=b"hi"),)
