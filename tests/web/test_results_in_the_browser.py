@@ -98,3 +98,15 @@ def test_what_models_cost_is_drawn_by_day_and_told_in_numbers(page: Page, stage:
     expect(page.get_by_role("region", name="By group").get_by_role("cell", name="test:writer")).to_be_visible()
     page.get_by_text("A year").click()
     expect(page.get_by_role("img", name="Cost of 365 days").locator("div:empty")).to_have_count(53)
+
+
+def test_a_wide_table_is_scrolled_and_its_words_stay_whole(page: Page, stage: Stage) -> None:
+    names = [f"quarter{number}" for number in range(14)]
+    table = "\n".join(f"| {' | '.join(row)} |" for row in (names, ["---"] * 14, ["1234567"] * 14))
+    task = stage.ended(stage.submit("Quarters", step("a", f"Say\n\n{table}", skill="echo")))
+    page.goto(f"/tasks/{task['id']}/steps/a")
+    head = page.get_by_role("group", name="Table").get_by_role("columnheader")
+    expect(head).to_have_count(14)
+    last = head.last.bounding_box()
+    assert last is not None
+    assert last["height"] < 50, "Its words are broken."
