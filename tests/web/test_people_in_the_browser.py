@@ -48,6 +48,33 @@ def test_a_question_is_answered_where_it_is_asked(page: Page, stage: Stage) -> N
     expect(page.get_by_label("Result")).to_contain_text("Booked: Bergen")
 
 
+def test_what_was_begun_to_be_answered_is_found_again(page: Page, stage: Stage) -> None:
+    task_id = _ask(stage, "Trip to be thought about")
+    page.goto(f"/tasks/{task_id}")
+    page.get_by_role("region", name="It waits for you").get_by_label("City").fill("Oslo")
+    page.get_by_label("Graph of the plan").get_by_text("Book Trip to be thought about").click()
+    panel = page.get_by_label("Step 1")
+    expect(panel.get_by_label("City")).to_have_value("Oslo")
+    panel.get_by_label("Nights").fill("2")
+    page.goto("/inbox")
+    card = page.get_by_role("article").filter(has_text="Trip to be thought about")
+    expect(card.get_by_label("City")).to_have_value("Oslo")
+    card.get_by_role("button", name="Send answer").click()
+    assert stage.ended({"id": task_id})["status"] == "completed"
+
+
+def test_a_plan_that_was_begun_to_be_changed_is_found_again(page: Page, stage: Stage) -> None:
+    task = stage.submit("Change me slowly", step("a", "Say one"), approve_plan=True)
+    page.goto(f"/tasks/{task['id']}")
+    page.get_by_role("button", name="Change the steps").click()
+    page.get_by_role("textbox", name="Step 1").fill("Say first")
+    page.get_by_label("Comment").fill("Better so")
+    page.get_by_label("Graph of the plan").get_by_text("Say one").click()
+    page.get_by_role("button", name="Close the step").click()
+    expect(page.get_by_label("Comment")).to_have_value("Better so")
+    expect(page.get_by_role("textbox", name="Step 1")).to_have_value("Say first")
+
+
 def test_who_answers_second_is_told(page: Page, stage: Stage) -> None:
     task_id = _ask(stage, "Trip for two")
     page.goto(f"/tasks/{task_id}")

@@ -5,7 +5,8 @@ import { type FormEvent, lazy, type ReactNode, Suspense, useId, useState } from 
 import { ProblemError } from '../api/client';
 import { queryClient } from '../api/query';
 import { answerQuestion } from '../api/tasks';
-import type { Json, JsonObject, NewAnswer, Question } from '../api/types';
+import type { Json, JsonObject, NewAnswer, PlannedStep, Question } from '../api/types';
+import { keepDraft, useDraft } from './drafts';
 import { Problem, Waiting } from './feedback';
 import { given, hasField, initial, missing } from './form/schema';
 import { Icon } from './icons';
@@ -22,10 +23,31 @@ interface Props {
   planEdit?: () => NewAnswer['plan'] | undefined;
 }
 
+interface AnswerDraft {
+  /** What the form holds; not there: it was not touched. */
+  reply?: { value: Json | undefined };
+  comment?: string;
+  /** The plan in question, as far as it was changed. */
+  steps?: readonly PlannedStep[] | undefined;
+}
+
+const NOTHING: AnswerDraft = {};
+
+/** What was begun to be answered, kept until it is sent: who looks at the step first, or at another page, finds it again. */
+export function useAnswerDraft(inputId: string): [AnswerDraft, (changed: AnswerDraft) => void] {
+  const draft = useDraft<AnswerDraft>(nameOf(inputId)) ?? NOTHING;
+  return [draft, (changed) => keepDraft(nameOf(inputId), { ...draft, ...changed })];
+}
+
+function nameOf(inputId: string): string {
+  return `answer ${inputId}`;
+}
+
 export function QuestionForm({ taskId, question, children, planEdit }: Props): ReactNode {
   const answer = useMutation({
     mutationFn: (content: Omit<NewAnswer, 'input_id'>) =>
       answerQuestion(taskId, { input_id: question.input_id, ...content }),
+    onSuccess: () => keepDraft(nameOf(question.input_id), undefined),
     onSettled: () => {
       void queryClient.invalidateQueries({ queryKey: ['questions'] });
       void queryClient.invalidateQueries({ queryKey: ['tasks', 'one', taskId] });
@@ -57,7 +79,7 @@ export function QuestionForm({ taskId, question, children, planEdit }: Props): R
       )}
       {!isTaken &&
         (isApproval ? (
-          <Approval kind={question.kind} busy={answer.isPending} send={answer.mutate} planEdit={planEdit} />
+          <Approval question={question} busy={answer.isPending} send={answer.mutate} planEdit={planEdit} />
         ) : (
           <Reply question={question} busy={answer.isPending} error={answer.error} send={answer.mutate} />
         ))}
@@ -78,12 +100,12 @@ function isShownInForm(question: Question, error: Error): boolean {
 type Send = (content: Omit<NewAnswer, 'input_id'>) => void;
 
 function Approval(props: {
-  kind: Question['kind'];
+  question: Question;
   busy: boolean;
   send: Send;
   planEdit?: (() => NewAnswer['plan'] | undefined) | undefined;
 }): ReactNode {
-  const [comment, setComment] = useState('');
+  const [{ comment = '' }, change] = useAnswerDraft(props.question.input_id);
   const decide = (approve: boolean): void => {
     const plan = approve ? props.planEdit?.() : undefined;
     props.send({ approve, ...(comment && { comment }), ...(plan && { plan }) });
@@ -95,7 +117,7 @@ function Approval(props: {
         autosize
         maxRows={6}
         value={comment}
-        onChange={(event) => setComment(event.currentTarget.value)}
+        onChange={(event) => change({ comment: event.currentTarget.value })}
       />
       <Group gap="xs" mt="sm">
         <Button loading={props.busy} onClick={() => decide(true)}>
@@ -119,9 +141,12 @@ function isUnfinished(form: HTMLFormElement): boolean {
 function Reply(props: { question: Question; busy: boolean; error: Error | null; send: Send }): ReactNode {
   const schema = props.question.schema as JsonObject | null;
   const form = useId();
-  const [value, setValue] = useState<Json | undefined>(() =>
+  const [begin] = useState<Json | undefined>(() =>
     schema ? initial(schema, schema) : props.question.kind === 'auth' ? 'done' : '',
   );
+  const [{ reply }, change] = useAnswerDraft(props.question.input_id);
+  const value = reply ? reply.value : begin;
+  const setValue = (next: Json | undefined): void => change({ reply: { value: next } });
   const [empty, setEmpty] = useState<string[]>([]);
   const errors = new Map(empty.map((pointer) => [pointer, 'It is missing.']));
   if (props.error instanceof ProblemError) {

@@ -1,11 +1,11 @@
 // A plan that waits for approval: approve it, reject it, or change its steps and approve that.
 import { ActionIcon, Button, Stack, Textarea } from '@mantine/core';
-import { type ReactNode, useCallback, useState } from 'react';
+import { type ReactNode, useCallback } from 'react';
 import type { NewAnswer, PlannedStep, Question } from '../../api/types';
 import type { TaskState } from '../../live/fold';
 import { useLive } from '../../live/task-store';
 import { Icon } from '../../ui/icons';
-import { QuestionForm } from '../../ui/question';
+import { QuestionForm, useAnswerDraft } from '../../ui/question';
 import { firstLine, plain } from '../../ui/text';
 
 export default function PlanEditor({ taskId, question }: { taskId: string; question: Question }): ReactNode {
@@ -14,14 +14,14 @@ export default function PlanEditor({ taskId, question }: { taskId: string; quest
 }
 
 export function PlanQuestion(props: { taskId: string; question: Question; steps: readonly PlannedStep[] }): ReactNode {
-  const [edited, setEdited] = useState<readonly PlannedStep[] | null>(null);
+  const [{ steps: edited }, change] = useAnswerDraft(props.question.input_id);
   const planEdit = useCallback((): NewAnswer['plan'] | undefined => {
-    if (edited === null) return undefined;
+    if (edited === undefined) return undefined;
     return { steps: edited.map((step) => ({ ...step, step_number: 0 })) } as NewAnswer['plan'];
   }, [edited]);
   return (
     <QuestionForm taskId={props.taskId} question={props.question} {...(edited && { planEdit })}>
-      {edited === null ? (
+      {edited === undefined ? (
         <>
           <ol style={{ margin: '6px 0', paddingLeft: 22 }}>
             {props.steps.map((step) => (
@@ -36,13 +36,13 @@ export function PlanQuestion(props: { taskId: string; question: Question; steps:
             variant="default"
             mb={8}
             leftSection={<Icon name="edit" size={13} />}
-            onClick={() => setEdited(props.steps)}
+            onClick={() => change({ steps: props.steps })}
           >
             Change the steps
           </Button>
         </>
       ) : (
-        <Steps steps={edited} onChange={setEdited} />
+        <Steps steps={edited} onChange={(steps) => change({ steps })} />
       )}
     </QuestionForm>
   );
@@ -50,7 +50,7 @@ export function PlanQuestion(props: { taskId: string; question: Question; steps:
 
 function Steps(props: {
   steps: readonly PlannedStep[];
-  onChange: (steps: readonly PlannedStep[] | null) => void;
+  onChange: (steps: readonly PlannedStep[] | undefined) => void;
 }): ReactNode {
   const { steps, onChange } = props;
   return (
@@ -80,7 +80,7 @@ function Steps(props: {
         </div>
       ))}
       <div>
-        <Button size="compact-sm" variant="subtle" onClick={() => onChange(null)}>
+        <Button size="compact-sm" variant="subtle" onClick={() => onChange(undefined)}>
           Leave it as it was
         </Button>
       </div>
