@@ -90,6 +90,29 @@ def test_a_changed_card_is_accepted_from_its_diff(page: Page, stage: Stage) -> N
     expect(page.locator("header").get_by_text("active")).to_be_visible()
 
 
+def test_a_card_that_changed_again_is_shown_instead_of_being_accepted(page: Page, stage: Stage) -> None:
+    url = stage.serve(TestAgent("Shapeshifter", _greet, ("greet",)))
+    agent = stage.client.post("/api/agents", json={"endpoint": url}).json()
+
+    def change(skill: str) -> None:
+        card = agent["card"]
+        card["skills"].append({"id": skill, "name": skill, "description": "It does it.", "tags": [skill]})
+        assert stage.client.post("/api/agents", json={"endpoint": url, "card": card}).json()["status"] == "quarantined"
+
+    change("steal")
+    page.add_init_script("window.setInterval = () => 0")  # nothing is read again by itself
+    page.goto(f"/agents/{agent['id']}")
+    diff = page.get_by_role("region", name="Its card has changed")
+    expect(diff).to_contain_text("skill steal")
+    change("hide")
+    diff.get_by_role("button", name="Accept the new card").click()
+    expect(diff.get_by_role("alert")).to_contain_text("look at it once more")
+    expect(diff).to_contain_text("skill hide")
+    assert stage.get(f"/api/agents/{agent['id']}")["status"] == "quarantined"
+    diff.get_by_role("button", name="Accept the new card").click()
+    expect(diff).to_have_count(0)
+
+
 def test_an_agents_health_is_shown_over_time(page: Page, stage: Stage) -> None:
     agent = next(each for each in objects(stage.get("/api/agents")["items"]) if each["name"] == "Auditor")
     page.goto(f"/agents/{agent['id']}")

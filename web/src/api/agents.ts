@@ -74,7 +74,9 @@ export function checkAgent(id: string): Promise<Health> {
 }
 
 async function changed<T>(call: Promise<T>): Promise<T> {
-  const answer = await call;
-  void queryClient.invalidateQueries({ queryKey: ['agents'] });
-  return answer;
+  try {
+    return await call;
+  } finally {
+    void queryClient.invalidateQueries({ queryKey: ['agents'] }); // refused, too: what is shown may be old
+  }
 }
