@@ -52,6 +52,18 @@ def test_an_answer_is_stopped_and_asked_for_in_other_words(page: Page, stage: St
     stage.gates.open("chat-gate")
 
 
+def test_why_an_answer_could_not_be_stopped_is_said(page: Page, stage: Stage) -> None:
+    session = stage.client.post("/api/sessions", json={"title": "Not stopped"}).json()
+    task = stage.submit("chat-stop-gate", session_id=session["id"], agent="Gatekeeper")
+    page.route("**/cancel", lambda route: route.abort())
+    page.goto(f"/chat/{session['id']}")
+    page.get_by_role("button", name="Stop", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("cannot be reached")
+    stage.gates.open("chat-stop-gate")
+    stage.ended(task)
+    expect(page.get_by_role("alert")).to_have_count(0)
+
+
 def test_a_question_is_answered_in_the_conversation(page: Page, stage: Stage) -> None:
     page.goto("/chat")
     _say(page, "@Travel desk to the sea")

@@ -9,7 +9,7 @@ import { isOver, type TaskState, words } from '../../live/fold';
 import { useLive } from '../../live/task-store';
 import { Artifact } from '../../ui/artifact';
 import { CopyButton } from '../../ui/copy';
-import { FailureNote, Waiting } from '../../ui/feedback';
+import { FailureNote, Problem, Waiting } from '../../ui/feedback';
 import { Icon } from '../../ui/icons';
 import { Markdown } from '../../ui/markdown';
 import { QuestionForm } from '../../ui/question';
@@ -115,6 +115,7 @@ function LiveAnswer({ taskId, onOver }: { taskId: string; onOver: () => void }):
         </div>
       )}
       {state.error && <FailureNote failure={state.error} />}
+      {stop.error && !over && <Problem error={stop.error} />}
       {!over && (
         <div className={classes.working}>
           <StatusIcon status={state.status} />
