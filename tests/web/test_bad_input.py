@@ -60,6 +60,15 @@ def test_what_is_not_there_is_said(page: Page, stage: Stage, path: str) -> None:
     expect(page.locator("main").get_by_text("There is no").first).to_be_visible()
 
 
+def test_what_is_not_there_is_said_over_the_width_of_the_page(page: Page, stage: Stage) -> None:
+    page.goto("/tasks/nowhere")
+    alert = page.get_by_role("alert")
+    expect(alert).to_be_visible()
+    box = alert.bounding_box()
+    assert box is not None
+    assert box["width"] > 900
+
+
 def test_a_slow_api_shows_that_it_waits(page: Page, stage: Stage) -> None:
     held: list[Route] = []
     page.route("**/api/agents?*", lambda route: held.append(route))  # noqa: PLW0108 - Playwright wants a function

@@ -162,8 +162,10 @@ export const router = createRouter({
   ]),
   defaultPreload: 'intent',
   defaultErrorComponent: ({ error, reset }) => (
-    <div className="page-inner">
-      <Problem error={error} again={reset} />
+    <div className="page">
+      <div className="page-inner">
+        <Problem error={error} again={reset} />
+      </div>
     </div>
   ),
 });

@@ -38,11 +38,13 @@ export function TaskPage(): ReactNode {
   useRefreshed(taskId);
   if (stored.error && !stored.data) {
     return (
-      <div className="page-inner">
-        <Problem error={stored.error} again={() => void stored.refetch()} />
-        <p>
-          <Link to="/tasks">All tasks</Link>
-        </p>
+      <div className="page">
+        <div className="page-inner">
+          <Problem error={stored.error} again={() => void stored.refetch()} />
+          <p>
+            <Link to="/tasks">All tasks</Link>
+          </p>
+        </div>
       </div>
     );
   }
