@@ -1,12 +1,14 @@
 """What comes of steps: charts that load nothing, and the answers of several agents."""
 
 import re
+from collections.abc import AsyncGenerator
 
+import pytest
 from playwright.sync_api import Page, Route, expect
 from pydantic import JsonValue
 
-from shared.agent import JsonObject
-from tests.support.federation import step
+from shared.agent import AgentRequest, Answer, File, JsonObject, Produced, Update
+from tests.support.federation import TestAgent, step
 from tests.web.stage import Stage
 
 _COLOURED = """(image) => {
@@ -110,3 +112,33 @@ def test_a_wide_table_is_scrolled_and_its_words_stay_whole(page: Page, stage: St
     last = head.last.bounding_box()
     assert last is not None
     assert last["height"] < 50, "Its words are broken."
+
+
+async def _produce_oddly(request: AgentRequest) -> AsyncGenerator[Update]:
+    yield Produced(File("blob.bin", "application/octet-stream", bytes(range(256))))
+    yield Produced(File("nothing.csv", "text/csv", b""))
+    yield Produced(File("torn.png", "image/png", b"this is no picture"))
+    yield Answer("odd", "")
+
+
+@pytest.fixture(scope="module")
+def odd_task(stage: Stage) -> JsonObject:
+    """A task with files that cannot be shown, a step that said nothing, and one that was never begun."""
+    endpoint = stage.serve(TestAgent("Odd", _produce_oddly, ("produce-oddly",)))
+    stage.client.post("/api/agents", json={"endpoint": endpoint}).raise_for_status()
+    odd = step("a", "Produce oddly", skill="produce-oddly")
+    task = stage.submit(
+        "Odd things", odd, step("b", "odd-gate", skill="wait-for-gate"), step("c", "Say {{ steps.b.output }}")
+    )
+    stage.task_when(str(task["id"]), lambda found: "completed" in str(found["steps"]))
+    return task
+
+
+def test_a_file_that_cannot_be_shown_says_so(page: Page, stage: Stage, odd_task: JsonObject) -> None:
+    page.goto(f"/tasks/{odd_task['id']}/steps/a?tab=artifacts")
+    for name, says in {
+        "blob.bin": "It cannot be shown here",
+        "nothing.csv": "It is empty.",
+        "torn.png": "It cannot be read as a picture",
+    }.items():
+        expect(page.get_by_role("region", name=name)).to_contain_text(says)

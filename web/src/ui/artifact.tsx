@@ -37,6 +37,7 @@ export function Artifact({ file, closed = false }: { file: FileOfTask; closed?: 
   const [isOpen, setOpen] = useState(!closed);
   const url = API_URL + file.url;
   const kind = kindOf(file.media_type, file.name);
+  const whyNot = whyNotShown(kind, file.size_bytes);
   return (
     <section className="card" aria-label={plain(file.name)} style={{ marginBottom: 12 }}>
       <header style={{ display: 'flex', alignItems: 'center', gap: 8, padding: '8px 12px' }}>
@@ -57,18 +58,32 @@ export function Artifact({ file, closed = false }: { file: FileOfTask; closed?: 
           <Icon name="download" />
         </Anchor>
       </header>
-      {isOpen && kind !== 'other' && (
+      {isOpen && (
         <div style={{ padding: '0 12px 12px' }}>
-          {file.size_bytes > MOST_BYTES ? (
-            <p className="dim">It is too large to be shown here; download it.</p>
+          {whyNot !== null ? (
+            <NotShown why={whyNot} />
           ) : kind === 'image' ? (
-            <img src={url} alt={plain(file.name)} style={{ maxWidth: '100%', borderRadius: 6 }} />
+            <Picture url={url} name={plain(file.name)} />
           ) : (
             <Content url={url} kind={kind} name={plain(file.name)} />
           )}
         </div>
       )}
     </section>
+  );
+}
+
+function whyNotShown(kind: Kind, bytes: number): string | null {
+  if (bytes === 0) return 'It is empty.';
+  if (bytes > MOST_BYTES) return 'It is too large to be shown here; download it.';
+  return kind === 'other' ? 'It cannot be shown here; download it.' : null;
+}
+
+function NotShown({ why }: { why: string }): ReactNode {
+  return (
+    <p className="dim" style={{ margin: 0 }}>
+      {why}
+    </p>
   );
 }
 
@@ -87,7 +102,7 @@ function Content({ url, kind, name }: { url: string; kind: Kind; name: string })
   if (!content.data) return <Waiting what={name} />;
   switch (kind) {
     case 'svg':
-      return <Picture blob={content.data} type="image/svg+xml" name={name} />;
+      return <Drawing blob={content.data} name={name} />;
     case 'pdf':
       return <Pdf blob={content.data} name={name} />;
     default:
@@ -168,9 +183,22 @@ function Html({ text, name }: { text: string; name: string }): ReactNode {
 }
 
 /** An image in which scripts do not run: that is so for every picture that an <img> shows. */
-function Picture({ blob, type, name }: { blob: Blob; type: string; name: string }): ReactNode {
-  const url = useObjectUrl(blob, type);
-  return url && <img src={url} alt={name} style={{ maxWidth: '100%', borderRadius: 6, background: '#fff' }} />;
+function Drawing({ blob, name }: { blob: Blob; name: string }): ReactNode {
+  const url = useObjectUrl(blob, 'image/svg+xml');
+  return url && <Picture url={url} name={name} background="#fff" />;
+}
+
+function Picture({ url, name, background }: { url: string; name: string; background?: string }): ReactNode {
+  const [isBroken, setBroken] = useState(false);
+  if (isBroken) return <NotShown why="It cannot be read as a picture; download it." />;
+  return (
+    <img
+      src={url}
+      alt={name}
+      style={{ maxWidth: '100%', borderRadius: 6, background }}
+      onError={() => setBroken(true)}
+    />
+  );
 }
 
 function Pdf({ blob, name }: { blob: Blob; name: string }): ReactNode {
