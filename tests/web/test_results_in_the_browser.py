@@ -142,3 +142,15 @@ def test_a_file_that_cannot_be_shown_says_so(page: Page, stage: Stage, odd_task:
         "torn.png": "It cannot be read as a picture",
     }.items():
         expect(page.get_by_role("region", name=name)).to_contain_text(says)
+
+
+def test_a_step_that_is_over_says_nothing_is_to_come(page: Page, stage: Stage, odd_task: JsonObject) -> None:
+    page.goto(f"/tasks/{odd_task['id']}/steps/a")
+    expect(page.get_by_label("Step 1").get_by_text("It said nothing.")).to_be_visible()
+    page.goto(f"/tasks/{odd_task['id']}/steps/c?tab=log")
+    panel = page.get_by_label("Step 3")
+    expect(panel.get_by_text("Nothing has happened yet.")).to_be_visible()
+    stage.client.post(f"/api/tasks/{odd_task['id']}/cancel").raise_for_status()
+    expect(panel.get_by_text("canceled").first).to_be_visible()
+    panel.get_by_role("tab", name="Agent").click()
+    expect(panel.get_by_text("No agent was asked.", exact=True)).to_be_visible()

@@ -32,7 +32,9 @@ export function Answers({ live, stored }: { live: LiveStep; stored: Step | undef
           .filter(Boolean)
           .join('; ')}
       </p>
-      {rounds.length === 0 && <p className="dim">Nobody was asked yet.</p>}
+      {rounds.length === 0 && (
+        <p className="dim">{live.endedAt === null ? 'Nobody was asked yet.' : 'Nobody was asked.'}</p>
+      )}
       {rounds.map((round) => (
         <section key={round} aria-label={`Round ${round}`} className={classes.round}>
           {(rounds.length > 1 || evaluate) && <h3 className="section-title">Round {round}</h3>}

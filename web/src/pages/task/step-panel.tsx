@@ -112,7 +112,7 @@ export default function StepPanel(props: Props): ReactNode {
               ))}
             {tab === 'log' && <Log taskId={taskId} stepId={stepId} />}
             {tab === 'wire' && <Wire taskId={taskId} stepId={stepId} />}
-            {tab === 'why' && <Why {...props} stored={stored} />}
+            {tab === 'why' && <Why {...props} stored={stored} isOver={live.endedAt !== null} />}
           </Boundary>
         </div>
       </Tabs>
@@ -154,7 +154,8 @@ function Output({ taskId, stepId, stored }: { taskId: string; stepId: string; st
   if (!live) return null;
   const data = stored?.output_data.data ?? [];
   if (!live.text && data.length === 0) {
-    return <p className="dim">{live.progress ? plain(live.progress) : 'It has said nothing yet.'}</p>;
+    const silence = live.endedAt === null ? 'It has said nothing yet.' : 'It said nothing.';
+    return <p className="dim">{live.progress ? plain(live.progress) : silence}</p>;
   }
   return (
     <>
@@ -198,6 +199,7 @@ function Input({ stored, instruction }: { stored: Step | undefined; instruction:
 function Log({ taskId, stepId }: { taskId: string; stepId: string }): ReactNode {
   const log = useLive(taskId, logOf);
   const mine = useMemo(() => log.filter((entry) => entry.stepId === stepId).slice(-500), [log, stepId]);
+  if (mine.length === 0) return <p className="dim">Nothing has happened yet.</p>;
   return (
     <ol className={classes.log}>
       {mine.map((entry) => (
@@ -210,7 +212,7 @@ function Log({ taskId, stepId }: { taskId: string; stepId: string }): ReactNode 
   );
 }
 
-function Why(props: Props & { stored: Step | undefined }): ReactNode {
+function Why(props: Props & { stored: Step | undefined; isOver: boolean }): ReactNode {
   const { stored, attempt } = props;
   const attempts = stored?.attempts ?? [];
   const number = Math.min(attempt ?? attempts.length, attempts.length);
@@ -279,7 +281,7 @@ function Why(props: Props & { stored: Step | undefined }): ReactNode {
           )}
         </dl>
       ) : (
-        <p className="dim">No agent was asked yet.</p>
+        <p className="dim">{props.isOver ? 'No agent was asked.' : 'No agent was asked yet.'}</p>
       )}
     </>
   );
