@@ -339,3 +339,25 @@ def test_a_draft_waits_on_the_first_page_until_it_is_started(page: Page, stage: 
     expect(page.get_by_text("of $0.50")).to_be_visible()
     page.get_by_role("link", name="Home").first.click()
     expect(goal).to_have_value("")
+
+
+def test_who_reads_the_log_by_keys_is_left_where_they_read(page: Page, stage: Stage) -> None:
+    begin = [step(f"a{number}", f"Say {number}") for number in range(10)]
+    rest = [step(f"b{number}", f"Say {number} again", depends_on=["gate"]) for number in range(10)]
+    gate = step("gate", "log-gate", skill="wait-for-gate", depends_on=[each["id"] for each in begin])
+    last = step("last", "log-end-gate", skill="wait-for-gate", depends_on=["gate"])
+    task = stage.submit("A long log", *begin, gate, *rest, last)
+    page.goto(f"/tasks/{task['id']}?view=raw")
+    log = page.get_by_role("group", name="Events")
+    expect(log.get_by_text("Waiting for the gate")).to_be_visible()
+    log.press("Home")
+    first = log.get_by_role("button", name=re.compile(r"^1 task"))
+    expect(first).to_be_in_viewport()
+    expect(page.get_by_role("button", name="Jump to live")).to_be_visible()
+    stage.gates.open("log-gate")
+    expect(page.get_by_text("21 of 22 steps completed")).to_be_visible()
+    expect(first).to_be_in_viewport()
+    page.get_by_role("button", name="Jump to live").click()
+    expect(first).not_to_be_in_viewport()
+    stage.gates.open("log-end-gate")
+    stage.ended(task)

@@ -9,6 +9,7 @@ import { plain } from '../../ui/text';
 import classes from './task.module.css';
 
 const ROW = 26;
+const NEAR_END = 4;
 
 export function RawLog({ taskId }: { taskId: string }): ReactNode {
   const events = useLive(taskId, rawOf);
@@ -16,6 +17,7 @@ export function RawLog({ taskId }: { taskId: string }): ReactNode {
   const box = useRef<HTMLDivElement>(null);
   const [open, setOpen] = useState<number | null>(null);
   const [follows, setFollows] = useState(true);
+  const top = useRef(0);
   const rows = useVirtualizer({
     count: events.length,
     getScrollElement: () => box.current,
@@ -34,7 +36,12 @@ export function RawLog({ taskId }: { taskId: string }): ReactNode {
         tabIndex={0}
         role="group"
         aria-label="Events"
-        onWheel={(event) => event.deltaY < 0 && setFollows(false)}
+        onScroll={({ currentTarget: at }) => {
+          // What comes moves nothing up: only a person does.
+          if (at.scrollTop < top.current) setFollows(false);
+          if (at.scrollHeight - at.scrollTop - at.clientHeight < NEAR_END) setFollows(true);
+          top.current = at.scrollTop;
+        }}
       >
         <div style={{ height: rows.getTotalSize(), position: 'relative' }}>
           {rows.getVirtualItems().map((row) => {
