@@ -14,6 +14,10 @@ _THREE = (
     step("c", "And once more {{ steps.b.output }}"),
 )
 
+_COLLECT_TIMES = """window.times = [];
+new MutationObserver(() => window.times.push(...[...document.querySelectorAll('time')].map((each) => each.textContent)))
+    .observe(document.body, { subtree: true, childList: true, characterData: true });"""
+
 
 def test_a_task_of_the_composer_is_watched_to_its_result(page: Page, stage: Stage) -> None:
     page.goto("/")
@@ -361,3 +365,15 @@ def test_who_reads_the_log_by_keys_is_left_where_they_read(page: Page, stage: St
     expect(first).not_to_be_in_viewport()
     stage.gates.open("log-end-gate")
     stage.ended(task)
+
+
+def test_a_time_is_right_when_it_is_first_seen(page: Page, stage: Stage) -> None:
+    stage.ended(stage.submit("Seen later", step("a", "Say hello")))
+    page.clock.install()
+    page.goto("/settings")
+    page.get_by_role("link", name="Insights").click()
+    page.clock.fast_forward(600_000)
+    page.evaluate(_COLLECT_TIMES)
+    page.get_by_role("link", name="Tasks").click()
+    expect(page.get_by_text("Seen later").first).to_be_visible()
+    assert "just now" not in page.evaluate("window.times")

@@ -24,15 +24,21 @@ function subscribe(listener: () => void): () => void {
   };
 }
 
+/** While nothing shows a time the clock stands; then the first that shows one sets it. */
+function current(): number {
+  if (timer === undefined && Date.now() - now >= 1000) now = Date.now();
+  return now;
+}
+
 export function useNow(): number {
-  return useSyncExternalStore(subscribe, () => now);
+  return useSyncExternalStore(subscribe, current);
 }
 
 export function Ago({ at }: { at: string }): ReactNode {
-  const current = useNow();
+  const clock = useNow();
   return (
     <time dateTime={at} title={WHOLE.format(new Date(at))}>
-      {ago(at, current)}
+      {ago(at, clock)}
     </time>
   );
 }
