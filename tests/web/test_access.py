@@ -153,6 +153,18 @@ def test_axe_finds_nothing_serious_where_an_agent_is_removed(
     assert page.evaluate(_RUN, {}) == []
 
 
+def test_a_tablet_shows_the_filters_in_a_row_and_the_costs_whole(page: Page, stage: Stage) -> None:
+    stage.ended(stage.submit("Costs", step("a", "Write the report", skill="write-report")))
+    page.set_viewport_size({"width": 768, "height": 1024})
+    page.goto("/tasks")
+    filters = [page.get_by_label(name, exact=True).first for name in ("Search tasks", "Status", "Agent")]
+    assert len({each.evaluate("(field) => field.getBoundingClientRect().top") for each in filters}) == 1
+    page.goto("/insights")
+    costs = page.get_by_role("region", name="Costs by agent")
+    expect(costs).to_be_visible()
+    assert costs.evaluate("(box) => box.scrollWidth - box.clientWidth") == 0
+
+
 def test_a_long_and_wide_table_is_scrolled_by_keys(page: Page, stage: Stage) -> None:
     rows = "\n".join(",".join(f"{row}.{column}" for column in range(40)) for row in range(300))
     file = {"name": "long.csv", "media_type": "text/csv", "content": base64.b64encode(rows.encode()).decode()}

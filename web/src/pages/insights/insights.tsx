@@ -126,7 +126,7 @@ function Numbers({ total }: { total: Spending }): ReactNode {
 function Groups({ by, items }: { by: Group; items: readonly Spending[] }): ReactNode {
   return (
     <Table.ScrollContainer
-      minWidth={560}
+      minWidth={480}
       className="card"
       scrollAreaProps={{ viewportProps: scrolledByKeys(`Costs by ${by}`) }}
     >
