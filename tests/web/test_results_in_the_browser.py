@@ -154,3 +154,14 @@ def test_a_step_that_is_over_says_nothing_is_to_come(page: Page, stage: Stage, o
     expect(panel.get_by_text("canceled").first).to_be_visible()
     panel.get_by_role("tab", name="Agent").click()
     expect(panel.get_by_text("No agent was asked.", exact=True)).to_be_visible()
+
+
+def test_each_paragraph_runs_in_the_direction_of_its_words(page: Page, stage: Stage) -> None:
+    task = stage.ended(stage.submit("Directions", step("a", "Say hello\n\nשלום עולם.\n\nHello again.", skill="echo")))
+    page.goto(f"/tasks/{task['id']}/steps/a")
+    output = page.get_by_label("Step 1").locator(".markdown")
+    begins = "(words) => { const box = words.getBoundingClientRect(); const range = document.createRange();"
+    begins += "range.selectNodeContents(words); const text = range.getBoundingClientRect();"
+    begins += "return text.right > box.right - 2 ? 'right' : 'left'; }"
+    assert output.get_by_text("שלום").evaluate(begins) == "right"
+    assert output.get_by_text("Hello again").evaluate(begins) == "left"
