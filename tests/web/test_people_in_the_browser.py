@@ -127,6 +127,17 @@ def test_a_plan_is_rejected_with_a_comment(page: Page, stage: Stage) -> None:
     assert "Not today" in str(ended["error"])
 
 
+def test_a_task_whose_plan_was_rejected_is_not_said_to_go_on(page: Page, stage: Stage) -> None:
+    stage.submit("Reject me unseen", step("a", "Say no"), approve_plan=True)
+    page.route_web_socket("**/api/events/ws", ignore)
+    page.goto("/inbox")
+    card = page.get_by_role("article").filter(has_text="Reject me unseen")
+    expect(card).to_be_visible()
+    page.route("**/api/inputs*", lambda route: route.abort())
+    card.get_by_role("button", name="Reject").click()
+    expect(card.get_by_role("status")).to_have_text("Sent.")
+
+
 def test_a_plan_is_changed_and_approved(page: Page, stage: Stage) -> None:
     task = stage.submit(
         "Change me", step("a", "Say one"), step("b", "Say two"), step("c", "Say three"), approve_plan=True

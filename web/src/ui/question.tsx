@@ -58,7 +58,7 @@ export function QuestionForm({ taskId, question, children, planEdit }: Props): R
   if (answer.isSuccess) {
     return (
       <p className="dim" role="status">
-        <Icon name="check" size={14} /> Sent. The task goes on.
+        <Icon name="check" size={14} /> Sent.
       </p>
     );
   }
