@@ -66,6 +66,16 @@ def test_a_try_is_canceled_at_the_agent(page: Page, stage: Stage) -> None:
     stage.until(lambda: "CANCELED" in stage.client.get(own, headers={"A2A-Version": "1.0"}).text)
 
 
+def test_a_message_to_be_tried_waits_while_the_card_is_read(page: Page, stage: Stage) -> None:
+    agent = next(each for each in objects(stage.get("/api/agents")["items"]) if each["name"] == "Echo")
+    page.goto(f"/agents/{agent['id']}?tab=try")
+    page.get_by_label("Message").fill("A long message")
+    page.get_by_role("tab", name="Card").click()
+    expect(page.get_by_label("Message")).to_have_count(0)
+    page.get_by_role("tab", name="Try it").click()
+    expect(page.get_by_label("Message")).to_have_value("A long message")
+
+
 def test_an_agent_is_suspended_and_resumed(page: Page, stage: Stage) -> None:
     auditor = next(each for each in stage.client.get("/api/agents").json()["items"] if each["name"] == "Auditor")
     page.goto(f"/agents/{auditor['id']}")

@@ -4,6 +4,7 @@ import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { API_URL, ProblemError, toProblem } from '../../api/client';
 import type { Agent } from '../../api/types';
 import { sseReader } from '../../live/sse';
+import { keepDraft, useDraft } from '../../ui/drafts';
 import { Problem } from '../../ui/feedback';
 import { type Frame, Frames } from '../../ui/frames';
 import { Icon } from '../../ui/icons';
@@ -20,7 +21,9 @@ interface End {
 export function TryIt({ agent }: { agent: Agent }): ReactNode {
   const examples = agent.skills.flatMap((skill) => skill.examples.map((example) => ({ skill: skill.id, example })));
   const [skill, setSkill] = useState<string | null>(null);
-  const [text, setText] = useState(examples[0]?.example ?? '');
+  const draft = `try ${agent.id}`;
+  const text = useDraft<string>(draft) ?? examples[0]?.example ?? '';
+  const setText = (next: string): void => keepDraft(draft, next);
   const [frames, setFrames] = useState<readonly Frame[]>([]);
   const [end, setEnd] = useState<End | null>(null);
   const [error, setError] = useState<unknown>(null);
