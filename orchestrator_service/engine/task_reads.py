@@ -10,7 +10,7 @@ from orchestrator_service.engine import step_records
 from orchestrator_service.engine.work import Run
 from orchestrator_service.models import PendingInput, PlanRow, StepRow
 from orchestrator_service.planning.plan import Plan, PlanStep
-from orchestrator_service.planning.revision import Failure
+from orchestrator_service.planning.revision import Failure, is_replacement
 from orchestrator_service.planning.synthesis import StepOutput
 from orchestrator_service.planning.team import owner
 from shared.agent import JsonObject
@@ -51,7 +51,7 @@ def past(connection: Connection, run: Run, plan: Plan) -> Past:
         outcomes={step_id: row.status for step_id, row in ended.items()},
         outputs={step_id: row.output_text or "" for step_id, row in ended.items() if row.status == "completed"},
         failures=[
-            _failure(connection, run.task_id, [each for each in rows if owner(each) == step_id], row.error)
+            _failure(connection, run.task_id, step_id, {each: row.status for each, row in rows.items()}, row.error)
             for step_id, row in ended.items()
             if row.status == "failed"
         ],
@@ -88,15 +88,24 @@ def plan_json(plan: Plan) -> JsonObject:
     return {"id": plan.id, "revision": plan.revision, "strategy": plan.strategy, "steps": steps}
 
 
-def _failure(connection: Connection, task_id: str, parts: list[str], error: JsonObject | None) -> Failure:
-    """Return how a step failed. `parts`: its id, and those of its answers, if it asked for several."""
-    tries = [row for part in parts for row in step_records.tries_of(connection, task_id, part)]
+def _failure(
+    connection: Connection, task_id: str, step_id: str, ended: dict[str, str], error: JsonObject | None
+) -> Failure:
+    """Return how a step failed. `ended`: the status of all revisions' steps, and of each answer where several are."""
+    own = [each for each in ended if owner(each) == step_id]
+    failed = [each for each in ended if ended[owner(each)] == "failed"]
+    replaced = [each for each in failed if is_replacement(step_id, owner(each))]
+    tried = {
+        part: [row["agent_id"] for row in step_records.tries_of(connection, task_id, part)] for part in own + replaced
+    }
     error = error or {}
     return Failure(
-        owner(parts[0]),
+        step_id,
         error,
-        tried=tuple(dict.fromkeys(row["agent_id"] for row in tries)),
-        may_have_acted=bool(tries) and error.get("type") in _UNSURE and error.get("reached") is not False,
+        tried=tuple(dict.fromkeys(agent_id for part in tried.values() for agent_id in part)),
+        may_have_acted=any(tried[part] for part in own)
+        and error.get("type") in _UNSURE
+        and error.get("reached") is not False,
     )
 
 

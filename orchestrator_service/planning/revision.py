@@ -54,7 +54,8 @@ _STEP_REFERENCE: Final = re.compile(r"(?<!\\)(\{\{\s*steps\.)([A-Za-z0-9_-]+)(?=
 class Failure:
     """A step that failed for good.
 
-    `error` is as `FederationError.to_metadata` tells it. `tried` are the ids of the agents that had it.
+    `error` is as `FederationError.to_metadata` tells it. `tried` are the ids of the agents that had it, or a step that
+    it replaced.
     `may_have_acted`: an agent got it, and never said how it ended.
     """
 
@@ -117,6 +118,11 @@ async def revise_goal(
     except FederationError as error:
         return None, f"{why}{note} {error.detail}", usage
     return revised, f"{why}{note} It goes to {' and '.join(names)} instead.", usage
+
+
+def is_replacement(step_id: str, earlier: str) -> bool:
+    """Tell by the ids of two steps whether the one took the place of the earlier one when that failed."""
+    return re.match(rf"{re.escape(earlier)}-r\d", step_id) is not None
 
 
 def revise(
@@ -216,6 +222,7 @@ async def _other_offer(step: PlanStep, failure: Failure, offers: Sequence[Offer]
     """Return the best offer of another agent: of the same skill, else one that ranks well for the instruction."""
     bad = {*failure.tried, step.agent}
     need = _REFERENCE.sub(" ", step.instruction)
+    seems = routing.read_need(need)
     ranked = await catalogue.rank(need, 50)
     place = {(match.offer.agent_id, match.offer.skill_id): at for at, match in enumerate(ranked)}
     same = [offer for offer in offers if offer.skill_id == step.skill and not {offer.agent_id, offer.agent_name} & bad]
@@ -227,6 +234,8 @@ async def _other_offer(step: PlanStep, failure: Failure, offers: Sequence[Offer]
         if {match.offer.agent_id, match.offer.agent_name} & bad or match.offer.skill_id == step.skill:
             continue
         offer = match.offer
+        if seems.firm and step.skill in seems.skills and not routing.suits(offer, seems):
+            continue
         described = " ".join((offer.skill_id.replace("-", " "), offer.skill_name, offer.description, *offer.tags))
         if len(stems(need) & stems(described)) >= _MIN_SHARED_WORDS:
             return offer

@@ -150,6 +150,11 @@ def named_agents(mention: str, offers: Sequence[Offer]) -> set[str]:
     return exact or {offer.agent_id for offer in offers if word != "agent" and word in words(offer.agent_name)}
 
 
+def suits(offer: Offer, need: Need) -> bool:
+    """Tell whether an offer is of the kind that a need names."""
+    return bool(_hinted(need, [offer]))
+
+
 async def choose(text: str, need: Need, offers: Sequence[Offer], catalogue: Catalogue) -> Offer | None:
     """Return the offer that fits a part best, or None if none does."""
     if need.only and (fitting := [offer for offer in offers if _is_of_kind(need, offer)]):

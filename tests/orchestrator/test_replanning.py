@@ -1,6 +1,7 @@
 """Re-planning: what is done stays done, what failed is done otherwise or not at all, and it ends."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -24,7 +25,9 @@ from shared.llm import Model
 from tests.orchestrator.planning_catalogue import BUNDLED, ListCatalogue
 from tests.orchestrator.test_plan import graphs
 from tests.orchestrator.test_planning_llm import answer, scripted, step
+from tests.support.federation import federation
 from tests.support.model_server import Failure as ModelFailure
+from tests.teams.answering import Member, team_step
 
 FAILED = {"type": "agent-failed", "title": "It failed", "detail": "The page is gone.", "retryable": False}
 GOAL = Goal("Read the page about prices, then summarize it")
@@ -266,3 +269,20 @@ async def test_the_models_answer_is_no_longer_than_its_tokens_allow() -> None:
     asked = sent.get("max_tokens") or sent.get("max_completion_tokens")
     assert isinstance(asked, int)
     assert 256 <= asked < 4_000
+
+
+async def test_a_step_never_goes_back_to_an_agent_that_failed_at_it(tmp_path: Path) -> None:
+    ann, ben = Member("Ann", "!"), Member("Ben", "!")
+    async with federation(tmp_path, ann.served(), ben.served(), max_revisions=5) as running:
+        task = await running.run(team_step(), replan=True)
+        events = await running.events(task)
+    assert task["status"] == "failed"
+    assert (len(ann.asked), len(ben.asked)) == (1, 1)
+    assert [event["type"] for event in events].count("plan.revised") == 1
+
+
+async def test_writing_code_is_not_given_to_an_agent_that_reads_pages() -> None:
+    goal = Goal("Write a Python function that extracts the links of a page")
+    plan = check(Plan(strategy="rules", steps=[PlanStep(id="read", skill="write-code", instruction=goal.text)]))
+    found, reason, _ = await revise_goal(goal, plan, {"read": "failed"}, [failure("id-of-code")], BUNDLED, None)
+    assert (found, "No other agent on offer fits" in reason) == (None, True)
