@@ -19,7 +19,7 @@ import orjson
 from pydantic import JsonValue
 from sqlalchemy import Connection, RowMapping, bindparam, delete, func, select, update
 
-from orchestrator_service.models import LearnedPlan, Task, insert_or_skip
+from orchestrator_service.models import LearnedPlan, PlanRow, Task, insert_or_skip
 from orchestrator_service.planning.plan import Example, Goal, Plan, PlanStep
 from orchestrator_service.planning.words import stems
 from shared.agent import JsonObject
@@ -94,7 +94,7 @@ def note(
     named = {"tenant": tenant_id, "of_key": same}
     if status == "completed":
         _keep(connection, named, task_id, goal, plan, meaning)
-    elif status == "failed" and plan.strategy == "learned":
+    elif status == "failed" and connection.execute(_FIRST_STRATEGY, {"of_task": task_id}).scalar() == "learned":
         connection.execute(_FAILED, named)
         connection.execute(_FORGET_FAILING, {**named, "most": _MOST_FAILURES})
 
@@ -206,6 +206,7 @@ _NEWEST: Final = (
     .order_by(LearnedPlan.used_at.desc())
     .limit(bindparam("at_most"))
 )
+_FIRST_STRATEGY: Final = select(PlanRow.strategy).where(PlanRow.task_id == bindparam("of_task"), PlanRow.revision == 1)
 _STATUS: Final = select(Task.status).where(Task.id == bindparam("of_task"))
 _SUCCEEDED: Final = (
     update(LearnedPlan)

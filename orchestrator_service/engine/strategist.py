@@ -157,7 +157,13 @@ class Strategist:
         steps = [] if same is None else await self._log.database.read(learning.find_same, run.tenant_id, same)
         if not steps:
             return None
-        skills = {offer.skill_id for offer in await self._catalogue(run).offers()}
+        offers = await self._catalogue(run).offers()
+        if {step.agent for step in steps} - {None, *(offer.agent_id for offer in offers)}:
+            logger.info(
+                "a learned plan cannot be followed any more", extra={"reason": "It names an agent not on offer."}
+            )
+            return None
+        skills = {offer.skill_id for offer in offers}
         try:
             return check(Plan(strategy="learned", steps=steps), skills=skills, inputs=goal.inputs)
         except PlanInvalidError as error:

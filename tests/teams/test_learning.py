@@ -137,6 +137,41 @@ async def test_a_plan_that_keeps_failing_is_forgotten(tmp_path: Path) -> None:
         assert part(await running.submit(_REQUEST), "plan")["strategy"] == "llm"
 
 
+async def test_a_plan_that_keeps_failing_is_forgotten_though_the_model_replanned_it_each_time(tmp_path: Path) -> None:
+    ann = Member("Ann", "seven", "!")
+    other: JsonObject = {"steps": [{"id": "b", "skill": "guess", "instruction": "Guess otherwise."}]}
+    async with (
+        model_server(_PLAN, other, other, otherwise=_PLAN) as model,
+        federation(
+            tmp_path, ann.served(), llm_base_url=model.base_url, llm_model="scripted", max_revisions=1, step_attempts=1
+        ) as running,
+    ):
+        await running.submit(_REQUEST)
+        await _learned(running, 1)
+        for failures in (1, 2):
+            failed = await running.submit(_REQUEST)
+            assert (failed["status"], part(failed, "plan")["revision"]) == ("failed", 2)
+            await _learned(running, 2 - failures)
+
+
+async def test_a_learned_plan_that_names_an_agent_that_is_gone_is_not_followed(tmp_path: Path) -> None:
+    ann, ben = Member("Ann", "seven"), Member("Ben", "eight")
+    named: JsonObject = {"steps": [{"id": "a", "skill": "guess", "agent": "Ann", "instruction": "Guess."}]}
+    async with (
+        model_server(named, otherwise=_PLAN) as model,
+        federation(tmp_path, ann.served(), ben.served(), llm_base_url=model.base_url, llm_model="scripted") as running,
+    ):
+        task = await running.submit(_REQUEST)
+        await _learned(running, 1)
+        await running.client.delete(f"/api/agents/{steps_of(task)[0]['agent_id']}")
+        again = await running.submit(_REQUEST)
+    assert (again["status"], part(again, "plan")["strategy"], part(again, "plan")["revision"]) == (
+        "completed",
+        "llm",
+        1,
+    )
+
+
 async def test_a_learned_plan_whose_agent_is_gone_is_not_followed(tmp_path: Path) -> None:
     ann = Member("Ann", "seven")
     other = TestAgent("Other", Member("Other", "eight").answer, ("count",))
