@@ -129,10 +129,12 @@ class Settler:
         told = [choice.why] if choice.told is not None else []
         if asked.step.evaluate is not None:
             wish = asked.step.evaluate
+            spent_on_choice = choice.usage.input_tokens + choice.usage.output_tokens
+            left = None if tokens is None else max(tokens - spent_on_choice, 0)
             data = [part for answer in choice.chosen for part in answer.data]
             try:
                 scores, usage = await self.evaluate(
-                    run, wish, asked.task, choice.text, data, tokens, may_ask=asked.may_ask
+                    run, wish, asked.task, choice.text, data, left, may_ask=asked.may_ask
                 )
             except FederationError as error:
                 raise charge(error, choice.usage) from error
@@ -172,11 +174,14 @@ class Settler:
             else:
                 choice = _Choice(best.text, [best], f"a model chose {best.agent_name}: {reasons}", {}, usage)
                 choice.told = {"decided_by": "model", "reasons": reasons}
+        why_not = "there is no model to judge"
+        if model is not None:
+            why_not = "the budget leaves nothing for a model to judge with"
         if choice is None and 2 * len(groups[0]) > wanted:
             choice = _majority(groups, wanted)
-            choice.why += "; there is no model to judge"
+            choice.why += f"; {why_not}"
         if choice is None:
-            raise NoConsensusError(_difference(groups, asked))
+            raise NoConsensusError(_difference(groups, asked, why_not))
         choice.told = {"method": way, **(choice.told or {}), **_counted(groups, asked)}
         return choice
 
@@ -246,10 +251,10 @@ def _counted(groups: Sequence[Sequence[Given]], asked: Settling) -> JsonObject:
     }
 
 
-def _difference(groups: Sequence[Sequence[Given]], asked: Settling) -> str:
+def _difference(groups: Sequence[Sequence[Given]], asked: Settling, why_not: str) -> str:
     told = [f"{', '.join(answer.agent_name for answer in group)}: {group[0].text.strip()[:200]!r}" for group in groups]
     wanted = len(asked.answers) + len(asked.silent)
     return (
-        f"No answer has a majority of the {wanted} that were asked for, and there is no model to judge. "
+        f"No answer has a majority of the {wanted} that were asked for, and {why_not}. "
         f"{'; '.join([*told, *asked.silent])}"[:4_000]
     )

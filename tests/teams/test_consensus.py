@@ -1,15 +1,16 @@
 """Several agents are asked the same, and their answers become one."""
 
 import asyncio
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 from pydantic import JsonValue
 
-from shared.agent import METADATA_KEY, JsonObject
+from shared.agent import METADATA_KEY, AgentRequest, Answer, JsonObject, Update, Usage
 from tests.orchestrator.killable import killable
-from tests.support.federation import federation, serve_agent, until
+from tests.support.federation import TestAgent, federation, serve_agent, until
 from tests.support.model_server import model_server
 from tests.teams.answering import Member, attempts, output, part, parts, steps_of, team_step
 from tests.teams.meaning import embedding_model
@@ -223,6 +224,22 @@ async def test_the_answers_count_as_steps_of_the_budget(tmp_path: Path) -> None:
         done = await running.run(team_step(agents=3), budget={"steps": 2})
     assert part(steps_of(done)[0], "error")["type"] == "budget-exhausted"
     assert not any(member.asked for member in members)
+
+
+async def test_without_a_majority_a_spent_budget_is_told_and_not_a_model_that_is_missing(tmp_path: Path) -> None:
+    async def answer(request: AgentRequest) -> AsyncGenerator[Update]:
+        yield Usage(output_tokens=100, llm_calls=1)
+        yield Answer("answer", request.task_id)
+
+    agent = TestAgent("Ann", answer, ("guess",))
+    async with (
+        model_server() as model,
+        federation(tmp_path, agent, llm_base_url=model.base_url, llm_model="scripted") as running,
+    ):
+        done = await running.run(team_step(agents=2), budget={"tokens": 100})
+    error = part(steps_of(done)[0], "error")
+    assert error["type"] == "no-consensus"
+    assert "the budget leaves nothing for a model to judge with" in str(error["detail"])
 
 
 @pytest.mark.parametrize(

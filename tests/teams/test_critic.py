@@ -221,6 +221,22 @@ async def test_a_kill_after_a_result_was_judged_counts_each_round_once(tmp_path:
     assert len(parts(part(done, "result"), "rounds")) == 2
 
 
+async def test_choosing_and_scoring_an_answer_together_keep_to_the_budget(tmp_path: Path) -> None:
+    members = [Member("Ann", "red"), Member("Ben", "blue")]
+    choice = Text('{"best": 2, "reasons": "It is."}', input_tokens=1_000, output_tokens=2_500)
+    async with (
+        model_server(choice, otherwise=judged(1)) as model,
+        federation(
+            tmp_path, *(each.served() for each in members), llm_base_url=model.base_url, llm_model="scripted"
+        ) as running,
+    ):
+        done = await running.run(
+            team_step(agents=2, consensus="judge", evaluate=wanted("is friendly")), budget={"tokens": 9_000}
+        )
+    assert len(model.requests) == 1
+    assert "tokens left of the budget" in str(steps_of(done)[0]["error"])
+
+
 async def _begin(
     stack: AsyncExitStack,
     process: Killable,
