@@ -31,7 +31,7 @@ _QUOTED: Final = re.compile(
 )
 _BRACKETED: Final = re.compile(r"\((?!\d{1,2}\))[^()\n]{1,2000}\)|\[[^\[\]\n]{1,2000}\]|\{[^{}\n]{1,2000}\}")
 _ROW: Final = r"(?![^\n]{0,500}:[ \t])[^,;|\t\n]{0,200}(?:[,;|\t](?! )[^,;|\t\n]{0,200})+"
-_TABLE: Final = re.compile(rf"^{_ROW}(?:\n{_ROW})+$", re.MULTILINE)  # in prose, a space follows a comma
+TABLE: Final = re.compile(rf"^{_ROW}(?:\n{_ROW})+$", re.MULTILINE)  # in prose, a space follows a comma
 _ABBREVIATION: Final = re.compile(
     r"\b(?:e\.g|i\.e|etc|vs|approx|dr|mr|mrs|ms|prof|st|fig|cf|nr|vol|p\.m|a\.m)\.", re.IGNORECASE
 )
@@ -114,7 +114,7 @@ def in_active_voice(text: str) -> str:
 def mask(text: str) -> str:
     """Return the text with everything filled in that must not be split."""
     masked = _fill(text, FENCE)
-    for pattern in (_TABLE, URL, FILE, _QUOTED, _BRACKETED, _ABBREVIATION):
+    for pattern in (TABLE, URL, FILE, _QUOTED, _BRACKETED, _ABBREVIATION):
         masked = _fill(masked, pattern)
     masked = _CODE_LINE.sub(lambda found: _filled(found, "content"), masked)
     introduced = _INTRODUCED.search(masked)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from orchestrator_service.planning.parts import FENCE, FILE, FILLER, MENTION, URL, mask
+from orchestrator_service.planning.parts import FENCE, FILE, FILLER, MENTION, SPLIT_CHARS, TABLE, URL, mask
 from orchestrator_service.planning.plan import Catalogue, Offer
 from orchestrator_service.planning.references import refers_back
 from orchestrator_service.planning.words import (
@@ -98,7 +98,7 @@ class Need:
 _RUN: Final = Need("code", ("run-code",), firm=True)
 DOCUMENTS: Final = Need("research", ("research",), firm=True, only=True)
 """What a part needs that speaks of the documents: they are not asked for anywhere else."""
-_DATA: Final = Need("data", ("analyze-data",), firm=True)
+DATA: Final = Need("data", ("analyze-data",), firm=True)
 _BUNDLED_SKILLS: Final = frozenset(
     {"research", "analysis", "summarize", "analyze-data", "extract-data", "browse", "extract-page", "screenshot"}
     | {"verify-page", "write-code", "run-code", "test-code", "review-code", "document-code"}
@@ -118,6 +118,7 @@ def read_need(text: str, files: Sequence[str] = (), *, several: bool = False, ab
     if _SUMMARY.search(plain):
         return Need("summary", ("summarize",), firm=True)
     is_table = any(map(_DATA_FILE.search, [*urls, *names])) or _DATA_FENCE.search(text)
+    is_table = is_table or TABLE.search(FENCE.sub(" ", text)[:SPLIT_CHARS])
     if not urls and not is_table and _DOCUMENTS_SAY.search(plain):
         return DOCUMENTS
     brings_code = "```" in text and not _DATA_FENCE.search(text)
@@ -126,7 +127,7 @@ def read_need(text: str, files: Sequence[str] = (), *, several: bool = False, ab
         return code
     if is_table:
         extracts = first == "extract" and _ENTITIES.search(plain)
-        return Need("extraction", ("extract-data",), firm=True) if extracts else _DATA
+        return Need("extraction", ("extract-data",), firm=True) if extracts else DATA
     if urls:
         return _page_need(plain, seen, first, several=several)
     return _bare_need(_plain(text), plain, seen, first, named=bool(names))
@@ -222,8 +223,8 @@ def _bare_need(text: str, plain: str, seen: set[str], first: str, *, named: bool
         (_ARITHMETIC.search(text) or _NUMERIC.search(text), _RUN),
         ("screenshot" in seen, Need("page", ("screenshot", "browse"), firm=True)),
         (seen & _CERTAIN_PAGE, Need("page", ("browse",), firm=True)),
-        (seen & _CERTAIN_DATA, _DATA),
-        (first in {"profile", "plot"} and seen & DATA_WORDS, _DATA),
+        (seen & _CERTAIN_DATA, DATA),
+        (first in {"profile", "plot"} and seen & DATA_WORDS, DATA),
         (_RESEARCHING.search(plain), Need("research", ("research",), firm=True)),
         (seen & DOCUMENT_WORDS and (reads or asks), Need("research", ("research",), firm=True)),
         (first in _COMPOSING and refers_back(plain), Need("summary", ("summarize", "analysis", "research"), firm=True)),

@@ -12,7 +12,7 @@ from typing import Final
 from pydantic import JsonValue
 
 from orchestrator_service.planning import follow_up, references, routing
-from orchestrator_service.planning.parts import FILE, MENTION, URL, Joint, Part, in_active_voice, split
+from orchestrator_service.planning.parts import FILE, MENTION, TABLE, URL, Joint, Part, in_active_voice, split
 from orchestrator_service.planning.plan import (
     MAX_INSTRUCTION_CHARS,
     MAX_STEPS,
@@ -25,7 +25,7 @@ from orchestrator_service.planning.plan import (
     PlanStep,
     literal,
 )
-from orchestrator_service.planning.routing import DOCUMENTS, Kind, Need, read_need
+from orchestrator_service.planning.routing import DATA, DOCUMENTS, Kind, Need, read_need
 from orchestrator_service.planning.words import (
     HANDLING_VERBS,
     PAGE_VERBS,
@@ -281,12 +281,14 @@ def _linked(drafts: Sequence[_Draft]) -> list[_Draft]:
             case "beside":
                 pass
         takes = references.earlier(draft.text, [other.text for other in linked], used)
-        note = _carried(draft, linked)
+        table = _table_before(draft, linked)
+        note = f"\n\n{table}" if table else _carried(draft, linked)
         after = before | takes
         if note:
             takes = frozenset[int]()  # it is about the same page or file, not about what was said of it
         wave = {place - MAX_WIDTH} if not after and place >= MAX_WIDTH else set[int]()
-        linked.append(replace(draft, after=after | wave, takes=takes, note=note))
+        need = DATA if table else draft.need
+        linked.append(replace(draft, need=need, after=after | wave, takes=takes, note=note))
         stage |= {place}
         used |= takes
     return linked
@@ -301,6 +303,17 @@ def _carried(draft: _Draft, before: Sequence[_Draft]) -> str:
         if found := pattern.search(other.text):
             return f"\n\n{label}: {found[0]}"
     return ""
+
+
+def _table_before(draft: _Draft, before: Sequence[_Draft]) -> str:
+    """Return the table that was pasted for the part just before, if this part speaks of its columns, too."""
+    if not before or draft.need.firm or draft.files or _target(draft.text):
+        return ""
+    pasted = TABLE.search(before[-1].text + before[-1].note)
+    if pasted is None or TABLE.search(draft.text):
+        return ""
+    columns = words(pasted[0].split("\n", 1)[0])
+    return pasted[0] if not set(columns).isdisjoint(words(draft.text)) else ""
 
 
 async def _step(
