@@ -1,4 +1,4 @@
-"""Sees which earlier parts a part speaks of: "summarize it", "compare the results", "the second one". Pure.
+"""Sees which earlier parts, or attached files, a part speaks of: "summarize it", "the second result", "the file". Pure.
 
 Rather once too often than once too seldom: a result that is handed on needlessly does little harm.
 """
@@ -43,6 +43,15 @@ _OBJECT: Final = re.compile(
     r"\w+\s+(?:\w+\s+(?:of|for|from)\s+)?(?:the|that|this|these|those)\s+(?P<nouns>\w+(?:\s+\w+){0,2})", re.IGNORECASE
 )
 _NO_OBJECT: Final = re.compile(r"\w+\s*(?:$|[.!?]|(?:in|as|to|into|for|by|using|with|briefly|again)\b)", re.IGNORECASE)
+_SAYS_FILES: Final = re.compile(
+    r"\b(?:the|this|that|these|those|my|attached|uploaded|all|both|each|every)\s+(?:\w+\s+)?"
+    r"(?P<noun>files?|csvs?|tables?|documents?|spreadsheets?|datasets?|data|attachments?|images?|pdfs?)\b",
+    re.IGNORECASE,
+)
+_ORDINAL_FILE: Final = re.compile(
+    r"\b(?P<ordinal>first|second|third|last)\s+(?:file|csv|table|document|dataset)\b", re.IGNORECASE
+)
+_ORDINAL_PLACES: Final = {"first": 0, "second": 1, "third": 2, "last": -1}
 _ANY_MATERIAL: Final = stems(
     "text page content summary data heading title code report table numbers list article program"
 )
@@ -86,6 +95,24 @@ def refers_back(text: str) -> bool:
     if pronoun and FILLER not in masked[: pronoun.start()]:
         return len(words(masked[: pronoun.start()])) < _PRONOUN_WORDS
     return _verb(masked) in TRANSFORMING_VERBS and FILLER not in masked and bool(_NO_OBJECT.match(masked))
+
+
+def files(text: str, attached: Sequence[str]) -> tuple[str, ...]:
+    """Return the attached files a text speaks of: by name, by name without ending, by place, or as "the file"."""
+    named = tuple(
+        name
+        for name in attached
+        if name in text or (len(stem := name.rsplit(".", 1)[0]) > 2 and re.search(rf"\b{re.escape(stem)}\b", text))
+    )
+    if named or not attached:
+        return named
+    if found := _ORDINAL_FILE.search(text):
+        place = _ORDINAL_PLACES[found["ordinal"].lower()]
+        return (attached[place],) if place < len(attached) else ()
+    if found := _SAYS_FILES.search(text):
+        ending = "." + found["noun"].lower().rstrip("s")
+        return tuple(name for name in attached if name.lower().endswith(ending)) or tuple(attached)
+    return ()
 
 
 def speaks_of_results(text: str) -> bool:

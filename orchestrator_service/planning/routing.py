@@ -46,6 +46,7 @@ _ENTITIES: Final = re.compile(
     r"\b(?:e-?mails?|phone|numbers|dates|amounts|entities|names|addresses|prices|invoice|json|structured|fields)\b",
     re.IGNORECASE,
 )
+_CONTACTS: Final = re.compile(r"\b(?:e-?mail\s+address(?:es)?|e-?mails|(?:tele)?phone\s+numbers?)\b", re.IGNORECASE)
 _RESEARCHING: Final = re.compile(
     r"\b(?:research|investigate|look\s+up|find\s+out|search|study|literature|sources?)\b", re.IGNORECASE
 )
@@ -228,7 +229,7 @@ def _bare_need(text: str, plain: str, seen: set[str], first: str, *, named: bool
         (_RESEARCHING.search(plain), Need("research", ("research",), firm=True)),
         (seen & DOCUMENT_WORDS and (reads or asks), Need("research", ("research",), firm=True)),
         (first in _COMPOSING and refers_back(plain), Need("summary", ("summarize", "analysis", "research"), firm=True)),
-        (first == "extract", Need("extraction", ("extract-data",))),
+        (first == "extract" or (reads and _CONTACTS.search(plain)), Need("extraction", ("extract-data",))),
         (len(seen & DATA_WORDS) > 1, Need("data", ("analyze-data",))),
         (asks or (first in {"explain", "describe", "compare"} and len(seen) > 2), Need("research", ("research",))),
         (reads and seen & PAGE_WORDS, Need("page", ("browse",))),

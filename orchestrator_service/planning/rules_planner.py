@@ -12,7 +12,7 @@ from typing import Final
 from pydantic import JsonValue
 
 from orchestrator_service.planning import follow_up, references, routing
-from orchestrator_service.planning.parts import FILE, MENTION, TABLE, URL, Joint, Part, in_active_voice, split
+from orchestrator_service.planning.parts import FILE, MENTION, TABLE, URL, Joint, Part, in_active_voice, mask, split
 from orchestrator_service.planning.plan import (
     MAX_INSTRUCTION_CHARS,
     MAX_STEPS,
@@ -27,6 +27,7 @@ from orchestrator_service.planning.plan import (
 )
 from orchestrator_service.planning.routing import DATA, DOCUMENTS, Kind, Need, read_need
 from orchestrator_service.planning.words import (
+    CODE_WORDS,
     HANDLING_VERBS,
     PAGE_VERBS,
     QUESTION_WORDS,
@@ -48,16 +49,7 @@ _ADDRESSES: Final = re.compile(
 _ON_PAGE: Final = re.compile(
     r"\b(?:on|from|of)\s+(?:it|there|that|this|(?:the|that|this)\s+page)\b|\bthere\b|\bit\s+says\b", re.IGNORECASE
 )
-_SAYS_FILES: Final = re.compile(
-    r"\b(?:the|this|that|these|those|my|attached|uploaded|all|both|each|every)\s+(?:\w+\s+)?"
-    r"(?P<noun>files?|csvs?|tables?|documents?|spreadsheets?|datasets?|data|attachments?|images?|pdfs?)\b",
-    re.IGNORECASE,
-)
 _RUN_THEM: Final = re.compile(r"(?:run|execute)\s+(?:them|it|these|those|the\s+tests)\b", re.IGNORECASE)
-_ORDINAL_FILE: Final = re.compile(
-    r"\b(?P<ordinal>first|second|third|last)\s+(?:file|csv|table|document|dataset)\b", re.IGNORECASE
-)
-_ORDINALS: Final = {"first": 0, "second": 1, "third": 2, "last": -1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +107,7 @@ def _drafted(text: str, parts: Sequence[Part], offers: Sequence[Offer], files: S
             drafts[-1] = replace(
                 drafts[-1],
                 text=shown,
-                need=read_need(shown, _mentioned(shown, files), several=True),
+                need=read_need(shown, references.files(shown, files), several=True),
                 span=(start, part.end),
                 several=True,
             )
@@ -130,7 +122,7 @@ def _drafted(text: str, parts: Sequence[Part], offers: Sequence[Offer], files: S
 
 
 def _draft(clause: str, part: Part, agent_id: str | None, files: Sequence[str], about: Kind = "any") -> _Draft:
-    need = read_need(clause, _mentioned(clause, files), about=about)
+    need = read_need(clause, references.files(clause, files), about=about)
     return _Draft(clause, need, part.joint, (part.start, part.end), agent_id=agent_id)
 
 
@@ -163,7 +155,7 @@ def _joined(text: str, drafts: Sequence[_Draft], files: Sequence[str]) -> _Draft
     shown = text[span[0] : span[1]]
     if drafts[0].agent_id:
         shown = _MENTION_FIRST.sub("", shown, count=1)
-    need = read_need(shown, _mentioned(shown, files))
+    need = read_need(shown, references.files(shown, files))
     agent_id = next((draft.agent_id for draft in drafts if draft.agent_id), None)
     return replace(
         drafts[0], text=shown, need=need if need.kind == "data" and files else DOCUMENTS, span=span, agent_id=agent_id
@@ -199,15 +191,26 @@ def _goes_on(draft: _Draft, clause: str) -> bool:
         return True
     if _target(clause) or not _target(draft.text):
         return False
-    own = read_need(clause).kind
+    need = read_need(clause)
+    own = need.kind
     first = next(iter(words(clause[:100])), "")
     if draft.need.kind == "data":
         return own in {"data", "any"} and routing.speaks_of_data(clause) and not references.speaks_of_results(clause)
     if draft.need.kind != "page" or not URL.search(draft.text):
         return False
-    reads = first in READING_VERBS and (routing.speaks_of_page(clause) or bool(_ON_PAGE.search(clause)))
+    about_page = routing.speaks_of_page(clause) or bool(_ON_PAGE.search(clause))
+    asks = first in READING_VERBS or (first in QUESTION_WORDS and about_page)
+    is_open = own != "extraction" and not need.firm and CODE_WORDS.isdisjoint(words(clause))
+    if asks and is_open and _only_opened(draft):
+        return True
+    reads = first in READING_VERBS and about_page
     on_page = own in {"page", "any", "extraction"} and (reads or first in PAGE_VERBS or first == "extract")
     return on_page or first in HANDLING_VERBS
+
+
+def _only_opened(draft: _Draft) -> bool:
+    """Tell whether a part opens a page and asks nothing of it, so that what is asked next is asked of that page."""
+    return draft.need.skills[:1] == ("browse",) and READING_VERBS.isdisjoint(words(mask(draft.text)))
 
 
 def _target(text: str) -> str | None:
@@ -233,7 +236,7 @@ def _copied(drafts: Sequence[_Draft]) -> list[_Draft]:
 
 def _given_files(drafts: Sequence[_Draft], files: Sequence[str]) -> list[_Draft]:
     """Give each draft the attached files it speaks of; if none does, the first that could use them gets all."""
-    given = [replace(draft, files=_mentioned(draft.text, files)) for draft in drafts]
+    given = [replace(draft, files=references.files(draft.text, files)) for draft in drafts]
     if not files or any(draft.files for draft in given):
         return given
     kinds = ("data", "summary", "extraction", "research", "any", "code", "page")
@@ -244,24 +247,6 @@ def _given_files(drafts: Sequence[_Draft], files: Sequence[str]) -> list[_Draft]
     need = read_need(chosen.text, files, several=chosen.several)
     given[place] = replace(chosen, files=tuple(files), need=need)
     return given
-
-
-def _mentioned(text: str, files: Sequence[str]) -> tuple[str, ...]:
-    """Return the attached files a text speaks of: by name, by name without ending, by place, or as "the file"."""
-    named = tuple(
-        name
-        for name in files
-        if name in text or (len(stem := name.rsplit(".", 1)[0]) > 2 and re.search(rf"\b{re.escape(stem)}\b", text))
-    )
-    if named or not files:
-        return named
-    if found := _ORDINAL_FILE.search(text):
-        place = _ORDINALS[found["ordinal"].lower()]
-        return (files[place],) if place < len(files) else ()
-    if found := _SAYS_FILES.search(text):
-        ending = "." + found["noun"].lower().rstrip("s")
-        return tuple(name for name in files if name.lower().endswith(ending)) or tuple(files)
-    return ()
 
 
 def _linked(drafts: Sequence[_Draft]) -> list[_Draft]:
@@ -280,7 +265,7 @@ def _linked(drafts: Sequence[_Draft]) -> list[_Draft]:
                 before = frozenset()
             case "beside":
                 pass
-        takes = references.earlier(draft.text, [other.text for other in linked], used)
+        takes = references.earlier(draft.text, [other.text for other in linked], used) or _page_before(draft, linked)
         table = _table_before(draft, linked)
         note = f"\n\n{table}" if table else _carried(draft, linked)
         after = before | takes
@@ -303,6 +288,12 @@ def _carried(draft: _Draft, before: Sequence[_Draft]) -> str:
         if found := pattern.search(other.text):
             return f"\n\n{label}: {found[0]}"
     return ""
+
+
+def _page_before(draft: _Draft, before: Sequence[_Draft]) -> frozenset[int]:
+    """Return the place of the page that a part is to extract something from, if it is what was opened just before."""
+    is_meant = draft.need.kind == "extraction" and not draft.files and not _target(draft.text)
+    return frozenset({len(before) - 1}) if is_meant and before and _only_opened(before[-1]) else frozenset()
 
 
 def _table_before(draft: _Draft, before: Sequence[_Draft]) -> str:
