@@ -59,7 +59,7 @@ _LATER: Final = re.compile(r"\b(?:next|then|after\s+that|afterwards?|second|seco
 _LAST: Final = re.compile(r"\b(?:finally|lastly|at\s+the\s+end|in\s+the\s+end)\b", re.IGNORECASE)
 _BREAK: Final = re.compile(
     r"(?P<then>(?:\s{0,9}[,;.]?\s{1,9}|\s{0,9}[,;])(?:and\s+)?\b(?:then|after\s+that|afterwards|finally|lastly|next)\b,?\s+)"
-    r"|(?P<sentence>(?<![.!?…。！？])[.!?…。！？]+[\"')\]]{0,3}(?:\s+|(?<=[。！？]))|\s{0,9}\n\s*)"
+    r"|(?P<sentence>(?<![.!?…。！？])(?!(?<=\d)!\s+(?:and|then)\b)[.!?…。！？]+[\"')\]]{0,3}(?:\s+|(?<=[。！？]))|\s{0,9}\n\s*)"
     r"|(?P<semicolon>\s{0,9};\s*)"
     r"|(?P<and>\s{0,9},\s*(?:and\s+(?:also\s+)?|&\s+|also\s+)?|\s{1,9}(?:and|&)\s+(?:also\s+)?)",
     re.IGNORECASE,
@@ -263,6 +263,7 @@ def _breaks_at_and(mark: str, left: str, right: str, verbs: frozenset[str]) -> b
         return comma_and and _is_unknown_request(left, right)
     own_target = FILLER in re.split(r"[,;.!?]\s|\s+and\s", right, maxsplit=1)[0]
     if next(iter(words(right[:60])), "") in QUESTION_WORDS:
+        own_target = own_target or bool(_COMPUTED.search(left) and _COMPUTED.search(right))
         return bool(_DIRECT_QUESTION.match(right)) and (own_target or comma_and)
     clause = _LEAD_IN.sub("", left, count=1) if _LEAD_IN.match(left) else left
     if not starts_request(clause, verbs):

@@ -133,7 +133,7 @@ _STOP: Final = _set(
     will with you your
     """
 )
-_WORD: Final = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
+_WORD: Final = re.compile(r"([^\W_]+(?:['’](?!s\b)[^\W_]+)?)(?:['’]s\b)?", re.IGNORECASE)
 _ENDINGS: Final = (
     "izations",
     "ization",
@@ -154,8 +154,8 @@ _ENDINGS: Final = (
 
 
 def words(text: str) -> list[str]:
-    """Return the words of a text, lower-cased, in order."""
-    return [found[0].lower() for found in _WORD.finditer(text)]
+    """Return the words of a text, lower-cased, in order; "what's" is "what"."""
+    return [found[1].lower() for found in _WORD.finditer(text)]
 
 
 def says_only_where(text: str) -> bool:
