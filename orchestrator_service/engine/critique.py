@@ -13,6 +13,9 @@ from shared.llm import fence
 
 _MOST_SHOWN: Final = 16_000
 _MOST_DETAIL: Final = 4_000
+_AGAIN: Final = (
+    "\n\nAn earlier answer to this was not good enough. Answer again, in full and better. What has to change:\n"
+)
 
 
 class CriteriaNotMetError(FederationError):
@@ -97,11 +100,8 @@ def not_met(evaluations: Mapping[int, JsonObject]) -> JsonObject:
 def again(instruction: str, evaluation: JsonObject | None, earlier: str) -> str:
     """Return the instruction for a better answer: what was said, what has to change, and the earlier answer.
 
-    Both are peer text: they are fenced, and nothing in them is a reference.
+    What an earlier call added goes. Both are peer text: they are fenced, and nothing in them is a reference.
     """
     listed = "\n".join(f"- {reason}" for reason in reasons(evaluation))
-    more = (
-        "\n\nAn earlier answer to this was not good enough. Answer again, in full and better. What has to change:\n"
-        f"{fence('critique', listed)}\n\nThe earlier answer:\n{fence('earlier answer', earlier[:_MOST_SHOWN])}"
-    )
-    return instruction + literal(more)
+    more = f"{fence('critique', listed)}\n\nThe earlier answer:\n{fence('earlier answer', earlier[:_MOST_SHOWN])}"
+    return instruction.partition(_AGAIN)[0] + _AGAIN + literal(more)

@@ -221,6 +221,16 @@ async def test_a_kill_after_a_result_was_judged_counts_each_round_once(tmp_path:
     assert len(parts(part(done, "result"), "rounds")) == 2
 
 
+async def test_a_task_that_is_judged_again_and_again_hands_on_the_last_critique_only(tmp_path: Path) -> None:
+    ann = Member("Ann", "first", "second", "third EUR")
+    async with federation(tmp_path, ann.served()) as running:
+        done = await running.run(team_step(), evaluate=wanted('contains "EUR"'))
+    assert done["status"] == "completed"
+    last = ann.asked[2].text
+    assert last.startswith("Guess.")
+    assert ("first" in last, "second" in last, last.count("An earlier answer")) == (False, True, 1)
+
+
 async def test_choosing_and_scoring_an_answer_together_keep_to_the_budget(tmp_path: Path) -> None:
     members = [Member("Ann", "red"), Member("Ben", "blue")]
     choice = Text('{"best": 2, "reasons": "It is."}', input_tokens=1_000, output_tokens=2_500)
