@@ -55,13 +55,16 @@ def redo(connection: Connection, run: Run, plan: Plan, evaluation: JsonObject, t
     places = {step.id: place for place, step in enumerate(last)}
     revision = plan.revision + 1
     steps: list[PlanStep] = []
+    ids = set(taken)
     for step in plan.steps:
         if step.id not in places:
             steps.append(step)
             continue
         earlier = answer(connection, run.task_id, [step.id])
+        step_id = _fresh(step.id, revision, ids)
+        ids.add(step_id)
         changes = {
-            "id": _fresh(step.id, revision, taken),
+            "id": step_id,
             "instruction": critique.again(step.instruction, evaluation, earlier),
         }
         steps.append(step.model_copy(update=changes))

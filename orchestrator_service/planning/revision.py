@@ -6,7 +6,7 @@ acted is done again only if that does no harm.
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -138,7 +138,7 @@ def revise(
     that needed a failed one need the other. `taken` are ids of earlier steps. Raises: PlanInvalidError.
     """
     ids = {*taken, *(step.id for step in plan.steps)}
-    new_ids = {failed: _fresh(failed, plan.revision + 1, ids) for failed in others}
+    new_ids = _fresh_ids(others, plan.revision + 1, ids)
     finished = {step.id for step in done}
     rest = [
         _renamed(others.get(step.id, step), new_ids.get(step.id, step.id), new_ids)
@@ -152,7 +152,8 @@ def _extended(
     plan: Plan, done: Sequence[PlanStep], new: Sequence[PlanStep], taken: Collection[str], goal: Goal
 ) -> Plan:
     """Return the plan's next revision: what is done, and new steps, none with the id of one there was."""
-    new_ids = {step.id: _fresh(step.id, plan.revision + 1, taken) for step in new if step.id in taken}
+    ids = {*taken, *(step.id for step in new)}
+    new_ids = _fresh_ids([step.id for step in new if step.id in taken], plan.revision + 1, ids)
     rest = [_renamed(step, new_ids.get(step.id, step.id), new_ids) for step in new]
     return _checked(plan.model_copy(update={"strategy": "llm"}), done, rest, len(taken) + len(rest), goal)
 
@@ -263,6 +264,14 @@ def _what_failed(plan: Plan, failures: Sequence[Failure]) -> str:
         if plan.has(failure.step_id)
     ]
     return " ".join(said)
+
+
+def _fresh_ids(step_ids: Iterable[str], revision: int, taken: Collection[str]) -> dict[str, str]:
+    """Return a new id for each of the steps, all of them different."""
+    new_ids: dict[str, str] = {}
+    for step_id in step_ids:
+        new_ids[step_id] = _fresh(step_id, revision, {*taken, *new_ids.values()})
+    return new_ids
 
 
 def _fresh(step_id: str, revision: int, taken: Collection[str]) -> str:

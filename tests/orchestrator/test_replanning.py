@@ -189,6 +189,13 @@ async def test_all_revisions_together_have_no_more_steps_than_a_plan() -> None:
         revise(PLAN, PLAN.steps[:1], {"read": PLAN.steps[1]}, ids)
 
 
+async def test_failed_steps_whose_long_names_differ_only_at_the_end_get_different_new_ones() -> None:
+    long = [PlanStep(id="a" * 63 + end, skill="read-page", instruction="Read") for end in "12"]
+    plan = check(Plan(strategy="rules", steps=long))
+    after = revise(plan, [], {each.id: each for each in plan.steps})
+    assert len({each.id for each in after.steps}) == 2
+
+
 NEW = step("again", "browse", "Open the archive of {{ steps.first.output }}")
 LAST = step("sum", "summarize", "Summarize {{ steps.again.output }}")
 

@@ -231,6 +231,16 @@ async def test_a_task_that_is_judged_again_and_again_hands_on_the_last_critique_
     assert ("first" in last, "second" in last, last.count("An earlier answer")) == (False, True, 1)
 
 
+async def test_steps_whose_long_names_differ_only_at_the_end_are_done_again_each(tmp_path: Path) -> None:
+    ann = Member("Ann", "one", "two", "three EUR", "four EUR")
+    async with federation(tmp_path, ann.served()) as running:
+        done = await running.run(
+            team_step("a" * 63 + "1"), team_step("a" * 63 + "2"), evaluate=wanted('contains "EUR"', max_rounds=2)
+        )
+    assert done["status"] == "completed"
+    assert len(ann.asked) == 4
+
+
 async def test_choosing_and_scoring_an_answer_together_keep_to_the_budget(tmp_path: Path) -> None:
     members = [Member("Ann", "red"), Member("Ben", "blue")]
     choice = Text('{"best": 2, "reasons": "It is."}', input_tokens=1_000, output_tokens=2_500)
