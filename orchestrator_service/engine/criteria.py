@@ -21,7 +21,7 @@ from shared.agent import JsonObject
 from shared.strict_json import JsonError, parse
 
 _QUOTED: Final = r"(?:\"[^\"]+\"|'[^']+'|“[^”]+”|«[^»]+»)"
-_LIST: Final = rf"{_QUOTED}(?:\s*(?:,|and|,\s*and|or)\s*{_QUOTED})*"
+_LIST: Final = rf"{_QUOTED}(?:\s*(?:,|and|,\s*and|or|,\s*or)\s*{_QUOTED})*"
 _LEAD: Final = re.compile(
     r"\A\s*(?:(?:the\s+)?(?:answer|output|result|text|reply|response|page|it)\s+)?"
     r"(?:(?:must|should|has\s+to|shall|does|needs\s+to)\s+)?(?:be\s+(?=(?:at|between|exactly|valid|json))|have\s+|has\s+)?",
@@ -116,7 +116,7 @@ def passes(wish: Evaluation, scores: Sequence[Score]) -> bool:
 def _says(found: re.Match[str]) -> Check:
     values = [value[1:-1] for value in re.findall(_QUOTED, found["values"])]
     verb, is_wanted = found["verb"].lower().split()[0].rstrip("s"), found["no"] is None
-    is_any = verb in {"i", "equal"} or re.search(rf"{_QUOTED}\s*or\s*{_QUOTED}", found["values"]) is not None
+    is_any = verb in {"i", "equal"} or re.search(rf"{_QUOTED}(?:\s*,)?\s*or\s*{_QUOTED}", found["values"]) is not None
 
     def holds(text: str, value: str) -> bool:
         there, sought = _folded(text), _folded(value)
