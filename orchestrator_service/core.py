@@ -56,7 +56,7 @@ class Core:
 
 def make_tables(database: Database) -> None:
     """Make the orchestrator's tables, or bring them up to date. Blocks."""
-    migrate(database, _MIGRATIONS, "federation_version", "0011")
+    migrate(database, _MIGRATIONS, "federation_version", "0012")
 
 
 @asynccontextmanager

@@ -30,10 +30,11 @@ class Session(Base):
     """Tasks and messages that belong together (A2A's context)."""
 
     __tablename__ = "sessions"
+    __table_args__ = (Index("ix_sessions_tenant_created_at", "tenant_id", "created_at", "id"),)
 
     id: Mapped[str] = mapped_column(primary_key=True)
     tenant_id: Mapped[str]
-    user_id: Mapped[str | None] = mapped_column(index=True)
+    user_id: Mapped[str | None]
     title: Mapped[str]
     meta: Mapped[JsonObject] = mapped_column("metadata")
     created_at: Mapped[datetime]
@@ -61,6 +62,7 @@ def _index_of_known(name: str, column: str, *more: str) -> Index:
 
 
 _IS_QUEUED_SUB_TASK = text("run_state = 'queued' AND parent_task_id IS NOT NULL")
+_IS_OPEN = text("answered_at IS NULL")
 
 
 class Task(Base):
@@ -193,7 +195,11 @@ class PendingInput(Base):
     """
 
     __tablename__ = "pending_inputs"
-    __table_args__ = (Index("ix_pending_inputs_task", "task_id", "id"),)
+    __table_args__ = (
+        Index("ix_pending_inputs_task", "task_id", "id"),
+        Index("ix_pending_inputs_open", "id", sqlite_where=_IS_OPEN, postgresql_where=_IS_OPEN),
+        Index("ix_pending_inputs_expires_at", "expires_at", sqlite_where=_IS_OPEN, postgresql_where=_IS_OPEN),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     task_id: Mapped[str] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"))
@@ -202,7 +208,7 @@ class PendingInput(Base):
     prompt: Mapped[str] = mapped_column(Text)
     json_schema: Mapped[JsonObject | None]
     path: Mapped[list[str] | None] = mapped_column(JSON_COLUMN)
-    expires_at: Mapped[datetime | None] = mapped_column(index=True)
+    expires_at: Mapped[datetime | None]
     answer: Mapped[JsonObject | None]
     consumed: Mapped[bool]
     created_at: Mapped[datetime]

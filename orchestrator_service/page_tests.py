@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, get_args
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, String, bindparam,
 from orchestrator_service.events import TERMINAL
 from orchestrator_service.models import PageTestRow, PageTestRun, StepRow, Task
 from orchestrator_service.planning.plan import Plan, PlanStep, literal
-from orchestrator_service.tasks import NewTask, TestRun
+from orchestrator_service.tasks import NewTask, TaskStatus, TestRun
 from shared import page_tests
 from shared.agent import JsonObject
 from shared.auth import Caller
@@ -239,7 +239,8 @@ def due(connection: Connection) -> list[Due]:
     rows = connection.execute(_DUE, {"at": now()}).all()
     if not rows:
         return []
-    busy = set(connection.execute(_BUSY, {"tests": [row.id for row in rows]}).scalars())
+    asked = {"tests": [row.id for row in rows], "tenants": [row.tenant_id for row in rows]}
+    busy = set(connection.execute(_BUSY, asked).scalars())
     return [
         Due(row.id, row.tenant_id, PageTestRequest(url=row.url, goal=row.goal), row.next_run_at, row.id in busy)
         for row in rows
@@ -277,21 +278,6 @@ def _id_of(test_id: str, at: datetime) -> str:
 def _views(connection: Connection, test_ids: Sequence[str]) -> list[JsonObject]:
     if not test_ids:
         return []
-    last: dict[str, list[JsonValue]] = {test_id: [] for test_id in test_ids}
-    for row in connection.execute(_LAST, {"tests": test_ids}).mappings():
-        run = _to_run(row).to_json()
-        result = run["result"]
-        last[row["test_id"]].append(
-            {
-                "task_id": run["task_id"],
-                "status": run["status"],
-                "origin": run["origin"],
-                "created_at": run["created_at"],
-                "passed": result.get("passed") if isinstance(result, dict) else None,
-                "duration_ms": result.get("duration_ms") if isinstance(result, dict) else None,
-                "error": result.get("error") if isinstance(result, dict) else None,
-            }
-        )
     found: dict[str, JsonObject] = {}
     for row in connection.execute(_TESTS, {"tests": test_ids}):
         found[row.id] = {
@@ -304,9 +290,20 @@ def _views(connection: Connection, test_ids: Sequence[str]) -> list[JsonObject]:
             "next_run_at": None if row.next_run_at is None else row.next_run_at.isoformat(),
             "created_at": row.created_at.isoformat(),
             "updated_at": row.updated_at.isoformat(),
-            "last_runs": last[row.id],
+            "last_runs": _last_runs(connection, row.id),
         }
     return [found[test_id] for test_id in test_ids if test_id in found]
+
+
+def _last_runs(connection: Connection, test_id: str) -> list[JsonValue]:
+    """Return a test's last runs in short. For each test alone: to rank those of all, every run there was is read."""
+    last: list[JsonValue] = []
+    for row in connection.execute(_LAST, {"of_test": test_id}).mappings():
+        run = _to_run(row).to_json()
+        result = run["result"] if isinstance(run["result"], dict) else {}
+        told = {key: run[key] for key in ("task_id", "status", "origin", "created_at")}
+        last.append({**told, **{key: result.get(key) for key in ("passed", "duration_ms", "error")}})
+    return last
 
 
 def _to_run(values: RowMapping) -> Run:
@@ -340,6 +337,7 @@ def _visible_to(caller: Caller) -> ColumnElement[bool]:
     return PageTestRow.tenant_id == caller.tenant_id
 
 
+_UNDER_WAY: Final = sorted(set(get_args(TaskStatus)) - TERMINAL)
 _IDS: Final = bindparam("tests", type_=String(), expanding=True)
 _TESTS: Final = select(*PageTestRow.__table__.c).where(PageTestRow.id.in_(_IDS))
 _OF_TASK: Final = (Task.id, Task.status, Task.error, Task.created_at, Task.completed_at, StepRow.output_data)
@@ -347,7 +345,6 @@ _PASSING: Final = select(*_OF_TASK).outerjoin(StepRow, (StepRow.task_id == Task.
 _RUNS: Final = (
     select(
         PageTestRun.task_id,
-        PageTestRun.test_id,
         PageTestRun.url,
         PageTestRun.goal,
         PageTestRun.origin,
@@ -358,18 +355,8 @@ _RUNS: Final = (
     .join(Task, Task.id == PageTestRun.task_id)
     .outerjoin(StepRow, (StepRow.task_id == PageTestRun.task_id) & (StepRow.step_id == _STEP))
 )
-_PLACES: Final = (
-    select(
-        PageTestRun.task_id,
-        func.row_number().over(partition_by=PageTestRun.test_id, order_by=PageTestRun.task_id.desc()).label("place"),
-    )
-    .where(PageTestRun.test_id.in_(_IDS))
-    .subquery()
-)
 _LAST: Final = (
-    _RUNS.join(_PLACES, _PLACES.c.task_id == PageTestRun.task_id)
-    .where(_PLACES.c.place <= _LAST_RUNS)
-    .order_by(PageTestRun.task_id.desc())
+    _RUNS.where(PageTestRun.test_id == bindparam("of_test")).order_by(PageTestRun.task_id.desc()).limit(_LAST_RUNS)
 )
 _DUE: Final = (
     select(PageTestRow.id, PageTestRow.tenant_id, PageTestRow.url, PageTestRow.goal, PageTestRow.next_run_at)
@@ -380,6 +367,10 @@ _DUE: Final = (
 _BUSY: Final = (
     select(PageTestRun.test_id)
     .join(Task, Task.id == PageTestRun.task_id)
-    .where(PageTestRun.test_id.in_(_IDS), Task.status.not_in(TERMINAL))
+    .where(
+        PageTestRun.test_id.in_(_IDS),
+        Task.tenant_id.in_(bindparam("tenants", type_=String(), expanding=True)),
+        Task.status.in_(_UNDER_WAY),  # by name: few tasks are, and they are found by index
+    )
 )
 _NEXT_DUE: Final = select(func.min(PageTestRow.next_run_at))
