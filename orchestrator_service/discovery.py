@@ -19,6 +19,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, text
 from orchestrator_service import statistics
 from orchestrator_service.meaning import Near, digest_of, text_of
 from orchestrator_service.planning.plan import Match, Offer
+from orchestrator_service.planning.words import stem
 from orchestrator_service.registry_models import Agent, AgentSkill
 from orchestrator_service.statistics import Record
 from shared.auth import Caller
@@ -41,7 +42,6 @@ _FEW_SCORES: Final = 3
 _SLOW_S: Final = 30.0
 _DEAR_USD: Final = 0.1
 _NOTHING: Final[Mapping[str, Near]] = {}
-_ENDINGS: Final = ("izations", "ization", "ations", "ation", "ings", "ing", "ies", "ed", "es", "s", "e", "y")
 
 
 def index(connection: Connection, agent_id: str, agent_name: str, card: AgentCard) -> None:
@@ -266,17 +266,8 @@ def _words_by_stem(text_: str) -> dict[str, str]:
     """Return the stems of a text's words, each with the word as it is written there first."""
     found: dict[str, str] = {}
     for word in keywords(re.sub(r"[-_./]", " ", text_)):
-        found.setdefault(_stem(word), word)
+        found.setdefault(stem(word), word)
     return found
-
-
-@lru_cache(maxsize=16_384)
-def _stem(word: str) -> str:
-    """Return the word without a common English ending, so that "prices", "price" and "pricing" meet."""
-    for ending in _ENDINGS:
-        if word.endswith(ending) and len(word) - len(ending) >= 3:
-            return word[: -len(ending)]
-    return word
 
 
 _RECALL_SQLITE: Final = text(

@@ -1,6 +1,7 @@
 """The words the rules planner goes by: which words begin a request, and which belong to what kind of work."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 
@@ -134,23 +135,7 @@ _STOP: Final = _set(
     """
 )
 _WORD: Final = re.compile(r"([^\W_]+(?:['’](?!s\b)[^\W_]+)?)(?:['’]s\b)?", re.IGNORECASE)
-_ENDINGS: Final = (
-    "izations",
-    "ization",
-    "ations",
-    "ation",
-    "ings",
-    "ing",
-    "izes",
-    "ize",
-    "ise",
-    "ies",
-    "ed",
-    "es",
-    "s",
-    "e",
-    "y",
-)
+_ENDING: Final = re.compile(r"(?<=\w{3})(?:i[sz]ations?|ations?|i[sz](?:ing|e[sd]?)|ings?|ies|e[sd]?|s|y)\Z")
 
 
 def words(text: str) -> list[str]:
@@ -170,11 +155,10 @@ def says_only_where(text: str) -> bool:
 
 def stems(text: str) -> set[str]:
     """Return the content words of a text without their endings, so that "prices" and "price" are one."""
-    return {_stem(word) for word in words(text) if word not in _STOP and not word.isdigit() and len(word) > 1}
+    return {stem(word) for word in words(text) if word not in _STOP and not word.isdigit() and len(word) > 1}
 
 
-def _stem(word: str) -> str:
-    for ending in _ENDINGS:
-        if word.endswith(ending) and len(word) - len(ending) >= 3:
-            return word[: -len(ending)]
-    return word
+@lru_cache(maxsize=16_384)
+def stem(word: str) -> str:
+    """Return the word without a common English ending, so that "prices", "price" and "pricing" meet."""
+    return _ENDING.sub("", word)

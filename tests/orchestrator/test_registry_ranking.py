@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -40,6 +41,13 @@ async def test_an_agent_that_fails_falls_behind_one_that_works_and_the_reason_sa
         task = await running.run(step("a", "work", skill="work"))
         assert "'agent_name': 'Bbb'" in str(task["steps"])
         assert "calls succeeded" in str(task["steps"])
+
+
+@pytest.mark.parametrize("need", ["summarization", "summarizes", "summarizing"])
+async def test_a_skill_is_found_by_another_form_of_its_word(need: str, tmp_path: Path) -> None:
+    async with federation(tmp_path, TestAgent("Aaa", _works, ("summarize",))) as running:
+        found = await running.get("/api/agents/discover", params={"q": need})
+        assert "'skill': 'summarize'" in str(found["items"])
 
 
 calls = st.builds(
