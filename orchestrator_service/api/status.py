@@ -1,15 +1,20 @@
 """Routes that say how the orchestrator is: ready or not, and in numbers."""
 
+from collections.abc import Sequence
+
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 from pydantic import JsonValue
 from sqlalchemy import Connection, func, select
 
+from orchestrator_service import tasks
 from orchestrator_service.api.parts import OpenParts, Parts, opened
 from orchestrator_service.models import Task
+from orchestrator_service.registrar import base_of
+from orchestrator_service.registry import visible_to
 from orchestrator_service.registry_models import Agent
-from orchestrator_service.settings import Settings
+from shared.auth import LOCAL
 from shared.errors import FederationError
 
 router = APIRouter(tags=["health"])
@@ -33,8 +38,8 @@ async def metrics(parts: OpenParts) -> Response:
     tasks_by_status = Gauge("federation_tasks", "Tasks, by status", ["status"], registry=numbers)
     agents_by_status = Gauge("federation_agents", "Registered agents, by status", ["status"], registry=numbers)
     waiting = Gauge("federation_queue_length", "Tasks that wait for a worker", registry=numbers)
-    tasks, agents, queued = await parts.database.read(_count)
-    for status, count in tasks:
+    by_status, agents, queued = await parts.database.read(_count)
+    for status, count in by_status:
         tasks_by_status.labels(status).set(count)
     for status, count in agents:
         agents_by_status.labels(status).set(count)
@@ -43,25 +48,25 @@ async def metrics(parts: OpenParts) -> Response:
 
 
 async def _missing(parts: Parts) -> list[str]:
-    known = await parts.database.read(_endpoints)
+    settings = parts.settings
+    endpoints = {name: base_of(settings.url_of(name)) for name in settings.bundled_agents}
+    known = await parts.database.read(_statuses, list(endpoints.values()))
     return [
-        f"The {name} agent is {known.get(url, 'not registered')} ({url})."
-        for name, url in _bundled(parts.settings)
-        if known.get(url) != "active"
+        f"The {name} agent is {known.get(endpoint, 'not registered')} ({endpoint})."
+        for name, endpoint in endpoints.items()
+        if known.get(endpoint) != "active"
     ]
 
 
-def _bundled(settings: Settings) -> list[tuple[str, str]]:
-    return [(name, settings.url_of(name)) for name in settings.bundled_agents]
-
-
-def _endpoints(connection: Connection) -> dict[str, str]:
-    rows = connection.execute(select(Agent.endpoint, Agent.status))
+def _statuses(connection: Connection, endpoints: Sequence[str]) -> dict[str, str]:
+    """Return how the agents at these endpoints are, as far as they are registered."""
+    rows = connection.execute(
+        select(Agent.endpoint, Agent.status).where(visible_to(LOCAL), Agent.endpoint.in_(endpoints))
+    )
     return {row.endpoint: "unreachable" if row.status == "error" else row.status for row in rows}
 
 
 def _count(connection: Connection) -> tuple[list[tuple[str, int]], list[tuple[str, int]], int]:
-    tasks = connection.execute(select(Task.status, func.count()).group_by(Task.status)).all()
+    by_status = connection.execute(select(Task.status, func.count()).group_by(Task.status)).all()
     agents = connection.execute(select(Agent.status, func.count()).group_by(Agent.status)).all()
-    queued = connection.execute(select(func.count()).where(Task.run_state == "queued")).scalar_one()
-    return [(row[0], row[1]) for row in tasks], [(row[0], row[1]) for row in agents], queued
+    return [(row[0], row[1]) for row in by_status], [(row[0], row[1]) for row in agents], tasks.count_queued(connection)

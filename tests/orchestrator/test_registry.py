@@ -57,6 +57,17 @@ async def test_an_agent_is_one_however_its_address_is_written(tmp_path: Path) ->
             assert (again["id"], again["endpoint"]) == (agent["id"], endpoint)
 
 
+async def test_the_federation_is_ready_however_the_address_of_an_agent_is_written(tmp_path: Path) -> None:
+    port = free_port()
+    address = f"http://LOCALHOST:{port}"
+    async with (
+        serve_agent(tmp_path, ECHO, port=port),
+        federation(tmp_path, bundled_agents=("api",), api_agent_url=address) as running,
+    ):
+        await running.post("/api/agents", {"endpoint": address}, 201)
+        assert await running.get("/ready") == {"ready": True, "missing": []}
+
+
 async def test_an_agent_is_registered_by_its_card_as_json(tmp_path: Path) -> None:
     async with federation(tmp_path, ECHO, register=False) as running:
         card = (await running.client.get(f"{running.endpoints['Echo']}/.well-known/agent-card.json")).json()
