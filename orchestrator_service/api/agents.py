@@ -20,9 +20,8 @@ from orchestrator_service.api.body import Body
 from orchestrator_service.api.parts import Cursor, Limit, OpenParts, WhoAsks, page
 from orchestrator_service.credentials import SecretFields
 from orchestrator_service.registrar import NewAgent
-from shared import agent_client
 from shared.agent import JsonObject
-from shared.agent_client import Deadlines, Ended, OutgoingMessage, Started
+from shared.agent_client import Ended, OutgoingMessage, Started
 from shared.db import new_id
 from shared.errors import AgentProtocolError
 
@@ -213,12 +212,7 @@ async def send(agent_id: str, body: DirectMessage, parts: OpenParts, who: WhoAsk
     """Send the message, wait for its end, and answer the agent's A2A task."""
     await parts.database.read(registry.find, who, agent_id)
     agent = await parts.database.read(choosing.choose, who.tenant_id, None, agent_id, body.text)
-    card = await parts.database.read(choosing.card, agent.agent_id)
-    connection = parts.credentials.connect(
-        agent_client.parse_card(card),
-        agent.credentials,
-        deadlines=Deadlines(gap_s=parts.settings.stream_gap_timeout_s, total_s=parts.settings.step_timeout_s),
-    )
+    connection = await parts.connect(agent)
     remote: Started | None = None
     async with aclosing(connection.send(OutgoingMessage(new_id(), body.text))) as heard:
         async for event in heard:

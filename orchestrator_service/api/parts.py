@@ -9,6 +9,8 @@ from fastapi import Depends, Header, Query
 from pydantic import AfterValidator, Field, JsonValue
 from starlette.requests import HTTPConnection
 
+from orchestrator_service import choosing
+from orchestrator_service.choosing import Choice
 from orchestrator_service.credentials import Credentials
 from orchestrator_service.event_log import EventLog
 from orchestrator_service.intake import Intake
@@ -19,6 +21,7 @@ from orchestrator_service.schedules import Schedules
 from orchestrator_service.settings import Settings
 from shared import http
 from shared.agent import JsonObject
+from shared.agent_client import AgentConnection, Deadlines, Tap, parse_card
 from shared.auth import LOCAL, Caller
 from shared.db import Database
 from shared.errors import UnavailableError
@@ -47,6 +50,12 @@ class Parts:
     async def near(self, need: str | None) -> Mapping[str, Near]:
         """Return the skills that are near to a need by its meaning; none without an embedding model."""
         return {} if self.meaning is None or not need else await self.meaning.of(need)
+
+    async def connect(self, agent: Choice, tap: Tap | None = None) -> AgentConnection:
+        """Return a connection to an agent, for what people say to it by hand. Raises: as `Credentials.connect`."""
+        card = parse_card(await self.database.read(choosing.card, agent.agent_id))
+        deadlines = Deadlines(gap_s=self.settings.stream_gap_timeout_s, total_s=self.settings.step_timeout_s)
+        return self.credentials.connect(card, agent.credentials, deadlines=deadlines, tap=tap)
 
 
 async def opened(connection: HTTPConnection) -> Parts:

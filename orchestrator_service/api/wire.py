@@ -16,9 +16,8 @@ from orchestrator_service.api.body import Body
 from orchestrator_service.api.parts import OpenParts, Parts, WhoAsks
 from orchestrator_service.api.shapes import Answer, Json, Shape, Sparse
 from orchestrator_service.engine import said
-from shared import agent_client
 from shared.agent import JsonObject
-from shared.agent_client import Deadlines, Ended, OutgoingMessage, ShownCall, Started, Tap
+from shared.agent_client import AgentConnection, Ended, OutgoingMessage, ShownCall, Started, Tap
 from shared.db import new_id
 from shared.errors import FederationError, NotFoundError
 from shared.event_response import EventResponse, encode
@@ -112,12 +111,15 @@ async def try_agent(agent_id: str, body: TrialMessage, parts: OpenParts, who: Wh
         task_id=body.task_id,
         context_id=body.context_id,
     )
-    return EventResponse(_send(parts, agent, message))
-
-
-async def _send(parts: Parts, agent: choosing.Choice, message: OutgoingMessage) -> AsyncGenerator[bytes]:
     frames: asyncio.Queue[JsonObject | None] = asyncio.Queue()
-    connection = await _connect(parts, agent, _recorder(frames.put_nowait))
+    connection = await parts.connect(agent, _recorder(frames.put_nowait))
+    return EventResponse(_send(connection, message, frames))
+
+
+async def _send(
+    connection: AgentConnection, message: OutgoingMessage, frames: asyncio.Queue[JsonObject | None]
+) -> AsyncGenerator[bytes]:
+    """Send the message, and yield each of the `frames` that the connection's tap puts there; then how it ended."""
     remote: list[str] = []
 
     async def talk() -> JsonObject:
@@ -162,7 +164,7 @@ async def _show(parts: Parts, each: said.Try) -> JsonObject:
         agent = await parts.database.read(choosing.reach, each.agent_id)
         if agent is None:
             raise NotFoundError("The agent is not registered any more.")
-        connection = await _connect(parts, agent, _recorder(frames.append))
+        connection = await parts.connect(agent, _recorder(frames.append))
         told += [_sent(connection.show(message.message), _after_ms(each, message.at)) for message in each.said]
         if each.remote_task_id is not None:
             await connection.get_task(each.remote_task_id)
@@ -220,17 +222,6 @@ def _short(value: JsonValue) -> JsonValue:
             return f"{value[:_MOST_TEXT]} … ({len(value):,} characters)"
         case _:
             return value
-
-
-async def _connect(parts: Parts, agent: choosing.Choice, tap: Tap) -> agent_client.AgentConnection:
-    card = await parts.database.read(choosing.card, agent.agent_id)
-    settings = parts.settings
-    return parts.credentials.connect(
-        agent_client.parse_card(card),
-        agent.credentials,
-        deadlines=Deadlines(gap_s=settings.stream_gap_timeout_s, total_s=settings.step_timeout_s),
-        tap=tap,
-    )
 
 
 def _recorder(keep: Callable[[JsonObject], None]) -> Tap:

@@ -231,6 +231,16 @@ async def test_a_message_goes_straight_to_one_agent(tmp_path: Path) -> None:
         assert answer["id"]
 
 
+async def test_an_agent_whose_credentials_cannot_be_read_is_not_tried_and_the_answer_says_why(tmp_path: Path) -> None:
+    async with serve_agent(tmp_path, ECHO) as endpoint:
+        async with federation(tmp_path, federation_secret_key="one") as running:
+            agent = await running.post("/api/agents", {"endpoint": endpoint, "headers": {"X-Api-Key": "secret"}}, 201)
+        async with federation(tmp_path, federation_secret_key="another") as running:
+            answer = await running.client.post(f"/api/agents/{agent['id']}/try", json={"text": "hello"})
+            assert answer.status_code == 500
+            assert "FEDERATION_SECRET_KEY" in answer.json()["detail"]
+
+
 async def test_credentials_are_sent_to_the_agent_and_never_shown(tmp_path: Path) -> None:
     seen: list[str | None] = []
     port = free_port()
