@@ -127,7 +127,7 @@ class Verifier:
         return Verified(found, verification, signature.key, min(taken, default=None))
 
     async def _signature(self, found: Read, pinned: JsonObject | None) -> Signature:
-        origin = None if found.url is None else signatures.origin_of(found.url)
+        origin = None if found.url is None else http.origin_of(found.url)
         address = None if origin is None or pinned is not None else signatures.key_address(found.raw, origin)
         offered: list[JsonObject] = []
         if address is not None:
@@ -143,7 +143,7 @@ class Verifier:
 
 def read(raw: JsonObject, url: str | None, took_ms: float | None = None) -> Read:
     """Check a card. Raises: AgentCardInvalidError, whose facts list everything that was found."""
-    found = card_checker.check(raw, None if url is None else signatures.origin_of(url))
+    found = card_checker.check(raw, None if url is None else http.origin_of(url))
     if wrong := errors(found):
         more = f" There are {len(wrong) - 1} more errors." if len(wrong) > 1 else ""
         raise AgentCardInvalidError(

@@ -18,6 +18,7 @@ from orchestrator_service.verification.findings import Finding, Severity, errors
 from shared.agent import JsonObject
 from shared.agent_card import parse_card
 from shared.errors import AgentCardInvalidError
+from shared.http import origin_of
 
 _CARD: Final = "A2A 1.0, 4.4.1"
 _SKILL: Final = "A2A 1.0, 4.4.5"
@@ -137,7 +138,7 @@ class _Checker:
     def _url(self, url: str, where: str, clause: str) -> None:
         try:
             parts = urlsplit(url.strip())
-            host, port = parts.hostname or "", parts.port
+            host, _ = parts.hostname or "", parts.port  # which may be no number
         except ValueError:
             self.add("warning", where, "is not a URL", clause)
             return
@@ -149,8 +150,7 @@ class _Checker:
             return
         if parts.scheme.lower() == "http" and host not in _LOOPBACK:
             self.add("note", where, "is not encrypted; production needs https", "A2A 1.0, 7.1")
-        at = f"{parts.scheme.lower()}://{host}" + (f":{port}" if port else "")
-        if self._origin is not None and at != self._origin:
+        if self._origin is not None and origin_of(url.strip()) != self._origin:
             self.add("warning", where, f"is at another origin than the card, which came from {self._origin}", _OURS)
 
     def _capabilities(self) -> None:

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, cast
-from urllib.parse import urlsplit
 
 import rfc8785
 from a2a.types import AgentCard
@@ -22,6 +21,7 @@ from orchestrator_service.verification.findings import Finding
 from shared import strict_json
 from shared.agent import JsonObject
 from shared.errors import InvalidSettingError
+from shared.http import origin_of
 
 State: TypeAlias = Literal["unsigned", "trusted", "pinned", "first", "unknown", "invalid"]
 
@@ -93,19 +93,6 @@ def key_address(card: JsonObject, origin: str) -> str | None:
         if isinstance(address, str) and origin_of(address) == origin:
             return address
     return None
-
-
-def origin_of(url: str) -> str | None:
-    """Return scheme, host and port of a URL; None for what is not one."""
-    try:
-        parts = urlsplit(url.strip())
-        port = parts.port
-    except ValueError:
-        return None
-    scheme = parts.scheme.lower()
-    if scheme not in {"http", "https"} or not parts.hostname:
-        return None
-    return f"{scheme}://{parts.hostname}" + (f":{port}" if port else "")
 
 
 def read_keys(content: bytes) -> list[JsonObject]:

@@ -114,6 +114,11 @@ def test_an_interface_at_another_origin_is_a_warning() -> None:
     assert (found.severity, found.where) == ("warning", "/supportedInterfaces/0/url")
 
 
+def test_an_origin_is_the_same_with_the_port_that_follows_from_its_scheme() -> None:
+    card = card_of("https://Agent.example:443", "Sound")
+    assert check(card, "https://agent.example") == []
+
+
 @given(st.permutations(list(CARD)), st.text(max_size=5))
 def test_neither_order_nor_version_is_a_change_that_matters(order: list[str], version: str) -> None:
     other: JsonObject = {field: CARD[field] for field in order} | {"version": f"2{version}", "iconUrl": "https://x.y"}
