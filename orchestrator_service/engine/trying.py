@@ -38,8 +38,8 @@ class Trying:
     """How far the tries of a step are; kept outside of the wait that may end it at any point.
 
     `waited` counts failures since the agent was last heard of, which is no later than `away_since` (monotonic);
-    `failed` those that are not waited out. `is_calling`:
-    the agent is being called now, so that it may have got the message. `has_spawned`: an agent was begun for it.
+    `failed` those that are not waited out. `is_calling`: the agent is being called now, so that it may have got the
+    message. `has_spawned`: an agent was begun for it.
     """
 
     work: StepWork
