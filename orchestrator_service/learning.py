@@ -58,14 +58,16 @@ def find_same(connection: Connection, tenant_id: str, same: str) -> list[PlanSte
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
+class Embedding:
     """What a text means to an embedding model: a vector of length 1."""
 
     model: str
     vector: list[float]
 
 
-def find_similar(connection: Connection, tenant_id: str, goal: str, meaning: Meaning | None = None) -> list[Example]:
+def find_similar(
+    connection: Connection, tenant_id: str, goal: str, embedding: Embedding | None = None
+) -> list[Example]:
     """Return plans that succeeded for requests that share telling words with the goal, or mean about the same.
 
     The most alike comes first.
@@ -75,7 +77,7 @@ def find_similar(connection: Connection, tenant_id: str, goal: str, meaning: Mea
     spread = Counter(word for row in rows for word in set(row.words))
     rarity = {word: math.log(1 + len(rows) / spread.get(word, 1)) for word in {*wanted, *spread}}
     alike = [
-        (max(_likeness(wanted, set(row.words), rarity), _nearness(meaning, row.vector, row.vector_model)), row)
+        (max(_likeness(wanted, set(row.words), rarity), _nearness(embedding, row.vector, row.vector_model)), row)
         for row in rows
     ]
     best = sorted((each for each in alike if each[0] >= _LEAST_ALIKE), key=lambda each: -each[0])
@@ -85,7 +87,7 @@ def find_similar(connection: Connection, tenant_id: str, goal: str, meaning: Mea
 
 
 def note(
-    connection: Connection, tenant_id: str, task_id: str, goal: Goal, plan: Plan, meaning: Meaning | None = None
+    connection: Connection, tenant_id: str, task_id: str, goal: Goal, plan: Plan, embedding: Embedding | None = None
 ) -> None:
     """Learn from a task that is over: keep the plan if it completed; forget a learned one that keeps failing."""
     if (same := key(goal)) is None:
@@ -93,7 +95,7 @@ def note(
     status = connection.execute(_STATUS, {"of_task": task_id}).scalar_one_or_none()
     named = {"tenant": tenant_id, "of_key": same}
     if status == "completed":
-        _keep(connection, named, task_id, goal, plan, meaning)
+        _keep(connection, named, task_id, goal, plan, embedding)
     elif status == "failed" and connection.execute(_FIRST_STRATEGY, {"of_task": task_id}).scalar() == "learned":
         connection.execute(_FAILED, named)
         connection.execute(_FORGET_FAILING, {**named, "most": _MOST_FAILURES})
@@ -126,7 +128,7 @@ def forget(connection: Connection, caller: Caller, plan_id: str | None = None) -
 
 
 def _keep(
-    connection: Connection, named: dict[str, str], task_id: str, goal: Goal, plan: Plan, meaning: Meaning | None
+    connection: Connection, named: dict[str, str], task_id: str, goal: Goal, plan: Plan, embedding: Embedding | None
 ) -> None:
     at = now()
     steps: list[JsonValue] = [step.model_dump(mode="json", exclude_defaults=True) for step in plan.steps]
@@ -139,8 +141,8 @@ def _keep(
             key=named["of_key"],
             goal=goal.text,
             words=sorted(stems(goal.text))[:_MOST_WORDS],
-            vector=None if meaning is None else array("f", meaning.vector).tobytes(),
-            vector_model=None if meaning is None else meaning.model,
+            vector=None if embedding is None else array("f", embedding.vector).tobytes(),
+            vector_model=None if embedding is None else embedding.model,
             steps=steps,
             task_id=task_id,
             successes=1,
@@ -174,12 +176,12 @@ def _likeness(wanted: set[str], words: set[str], rarity: Mapping[str, float]) ->
     return sum(rarity[word] for word in wanted & words) / either if either else 0.0
 
 
-def _nearness(meaning: Meaning | None, vector: bytes | None, model: str | None) -> float:
+def _nearness(embedding: Embedding | None, vector: bytes | None, model: str | None) -> float:
     """Return how near a request is to what is meant, 0 if that is not much, or cannot be told."""
-    if meaning is None or vector is None or model != meaning.model:
+    if embedding is None or vector is None or model != embedding.model:
         return 0.0
     known = array("f", vector)
-    near = sum(map(mul, known, meaning.vector)) if len(known) == len(meaning.vector) else 0.0
+    near = sum(map(mul, known, embedding.vector)) if len(known) == len(embedding.vector) else 0.0
     return near if near >= _LEAST_NEAR else 0.0
 
 

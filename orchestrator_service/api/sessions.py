@@ -12,8 +12,8 @@ from orchestrator_service.api.shapes import MessageAnswer, MessagesAnswer, Sessi
 
 router = APIRouter(prefix="/api/sessions", tags=["sessions"])
 
-
-_Session = Annotated[str | None, Query(max_length=256, description="`next_cursor` of the page before.")]
+_SessionCursor = Annotated[str | None, Query(max_length=256, description="`next_cursor` of the page before.")]
+"""Another than `Cursor`: ids of sessions are any text, for clients of A2A choose theirs."""
 
 
 class NewSession(Body):
@@ -50,7 +50,7 @@ async def create(parts: OpenParts, who: WhoAsks, body: NewSession | None = None)
 
 
 @router.get("", summary="Sessions, newest first")
-async def search(parts: OpenParts, who: WhoAsks, limit: Limit = 50, cursor: _Session = None) -> SessionsAnswer:
+async def search(parts: OpenParts, who: WhoAsks, limit: Limit = 50, cursor: _SessionCursor = None) -> SessionsAnswer:
     """Answer the caller's sessions."""
     return page(await parts.database.read(memory.list_sessions, who, cursor, limit), limit)
 

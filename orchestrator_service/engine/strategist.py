@@ -76,8 +76,8 @@ class Strategist:
             learned = await self._learned(run, goal)
             if learned is not None:
                 return learned, Usage()
-            meaning = await self._meaning(goal.text)
-            similar = await self._log.database.read(learning.find_similar, run.tenant_id, goal.text, meaning)
+            embedding = await self._embed(goal.text)
+            similar = await self._log.database.read(learning.find_similar, run.tenant_id, goal.text, embedding)
             goal = replace(goal, examples=tuple(similar))
         try:
             plan, notes, usage = await strategies.plan_goal(
@@ -137,10 +137,10 @@ class Strategist:
             return
         if plan.revision == 1 or run.request.get("evaluate") is None:  # else its steps speak of their critique
             goal = await self._goal(run)
-            meaning = await self._meaning(goal.text)
-            await self._log.database.write(learning.note, run.tenant_id, run.task_id, goal, plan, meaning)
+            embedding = await self._embed(goal.text)
+            await self._log.database.write(learning.note, run.tenant_id, run.task_id, goal, plan, embedding)
 
-    async def _meaning(self, text: str) -> learning.Meaning | None:
+    async def _embed(self, text: str) -> learning.Embedding | None:
         """Return what a text means, if an embedding model is there and answers."""
         if self._embeddings is None:
             return None
@@ -149,7 +149,7 @@ class Strategist:
         except (*EMBEDDING_ERRORS, AddressRefusedError) as error:
             logger.info("requests are not compared by meaning", extra={"reason": error.detail})
             return None
-        return learning.Meaning(self._embeddings.model, vector)
+        return learning.Embedding(self._embeddings.model, vector)
 
     async def _learned(self, run: Run, goal: Goal) -> Plan | None:
         """Return the plan that succeeded for the same request, if there is one and it can be followed still."""
