@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated, Literal, cast
 
 import typer
 
@@ -135,7 +135,7 @@ def _read_credential(given: str) -> JsonObject:
     )
 
 
-def _steer(context: typer.Context, name: str, way: str) -> None:
+def _steer(context: typer.Context, name: str, way: Literal["suspend", "resume"]) -> None:
     async def steer(client: Client) -> Agent:
         return await client.steer_agent((await _find(client, name)).id, way)
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 from uuid import uuid4
 
 import httpx
@@ -264,9 +264,9 @@ class Client:
         path = f"/api/agents/{segment(agent_id)}/accept"
         return await self._connection.call("POST", path, Agent, {"card_hash": card_hash})
 
-    async def steer_agent(self, agent_id: str, way: str) -> Agent:
-        """Suspend an agent or resume it: `way` is "suspend" or "resume"."""
-        return await self._connection.call("POST", f"/api/agents/{segment(agent_id)}/{segment(way)}", Agent)
+    async def steer_agent(self, agent_id: str, way: Literal["suspend", "resume"]) -> Agent:
+        """Suspend an agent, or resume it."""
+        return await self._connection.call("POST", f"/api/agents/{segment(agent_id)}/{way}", Agent)
 
     async def remove_agent(self, agent_id: str) -> None:
         """Take an agent out of the registry."""

@@ -1,7 +1,7 @@
 """The installation's secret: hashes user ids, encrypts what agents need to be told to let us in, signs webhooks.
 
 It lives outside the database (`FEDERATION_SECRET_KEY`, else a file in `DATA_DIR`), so that a copy of the database alone
-reveals neither.
+reveals none of it.
 """
 
 import base64
@@ -27,10 +27,10 @@ class Keys:
     """Derives one key per purpose from the installation's secret."""
 
     def __init__(self, secret: bytes, webhook_secret: bytes | None = None) -> None:
-        self._hashing = hmac.digest(secret, b"user ids", hashlib.sha256)
-        self._pushing = hmac.digest(secret, b"push tokens", hashlib.sha256)
-        self._webhook_secret = webhook_secret or hmac.digest(secret, b"webhooks", hashlib.sha256)
-        self._box = Fernet(base64.urlsafe_b64encode(hmac.digest(secret, b"credentials", hashlib.sha256)))
+        self._hashing = secret_key.derive(secret, "user ids")
+        self._pushing = secret_key.derive(secret, "push tokens")
+        self._webhook_secret = webhook_secret or secret_key.derive(secret, "webhooks")
+        self._box = Fernet(base64.urlsafe_b64encode(secret_key.derive(secret, "credentials")))
 
     def hash_user(self, tenant_id: str, user_id: str) -> str:
         """Return the name under which a user is stored: HMAC-SHA-256, per tenant, 32 hex digits."""

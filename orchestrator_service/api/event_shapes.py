@@ -4,11 +4,11 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
+from orchestrator_service import inputs
 from orchestrator_service.api.shapes import Answer, Failure, Page
 from orchestrator_service.api.task_shapes import (
     EvaluationReport,
     FileOfTask,
-    InputKind,
     Spent,
     StepStatus,
     TaskPlan,
@@ -89,7 +89,7 @@ class InputRequiredEvent(_EventData):
 
     type: Literal["input.required"]
     input_id: str
-    kind: InputKind
+    kind: inputs.Kind
     step_id: str | None = None
     prompt: str
     json_schema: JsonObject | None = Field(default=None, alias="schema")

@@ -4,13 +4,13 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, JsonValue
 
+from orchestrator_service import inputs
 from orchestrator_service.api.shapes import Answer, Failure, Json, Page, Shape, Sparse
 from orchestrator_service.planning.team import Consensus, Evaluation
 from orchestrator_service.tasks import TaskStatus
 from shared.agent import JsonObject
 
 StepStatus: TypeAlias = Literal["pending", "running", "input_required", "completed", "failed", "skipped", "canceled"]
-InputKind: TypeAlias = Literal["agent", "auth", "plan", "step"]
 
 
 class Spent(Answer):
@@ -174,7 +174,7 @@ class Question(Answer):
 
     input_id: str
     step_id: str | None
-    kind: InputKind
+    kind: inputs.Kind
     prompt: str
     json_schema: JsonObject | None = Field(alias="schema")
     path: list[str]
