@@ -16,7 +16,7 @@ from orchestrator_service.keys import Keys, open_keys
 from orchestrator_service.meaning import Meaning
 from orchestrator_service.registrar import Registrar
 from orchestrator_service.settings import Settings
-from orchestrator_service.signals import Signals, open_signals
+from orchestrator_service.signals import open_signals
 from orchestrator_service.spawning import Spawner
 from shared import http, llm
 from shared.background import background
@@ -31,7 +31,6 @@ class Core:
     """The open parts. `engine` and `deliveries` work from when `working` is entered."""
 
     database: Database
-    signals: Signals
     log: EventLog
     keys: Keys
     client: http.Client
@@ -88,7 +87,6 @@ async def open_core(settings: Settings) -> AsyncGenerator[Core]:
             engine = Engine(settings, log, signals, keys, credentials, models, deliveries.wake, spawner, embeddings)
             yield Core(
                 database,
-                signals,
                 log,
                 keys,
                 client,

@@ -9,8 +9,8 @@ from orchestrator_service.registry_models import AgentHealth
 from shared.agent import JsonObject
 from shared.db import UtcTime, now
 
-SPAN: Final = timedelta(minutes=15)
-"""How long the times are that are counted together."""
+_SPAN: Final = timedelta(minutes=15)
+"""How long a time is that is counted together: it begins at a multiple of this from midnight, UTC."""
 
 KEPT_FOR: Final = timedelta(days=2)
 _MOST_ERROR: Final = 500
@@ -47,7 +47,7 @@ def of_agent(connection: Connection, agent_id: str) -> list[JsonObject]:
 
 
 def _begin_of(at: datetime) -> datetime:
-    return at - timedelta(minutes=at.minute % 15, seconds=at.second, microseconds=at.microsecond)
+    return at - (at - at.replace(hour=0, minute=0, second=0, microsecond=0)) % _SPAN
 
 
 def _mean(total: float, count: int) -> float | None:

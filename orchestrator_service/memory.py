@@ -33,14 +33,13 @@ def create_session(
     user_id: str | None = None,
     title: str = "",
     metadata: JsonObject | None = None,
-    session_id: str | None = None,
 ) -> str:
     """Store a session and return its id. `user_id` is already hashed."""
     at = now()
-    new = session_id or new_id()
+    session_id = new_id()
     connection.execute(
         insert(Session).values(
-            id=new,
+            id=session_id,
             tenant_id=caller.tenant_id,
             user_id=user_id,
             title=title[:_TITLE_CHARS],
@@ -49,7 +48,7 @@ def create_session(
             updated_at=at,
         )
     )
-    return new
+    return session_id
 
 
 def ensure_session(connection: Connection, caller: Caller, session_id: str) -> None:

@@ -179,7 +179,6 @@ class Address:
     endpoint: str
     card_url: str | None
     card_hash: str
-    pinned_key: JsonObject | None
     credentials: bytes | None
 
 
@@ -191,7 +190,6 @@ def addresses(connection: Connection, agent_id: str | None = None) -> list[Addre
         Agent.endpoint,
         Agent.card_url,
         Agent.card_hash,
-        Agent.pinned_key,
         Agent.credentials,
     )
     if agent_id is not None:
