@@ -11,15 +11,14 @@ it said before stays. Agents that do not answer yet are tried again.
 import hashlib
 import logging
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy import Connection, select
 
 from orchestrator_service import registry
-from orchestrator_service.credentials import SecretFields
-from orchestrator_service.registrar import NewAgent, Registrar, endpoint_of
-from orchestrator_service.registry import AgentType
+from orchestrator_service.agent_fields import AgentFields
+from orchestrator_service.registrar import Registrar, endpoint_of
 from orchestrator_service.registry_models import Agent
 from shared import strict_yaml
 from shared.auth import LOCAL, Caller
@@ -32,40 +31,10 @@ logger = logging.getLogger(__name__)
 _SUFFIXES: Final = frozenset({".yaml", ".yml"})
 
 
-class Listed(SecretFields):
-    """One agent of a file: the same fields as `POST /api/agents`."""
+class Listed(AgentFields):
+    """One agent of a file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-    endpoint: Annotated[str | None, Field(min_length=1, max_length=2000)] = None
-    card: dict[str, JsonValue] | None = None
-    name: Annotated[str | None, Field(min_length=1, max_length=200)] = None
-    description: Annotated[str | None, Field(max_length=10_000)] = None
-    agent_type: AgentType | None = None
-    capabilities: Annotated[tuple[Annotated[str, Field(max_length=500)], ...] | None, Field(max_length=200)] = None
-    config: dict[str, JsonValue] | None = None
-    metadata: dict[str, JsonValue] | None = None
-
-    @model_validator(mode="after")
-    def _has_a_way(self) -> "Listed":
-        if self.endpoint is None and self.card is None:
-            raise ValueError("give `endpoint`, the agent's URL, or `card`, its agent card")
-        return self
-
-    def to_new_agent(self) -> NewAgent:
-        """Return what the registrar takes."""
-        return NewAgent(
-            endpoint=self.endpoint,
-            card=self.card,
-            name=self.name,
-            description=self.description,
-            agent_type=self.agent_type,
-            capabilities=self.capabilities,
-            config=self.config,
-            metadata=self.metadata,
-            secrets=self.to_secrets(),
-            source="file",
-        )
 
 
 class _Listing(BaseModel):
@@ -132,7 +101,7 @@ class AgentsFile:
     async def _register(self, endpoint: str, listed: Listed) -> None:
         try:
             with foreseen(f"agent {endpoint}"):
-                await self._registrar.register(LOCAL, listed.to_new_agent())
+                await self._registrar.register(LOCAL, listed.to_new_agent("file"))
         except DatabaseUnavailableError:
             raise
         except FederationError as error:

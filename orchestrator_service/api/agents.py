@@ -5,9 +5,10 @@ from dataclasses import asdict
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
-from pydantic import ConfigDict, Field, JsonValue, model_validator
+from pydantic import ConfigDict, Field, JsonValue
 
 from orchestrator_service import admission, choosing, discovery, health, registry, statistics
+from orchestrator_service.agent_fields import AgentFields
 from orchestrator_service.api.agent_shapes import (
     AgentAnswer,
     AgentsAnswer,
@@ -19,7 +20,6 @@ from orchestrator_service.api.agent_shapes import (
 from orchestrator_service.api.body import Body
 from orchestrator_service.api.parts import Cursor, Limit, OpenParts, WhoAsks, page
 from orchestrator_service.credentials import SecretFields
-from orchestrator_service.registrar import NewAgent
 from shared.agent import JsonObject
 from shared.agent_client import Ended, OutgoingMessage, Started
 from shared.db import new_id
@@ -28,39 +28,10 @@ from shared.errors import AgentProtocolError
 router = APIRouter(prefix="/api/agents", tags=["agents"])
 
 
-class AgentRegistration(SecretFields, Body):
+class AgentRegistration(AgentFields, Body):
     """An agent to register: its address, or its card."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"endpoint": "http://127.0.0.1:9900"}]})
-
-    endpoint: str | None = Field(default=None, min_length=1, max_length=2000, description="Base URL, or the card's.")
-    card: dict[str, JsonValue] | None = None
-    name: str | None = Field(default=None, min_length=1, max_length=200)
-    description: str | None = Field(default=None, max_length=10_000)
-    agent_type: registry.AgentType | None = None
-    capabilities: list[Annotated[str, Field(max_length=500)]] | None = Field(default=None, max_length=200)
-    config: dict[str, JsonValue] | None = None
-    metadata: dict[str, JsonValue] | None = None
-
-    @model_validator(mode="after")
-    def _has_a_way(self) -> "AgentRegistration":
-        if self.endpoint is None and self.card is None:
-            raise ValueError("give `endpoint`, the agent's URL, or `card`, its agent card")
-        return self
-
-    def to_agent(self) -> NewAgent:
-        """Return what is registered."""
-        return NewAgent(
-            endpoint=self.endpoint,
-            card=self.card,
-            name=self.name,
-            description=self.description,
-            agent_type=self.agent_type,
-            capabilities=None if self.capabilities is None else tuple(self.capabilities),
-            config=self.config,
-            metadata=self.metadata,
-            secrets=self.to_secrets(),
-        )
 
 
 class AgentChange(SecretFields, Body):
@@ -92,7 +63,7 @@ class DirectMessage(Body):
 @router.post("", status_code=201, summary="Register an agent", responses={200: {"description": "Brought up to date"}})
 async def register(body: AgentRegistration, response: Response, parts: OpenParts, who: WhoAsks) -> AgentAnswer:
     """Fetch the agent's card, check it, and store the agent; the same endpoint again brings it up to date."""
-    agent_id, is_new = await parts.registrar.register(who, body.to_agent())
+    agent_id, is_new = await parts.registrar.register(who, body.to_new_agent())
     response.headers["Location"] = f"/api/agents/{agent_id}"
     if not is_new:
         response.status_code = 200
@@ -102,7 +73,7 @@ async def register(body: AgentRegistration, response: Response, parts: OpenParts
 @router.post("/preview", summary="Look at an agent without registering it")
 async def preview(body: AgentRegistration, parts: OpenParts, who: WhoAsks) -> PreviewAnswer:
     """Fetch the card, check it and ask what the agent speaks, and answer what was found; nothing is stored."""
-    return await parts.registrar.preview(who, body.to_agent())
+    return await parts.registrar.preview(who, body.to_new_agent())
 
 
 @router.get("", summary="Registered agents")
