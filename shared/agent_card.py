@@ -21,6 +21,7 @@ _MAX_NAME = 500
 _MAX_URL = 2_000
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _NOT_THERE = frozenset({404, 405, 410})
+_EMPTY: tuple[JsonValue, ...] = (None, "", [], {})
 _SCHEMES_0_3 = {
     "apiKey": "apiKeySecurityScheme",
     "http": "httpAuthSecurityScheme",
@@ -108,6 +109,18 @@ def read_object(content: bytes) -> JsonObject:
     if not isinstance(value, dict):
         raise AgentCardInvalidError("The agent card is not a JSON object.")
     return value
+
+
+def without_empty(value: JsonValue) -> JsonValue:
+    """Return JSON without anything empty: what the official SDK makes of a card before it signs or checks it."""
+    match value:
+        case dict():
+            items = {name: without_empty(item) for name, item in value.items()}
+            return {name: item for name, item in items.items() if item not in _EMPTY}
+        case list():
+            return [item for item in map(without_empty, value) if item not in _EMPTY]
+        case _:
+            return value
 
 
 def _candidates(url: str) -> list[str]:

@@ -20,10 +20,10 @@ from jwt.utils import base64url_encode
 from pydantic import JsonValue
 
 from shared.agent import JsonObject
+from shared.agent_card import without_empty
 from shared.errors import InvalidSettingError
 
 _ALGORITHM: Final = "ES256"
-_EMPTY: Final[tuple[JsonValue, ...]] = (None, "", [], {})
 _PEM_BEGINS: Final = "-----BEGIN"
 
 
@@ -40,7 +40,7 @@ class CardKey:
 
         One is of the card as it is, and one of what the official SDK makes of it, which is without anything empty.
         """
-        forms = {rfc8785.dumps(form): None for form in (card, _without_empty(card))}
+        forms = {rfc8785.dumps(form): None for form in (card, without_empty(card))}
         return [self._sign(form) for form in forms]
 
     def _sign(self, payload: bytes) -> JsonObject:
@@ -88,17 +88,6 @@ def _parse(pem: bytes) -> EllipticCurvePrivateKey:
     if not isinstance(key, EllipticCurvePrivateKey) or not isinstance(key.curve, SECP256R1):
         raise InvalidSettingError("CARD_SIGNING_KEY must be a key on the curve P-256 (ES256).")
     return key
-
-
-def _without_empty(value: JsonValue) -> JsonValue:
-    match value:
-        case dict():
-            items = {name: _without_empty(item) for name, item in value.items()}
-            return {name: item for name, item in items.items() if item not in _EMPTY}
-        case list():
-            return [item for item in map(_without_empty, value) if item not in _EMPTY]
-        case _:
-            return value
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from orchestrator_service.verification.card_checker import protected_header
 from orchestrator_service.verification.findings import Finding
 from shared import strict_json
 from shared.agent import JsonObject
+from shared.agent_card import without_empty
 from shared.errors import InvalidSettingError
 from shared.http import origin_of
 
@@ -161,8 +162,8 @@ def _canonical(card: JsonObject) -> Iterator[bytes]:
         written = cast("JsonObject", MessageToDict(message))
         required = ("name", "description", "version", "skills", "defaultInputModes", "defaultOutputModes")
         forms.append({field: plain[field] for field in required if field in plain} | written)
-        forms.append(_without_empty(written))
-    forms.append(_without_empty(plain))
+        forms.append(without_empty(written))
+    forms.append(without_empty(plain))
     seen: set[bytes] = set()
     for form in forms:
         try:
@@ -172,15 +173,3 @@ def _canonical(card: JsonObject) -> Iterator[bytes]:
         if payload not in seen:
             seen.add(payload)
             yield payload
-
-
-def _without_empty(value: JsonValue) -> JsonValue:
-    match value:
-        case dict():
-            kept = {key: _without_empty(item) for key, item in value.items()}
-            return {key: item for key, item in kept.items() if item is not None and item not in ("", [], {})}
-        case list():
-            items = [_without_empty(item) for item in value]
-            return [item for item in items if item is not None and item not in ("", [], {})]
-        case _:
-            return value
