@@ -22,6 +22,7 @@ from agent_host_service.templates import Template, Templates
 from shared import service
 from shared.agent import JsonObject
 from shared.agent_server import AgentServer
+from shared.background import foreseen
 from shared.errors import FederationError, NotFoundError
 
 logger = logging.getLogger(__name__)
@@ -152,25 +153,38 @@ class Host:
         hosted = _Hosted(template, server, app)
         ready = asyncio.get_running_loop().create_future()
         hosted.task = self._group.create_task(self._serve(hosted, ready), name=f"agent {template.name}")
-        await ready
-        self._hosted[template.name] = hosted
+        try:
+            await ready
+        except asyncio.CancelledError:
+            hosted.task.cancel()
+            await asyncio.wait([hosted.task])
+            raise
         logger.info("an agent was begun", extra={"agent": template.name})
         return hosted
 
     async def _serve(self, hosted: _Hosted, ready: "asyncio.Future[None]") -> None:
-        """Keep the agent open until it is to end. Failures to open it are told to whoever waits for `ready`."""
+        """Keep the agent open until it is to end. Failures to open it are told to whoever waits for `ready`.
+
+        Never fails: that would end all other agents.
+        """
+        name = hosted.template.name
         try:
-            async with hosted.server.working():
-                ready.set_result(None)
-                await hosted.ended.wait()
+            with foreseen(f"agent {name}"):
+                async with hosted.server.working():
+                    self._hosted[name] = hosted
+                    if not ready.cancelled():
+                        ready.set_result(None)
+                    await hosted.ended.wait()
         except FederationError as error:
             if ready.done():
-                raise
-            ready.set_exception(error)
+                logger.warning("an agent failed beside its tasks", extra={"agent": name, "error": error.detail})
+            else:
+                ready.set_exception(error)
+        finally:
+            self._hosted.pop(name, None)
 
     async def _retire(self, hosted: _Hosted) -> None:
         hosted.ended.set()
-        self._hosted.pop(hosted.template.name, None)
         if hosted.task is not None:
             await asyncio.wait([hosted.task])
         logger.info("an agent was retired", extra={"agent": hosted.template.name})

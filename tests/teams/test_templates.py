@@ -1,13 +1,19 @@
 """Agents that are written as templates: begun when a plan needs them, used, and let go."""
 
+import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from httpx import ASGITransport, AsyncClient
 
+from agent_host_service import main
+from agent_host_service.settings import Settings
 from agent_host_service.templates import Template
 from shared import yaml_models
-from tests.support.federation import TestAgent, until
+from tests.support.federation import TestAgent, free_port, until
 from tests.support.model_server import Fixed, model_server
+from tests.support.serving import serve
 from tests.teams.answering import Member, part, parts, steps_of, team_step
 from tests.teams.hosting import hosted, template
 
@@ -112,6 +118,39 @@ async def test_what_was_wrong_with_a_file_is_forgotten_when_it_is_gone_or_can_be
         own.unlink()
         federated.write("own.yaml", text)
         assert (await federated.templates())["problems"] == []
+
+
+async def test_an_agent_that_cannot_be_opened_says_so_and_leaves_the_others_alone(tmp_path: Path) -> None:
+    templates = {f"{name}.yaml": template(name, "tell") for name in ("broken", "whole")}
+    async with hosted(tmp_path, templates=templates) as federated:
+        (tmp_path / "host").mkdir(exist_ok=True)
+        (tmp_path / "host" / "a2a-host-broken.db").write_bytes(b"This is no database." * 100)
+        refused = await federated.host.post("/templates/broken/start")
+        assert (refused.status_code, refused.json()["title"]) == (500, "Something went wrong")
+        assert (await federated.host.post("/templates/whole/start")).status_code == 200
+        (tmp_path / "host" / "a2a-host-broken.db").unlink()
+        assert (await federated.host.post("/templates/broken/start")).status_code == 200
+
+
+async def test_a_caller_who_leaves_while_an_agent_is_opened_ends_neither_the_host_nor_the_agent(tmp_path: Path) -> None:
+    app = main.create(
+        Settings.model_validate({"data_dir": tmp_path, "agent_host_port": free_port(), "agent_templates": tmp_path})
+    )
+    path = "/agents/translator/.well-known/agent-card.json"
+    async with serve(app) as url, AsyncExitStack() as stack:
+        inside = await stack.enter_async_context(AsyncClient(transport=ASGITransport(app), base_url=url))
+        left = asyncio.create_task(inside.get(path))
+        opening: list[asyncio.Task[object]] = []
+        for _ in range(1_000):
+            await asyncio.sleep(0)
+            opening = [task for task in asyncio.all_tasks() if task.get_name() == "agent translator"]
+            if opening:
+                break
+        left.cancel()
+        await asyncio.wait([left, *opening])
+        assert left.cancelled()
+        outside = await stack.enter_async_context(AsyncClient(base_url=url))
+        assert (await outside.get(path)).json()["name"] == "Translator"
 
 
 async def test_where_no_template_fits_the_step_fails_as_before(tmp_path: Path) -> None:
