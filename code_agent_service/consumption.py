@@ -20,7 +20,10 @@ _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True)
 class Consumption:
-    """What the processes below a sandbox's first one use now. CPU time includes that of processes that ended."""
+    """What the processes below a sandbox's first one use now. CPU time includes that of processes that ended.
+
+    `processes` are these and their threads, as the kernel counts them.
+    """
 
     processes: int
     memory_bytes: int
@@ -39,7 +42,7 @@ def measure(init: int, *, exact: bool = False, folder: Path | None = None) -> Co
     read_memory = _proportional_bytes if exact else _resident_bytes
     files, disk_bytes = (_count_files(pids[0]) if pids else 0, 0) if folder is None else _look_over(folder)
     return Consumption(
-        processes=len(pids),
+        processes=sum(map(_count_threads, pids)),
         memory_bytes=sum(map(read_memory, pids)),
         cpu_s=sum(map(_cpu_s, [init, *pids])),
         files=files,
@@ -52,7 +55,7 @@ def count_processes(user: int) -> int:
     found = 0
     for path in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            found += sum(1 for _ in (path / "task").iterdir()) if path.stat().st_uid == user else 0
+            found += _count_threads(int(path.name)) if path.stat().st_uid == user else 0
     return found
 
 
@@ -72,6 +75,13 @@ def _walk(root: int) -> Generator[int]:
         pid = waiting.pop()
         yield pid
         waiting += children(pid)
+
+
+def _count_threads(pid: int) -> int:
+    try:
+        return len(os.listdir(f"/proc/{pid}/task"))  # noqa: PTH208 - as often as it is done
+    except OSError:
+        return 0
 
 
 def _cpu_s(pid: int) -> float:

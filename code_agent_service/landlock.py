@@ -24,7 +24,10 @@ _FOLDERS: Final = ("work", "tmp", "packages", "tools")
 
 
 class LandlockWalls:
-    """Programs see their own folder and the system's, and reach no network; but they are processes as any other."""
+    """Programs see their own folder and the system's, and reach no network; but they are processes as any other.
+
+    The kernel counts the processes of a user, not of a program: `max_runs` programs at once must find room.
+    """
 
     kind = "landlock"
     caution = (
@@ -32,8 +35,11 @@ class LandlockWalls:
         "than bubblewrap. Run only code that you would almost trust."
     )
 
+    def __init__(self, max_runs: int = 1) -> None:
+        self._max_runs = max_runs
+
     @contextmanager
-    def open(self, program: Program, limits: Limits) -> Generator[Entry]:  # noqa: ARG002 - as all walls
+    def open(self, program: Program, limits: Limits) -> Generator[Entry]:
         """Make the folder of one run, and delete it at the end."""
         user = NOBODY if os.geteuid() == 0 else os.geteuid()
         base = Path(tempfile.mkdtemp(prefix="federation-run-")).resolve()
@@ -52,7 +58,7 @@ class LandlockWalls:
                 lambda first, exact: consumption.measure(first, exact=exact, folder=base),
                 end_signal=SIGTERM,
                 is_alone=False,
-                more_processes=consumption.count_processes(user),
+                more_processes=consumption.count_processes(user) + limits.processes * (self._max_runs - 1),
             )
         finally:
             _delete(base)

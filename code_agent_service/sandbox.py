@@ -111,8 +111,8 @@ async def open_sandbox(settings: Settings) -> Sandbox:
     except NotInstalledError:
         if not settings.sandbox_allow_weak:
             raise
-        walls = LandlockWalls()
-        weak = BoxedSandbox(walls, _PROBE_LIMITS)
+        walls = LandlockWalls(settings.sandbox_max_runs)
+        weak = BoxedSandbox(LandlockWalls(), _PROBE_LIMITS)
         # Processes are limited for the whole user: if others of them begin or end meanwhile, the probe finds it wrong.
         problem = await _try(weak)
         for _ in range(_TRIES_OF_WEAK_WALLS - 1):

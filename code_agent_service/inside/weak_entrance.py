@@ -45,7 +45,9 @@ def main() -> None:
     for fd in (task["info_fd"], task["report_fd"], task["seccomp_fd"], 1, 2):
         if fd is not None:
             os.close(fd)
-    _leave(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), task["folder"])
+    while (ended := os.waitpid(-1, 0))[0] != pid:
+        pass  # what the command left behind has ended, and counts no longer
+    _leave(os.waitstatus_to_exitcode(ended[1]), task["folder"])
 
 
 def _become(user: int, *, is_reader: bool) -> None:

@@ -117,6 +117,43 @@ async def test_behind_the_weaker_walls_nothing_outlives_the_program() -> None:
     assert await wait_for_processes(mark, some=False) == []
 
 
+async def test_behind_the_weaker_walls_processes_that_have_ended_do_not_count() -> None:
+    leaver = "import subprocess\nfor _ in range(40): subprocess.run(['sh', '-c', 'true &'], check=True)\nprint('done')"
+    run = await _run(leaver, sandbox_processes=16)
+
+    assert (run.stdout, run.stderr, run.stopped_by) == ("done\n", "", None)
+
+
+async def test_behind_the_weaker_walls_programs_do_not_take_each_others_processes() -> None:
+    mark = uuid.uuid4().hex
+    code = f"""
+import os, threading, time
+def hold():
+    while not os.path.exists("end"): time.sleep(0.01)
+for _ in range(10): threading.Thread(target=hold).start()
+open("{mark}", "w").close()
+"""
+    sandbox = await open_sandbox(_weak(sandbox_processes=16, sandbox_memory_mb=512))
+    program = Program("main.py", (WorkFile("main.py", code.encode()),))
+    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+        running = [group.create_task(sandbox.run(program)) for _ in range(2)]
+        while not any(run.done() for run in running):
+            begun = [path for folder in _list_folders() for path in folder.glob(f"work/{mark}")]
+            if len(begun) == len(running):
+                for path in begun:
+                    path.with_name("end").touch()
+            await asyncio.sleep(0.02)
+
+    assert [(run.result().stderr, run.result().stopped_by) for run in running] == [("", None)] * 2
+
+
+async def test_behind_the_weaker_walls_too_many_threads_are_stopped() -> None:
+    code = "import threading, time\nfor _ in range(20): threading.Thread(target=time.sleep, args=(9,)).start()"
+    run = await _run(code, sandbox_processes=16, sandbox_memory_mb=512)
+
+    assert run.stopped_by == "processes"
+
+
 _FORK = """
 import os, time
 def fork():
