@@ -5,10 +5,9 @@ Only used when SANDBOX_ALLOW_WEAK is set, and said wherever it is used.
 
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from signal import SIGTERM
@@ -16,6 +15,7 @@ from typing import Final
 
 from code_agent_service import bubblewrap, consumption, seccomp
 from code_agent_service.bubblewrap import NOBODY, PACKAGES
+from code_agent_service.inside import weak_entrance
 from code_agent_service.runs import Limits, Program
 from code_agent_service.walls import LAUNCHER, Entry
 
@@ -61,7 +61,8 @@ class LandlockWalls:
                 more_processes=consumption.count_processes(user) + limits.processes * (self._max_runs - 1),
             )
         finally:
-            _delete(base)
+            with suppress(OSError):  # as a rule the entrance has deleted it; it may not have come that far
+                weak_entrance.delete(str(base))
 
 
 def _build(base: Path, program: Program, report_fd: int, info_fd: int, seccomp_fd: int | None) -> list[str]:
@@ -101,15 +102,3 @@ def _build_environment(base: Path, program: Program) -> dict[str, str]:
         "MALLOC_ARENA_MAX": "2",
         **({"PYTHONPATH": f"{base}/packages"} if has_packages else {}),
     }
-
-
-def _delete(base: Path) -> None:
-    """Delete a run's folder where its entrance has not: it may not have come that far. No process of it is left."""
-    if not base.exists():
-        return
-    base.chmod(0o700)
-    for folder, names, _ in os.walk(base):
-        for name in names:
-            if not (path := Path(folder, name)).is_symlink():
-                path.chmod(0o700)
-    shutil.rmtree(base, ignore_errors=True)

@@ -81,21 +81,44 @@ def _leave(code: int, folder: str) -> None:
         except ChildProcessError:
             pass
     try:
-        _delete(folder)
+        delete(folder)
     except OSError:  # the service deletes what is left
         pass
     os._exit(code if code >= 0 else 128 - code)
 
 
-def _delete(folder: str) -> None:
-    for path, names, _ in os.walk(folder):  # what the program has closed is opened before it is looked into
-        for name in names:
-            if not os.path.islink(os.path.join(path, name)):
-                os.chmod(os.path.join(path, name), 0o700)
-    for path, folders, files in os.walk(folder, topdown=False):
-        for name in [*files, *(each for each in folders if os.path.islink(os.path.join(path, each)))]:
-            os.unlink(os.path.join(path, name))
-        os.rmdir(path)
+def delete(base: str) -> None:
+    """Delete a folder that programs wrote in, and that none works in any more. Raises: OSError.
+
+    It goes down and up by one descriptor: the paths of what lies deep are longer than the system takes.
+    """
+    os.chmod(base, 0o700)
+    here = os.open(base, os.O_RDONLY)
+    way = [("", os.listdir(here))]
+    while True:
+        folder, names = way[-1]
+        if names:
+            name = names.pop()
+            try:
+                os.unlink(name, dir_fd=here)
+            except IsADirectoryError:
+                os.chmod(name, 0o700, dir_fd=here)
+                here = _go(here, name)
+                way.append((name, os.listdir(here)))
+        elif folder:
+            here = _go(here, "..")
+            os.rmdir(folder, dir_fd=here)
+            way.pop()
+        else:
+            break
+    os.close(here)
+    os.rmdir(base)
+
+
+def _go(here: int, name: str) -> int:
+    there = os.open(name, os.O_RDONLY, dir_fd=here)
+    os.close(here)
+    return there
 
 
 def _walk(pid: int) -> "list[int]":

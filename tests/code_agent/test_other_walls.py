@@ -154,6 +154,21 @@ async def test_behind_the_weaker_walls_too_many_threads_are_stopped() -> None:
     assert run.stopped_by == "processes"
 
 
+async def test_behind_the_weaker_walls_a_folder_goes_however_deep_and_closed_it_is() -> None:
+    code = """
+import os
+print(os.getcwd())
+open("kept.txt", "w").write("kept")
+for _ in range(25):
+    os.mkdir("deep" * 50); os.chdir("deep" * 50)
+os.mkdir("closed"); open("closed/file", "w").close(); os.chmod("closed", 0)
+"""
+    run = await _run(code)
+
+    assert ([file.name for file in run.files], run.exit_code) == (["kept.txt"], 0)
+    assert not Path(run.stdout.strip()).parent.exists()
+
+
 _FORK = """
 import os, time
 def fork():
