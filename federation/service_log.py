@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 _LONGEST_FILE_BYTES = 20_000_000
@@ -12,7 +13,10 @@ _ALARMING = frozenset({"warning", "error", "critical"})
 
 
 class ServiceLog:
-    """Takes a service's output as it comes. One file, and one older beside it, of at most 20 MB each."""
+    """Takes a service's output as it comes. One file, and one older beside it, of at most 20 MB each.
+
+    When the file cannot be written, because the disk is full, say, that is said, and what matters is still shown.
+    """
 
     def __init__(self, path: Path, name: str, say: Callable[[str], None], *, verbose: bool) -> None:
         self.path = path
@@ -21,15 +25,20 @@ class ServiceLog:
         self._say = say
         self._verbose = verbose
         self._rest = b""
+        self._is_kept = True
         self._file = path.open("ab", buffering=0)
 
     def write(self, chunk: bytes) -> None:
         """Keep `chunk`, and show the lines it completes where they matter."""
-        if self._file.tell() > _LONGEST_FILE_BYTES:
-            self._file.close()
-            self.path.replace(self.path.with_suffix(".log.1"))
-            self._file = self.path.open("ab", buffering=0)
-        self._file.write(chunk)
+        try:
+            self._keep(chunk)
+            self._is_kept = True
+        except OSError as error:
+            if self._is_kept:
+                self._say(
+                    f"{self._name}: its log {self.path} cannot be written ({error.strerror}); it goes on without."
+                )
+            self._is_kept = False
         *lines, self._rest = (self._rest + chunk).split(b"\n")
         self._rest = self._rest[-_LONGEST_LINE_BYTES:]
         for line in lines:
@@ -39,6 +48,14 @@ class ServiceLog:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+    def _keep(self, chunk: bytes) -> None:
+        if self._file.tell() > _LONGEST_FILE_BYTES:
+            with suppress(FileNotFoundError):  # it was moved already, and no new one could be made
+                self.path.replace(self.path.with_suffix(".log.1"))
+            full, self._file = self._file, self.path.open("ab", buffering=0)
+            full.close()
+        self._file.write(chunk)
 
     def _show(self, line: str) -> None:
         level, text = _parse(line)

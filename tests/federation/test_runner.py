@@ -223,6 +223,17 @@ def test_everything_goes_to_the_log_and_warnings_to_the_terminal(federation: Fed
     assert '"it is small"' in (federation.data_dir / "logs" / "api.log").read_text(encoding="utf-8")
 
 
+def test_a_log_that_cannot_be_written_is_said_and_ends_nothing(federation: Federation) -> None:
+    (federation.data_dir / "logs").mkdir(parents=True)
+    (federation.data_dir / "logs" / "api.log").symlink_to("/dev/full")
+    with federation.running() as runner:
+        assert "cannot be written (No space left on device)" in runner.expect("api: its log")
+        runner.expect("api: warning: it is small")
+        runner.expect("Model: none.")
+        runner.process.send_signal(signal.SIGINT)
+        assert runner.end() == 0
+
+
 def test_a_data_dir_that_cannot_be_written_is_said(federation: Federation) -> None:
     federation.data_dir.write_text("a file", encoding="utf-8")
     with federation.running() as runner:
