@@ -29,6 +29,7 @@ _HOPELESS_AFTER = 5
 def main() -> int:
     """Run the federation described on the command line until it is told to stop. Returns the exit code."""
     launch = Launch.from_json(sys.argv[1])
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # as long as nothing is started there is nothing to stop
     try:
         with hold(Path(launch.data_dir)) as record:
             if problem := _find_taken_port(launch, patience_s=launch.grace_s if record.after_crash else 0.0):
@@ -220,6 +221,8 @@ def _find_taken_port(launch: Launch, *, patience_s: float) -> str:
             return f"{seen[service.port]} and {service.port_setting} are both {service.port}; choose different ports."
         seen[service.port] = service.port_setting
     deadline = time.monotonic() + patience_s
+    if patience_s and _try_ports(launch):
+        say(f"Waiting for what the last run left to stop, at most {patience_s:g} s …")
     while (problem := _try_ports(launch)) and time.monotonic() < deadline:
         time.sleep(0.1)  # nothing announces that another's port is free
     return problem

@@ -234,6 +234,16 @@ def test_a_log_that_cannot_be_written_is_said_and_ends_nothing(federation: Feder
         assert runner.end() == 0
 
 
+def test_ctrl_c_while_ports_are_waited_for_ends_it_without_a_traceback(federation: Federation) -> None:
+    federation.data_dir.mkdir()
+    (federation.data_dir / "federation.json").write_text('{"pid": 1}\n', encoding="utf-8")  # as a crash leaves it
+    with socket.create_server(("127.0.0.1", federation.ports["browser"])), federation.running(grace_s=600.0) as runner:
+        runner.expect("Waiting for what the last run left")
+        runner.process.send_signal(signal.SIGINT)
+        assert runner.end() == -signal.SIGINT
+    assert len(runner.lines) == 1
+
+
 def test_a_data_dir_that_cannot_be_written_is_said(federation: Federation) -> None:
     federation.data_dir.write_text("a file", encoding="utf-8")
     with federation.running() as runner:
