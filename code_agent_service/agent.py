@@ -1,6 +1,7 @@
 """The code agent: takes a request apart, lets a skill do it, keeps the session's files, hands over what was made."""
 
 import asyncio
+import json
 import logging
 import re
 from collections.abc import AsyncGenerator, Sequence
@@ -26,7 +27,8 @@ logger = logging.getLogger(__name__)
 
 _FETCH_TIMEOUT_S: Final = 30.0
 _MIB: Final = 1024 * 1024
-_ANSWER_BYTES: Final = 2816 * 1024  # of files: what fits into an A2A answer of 4 MB, as base64 and with the rest
+_ANSWER_BYTES: Final = 4 * _MIB - 160 * 1024  # what is taken of an A2A answer, but for what stands around its parts
+_FILES_BYTES: Final = 2816 * 1024
 _ARCHIVE: Final = "files.zip"
 _ASKS: Final = re.compile(
     r"\W*(?:(?:please|kindly|can|could|would|you)\s+)*(?P<verb>test|review|document|write)\b", re.IGNORECASE
@@ -172,7 +174,8 @@ def _unpack(files: Sequence[WorkFile], packed: Sequence[WorkFile], most_bytes: i
 
 def _hand_over(finished: Finished, bench: Bench, note: str) -> list[Update]:
     """Return the answer of a finished job, its files, and all of them in an archive, as far as an answer has room."""
-    room = _ANSWER_BYTES
+    ran: JsonObject = {"ran": [*bench.ran], "sandbox": bench.sandbox.kind}
+    room = _find_room(finished, ran)
     handed: list[WorkFile] = []
     left_out: list[str] = []
     for file in finished.files:
@@ -190,12 +193,16 @@ def _hand_over(finished: Finished, bench: Bench, note: str) -> list[Update]:
     told = [finished.text, bench.sandbox.caution, note]
     if left_out:
         told.append(f"Not handed back, for an answer has no room for more: {', '.join(left_out)}")
-    made = presentation.list_files(handed)
-    facts: JsonObject = {"made": made, "ran": [*bench.ran], "sandbox": bench.sandbox.kind}
-    data: JsonObject = {**finished.data, **facts}
+    data: JsonObject = {**finished.data, "made": presentation.list_files(handed), **ran}
     if bench.sandbox.caution:
         data["caution"] = bench.sandbox.caution
     return [
         Answer("result", "\n\n".join(filter(None, told)), data),
         *(Produced(presentation.to_file(file)) for file in handed),
     ]
+
+
+def _find_room(finished: Finished, ran: JsonObject) -> int:
+    """Return how many bytes of files an answer has room for, as base64, beside what is said."""
+    said = json.dumps([finished.text, finished.data, ran], ensure_ascii=False).encode(errors="replace")
+    return min(_FILES_BYTES, (_ANSWER_BYTES - len(said)) * 3 // 4)

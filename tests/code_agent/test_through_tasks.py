@@ -167,6 +167,23 @@ async def test_every_skill_works_through_a_task_without_a_model(tmp_path: Path) 
     assert "set OPENAI_API_KEY, GROQ_API_KEY or LLM_BASE_URL" in str(wrote["error"])
 
 
+async def test_much_output_beside_large_files_still_makes_one_answer(tmp_path: Path) -> None:
+    code = """
+import os, sys
+for name in ("one.bin", "two.bin"):
+    with open(name, "wb") as file: file.write(os.urandom(700_000))
+print("x" * 130_000)
+print("y" * 130_000, file=sys.stderr)
+"""
+    async with _world(tmp_path) as running:
+        task = await running.submit(f"run:\n```python\n{code}```", wait_s=30)
+        made = await _read(running, task, "step-1")
+
+    assert task["status"] == "completed", task["error"]
+    assert {name: len(content) for name, content in made.items()} == {"one.bin": 700_000, "two.bin": 700_000}
+    assert "no room for more: files.zip" in str(cast("JsonObject", task["result"])["summary"])
+
+
 async def test_write_test_review_and_document_are_one_task_with_a_model(tmp_path: Path) -> None:
     goal = "Write a function with tests that parses durations, have it reviewed and documented"
     async with model_server(otherwise=_answer) as model, _world(tmp_path, model) as running:
