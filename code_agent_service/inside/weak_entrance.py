@@ -41,7 +41,10 @@ def main() -> None:
             os.write(2, f"the weaker sandbox cannot be entered: {error}\n".encode())
         finally:
             os._exit(126)
-    os.write(task["info_fd"], json.dumps({"child-pid": os.getpid()}).encode())
+    try:
+        os.write(task["info_fd"], json.dumps({"child-pid": os.getpid()}).encode())
+    except BrokenPipeError:  # the service died before this process could ask to be told of that
+        _leave(126, task["folder"])
     for fd in (task["info_fd"], task["report_fd"], task["seccomp_fd"], 1, 2):
         if fd is not None:
             os.close(fd)

@@ -2,11 +2,14 @@
 
 import asyncio
 import itertools
+import json
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import uuid
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -17,6 +20,7 @@ from code_agent_service.box import open_box
 from code_agent_service.bubblewrap import PACKAGES, Mount, list_ways
 from code_agent_service.bubblewrap_walls import BubblewrapWalls
 from code_agent_service.containers import ContainerSandbox
+from code_agent_service.landlock import LandlockWalls
 from code_agent_service.main import create
 from code_agent_service.runs import Limits, Program, Run, WorkFile
 from code_agent_service.sandbox import find_problem, open_sandbox
@@ -213,6 +217,19 @@ async def test_behind_the_weaker_walls_a_killed_service_leaves_no_process_and_no
     async with asyncio.timeout(10):
         while _list_folders() - before:  # noqa: ASYNC110 - processes tell nobody
             await asyncio.sleep(0.02)
+
+
+def test_behind_the_weaker_walls_a_service_killed_while_a_program_starts_leaves_no_folder() -> None:
+    limits = Limits.from_settings(_weak())
+    pipes = [os.pipe(), os.pipe()]
+    with LandlockWalls().open(Program("main.py", ()), limits) as entry, ExitStack() as stack:
+        for ours, theirs in pipes:
+            os.close(ours)
+            stack.callback(os.close, theirs)
+        report, info = (theirs for _, theirs in pipes)
+        command = entry.build(report, info, None)
+        subprocess.run(command, pass_fds=(report, info), stdin=subprocess.DEVNULL, env={}, cwd="/", check=False)
+        assert not Path(json.loads(command[-1])["folder"]).exists()
 
 
 def _list_folders() -> set[Path]:
