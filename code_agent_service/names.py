@@ -37,6 +37,11 @@ def alternatives(path: str) -> Iterator[str]:
         yield folder + slash + (f"{stem}-{number}.{suffix}" if dot and stem else f"{name}-{number}")
 
 
+def as_argument(name: str) -> str:
+    """Return how the file `name` is called on a command line, where `-c.py` would be an option."""
+    return f"./{name}" if name.startswith("-") else name
+
+
 def _plain(name: str) -> str:
     parts = name.replace("\\", "/").split("/")
     stays = len(parts) <= _MAX_DEPTH and all(part.strip(". ") for part in parts)

@@ -75,7 +75,7 @@ def from_code(code: str, files: Sequence[WorkFile], language: Language = "python
 
 
 def _from_script(script: str, attached: Sequence[WorkFile], folder: Sequence[WorkFile]) -> Program:
-    arguments = tuple(file.name for file in attached if sources.language_of(file.name) is None)
+    arguments = tuple(names.as_argument(file.name) for file in attached if sources.language_of(file.name) is None)
     return Program(script, tuple(folder), arguments, language=sources.language_of(script) or "python")
 
 

@@ -92,7 +92,8 @@ class Program:
     @property
     def command(self) -> tuple[str, ...]:
         """How a person would run it, for telling."""
-        return ("node" if self.language == "javascript" else "python", self.main or "-c …", *self.arguments)
+        main = names.as_argument(self.main) or "-c …"
+        return ("node" if self.language == "javascript" else "python", main, *self.arguments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +147,11 @@ def pack(
 
 
 def _build_command(program: Program, limits: Limits, python: str) -> list[str]:
+    main = names.as_argument(program.main)
     if program.language == "javascript":
         heap_mb = int(limits.memory_bytes * _NODE_SHARE) // _MIB
-        return ["node", f"--max-old-space-size={heap_mb}", program.main, *program.arguments]
-    what = ["-c", program.script] if program.script else [program.main]
+        return ["node", f"--max-old-space-size={heap_mb}", main, *program.arguments]
+    what = ["-c", program.script] if program.script else [main]
     return [python, "-s", "-B", "-u", *what, *program.arguments]
 
 

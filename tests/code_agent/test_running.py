@@ -83,6 +83,15 @@ async def test_an_attached_script_is_run_with_the_other_files_as_arguments() -> 
     assert outcome.text == "42"
 
 
+@pytest.mark.parametrize("name", ["-c.py", "--help.py"])
+async def test_attached_files_whose_names_look_like_options_are_files(name: str) -> None:
+    script = File(name, "text/x-python", b"import sys; print(open(sys.argv[1]).read())")
+    outcome = await ask("run it", files=[script, File("-i.csv", "text/csv", b"a,b")])
+
+    assert outcome.text == "a,b"
+    assert outcome.rows("ran")[0]["command"] == f"python ./{name} ./-i.csv"
+
+
 async def test_an_unclear_choice_of_scripts_is_asked_back() -> None:
     files = [File("a.py", "text/x-python", b"1"), File("b.py", "text/x-python", b"2")]
     outcome = await ask("run it", files=files)
