@@ -20,10 +20,12 @@ NOBODY = 65534
 FOLDERS = ("/work", "/tmp", "/dev/shm")  # noqa: S108
 """What can be written inside: the working folder, and two small ones. They are memory, and gone with the sandbox."""
 
+SMALL_FOLDER_BYTES = 16 * 1024 * 1024
+"""The size of the small ones."""
+
 PACKAGES, TOOLS = "/opt/packages", "/opt/tools"
 """Where a program finds the packages and the programs that it is shown."""
 
-_SMALL_FOLDER_BYTES = 16 * 1024 * 1024
 _EMPTY_FOLDER_BYTES = 4096
 SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/nix/store", "/etc/ld.so.cache")
 _STAGE = next((folder for folder in ("/mnt", "/media") if Path(folder).is_dir()), "/tmp")  # noqa: S108
@@ -92,7 +94,7 @@ def build_command(
 
 
 def _small_folder(folder: str, work_bytes: int) -> tuple[str, ...]:
-    size = work_bytes if folder == FOLDERS[0] else _SMALL_FOLDER_BYTES
+    size = work_bytes if folder == FOLDERS[0] else SMALL_FOLDER_BYTES
     return ("--size", str(size), "--tmpfs", folder)
 
 

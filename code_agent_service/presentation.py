@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pydantic import JsonValue
 
+from code_agent_service.bubblewrap import SMALL_FOLDER_BYTES
 from code_agent_service.runs import Limits, Program, Reason, Run, WorkFile
 from shared.agent import File, JsonObject
 
@@ -129,12 +130,16 @@ def _explain_limit(reason: Reason, limits: Limits) -> str:
         case "memory":
             return f"The program needed more than {limits.memory_bytes // _MIB} MB of memory (SANDBOX_MEMORY_MB)."
         case "processes":
-            return f"The program started more than {limits.processes} processes and threads (SANDBOX_PROCESSES)."
+            return (
+                f"The program started more than {limits.processes} processes and threads (SANDBOX_PROCESSES), or "
+                f"threads whose stacks have no room in {limits.memory_bytes // _MIB} MB (SANDBOX_MEMORY_MB)."
+            )
         case "output":
             return "The program was stopped: its output had no end."
         case "files":
             return (
-                f"The program's files were too many, or larger than {limits.disk_bytes // _MIB} MB (SANDBOX_DISK_MB)."
+                f"The program's files were too many, or larger than {limits.disk_bytes // _MIB} MB (SANDBOX_DISK_MB); "
+                f"those in /tmp may have at most {SMALL_FOLDER_BYTES // _MIB} MB."
             )
 
 

@@ -187,6 +187,23 @@ async def test_a_program_that_fails_fails_the_task_with_its_last_words(code: str
     assert str(outcome.data["stderr"]).strip() in outcome.text
 
 
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (
+            "import threading, time\nfor _ in range(20): threading.Thread(target=time.sleep, args=(1,)).start()",
+            ["more than 24 processes", "128 MB (SANDBOX_MEMORY_MB)"],
+        ),
+        ("open('/tmp/x', 'wb').write(bytes(20 << 20))", ["32 MB (SANDBOX_DISK_MB)", "/tmp may have at most 16 MB"]),
+    ],
+)
+async def test_a_limit_that_is_met_is_named_with_the_others_it_may_have_been(code: str, words: list[str]) -> None:
+    outcome = await ask("", data=[{"code": code}], settings=make_settings(sandbox_disk_mb=32))
+
+    assert outcome.error is not None
+    assert all(each in outcome.error.detail for each in words), outcome.error.detail
+
+
 async def test_output_before_a_stop_is_kept() -> None:
     outcome = await ask(
         "```python\nprint('begun')\nwhile True: pass\n```", settings=make_settings(sandbox_timeout_s=4.0)
