@@ -14,7 +14,8 @@ from sqlalchemy import Column, Connection, Index, MetaData, String, Table, Text,
 from a2a_agent_service.passages import Passage
 from a2a_agent_service.settings import Settings
 from shared.agent import METADATA_KEY, AgentRequest
-from shared.db import JSON_COLUMN, NAMING, Database, UtcTime, database_url, migrate, new_id, now, open_engine
+from shared.db import JSON_COLUMN, NAMING, Database, UtcTime, database_url, new_id, now, open_engine
+from shared.db_migration import migrate
 
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _MOST_FINDINGS: Final = 5

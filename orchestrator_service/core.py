@@ -20,7 +20,8 @@ from orchestrator_service.signals import open_signals
 from orchestrator_service.spawning import Spawner
 from shared import http, llm
 from shared.background import background
-from shared.db import Database, database_url, migrate, open_database
+from shared.db import Database, database_url, open_database
+from shared.db_migration import migrate
 from shared.embeddings import open_embeddings
 
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"

@@ -33,7 +33,8 @@ from shared.agent_conformance import ConformingHandler
 from shared.agent_handler import AgentHandler
 from shared.agent_rpc import Rpc, is_json, not_json
 from shared.agent_runs import Runs
-from shared.db import Database, database_url, migrate, open_engine
+from shared.db import Database, database_url, open_engine
+from shared.db_migration import migrate
 from shared.errors import UnavailableError
 from shared.registration import keep_registered
 from shared.service import create_app, on_stop

@@ -9,13 +9,11 @@ import asyncio
 import logging
 import random
 import sqlite3
-import threading
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic
 from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
 
 import orjson
@@ -28,13 +26,11 @@ from sqlalchemy import (
     Engine,
     create_engine,
     event,
-    inspect,
     make_url,
-    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DataError, DBAPIError, DontWrapMixin, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, DontWrapMixin, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
@@ -54,11 +50,8 @@ STARTING_S: Final = 30.0
 """How long a service that starts waits for its database, which may be starting, too."""
 
 _RETRY_AFTER_S: Final = 2
-_LOOK_AGAIN_S: Final = 0.25
 _patience_s: ContextVar[float | None] = ContextVar("patience_s", default=2.0)
-_MIGRATION_LOCK: Final = 4_270_001
 _UTC_TEXT: Final = len("2026-01-01 00:00:00.000000")
-_migrating = threading.Lock()  # Alembic keeps its state in module globals
 
 
 class DatabaseUnavailableError(UnavailableError):
@@ -336,33 +329,6 @@ def open_engine(url: str, *, pool_size: int | None = None, durable: bool = True,
     return engine
 
 
-def migrate(database: Database, scripts: Path, version_table: str, head: str) -> None:
-    """Bring the schema to `head`, the newest revision of the Alembic `scripts`. Blocks; safe from several processes.
-
-    Alembic is imported only when there is something to do: a service that is up to date does not carry it.
-    Raises: DatabaseUnavailableError, when the database does not answer for `STARTING_S`, or is not ours to use.
-    """
-    began, is_told = monotonic(), False
-    while True:
-        try:
-            if not _is_at(database, version_table, head):
-                with _migrating:
-                    _upgrade(database, scripts, version_table, head)
-        except SQLAlchemyError as error:
-            if db_trouble.explain(error) is None:
-                raise
-            reason = db_trouble.first_line(error)
-            if not db_trouble.passes_soon(error) or monotonic() - began > STARTING_S:
-                remedy = "Start the database, or correct DATABASE_URL."
-                raise DatabaseUnavailableError(f"The database cannot be used: {reason}. {remedy}") from error
-            if not is_told:
-                logger.warning("the service waits for its database", extra={"reason": reason})
-            is_told = True
-            sleep(_LOOK_AGAIN_S)
-        else:
-            return
-
-
 def now() -> datetime:
     """Return the present time, aware and in UTC."""
     return datetime.now(UTC)
@@ -371,29 +337,6 @@ def now() -> datetime:
 def new_id() -> str:
     """Return a new UUIDv7 as text: ids made later sort later."""
     return str(uuid_utils.uuid7())
-
-
-def _is_at(database: Database, version_table: str, head: str) -> bool:
-    with database.engine.connect() as connection:
-        if not inspect(connection).has_table(version_table):
-            return False
-        query = text(f"SELECT version_num FROM {version_table}")  # noqa: S608 - a name in our code
-        return connection.execute(query).scalar_one_or_none() == head
-
-
-def _upgrade(database: Database, scripts: Path, version_table: str, head: str) -> None:
-    from alembic import command  # noqa: PLC0415 - 10 MB that only a migration needs
-    from alembic.config import Config  # noqa: PLC0415
-
-    config = Config()
-    config.set_main_option("script_location", str(scripts))
-    config.attributes["version_table"] = version_table
-    with database.engine.connect() as connection, connection.execution_options(changes=True).begin():
-        if not database.is_sqlite:
-            connection.execute(text("SET LOCAL lock_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"))
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
-        config.attributes["connection"] = connection
-        command.upgrade(config, head)
 
 
 class UnstorableError(DontWrapMixin, InvalidRequestError):

@@ -19,16 +19,8 @@ from pydantic import JsonValue
 from sqlalchemy import Column, Connection, Float, Index, MetaData, String, Table, Text, bindparam, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from shared.db import (
-    NAMING,
-    Database,
-    DatabaseUnavailableError,
-    UtcTime,
-    database_url,
-    migrate,
-    now,
-    open_engine,
-)
+from shared.db import NAMING, Database, DatabaseUnavailableError, UtcTime, database_url, now, open_engine
+from shared.db_migration import migrate
 from shared.llm_providers import Message
 from shared.settings import FederationSettings
 

@@ -1,4 +1,4 @@
-"""Alembic's entry: runs on the connection that `shared.db.migrate` opened."""
+"""Alembic's entry: runs on the connection that `shared.db_migration.migrate` opened."""
 
 from alembic import context
 

@@ -1,0 +1,77 @@
+"""Brings a database's tables to what the code expects, when a service starts."""
+
+import logging
+import threading
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Final
+
+from sqlalchemy import inspect, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from shared import db_trouble
+from shared.db import STARTING_S, Database, DatabaseUnavailableError
+
+logger = logging.getLogger(__name__)
+
+_LOOK_AGAIN_S: Final = 0.25
+_MIGRATION_LOCK: Final = 4_270_001
+_migrating = threading.Lock()  # Alembic keeps its state in module globals
+
+
+def migrate(database: Database, scripts: Path, version_table: str, head: str) -> None:
+    """Bring the schema to `head`, the newest revision of the Alembic `scripts`. Blocks; safe from several processes.
+
+    Alembic is imported only when there is something to do: a service that is up to date does not carry it.
+    Raises: DatabaseUnavailableError, when the database does not answer for `STARTING_S`, is not ours to use, or was
+    migrated by a newer version.
+    """
+    began, is_told = monotonic(), False
+    while True:
+        try:
+            if (revision := _find_revision(database, version_table)) != head:
+                with _migrating:
+                    _upgrade(database, scripts, version_table, head, revision)
+        except SQLAlchemyError as error:
+            if db_trouble.explain(error) is None:
+                raise
+            reason = db_trouble.first_line(error)
+            if not db_trouble.passes_soon(error) or monotonic() - began > STARTING_S:
+                remedy = "Start the database, or correct DATABASE_URL."
+                raise DatabaseUnavailableError(f"The database cannot be used: {reason}. {remedy}") from error
+            if not is_told:
+                logger.warning("the service waits for its database", extra={"reason": reason})
+            is_told = True
+            sleep(_LOOK_AGAIN_S)
+        else:
+            return
+
+
+def _find_revision(database: Database, version_table: str) -> str | None:
+    with database.engine.connect() as connection:
+        if not inspect(connection).has_table(version_table):
+            return None
+        query = text(f"SELECT version_num FROM {version_table}")  # noqa: S608 - a name in our code
+        return connection.execute(query).scalar_one_or_none()
+
+
+def _upgrade(database: Database, scripts: Path, version_table: str, head: str, revision: str | None) -> None:
+    from alembic import command  # noqa: PLC0415 - 10 MB that only a migration needs
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.util import CommandError  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(scripts).replace("%", "%%"))  # it is read with interpolation
+    config.attributes["version_table"] = version_table
+    with database.engine.connect() as connection, connection.execution_options(changes=True).begin():
+        if not database.is_sqlite:
+            connection.execute(text("SET LOCAL lock_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"))
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+        config.attributes["connection"] = connection
+        try:
+            command.upgrade(config, head)
+        except CommandError as error:
+            raise DatabaseUnavailableError(
+                f"A newer version of Agent Federation migrated this database: {version_table} is {revision}, and this "
+                f"version knows nothing after {head}. Start the newer version, or restore a backup from before it."
+            ) from error
