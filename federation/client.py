@@ -241,8 +241,10 @@ class Client:
             await self._connection.ask("GET", f"/api/tasks/{segment(task_id)}/artifacts/{segment(artifact_id)}")
         ).content
 
-    async def agents(self, *, capability: str | None = None, q: str | None = None, limit: int = 200) -> list[Agent]:
-        """Return the registered agents; `capability`: a skill id or tag, `q`: words."""
+    async def agents(
+        self, *, capability: str | None = None, q: str | None = None, limit: int | None = None
+    ) -> list[Agent]:
+        """Return the registered agents, all unless there is a `limit`; `capability`: a skill id or tag, `q`: words."""
         return await self._connection.list("/api/agents", Agent, limit, capability=capability, q=q)
 
     async def agent(self, agent_id: str) -> Agent:
@@ -272,8 +274,8 @@ class Client:
         """Take an agent out of the registry."""
         await self._connection.ask("DELETE", f"/api/agents/{segment(agent_id)}")
 
-    async def learned_plans(self, *, limit: int = 200) -> list[LearnedPlan]:
-        """Return the plans that succeeded and are used again, newest first."""
+    async def learned_plans(self, *, limit: int | None = None) -> list[LearnedPlan]:
+        """Return the plans that succeeded and are used again, newest first, all unless there is a `limit`."""
         return await self._connection.list("/api/learned-plans", LearnedPlan, limit)
 
     async def learned_plan(self, plan_id: str) -> LearnedPlan:

@@ -84,12 +84,13 @@ class Connection:
         except ValidationError as error:
             raise _not_understood(str(response.url), error) from error
 
-    async def list(self, path: str, model: type[_Model], limit: int, **filters: str | None) -> list[_Model]:
-        """Return up to `limit` items of a list, page by page."""
+    async def list(self, path: str, model: type[_Model], limit: int | None, **filters: str | None) -> list[_Model]:
+        """Return up to `limit` items of a list, page by page; None: all of them."""
         found: list[_Model] = []
         cursor: str | None = None
-        while len(found) < limit:
-            query = {"limit": str(min(limit - len(found), _PAGE)), "cursor": cursor, **filters}
+        while limit is None or len(found) < limit:
+            size = _PAGE if limit is None else min(limit - len(found), _PAGE)
+            query = {"limit": str(size), "cursor": cursor, **filters}
             page = await self.call("GET", path, _Page, query={name: value for name, value in query.items() if value})
             try:
                 found += [model.model_validate(item) for item in page.items]

@@ -47,7 +47,7 @@ def _forget(
 ) -> None:
     """Forget a learned plan, or all; the next request like it is planned anew."""
     if (plan_id is None) != every:
-        raise typer.BadParameter("give the id of a learned plan, or --all")
+        raise typer.BadParameter("Give the id of a learned plan, or --all.")
 
     async def forget(client: Client) -> None:
         await client.forget_plans(plan_id)

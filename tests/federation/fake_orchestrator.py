@@ -192,8 +192,12 @@ class FakeOrchestrator:
     async def _artifact(self, _request: Request) -> Response:
         return Response(b"<svg/>", media_type="image/svg+xml")
 
-    async def _list_agents(self, _request: Request) -> Response:
-        return JSONResponse({"items": self.agents, "next_cursor": None})
+    async def _list_agents(self, request: Request) -> Response:
+        begin, limit = (int(request.query_params.get(name, "0")) for name in ("cursor", "limit"))
+        end = begin + limit
+        return JSONResponse(
+            {"items": self.agents[begin:end], "next_cursor": str(end) if end < len(self.agents) else None}
+        )
 
     async def _add_agent(self, request: Request) -> Response:
         endpoint: str = (await request.json())["endpoint"]

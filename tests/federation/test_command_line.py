@@ -12,6 +12,7 @@ import pytest
 
 from tests.federation.commands import at_a_terminal, begun, ended, federation
 from tests.federation.fake_orchestrator import (
+    AGENT,
     BEGIN,
     END,
     FAILURE,
@@ -316,6 +317,18 @@ async def test_tasks_can_be_listed_shown_and_canceled() -> None:
     assert fake.canceled
     assert unknown.code == 1
     assert unknown.err == "There is no /api/tasks/none.\n"
+
+
+async def test_an_agent_is_found_however_many_there_are() -> None:
+    agents = [
+        {**AGENT, "id": f"0190a0a0-0000-7000-8000-{number:012}", "name": f"Agent {number}"} for number in range(205)
+    ]
+    async with serve(FakeOrchestrator(agents=agents).app()) as url:
+        listed = await federation("--url", url, "agents", "list", "--json")
+        shown = await federation("--url", url, "agents", "show", "Agent 204")
+    assert len(json.loads(listed.out)) == 205
+    assert (shown.code, shown.err) == (0, "")
+    assert "name: Agent 204\n" in shown.out
 
 
 async def test_agents_can_be_listed_shown_added_and_removed() -> None:
