@@ -3,7 +3,6 @@
 import asyncio
 import platform
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,10 +17,10 @@ from browser_service import chromium
 from browser_service.settings import Settings as BrowserSettings
 from code_agent_service import sandbox
 from code_agent_service.settings import Settings as CodeSettings
-from federation import probe
+from federation import ports, probe
 from federation.running import find
-from federation.services import MODULES, PORT_SETTINGS, read_all
-from federation.up import describe_model
+from federation.services import read_all
+from federation.up import describe_model, plan_launch
 from shared import db_examination, llm
 from shared.configuration import read
 from shared.db import DatabaseUnavailableError
@@ -127,26 +126,19 @@ def _examine_services(settings: FederationSettings) -> Iterator[Finding]:
         yield Finding("running", "ok", f"at {running.get('url')} (process {running.get('pid')})")
     else:
         yield Finding("running", "ok", "no; start it with `federation up`")
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.federation_host, settings.federation_host)  # noqa: S104
-    for name in MODULES:
-        port = settings.port_of(name)
+    launch = plan_launch(settings)
+    for service in launch.services:
+        name = service.name
         if running is None:
-            yield _examine_port(name, host, port, PORT_SETTINGS[name])
+            problem = ports.find_problem(launch.host, service)
+            yield Finding(name, "missing" if problem else "ok", problem or f"port {service.port} is free")
             continue
-        status, facts = probe.ask(f"http://{host}:{port}/health")
+        status, facts = probe.ask(launch.address(name) + "/health")
         problems = facts.get("problems")
         if not status:
-            yield Finding(name, "degraded", f"does not answer on port {port}; see {settings.data_dir}/logs/{name}.log")
+            log = f"{settings.data_dir}/logs/{name}.log"
+            yield Finding(name, "degraded", f"does not answer on port {service.port}; see {log}")
         elif isinstance(problems, list):
             yield Finding(name, "degraded", " ".join(map(str, cast("list[object]", problems))))
         else:
-            yield Finding(name, "ok", f"answers on port {port}")
-
-
-def _examine_port(name: str, host: str, port: int, setting: str) -> Finding:
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as caller:
-        caller.settimeout(1)
-        taken = caller.connect_ex((host, port)) == 0
-    if taken:
-        return Finding(name, "missing", f"port {port} is taken by another program; stop it, or set {setting}")
-    return Finding(name, "ok", f"port {port} is free")
+            yield Finding(name, "ok", f"answers on port {service.port}")

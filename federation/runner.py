@@ -7,15 +7,14 @@ that Ctrl-C reaches the runner alone; one that dies is started again after a pau
 no process stays: see federation.fork_server.
 """
 
-import errno
 import os
 import selectors
 import signal
-import socket
 import sys
 import time
 from pathlib import Path
 
+from federation import ports
 from federation.forking import ForkServer
 from federation.launch import Launch
 from federation.readiness import Readiness
@@ -221,33 +220,16 @@ def _find_taken_port(launch: Launch, *, patience_s: float) -> str:
             return f"{seen[service.port]} and {service.port_setting} are both {service.port}; choose different ports."
         seen[service.port] = service.port_setting
     deadline = time.monotonic() + patience_s
-    if patience_s and _try_ports(launch):
+    if patience_s and _find_first_problem(launch):
         say(f"Waiting for what the last run left to stop, at most {patience_s:g} s …")
-    while (problem := _try_ports(launch)) and time.monotonic() < deadline:
+    while (problem := _find_first_problem(launch)) and time.monotonic() < deadline:
         time.sleep(0.1)  # nothing announces that another's port is free
     return problem
 
 
-def _try_ports(launch: Launch) -> str:
-    for service in launch.services:
-        try:
-            family, kind, protocol, _, address = socket.getaddrinfo(
-                launch.host, service.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-            )[0]
-            with socket.socket(family, kind, protocol) as listener:
-                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                listener.bind(address)
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                return (
-                    f"Port {service.port} ({service.name}) is taken by another program. Stop that program, or set "
-                    f"{service.port_setting} to a free port."
-                )
-            return (
-                f"{service.name} cannot listen on {launch.host}:{service.port} ({error.strerror or error}). "
-                f"Check FEDERATION_HOST and {service.port_setting}."
-            )
-    return ""
+def _find_first_problem(launch: Launch) -> str:
+    problems = (ports.find_problem(launch.host, service) for service in launch.services)
+    return next(filter(None, problems), "")
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ def run_in_foreground(*, verbose: bool) -> None:
     """
     settings = read_all()
     _examine_database(settings)
-    launch = _launch(settings, banner=_banner(settings), verbose=verbose)
+    launch = plan_launch(settings, banner=_banner(settings), verbose=verbose)
     os.execv(sys.executable, [*_RUNNER, launch.to_json()])  # noqa: S606 - our own interpreter
 
 
@@ -39,7 +39,7 @@ def running(only: Collection[ServiceName] = tuple(MODULES), *, quiet: bool = Fal
     Raises: as `run_in_foreground`; UnavailableError, TimedOutError when it does not get ready.
     """
     settings = read_all()
-    launch = _launch(settings, attached=True, only=only)
+    launch = plan_launch(settings, attached=True, only=only)
     ready = launch.address("orchestrator") + "/ready"
     process: subprocess.Popen[bytes] | None = None
     agents = [name for name in only if name != "orchestrator"]
@@ -75,6 +75,27 @@ def running(only: Collection[ServiceName] = tuple(MODULES), *, quiet: bool = Fal
             said.close()
 
 
+def plan_launch(
+    settings: FederationSettings,
+    *,
+    banner: tuple[str, ...] = (),
+    attached: bool = False,
+    verbose: bool = False,
+    only: Collection[ServiceName] = tuple(MODULES),
+) -> Launch:
+    """Return what the process runner is told, as the settings say it. See `Launch`."""
+    return Launch(
+        services=tuple(Service(name, MODULES[name], settings.port_of(name), PORT_SETTINGS[name]) for name in only),
+        host=settings.federation_host,
+        url=settings.url_of("orchestrator"),
+        data_dir=str(settings.data_dir),
+        banner=banner,
+        attached=attached,
+        verbose=verbose,
+        grace_s=settings.shutdown_timeout_s + 5.0,
+    )
+
+
 def describe_model(settings: FederationSettings) -> str:
     """Say in a line which model is used, or why none can be."""
     model = choose(settings)
@@ -93,26 +114,6 @@ def _examine_database(settings: FederationSettings) -> None:
         from shared import db_examination  # noqa: PLC0415 - takes half a second, which the default can do without
 
         db_examination.examine(settings)
-
-
-def _launch(
-    settings: FederationSettings,
-    *,
-    banner: tuple[str, ...] = (),
-    attached: bool = False,
-    verbose: bool = False,
-    only: Collection[ServiceName] = tuple(MODULES),
-) -> Launch:
-    return Launch(
-        services=tuple(Service(name, MODULES[name], settings.port_of(name), PORT_SETTINGS[name]) for name in only),
-        host=settings.federation_host,
-        url=settings.url_of("orchestrator"),
-        data_dir=str(settings.data_dir),
-        banner=banner,
-        attached=attached,
-        verbose=verbose,
-        grace_s=settings.shutdown_timeout_s + 5.0,
-    )
 
 
 def _banner(settings: FederationSettings) -> tuple[str, ...]:

@@ -168,6 +168,14 @@ async def test_the_doctor_says_what_is_there_and_what_is_missing(tmp_path: Path)
     assert run.code == 1
 
 
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "192.0.2.1"])
+async def test_the_doctor_finds_a_host_that_the_services_cannot_listen_on(tmp_path: Path, host: str) -> None:
+    run = await federation("doctor", env={"FEDERATION_HOST": host, "DATA_DIR": str(tmp_path)})
+    assert (run.code, run.err) == (1, "")
+    assert f"✗ orchestrator: orchestrator cannot listen on {host}:" in run.out
+    assert "Check FEDERATION_HOST" in run.out
+
+
 async def test_the_doctor_finds_a_data_dir_that_cannot_be_written_and_a_database_that_is_away(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file", encoding="utf-8")
     run = await federation("doctor", "--json", env={"DATA_DIR": str(tmp_path / "data")})
