@@ -73,7 +73,7 @@ def _examine_data(settings: FederationSettings) -> Iterator[Finding]:
             free_gb = shutil.disk_usage(folder).free / 1e9
         yield Finding("data", "ok" if free_gb > 1 else "degraded", f"{folder} can be written, {free_gb:.1f} GB free")
     except OSError as error:
-        why = f"{folder} cannot be written ({error.strerror}). Make it writable, or set DATA_DIR."
+        why = f"{folder} cannot be written ({error.strerror}). See that it can be, and has room, or set DATA_DIR."
         yield Finding("data", "missing", why)
         return
     try:

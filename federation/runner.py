@@ -38,7 +38,8 @@ def main() -> int:
     except AlreadyRunningError as error:
         say(str(error))
     except OSError as error:
-        say(f"DATA_DIR {launch.data_dir} cannot be used: {error.strerror}. Make it writable, or set DATA_DIR.")
+        remedy = "See that it can be written and has room, or set DATA_DIR."
+        say(f"DATA_DIR {launch.data_dir} cannot be used: {error.strerror}. {remedy}")
     return 1
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from federation.launch import Launch, Service
 from federation.running import find
+from federation.service_log import ServiceLog
 from federation.services import MODULES
 from tests.federation.processes import ROOT, Printing, free_ports, lives, poll, python, started
 
@@ -223,17 +224,6 @@ def test_everything_goes_to_the_log_and_warnings_to_the_terminal(federation: Fed
     assert '"it is small"' in (federation.data_dir / "logs" / "api.log").read_text(encoding="utf-8")
 
 
-def test_a_log_that_cannot_be_written_is_said_and_ends_nothing(federation: Federation) -> None:
-    (federation.data_dir / "logs").mkdir(parents=True)
-    (federation.data_dir / "logs" / "api.log").symlink_to("/dev/full")
-    with federation.running() as runner:
-        assert "cannot be written (No space left on device)" in runner.expect("api: its log")
-        runner.expect("api: warning: it is small")
-        runner.expect("Model: none.")
-        runner.process.send_signal(signal.SIGINT)
-        assert runner.end() == 0
-
-
 def test_ctrl_c_while_ports_are_waited_for_ends_it_without_a_traceback(federation: Federation) -> None:
     federation.data_dir.mkdir()
     (federation.data_dir / "federation.json").write_text('{"pid": 1}\n', encoding="utf-8")  # as a crash leaves it
@@ -242,6 +232,30 @@ def test_ctrl_c_while_ports_are_waited_for_ends_it_without_a_traceback(federatio
         runner.process.send_signal(signal.SIGINT)
         assert runner.end() == -signal.SIGINT
     assert len(runner.lines) == 1
+
+
+def test_the_federation_goes_on_when_there_is_no_room_for_a_log_and_says_so_once(federation: Federation) -> None:
+    logs = federation.data_dir / "logs"
+    logs.mkdir(parents=True)
+    (logs / "api.log").symlink_to("/dev/full")
+    with federation.running() as runner:
+        runner.expect("Model: none.")
+        os.kill(federation.pids()["api"], signal.SIGKILL)  # the next one writes to its log, too
+        runner.expect("api stopped")
+        runner.expect("api: warning: it is small")
+        runner.process.send_signal(signal.SIGINT)
+        assert runner.end() == 0
+    said = [line for line in runner.lines if "api.log cannot be written (No space left on device)" in line]
+    assert len(said) == 1
+
+
+def test_a_log_that_was_deleted_is_begun_anew_when_it_has_grown(tmp_path: Path) -> None:
+    log = ServiceLog(tmp_path / "api.log", "api", print, verbose=False)
+    log.write(b"x" * 20_000_001)
+    log.path.unlink()
+    log.write(b"after\n")
+    log.close()
+    assert log.path.read_bytes() == b"after\n"
 
 
 def test_a_data_dir_that_cannot_be_written_is_said(federation: Federation) -> None:
