@@ -11,10 +11,12 @@ import typer
 from pydantic import BaseModel
 
 from federation.client import Client, find_url
+from federation.connection import check_address
+from shared.errors import InvalidRequestError
 
 T = TypeVar("T")
 
-FAILED, USAGE, INTERRUPTED = 1, 2, 130
+FAILED, INTERRUPTED = 1, 130
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -22,8 +24,11 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def orchestrator_url(context: typer.Context) -> str:
     """Return where the orchestrator answers: what `--url` says, else the environment and `.env`."""
     given: str | None = context.obj
-    if given and not given.startswith(("http://", "https://")):
-        raise typer.BadParameter(f"{given!r} is no address; write it like http://127.0.0.1:8000.", param_hint="--url")
+    try:
+        if given:
+            check_address(given)
+    except InvalidRequestError as error:
+        raise typer.BadParameter(str(error), param_hint="--url") from error
     return given or find_url()
 
 

@@ -10,13 +10,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
-import httpx
 import typer
 from pydantic import JsonValue
 
 from federation import attachments
 from federation.agent_commands import agents
-from federation.calling import FAILED, INTERRUPTED, USAGE, AsJson, call, orchestrator_url, print_json, wait
+from federation.calling import FAILED, INTERRUPTED, AsJson, call, orchestrator_url, print_json, wait
 from federation.client import Client
 from federation.display import Display
 from federation.learned_commands import learned
@@ -75,9 +74,6 @@ def main() -> None:
     except FederationError as error:
         Display().err.print(str(error), style="red")
         sys.exit(FAILED)
-    except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-        Display().err.print(f"That is no address of an orchestrator: {error}", style="red")
-        sys.exit(USAGE)
     except OSError as error:
         if error.errno not in _NOT_WRITTEN:
             raise

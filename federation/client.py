@@ -14,7 +14,7 @@ from uuid import uuid4
 import httpx
 from pydantic import JsonValue
 
-from federation.connection import Connection, segment
+from federation.connection import Connection, check_address, segment
 from federation.events import Event, InputRequired, TaskStatusChanged
 from federation.learned_plans import LearnedPlan
 from federation.models import TERMINAL, Agent, JsonObject, Plan, Task
@@ -46,7 +46,9 @@ class Client:
     request. `timeout_s` bounds one request, `outage_s` how long `events`, `wait` and `run` put up with an orchestrator
     that does not answer before they give up. `on_outage` is told, in a sentence, when that begins and when it is over.
 
-    Every call raises UnavailableError when nobody answers, and RefusedError when the orchestrator says no.
+    A `url` that is no address raises InvalidRequestError. Every call raises UnavailableError when nobody answers,
+    RefusedError when the orchestrator says no, and AgentProtocolError when what answers is no orchestrator. All are
+    children of FederationError (`shared.errors`; RefusedError is in `federation.connection`).
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Client:
         on_outage: Callable[[str], None] | None = None,
     ) -> None:
         self.url = (url or find_url()).rstrip("/")
+        check_address(self.url)
         self._outage_s = outage_s
         self._on_outage = on_outage
         self._connection = Connection(self.url, headers=headers, timeout_s=timeout_s)

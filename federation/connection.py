@@ -31,6 +31,16 @@ class RefusedError(FederationError):
         self.problem = problem
 
 
+def check_address(url: str) -> None:
+    """See that an orchestrator could answer at `url`. Raises: InvalidRequestError."""
+    try:
+        parts = httpx.URL(url)
+    except httpx.InvalidURL:
+        parts = httpx.URL()
+    if parts.scheme not in {"http", "https"} or not parts.host:
+        raise InvalidRequestError(f"{url!r} is no address; write it like http://127.0.0.1:8000.")
+
+
 class Connection:
     """Connections to one orchestrator. Raises UnavailableError when nobody answers, RefusedError when it says no."""
 

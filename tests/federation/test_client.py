@@ -10,7 +10,7 @@ import pytest
 from federation import Client
 from federation.connection import RefusedError
 from federation.events import Event, OtherEvent, StepProgress, TaskStatusChanged
-from shared.errors import AgentProtocolError, TimedOutError, UnavailableError
+from shared.errors import AgentProtocolError, InvalidRequestError, TimedOutError, UnavailableError
 from tests.federation.fake_orchestrator import BEGIN, END, LISTED_IDS, TASK_ID, FakeOrchestrator
 from tests.federation.processes import free_ports
 from tests.support.serving import serve
@@ -144,6 +144,12 @@ async def test_another_server_is_recognized() -> None:
     async with connected(FakeOrchestrator(agents=[{"no": "agent"}])) as client:
         with pytest.raises(AgentProtocolError, match="Is the address right"):
             await client.agents()
+
+
+@pytest.mark.parametrize("url", ["localhost:8000", "http://", "http://[::1", "ftp://127.0.0.1"])
+def test_what_is_no_address_of_a_server_is_refused_before_anything_is_asked(url: str) -> None:
+    with pytest.raises(InvalidRequestError, match=r"is no address; write it like http://127\.0\.0\.1:8000"):
+        Client(url)
 
 
 async def test_a_files_bytes_come_back() -> None:
