@@ -168,7 +168,10 @@ class Research:
         if not passages or (nothing and model is None):
             raise self._nothing_found(state)
         _tell(Progress(f"Writing from {_counted(len(passages), 'passage')}"))
-        written, usage = (None, Usage()) if model is None else await self._ask_for_answer(model, state, passages)
+        written, usage, cut = (
+            (None, Usage(), "") if model is None else await self._ask_for_answer(model, state, passages)
+        )
+        problems = [Problem("", cut)] if written is not None and cut else []
         if written is not None:
             draft, unanswered = Draft(written.kept, dict(enumerate(passages, 1)), is_quoted=False), list[str]()
         elif nothing:
@@ -178,7 +181,7 @@ class Research:
             subjects = state["question"].subjects
             text = writing.write_analysis(quotes, subjects) if state["analysis"] else writing.write_research(quotes)
             draft = Draft(text, {entry.number: entry.passage for entry in quotes}, is_quoted=True)
-        return {"draft": draft, "unanswered": unanswered, "usage": usage}
+        return {"draft": draft, "unanswered": unanswered, "problems": problems, "usage": usage}
 
     async def check(self, state: State) -> dict[str, object]:
         """Hold every cited sentence against its passage, give the answer, and remember what it cites.
@@ -271,15 +274,17 @@ class Research:
 
     async def _ask_for_answer(
         self, model: Model, state: State, passages: list[Passage]
-    ) -> tuple[writing.Checked | None, Usage]:
+    ) -> tuple[writing.Checked | None, Usage, str]:
         """Return the model's answer with citations that exist, or None where it gave none in two attempts; its cost.
+
+        Last, why the answer ends in the middle, where it does.
 
         Raises: NotFoundError when the model finds no answer in the passages.
         """
         question = state["question"].text or "What do the passages say?"
         prompt = first = prompts.write(question, passages, compare=state["analysis"])
         checked: writing.Checked | None = None
-        usage = Usage()
+        usage, cut = Usage(), ""
         for _ in range(2):
             try:
                 completion = await model.complete(prompt, system=prompts.SYSTEM)
@@ -292,11 +297,11 @@ class Research:
             _tell(completion.usage)
             if completion.text.strip().strip(".*").upper() == prompts.NOT_FOUND:
                 raise self._nothing_found(state)
-            checked = writing.check(completion.text, len(passages))
+            checked, cut = writing.check(completion.text, len(passages)), completion.cut
             if checked.cited and not checked.unknown:
-                return checked, usage
+                return checked, usage, cut
             prompt = prompts.repair(first, completion.text, checked.unknown, len(passages))
-        return (checked if checked is not None and checked.cited else None), usage
+        return (checked if checked is not None and checked.cited else None), usage, cut
 
     def _nothing_found(self, state: State) -> FederationError:
         return outcome.nothing_found(state["question"], state["searched"], state["problems"])

@@ -88,7 +88,7 @@ async def answer(template: Template, resources: Resources, request: AgentRequest
     if not template.tools.mcp and not template.tools.skills:
         completion = await model.complete(prompt, system=system, max_tokens=template.max_tokens)
         yield completion.usage
-        yield Answer("answer", completion.text)
+        yield Answer("answer", completion.marked)
         return
     offered, missing = await _offered(template, resources)
     for each in missing:

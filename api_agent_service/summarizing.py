@@ -85,7 +85,7 @@ async def _write(model: Model, divided: Parts, instruction: str, length: Length)
             prompt = f"This is part {number} of {len(texts)}.\n\n{fence('part', text)}"
             taken = await model.complete(prompt, system=_NOTES_SYSTEM, max_tokens=_NOTES_TOKENS)
             yield taken.usage
-            notes.append(f"Part {number}:\n{taken.text.strip()}")
+            notes.append(f"Part {number}:\n{taken.marked.strip()}")
         yield Progress("Writing the summary from the notes of the parts")
         fenced = fence("notes of the parts of the text, in order", "\n\n".join(notes))
     prompt = f"Summarize the text below. Length: {summary.describe(length)}.\n{asked}\n{fenced}"

@@ -12,7 +12,7 @@ from code_agent_service.bench import Bench, Finished, Given, ProgramFailedError,
 from code_agent_service.runs import Run, WorkFile
 from code_agent_service.toolbox import TESTING
 from shared.agent import JsonObject, Progress, Update
-from shared.errors import InvalidRequestError
+from shared.errors import InvalidRequestError, ModelAnswerError
 from shared.llm import MODEL_ERRORS, Model, fence, spent
 
 Author = Literal["given", "model", "signatures"]
@@ -157,6 +157,8 @@ async def _write_by_model(
             yield spent(error)
             raise
         yield completion.usage
+        if completion.cut:
+            raise ModelAnswerError(completion.cut)
         found = [file for file in sources.list_python(sources.find_files(completion.text)) if file.name not in theirs]
         written = merge(written, map(_as_test, found))
         yield Progress(bench.announce("Running the tests in the sandbox"))

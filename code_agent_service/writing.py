@@ -11,7 +11,7 @@ from code_agent_service.runs import Program, Run, WorkFile
 from code_agent_service.testing import Results
 from shared.agent import JsonObject, Progress, Update
 from shared.errors import ModelAnswerError
-from shared.llm import MODEL_ERRORS, Model, fence, spent
+from shared.llm import MODEL_ERRORS, Completion, Model, fence, spent
 
 _MAX_TOKENS: Final = 8000
 _PLAN_CHARS: Final = 2000
@@ -62,7 +62,7 @@ async def write(given: Given, bench: Bench, model: Model) -> AsyncGenerator[Upda
         try:
             completion = await model.complete(prompt, system=_SYSTEM, max_tokens=_MAX_TOKENS)
             yield completion.usage
-            written = _read(completion.text)
+            written = _read(completion)
         except MODEL_ERRORS as error:
             if (usage := spent(error)).llm_calls:
                 yield usage
@@ -91,8 +91,11 @@ async def _try(
     return _Attempt(files, None, run, results)
 
 
-def _read(answer: str) -> list[WorkFile]:
+def _read(completion: Completion) -> list[WorkFile]:
     """Return the files in a model's answer. Raises: ModelAnswerError."""
+    if completion.cut:
+        raise ModelAnswerError(f"{completion.cut} Ask for less at once.")
+    answer = completion.text
     files = sources.find_files(answer)
     if not files and sources.parse(answer) is not None and answer.strip():
         files = [WorkFile("main.py", answer.encode(errors="replace"))]

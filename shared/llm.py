@@ -14,7 +14,7 @@ so is not subject to EGRESS_ALLOW. Text from elsewhere goes into a prompt throug
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from time import monotonic, perf_counter
 from typing import Final, TypeVar
@@ -64,10 +64,16 @@ _REST_S: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """An answer and what it cost. The text is never empty."""
+    """An answer and what it cost. The text is never empty; `cut` says why it ends in the middle, where it does."""
 
     text: str
     usage: Usage
+    cut: str = ""
+
+    @property
+    def marked(self) -> str:
+        """The text, with what was cut said at its end."""
+        return self.text.rstrip() + _mark(self.cut) if self.cut else self.text
 
 
 def wanted_models(metadata: Mapping[str, JsonValue]) -> dict[Role, str]:
@@ -182,12 +188,13 @@ class Model:
         messages = self._messages(prompt, system)
 
         async def ask(target: Target) -> Completion:
-            text, usage = await self._ask(target, messages, max_tokens, None)
-            await self._keep(target, messages, max_tokens, None, text, usage)
-            return Completion(text, usage)
+            text, usage, cut = await self._ask(target, messages, max_tokens, None)
+            if not cut:
+                await self._keep(target, messages, max_tokens, None, text, usage)
+            return Completion(text, usage, cut)
 
         completion, gone = await self._first_that_can(ask)
-        return Completion(completion.text, gone + completion.usage)
+        return replace(completion, usage=gone + completion.usage)
 
     async def structured(
         self,
@@ -211,14 +218,14 @@ class Model:
             messages, usage, problem = first, Usage(), ""
             for _ in range(2):
                 try:
-                    text, paid = await self._ask(target, messages, max_tokens, form)
+                    text, paid, cut = await self._ask(target, messages, max_tokens, form)
                 except MODEL_ERRORS as error:
                     raise charge(error, usage) from error
                 usage += paid
                 try:
                     answer = await llm_prompts.read(text, schema, verify)
                 except UnfitAnswerError as error:
-                    problem = str(error)
+                    problem = f"{cut} {error}".strip()
                 else:
                     await self._keep(target, messages, max_tokens, form, text, paid)
                     return answer, usage
@@ -231,7 +238,7 @@ class Model:
         return answer, gone + usage
 
     async def stream(self, prompt: str, *, system: str = "", max_tokens: int = 1024) -> AsyncGenerator[str | Usage]:
-        """Yield the pieces of the answer as they come, then its usage.
+        """Yield the pieces of the answer as they come, then its usage. An answer that was cut says so at its end.
 
         Before the first piece the role's next model may take over; a stream that breaks off later raises
         ModelUnavailableError after the pieces that came. Raises: one of MODEL_ERRORS.
@@ -239,7 +246,7 @@ class Model:
         messages = self._messages(prompt, system)
         began = perf_counter()
 
-        async def begin(target: Target) -> tuple[Target, AsyncGenerator[str | Reply], str | Reply]:
+        async def begin(target: Target) -> tuple[Target, int, AsyncGenerator[str | Reply], str | Reply]:
             tokens = self._purse.affordable(target.price, llm_prompts.chars(messages), max_tokens)
             pieces = llm_prompts.spoken(target.stream(messages, tokens))
             try:
@@ -251,13 +258,15 @@ class Model:
             except BaseException:
                 await pieces.aclose()
                 raise
-            return target, pieces, piece
+            return target, tokens, pieces, piece
 
-        (target, pieces, piece), gone = await self._first_that_can(begin)
+        (target, tokens, pieces, piece), gone = await self._first_that_can(begin)
         async with aclosing(pieces):
             while isinstance(piece, str):
                 yield piece
                 piece = await anext(pieces)
+        if cut := _cut(target, piece, tokens):
+            yield _mark(cut)
         usage = self._usage(target, piece, began)
         self._purse.pay(usage)
         yield gone + usage
@@ -287,7 +296,8 @@ class Model:
 
     async def _ask(
         self, target: Target, messages: list[Message], max_tokens: int, form: dict[str, JsonValue] | None
-    ) -> tuple[str, Usage]:
+    ) -> tuple[str, Usage, str]:
+        """Return the answer's text, what it cost, and why it ends in the middle, where it does."""
         began = perf_counter()
         if self._models.cache is not None:
             kept = await self._models.cache.find(llm_cache.key_of(target.full_name, messages, max_tokens, form))
@@ -296,7 +306,7 @@ class Model:
                 call = ModelCall(
                     target.full_name, self.role, saved_usd=kept.cost_usd, latency_ms=latency_ms, cached=True
                 )
-                return kept.text, Usage(calls=(call,))
+                return kept.text, Usage(calls=(call,)), ""
         tokens = self._purse.affordable(target.price, llm_prompts.chars(messages), max_tokens)
         reply = await target.ask(messages, tokens, form)
         usage = self._usage(target, reply, began)
@@ -304,7 +314,7 @@ class Model:
         text = llm_prompts.without_thoughts(reply.text)
         if not text.strip():
             raise charge(_empty(target, reply, tokens), usage)
-        return text, usage
+        return text, usage, _cut(target, reply, tokens)
 
     async def _keep(
         self,
@@ -359,6 +369,17 @@ async def open_model(settings: FederationSettings, role: Role = "summarize") -> 
 def _form_of(schema: type[BaseModel]) -> dict[str, JsonValue]:
     """Return a type's JSON schema, to be read only: to make it takes longer than the rest of a call."""
     return schema.model_json_schema()
+
+
+def _cut(target: Target, reply: Reply, max_tokens: int) -> str:
+    """Return why an answer ends in the middle; nothing, if it does not."""
+    if reply.finish_reason != "length":
+        return ""
+    return f"The answer of the language model {target.name!r} was cut off after its {max_tokens:,} tokens."
+
+
+def _mark(cut: str) -> str:
+    return f"\n\n*({cut})*"
 
 
 def _empty(target: Target, reply: Reply, max_tokens: int) -> ModelAnswerError:

@@ -77,7 +77,7 @@ async def merge(model: Model, task: str, answers: Sequence[Given], tokens: int |
     prompt = _prompt(task, answers)
     _afford(tokens, prompt, _MERGING_TOKENS)
     completion = await model.complete(prompt, system=_MERGE, max_tokens=_MERGING_TOKENS)
-    return completion.text.strip(), completion.usage
+    return completion.marked.strip(), completion.usage
 
 
 async def score(

@@ -24,7 +24,7 @@ from shared.errors import (
 )
 from tests.api_agent.asking import SALES, ask, make_settings
 from tests.api_agent.test_summarize import TEXT, is_extract
-from tests.support.model_server import Cut, Failure, Fixed, Hang, ModelRequest, Raw, Reply, model_server
+from tests.support.model_server import Cut, Failure, Fixed, Hang, ModelRequest, Raw, Reply, Text, model_server
 
 
 async def test_a_summary_is_streamed_from_the_model() -> None:
@@ -39,6 +39,14 @@ async def test_a_summary_is_streamed_from_the_model() -> None:
     assert outcome.usage[0].output_tokens == 5
     assert "exactly 1 sentences" in model.requests[0].prompt
     assert "<<<data" in model.requests[0].prompt
+
+
+async def test_a_summary_that_was_cut_off_says_so() -> None:
+    async with model_server(Text("A lighthouse became", finish_reason="length")) as model:
+        outcome = await ask(f"Summarize in one sentence:\n\n{TEXT}", settings=make_settings(model))
+
+    assert outcome.text.startswith("A lighthouse became\n\n*(The answer of the language model 'scripted' was cut off")
+    assert "".join(delta.text for delta in outcome.deltas) == outcome.text
 
 
 async def test_groq_is_called_where_it_is_configured() -> None:

@@ -3,7 +3,7 @@
 from code_agent_service.settings import Settings
 from shared.agent import File
 from tests.code_agent.asking import ask, make_settings
-from tests.support.model_server import Failure, ModelServer, model_server
+from tests.support.model_server import Failure, ModelServer, Text, model_server
 
 
 def _settings(model: ModelServer, **changes: object) -> Settings:
@@ -57,6 +57,15 @@ async def test_a_model_that_fails_at_the_repair_leaves_the_first_result() -> Non
 
     assert outcome.error is not None
     assert "ZeroDivisionError" in outcome.error.detail
+
+
+async def test_a_program_that_was_cut_off_is_not_run() -> None:
+    reply = Text("```python\nprint('the first half')\n", finish_reason="length")
+    async with model_server(reply) as model:
+        outcome = await ask("write something", settings=_settings(model), skill="write-code")
+
+    assert outcome.error is not None
+    assert "cut off after its 8,000 tokens" in outcome.error.detail
 
 
 async def test_a_model_that_answers_no_program_is_a_clear_error() -> None:

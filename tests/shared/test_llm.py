@@ -214,6 +214,30 @@ async def test_a_thought_without_an_answer_is_an_empty_answer() -> None:
             await collect(model, "x", [])
 
 
+@pytest.mark.parametrize("in_graph", [False, True])
+async def test_an_answer_that_was_cut_off_says_so(in_graph: bool) -> None:
+    half = Text("The tides are caused by the", finish_reason="length")
+    said = f"{half.text}\n\n*(The answer of the language model 'scripted' was cut off after its 9 tokens.)*"
+    async with (
+        model_server(half, half) as server,
+        open_models(scripted(server), in_graph=in_graph) as models,
+    ):
+        model = models.of("research")
+        assert model is not None
+        assert (await model.complete("x", max_tokens=9)).marked == said
+        streamed = [piece async for piece in model.stream("x", max_tokens=9) if isinstance(piece, str)]
+    assert "".join(streamed) == said
+
+
+async def test_a_form_that_was_cut_off_is_told_as_that() -> None:
+    half = Text('{"name": "Par', finish_reason="length")
+    async with model_server(half, half) as server, open_model(scripted(server)) as model:
+        assert model is not None
+        with pytest.raises(ModelAnswerError, match="cut off after its 4,096 tokens"):
+            await model.structured("x", City)
+        assert "cut off" in server.requests[1].prompt
+
+
 async def test_a_server_that_is_not_there_is_a_clear_error() -> None:
     async with model_server() as server:
         gone = server.base_url
