@@ -10,6 +10,7 @@ from api_agent_service.question_items import Item, codes
 from api_agent_service.vocabulary import Vocabulary
 
 _LITERAL = "[NYDQVM]"
+_TRUTHS = {"yes": "true", "true": "true", "no": "false", "false": "false"}
 _EXACT = 2**53
 
 
@@ -77,6 +78,24 @@ def _lacking(items: list[Item], _vocabulary: Vocabulary) -> list[Filter]:
     return [Filter(column=items[-1].column, operator="missing")] if lacks else []
 
 
+def _told(items: list[Item], vocabulary: Vocabulary) -> list[Filter]:
+    """Return a condition on a column of truth values whose value is said: "shipped is no"."""
+    column = next(item.column for item in items if item.code == "C")
+    value = _TRUTHS.get(items[-1].text.casefold())
+    if value is None or vocabulary.kinds[column] != "boolean":
+        return []
+    return [Filter(column=column, operator="!=" if items[-2].code == "x" else "=", value=value)]
+
+
+def _flagged(items: list[Item], vocabulary: Vocabulary) -> list[Filter]:
+    """Return a condition on a column of truth values that says it by its name: "shipped orders", "were not shipped"."""
+    column = items[-1].column
+    if vocabulary.kinds[column] != "boolean" or any(item.code == "X" and item.meaning != "!=" for item in items):
+        return []
+    negated = any(item.code in "xX" for item in items)
+    return [Filter(column=column, operator="=", value="false" if negated else "true")]
+
+
 def _period(items: list[Item], vocabulary: Vocabulary) -> list[Filter]:
     """Return a condition on year, month or both: of a column of that name, else of the first column with dates."""
     found: list[Filter] = []
@@ -110,6 +129,8 @@ _RULES: tuple[tuple[Pattern[str], _Make], ...] = tuple(
         (rf"(?<!w[AHLK])[&Pw]*CI?[XS](?:{_LITERAL}|W)", _compared),
         (r"[Pw&]*S[YD]", _compared),
         (r"[Pw&]*CI?X?x?0|w0P?C|0P?C", _missing),
+        (r"[Pw&]*CI?x?[Wx]", _told),
+        (r"(?<![BUAHLTtX])(?<![BC]C&)(?<!Z&)[Pw]*(?:Ix?|x|X)?C(?![IX])", _flagged),
         (r"[Pw&]*xC(?![IX])", _lacking),
         (rf"[Pw&]*CIx?{_LITERAL}|[Pw&]*w[Pw&]*CI?x?(?:{_LITERAL}|W)", _equal),
         (r"[Pw]MY?|PY|(?<=C)Y", _period),

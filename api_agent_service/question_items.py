@@ -38,7 +38,7 @@ _MEANINGS = (
     ("H", "most", "most"),
     ("L", "min", "lowest|smallest|min|minimum|earliest|worst"),
     ("L", "most", "least|fewest"),
-    ("T", "", "top|first"),
+    ("T", "", "top|first|rank"),
     ("t", "", "bottom|last"),
     ("K", "", "how many|how many times|number of|count|count of|counts|how often"),
     ("%", "", "percentage of|what percentage of|percent of|share of|proportion of"),
@@ -94,7 +94,7 @@ _MEANINGS = (
     ("o", "", "second|third|fourth|fifth|2nd|3rd|4th|5th|half|previous|past|recent|today|yesterday|ago"),
     ("o", "", "monday|tuesday|wednesday|thursday|friday|saturday|sunday|weekend|weekends"),
     ("o", "", "running|cumulative|rolling|moving|weighted|times|multiplied|divided|minus|difference|ratio"),
-    ("o", "", "growth|change|percentile|variance"),
+    ("o", "", "growth|change|percentile|variance|neither|nor|never|none"),
 )
 _PHRASES = {phrase: (code, meaning) for code, meaning, phrases in _MEANINGS for phrase in phrases.split("|")}
 _SUPERLATIVES: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -132,6 +132,7 @@ _DROPPED_TEXT = """
     the a an to all this that these those data dataset table file csv tsv json please me us my our it its there their
     attached following given provided column columns value values do does did has have had show give tell compute
     calculate find get list display answer return chart plot graph diagram bar line markdown
+    breakdown distribution
 """
 _DROPPED = frozenset(_DROPPED_TEXT.split())
 _ADVERBS = frozenset({"above", "below", "over", "under", "after", "before", "since", "until", "starting", "up to"})

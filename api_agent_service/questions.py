@@ -89,6 +89,7 @@ class _Question:
     unknown: list[str] = field(default_factory=list[str])
     counted: list[str] = field(default_factory=list[str])
     unranked: list[str] = field(default_factory=list[str])
+    heads: list[str] = field(default_factory=list[str])
     order: Order | None = None
     limit: int | None = None
     rows: bool = False
@@ -110,8 +111,7 @@ class _Question:
 def _read_one(text: str, vocabulary: Vocabulary) -> Reading:
     items = spell_out(itemize(text, vocabulary))
     asks = any(item.code in "AHLEKUTtG%" for item in items)
-    joints = [match.start() for match in re.finditer("&(?=C[IXS])", codes(items))]
-    if alternatives := [f"or {items[joint + 1].text}" for joint in joints if items[joint].text == "or"]:
+    if alternatives := _alternatives(items, vocabulary):
         return Reading(unread=tuple(alternatives))  # conditions are joined by "and" only
     items, filters = take_filters(items, vocabulary)
     if asks and (ambiguous := [item for item in items if item.others]):
@@ -148,6 +148,20 @@ def _read_one(text: str, vocabulary: Vocabulary) -> Reading:
     return Reading((query,), ignored=(*question.counted, *loose))
 
 
+def _alternatives(items: list[Item], vocabulary: Vocabulary) -> list[str]:
+    """Return conditions after an "or" that are of something else than what stands before it."""
+    found: list[str] = []
+    for match in re.finditer("&(?=[PwIx]*(?:C[IXS]|P[MY]))|(?<=V)&(?=[PwIx]*V)|&(?=[PwIx]*C)", codes(items)):
+        before, after = items[match.start() - 1], items[match.end() :]
+        one = next(item for item in after if item.code in "CVMY")
+        same = before.code == one.code == "V" and before.column == one.column
+        named = one.code == "C" and not re.match("[PwIx]*C[IXS]", codes(after))
+        is_condition = vocabulary.kinds[one.column] == "boolean" if named else not same
+        if items[match.start()].text == "or" and is_condition:
+            found.append(f"or {one.text}")
+    return found
+
+
 def _group_by_conditions(question: _Question, filters: list[Filter]) -> list[Filter]:
     """Ask for shares: a share of the rows with a value is seen best beside those with other values."""
     question.measures.append(Measure(aggregation="count"))
@@ -168,7 +182,7 @@ def _take_ranking(question: _Question) -> None:
     if taken := question.take(rf"[Tt]N?[HL]?[CWR]*B{_MEASURE}|N[HL][CWR]+B{_MEASURE}|[HL]N[CWR]+B{_MEASURE}"):
         by = next(index for index, item in enumerate(taken) if item.code == "B")
         subject, measure = taken[:by], taken[by + 1 :]
-    elif taken := question.take(r"G[WR]*C[IWRw]*[HL][AK]*[CWR]?"):
+    elif taken := question.take(r"(?:G[WR]*C[IWRw]*|^Cw)[HL][AK]*[CWR]?"):
         by = next(index for index, item in enumerate(taken) if item.code in "HL")
         subject, measure = taken[: by + 1], taken[by + 1 :]
         question.limit = 1
@@ -238,6 +252,7 @@ def _add_ranked_measure(question: _Question, measure: list[Item], *, averaged: b
 
 
 def _take_groups(question: _Question, filters: list[Filter]) -> None:
+    question.heads = [one.text for one, of in pairwise(question.items) if one.code == "W" and of.code == "B"]
     while taken := question.take(r"B[CZz](?:&[CZz](?![C]))*(?:PC)?|z"):
         named = [item for item in taken if item.code in "CZz"]
         of = named.pop().column if codes(taken).endswith("PC") and named[0].code != "C" else ""
@@ -297,7 +312,9 @@ def _take_default_measure(question: _Question, *, filtered: bool) -> None:
         kinds = question.vocabulary.kinds
         named = [item.column for item in question.items if item.code == "C" and kinds[item.column] == "number"]
         question.measures += [Measure(aggregation=_usual_aggregation(column), column=column) for column in named[:4]]
-        question.measures = question.measures or [Measure(aggregation="count")]
+        if not question.measures:
+            question.measures.append(Measure(aggregation="count"))
+            question.counted += question.heads  # "profit by store", where there is no profit
     elif filtered and question.take("R"):
         question.rows = True
         question.limit = 20

@@ -10,8 +10,9 @@ from pydantic import JsonValue
 
 from api_agent_service import markdown
 from api_agent_service.answers import Answered
-from api_agent_service.data_analysis import Column, Outliers, Profile
+from api_agent_service.data_analysis import Column, Distribution, Outliers, Profile
 from api_agent_service.query import Query, label, superlative
+from api_agent_service.vocabulary import is_numbering
 from shared.agent import JsonObject
 
 Section: TypeAlias = Literal[
@@ -70,7 +71,7 @@ def write_answer(answered: Answered) -> str:
         parts.append(" ".join(said))
         if answered.witnesses:
             names = list(answered.witnesses[0])
-            rows = [[_cell(row[name]) for name in names] for row in answered.witnesses]
+            rows = [[_cell(row[name], name) for name in names] for row in answered.witnesses]
             parts.append(f"Found in:\n\n{markdown.table(names, rows)}")
     else:
         if answered.query.limit == 1 and len(answered.names) - len(answered.query.groups) == 1:
@@ -92,7 +93,7 @@ def _write_sql_answer(answered: Answered) -> str:
 def _write_rows(answered: Answered) -> list[str]:
     title = answered.title[0].upper() + answered.title[1:]
     names = [name + (f" ({unit})" if (unit := answered.units.get(name)) else "") for name in answered.names]
-    rows = [[_cell(value) for value in row] for row in answered.rows[:_MOST_ROWS]]
+    rows = [list(map(_cell, row, answered.names)) for row in answered.rows[:_MOST_ROWS]]
     parts = [f"**{markdown.text(title)}**\n\n{markdown.table(names, rows)}"]
     if answered.total_rows > _MOST_ROWS:
         parts.append(f"The first {_MOST_ROWS} of {answered.total_rows:,}.")
@@ -105,9 +106,10 @@ def profile_json(profile: Profile) -> JsonObject:
     return cast("JsonObject", orjson.loads(orjson.dumps(found)))
 
 
-def _cell(value: JsonValue) -> str:
+def _cell(value: JsonValue, name: str = "") -> str:
+    """Return a value for people. Years and what identifies things (`name`: of the column) are no amounts: "2024"."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return markdown.number(value)
+        return f"{value:.0f}" if is_numbering(name) and float(value).is_integer() else markdown.number(value)
     shown = "–" if value is None else str(value)
     return shown if len(shown) <= _LONGEST_CELL else shown[: _LONGEST_CELL - 1] + "…"
 
@@ -115,7 +117,7 @@ def _cell(value: JsonValue) -> str:
 def _sentence(answered: Answered, query: Query, index: int) -> str:
     name, value = answered.names[index], answered.rows[0][index]
     unit = answered.units.get(name, "")
-    shown = _cell(value)
+    shown = _cell(value, name)
     where = answered.title.partition(" where ")[2]
     condition = f" (where {markdown.text(where)})" if where else ""
     said = f"**{markdown.text(shown)}{'' if not unit else f' {unit}' if unit != '%' else '%'}**"
@@ -129,7 +131,7 @@ def _sentence(answered: Answered, query: Query, index: int) -> str:
 def _winner(answered: Answered, query: Query) -> str:
     """Return who has the first place, as a sentence."""
     places = len(query.groups)
-    names = [", ".join(_cell(value) for value in row[:places]) for row in answered.rows[:_MOST_GROUPS]]
+    names = [", ".join(map(_cell, row[:places], answered.names)) for row in answered.rows[:_MOST_GROUPS]]
     measure, verb = answered.names[places], "have" if len(names) > 1 else "has"
     value = _cell(answered.rows[0][places])
     who = " and ".join(f"**{markdown.text(name)}**" for name in names)
@@ -166,12 +168,17 @@ def _duplicates(profile: Profile) -> str:
 
 def _numbers(columns: Sequence[Column]) -> str:
     rows = [
-        [column.name, *map(markdown.number, (d.mean, d.std, d.minimum, d.q25, d.median, d.q75, d.maximum, d.total))]
+        [column.name, *(_cell(value, column.name) for value in _measures(column.distribution))]
         for column in columns
-        if (d := column.distribution) and not column.identifier
+        if column.distribution and not column.identifier
     ]
     heading = ["column", "mean", "std", "min", "25%", "median", "75%", "max", "total"]
     return "### Numbers\n\n" + markdown.table(heading, rows) if rows else ""
+
+
+def _measures(found: Distribution) -> tuple[float | None, ...]:
+    quartiles = (found.q25, found.median, found.q75)
+    return (found.mean, found.std, found.minimum, *quartiles, found.maximum, found.total)
 
 
 def _groups(columns: Sequence[Column]) -> str:

@@ -70,6 +70,11 @@ def is_identifier(column: str) -> bool:
     return bool(words) and words[-1] in {"id", "index", "nr", "no", "number", "key", "uuid", "code"}
 
 
+def is_numbering(column: str) -> bool:
+    """Tell whether a column's name says that its numbers are names of something: years, and what identifies things."""
+    return is_identifier(column) or normalize(column).split()[-1:] == ["year"]
+
+
 def singular(word: str) -> str:
     """Return an English noun without its plural ending; other words come back as they are, or as good as."""
     if len(word) < 4 or word.endswith(("ss", "us", "is")):

@@ -29,6 +29,8 @@ VOCABULARY = vocabulary.build(
         ("how many orders per status", [("shipped", 3, 50.0), ("open", 2, 33.3), ("cancelled", 1, 16.7)]),
         ("top 2 products by revenue", [("Lamp", 120.0), ("Book", 36.5)]),
         ("bottom 1 product by quantity", [("Book", 3), ("Lamp", 3)]),
+        ("the product with the highest revenue", [("Lamp", 120.0)]),
+        ("rank cities by revenue", [("Oslo", 120.0), ("Paris", 37.5), ("Rome", 34.0)]),
         ("max price", [(40.0,)]),
         ("total revenue in 2024", [(181.5,)]),
         ("total revenue in February 2024", [(132.5,)]),
@@ -119,6 +121,10 @@ async def test_a_profile_and_an_answer_come_together_when_both_are_asked_for() -
         ("total revenue by product for the top 2 cities", r"'by product' in the question"),
         ("top 3 orders", r"'top 3 orders' in the question"),
         ("products with total revenue above 30", r"'above 30' in the question"),
+        ("how many orders from Oslo or with a price above 10", r"'or price' in the question is neither"),
+        ("how many orders for Oslo or the Pen", r"'or Pen' in the question is neither"),
+        ("total revenue in January or in February", r"'or February' in the question is neither"),
+        ("how many orders are neither from Oslo nor from Rome", r"'neither nor' in the question is neither"),
         ("average price for orders over 100", r"'over 100' in the question is neither"),
         ("what is the second highest price", r"'second' in the question"),
         ("how many orders last month", r"'month' in the question"),
@@ -162,6 +168,44 @@ async def test_what_is_counted_but_not_known_is_pointed_out() -> None:
     outcome = await ask(f"how many unicorns are there?\n{SALES}", skill="analyze-data")
 
     assert "“unicorns” in the question is neither a column nor a value, and changed nothing." in outcome.text
+
+
+FLAGS = "id,paid,units,city\n1,yes,4,Oslo\n2,no,5,Oslo\n3,yes,6,Rome\n1004,no,7,Rome\n"
+
+
+@pytest.mark.parametrize(
+    ("question", "rows"),
+    [
+        ("total units paid", [(10,)]),
+        ("average units of paid orders", [(5.0,)]),
+        ("number of paid orders", [(2,)]),
+        ("how many orders are not paid", [(2,)]),
+        ("how many paid orders by city", [("Oslo", 1, 50.0), ("Rome", 1, 50.0)]),
+        ("total units where paid is no", [(12,)]),
+        ("total units where not paid", [(12,)]),
+        ("percentage of orders paid", [(False, 2, 50.0), (True, 2, 50.0)]),
+        ("total units by paid", [(False, 12), (True, 10)]),
+        ("number of different paid", [(2,)]),
+    ],
+)
+async def test_a_column_of_truth_values_is_a_condition_by_its_name(
+    question: str, rows: list[tuple[object, ...]]
+) -> None:
+    outcome = await ask(f"{question}\n\n{FLAGS}")
+
+    assert [tuple(row.values()) for row in outcome.rows] == rows
+
+
+async def test_years_and_numbers_of_things_are_no_amounts() -> None:
+    outcome = await ask("rows where Year is 2024\n\nYear,Order No,Units\n2024,10017,5000\n2023,10018,7\n")
+
+    assert "| 2024 | 10017 | 5,000 |" in outcome.text
+
+
+async def test_a_measure_that_is_not_there_is_pointed_out() -> None:
+    outcome = await ask(f"profit by city\n\n{SALES}")
+
+    assert "“profit” in the question is neither a column nor a value, and changed nothing." in outcome.text
 
 
 async def test_a_word_that_changes_nothing_is_pointed_out() -> None:
