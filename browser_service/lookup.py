@@ -78,7 +78,7 @@ def find(target: Target, snapshot: Snapshot, use: Use = "click") -> Node:
         best = nearness.nearest(best, anchor, snapshot)
     if target.nth is not None:
         return _counted(best, target.nth, target)
-    return best[0].node if len(best) == 1 else _single(best, target, snapshot)
+    return best[0].node if len(best) == 1 else _single(best, target, snapshot, use)
 
 
 def _anchor(target: Target, snapshot: Snapshot) -> Node | None:
@@ -304,17 +304,28 @@ def _counted(found: list[Scored], nth: int, target: Target) -> Node:
     return found[place].node
 
 
-def _single(found: list[Scored], target: Target, snapshot: Snapshot) -> Node:
+def _single(found: list[Scored], target: Target, snapshot: Snapshot, use: Use) -> Node:
     """Return the first of several that do the same. Raises: AmbiguousTargetError when they do not."""
     top = max(each.score for each in found)
     first, *others = [each.node for each in found if each.score >= top - 0.5] or [found[0].node]
-    if all(_is_same(first, other) or not _are_items(first, other, snapshot) for other in others):
+    if not any(_matters(first, other, snapshot, use) for other in others):
         return first
     shown = [f"{node.ref} {_place_of(node, snapshot)}" for node in (first, *others)][:_LISTED]
     raise AmbiguousTargetError(
         f"{len(others) + 1} things on the page are {target}: {'; '.join(shown)}. Say which: the first, the second, or "
         "the one next to something."
     )
+
+
+def _matters(first: Node, other: Node, snapshot: Snapshot, use: Use) -> bool:
+    """Tell whether it matters which of two that fit alike is meant."""
+    if _is_same(first, other):
+        return False
+    if use == "fill" and first.is_field and other.is_field and first.get("type") != "search":
+        name = labels.name_of(first, snapshot)
+        if name and name == labels.name_of(other, snapshot):
+            return True
+    return _are_items(first, other, snapshot)
 
 
 def _is_same(first: Node, other: Node) -> bool:

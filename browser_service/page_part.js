@@ -5,14 +5,13 @@
   const isShown = (e) => e.checkVisibility({ visibilityProperty: true, opacityProperty: false });
   const all = (selector) => [...(root.matches?.(selector) ? [root] : []), ...root.querySelectorAll(selector)]
     .filter(isShown).slice(0, 1000);
-  const cells = (row) => [...row.cells].slice(0, 100).map((c) => fold(c.innerText).slice(0, 1000));
+  const cell = (c) => fold(c.innerText).slice(0, 1000);
+  const cells = (row) => [...row.cells].slice(0, 100).map(cell);
   const table = (t) => {
-    const rows = [...t.rows].slice(0, 1000);
-    const first = rows[0] ? [...rows[0].cells] : [];
-    return {
-      header: first.length > 0 && (rows[0].parentElement.tagName === 'THEAD' || first.every((c) => c.tagName === 'TH')),
-      rows: rows.map(cells),
-    };
+    const first = t.rows[0];
+    const header = first?.cells.length > 0
+      && (first.parentElement.tagName === 'THEAD' || [...first.cells].every((c) => c.tagName === 'TH'));
+    return { header, rows: grid(t, cell) };
   };
   const inline = (node) => {
     if (node.nodeType === 3) return node.data.replace(/\s+/g, ' ');
@@ -46,7 +45,7 @@
       }).join('\n');
     }
     if (tag === 'TABLE') {
-      const rows = [...node.rows].slice(0, 1000).map(cells);
+      const rows = grid(node, cell);
       if (!rows.length) return '';
       const line = (row) => '| ' + row.map((c) => c.replaceAll('|', '\\|')).join(' | ') + ' |';
       return [line(rows[0]), line(rows[0].map(() => '---')), ...rows.slice(1).map(line)].join('\n');

@@ -9,13 +9,21 @@ REMEMBER = "() => ({ ids: new WeakMap(), elements: new Map() })"
 ELEMENT = "(memory, id) => { const e = memory.elements.get(id)?.deref(); return e && e.isConnected ? e : null; }"
 
 _FOLDER = files(__package__ or "browser_service")
-PART = _FOLDER.joinpath("page_part.js").read_text(encoding="utf-8")
+_GRID = _FOLDER.joinpath("page_grid.js").read_text(encoding="utf-8")
+
+
+def _with_grid(script: str) -> str:
+    """Return a function that may call `grid`."""
+    return f"(...args) => {{ const grid = (\n{_GRID}\n); return (\n{script}\n)(...args); }}"
+
+
+PART = _with_grid(_FOLDER.joinpath("page_part.js").read_text(encoding="utf-8"))
 SNAPSHOT = _FOLDER.joinpath("page_snapshot.js").read_text(encoding="utf-8")
 PENDING = _FOLDER.joinpath("page_pending.js").read_text(encoding="utf-8")
 QUIET = _FOLDER.joinpath("page_quiet.js").read_text(encoding="utf-8")
 
 # Runs in the page. Looks into open shadow roots, leaves out what is not shown, and bounds everything it returns.
-READ = """
+READ = _with_grid("""
 (maxTextChars) => {
   const MAX_ELEMENTS = 200000, MAX_ITEMS = 1000, MAX_LABEL = 1000;
   const elements = [], hosts = [];
@@ -80,14 +88,15 @@ READ = """
       || ''
   ).trim().slice(0, MAX_LABEL);
   const cell = (element) => String(element.innerText).trim().slice(0, MAX_LABEL);
+  const hasHeader = (element) => {
+    const first = element.rows[0];
+    return first?.cells.length > 0
+      && (first.parentElement.tagName === 'THEAD' || [...first.cells].every((c) => c.tagName === 'TH'));
+  };
   const table = (element) => {
-    const rows = [...element.rows].slice(0, MAX_ITEMS);
+    const rows = grid(element, cell);
     isCut ||= element.rows.length > rows.length;
-    const first = rows[0] ? [...rows[0].cells] : [];
-    return {
-      header: first.length > 0 && (rows[0].parentElement.tagName === 'THEAD' || first.every((c) => c.tagName === 'TH')),
-      rows: bounded(rows.map((row) => [...row.cells].slice(0, 100).map(cell))),
-    };
+    return { header: hasHeader(element), rows: bounded(rows) };
   };
   const pieces = [], hidden = [];
   const isClear = (color) => /^rgba\\(.*, 0\\)$/.test(color);
@@ -242,7 +251,7 @@ READ = """
   content.is_cut = isCut || text.length > maxTextChars;
   return content;
 }
-"""
+""")
 
 # Runs in the page with [element or null, where]: scrolls the element, or the page.
 SCROLL = """

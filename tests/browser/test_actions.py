@@ -220,6 +220,19 @@ async def test_data_is_read_in_the_form_of_a_schema(agent: OpenAgent, shop: str)
         )
 
 
+async def test_cells_that_go_over_several_rows_or_columns_keep_the_columns(agent: OpenAgent, shop: str) -> None:
+    rows: list[JsonValue] = [
+        {"Harbour": "Bergen", "Ship": "Gull", "Seats": "12", "Seats (4)": "4"},
+        {"Harbour": "Bergen", "Ship": "Tern", "Seats": "none", "Seats (4)": "none"},
+        {"Harbour": "Turku", "Ship": "Auk", "Seats": "7", "Seats (4)": "0"},
+    ]
+    of_table: JsonObject = {"do": "extract", "what": "tables", "target": {"role": "table"}}
+    assert values(await act(agent, f"{shop}/fleet", of_table)) == [[rows]]
+    read = await ask(agent, f"get the table of {shop}/fleet", "extract-page")
+    assert read.data["tables"] == [rows]
+    assert "| Bergen | Tern | none | none |" in read.text
+
+
 async def test_parts_of_a_page_are_read_and_pictured(agent: OpenAgent, shop: str) -> None:
     guide: JsonObject = {"css": "#docs"}
     answered = await act(

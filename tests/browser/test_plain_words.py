@@ -105,6 +105,13 @@ async def test_a_field_is_not_filled_in_for_one_whose_name_says_more(agent: Open
         await ask(agent, f"open {shop}/form and type 'X' into {name}")
 
 
+async def test_which_of_two_fields_of_one_name_is_meant_must_be_said(agent: OpenAgent, shop: str) -> None:
+    with pytest.raises(AmbiguousTargetError, match=r"2 things on the page are Price.*Say which"):
+        await ask(agent, f"open {shop}/fleet and type '5' into Price")
+    answered = await ask(agent, f"open {shop}/fleet, type '5' into the second Price, click Save and read the output")
+    assert answered.text == "/5"
+
+
 async def test_a_form_is_not_filled_in_when_one_of_its_values_belongs_to_no_field(agent: OpenAgent, shop: str) -> None:
     with pytest.raises(ElementNotFoundError, match="No field is called as 'weight 3' begins"):
         await ask(agent, f"open {shop}/form and fill the form with name Ada, weight 3")

@@ -97,6 +97,13 @@ STOCK = """<!doctype html><title>Fruit</title><h1>Fruit</h1><p>Total: <span>€1
 <table><tr><th>Product</th><th>Qty</th><th>Price</th></tr><tr><td>Apple</td><td>10</td><td>$3.50</td></tr>
 <tr><td>Pear</td><td>2</td><td>$12.00</td></tr><tr><td>Fig</td><td>7</td><td>$9.90</td></tr></table>"""
 
+FLEET = """<!doctype html><title>Fleet</title><h1>Fleet</h1><table>
+<tr><th>Harbour</th><th>Ship</th><th colspan="2">Seats</th></tr>
+<tr><td rowspan="2">Bergen</td><td>Gull</td><td>12</td><td>4</td></tr><tr><td>Tern</td><td colspan="2">none</td></tr>
+<tr><td>Turku</td><td>Auk</td><td>7</td><td>0</td></tr></table>
+<form onsubmit="event.preventDefault(); document.querySelector('output').textContent =
+  [...document.querySelectorAll('input')].map((field) => field.value).join('/')">
+<label>Price <input></label><label>Price <input></label><button>Save</button></form><output></output>"""
 BILL = """<!doctype html><title>Bill</title><h1>Bill</h1><p id="said" role="status"></p><table><tr><th>What</th><th>Price</th></tr>
 <tr><td>Tea</td><td>$4</td></tr><tr><td>Mug</td><td>$7</td></tr><tr><td>Pot</td><td>$5</td></tr>
 <tr><td>Total</td><td>$16</td></tr></table><script>
@@ -168,6 +175,7 @@ def create() -> Starlette:
         "/tabs": TABS,
         "/mail": MAIL,
         "/parts": PARTS,
+        "/fleet": FLEET,
         "/stock": STOCK,
         "/bill": BILL,
         "/opposites": OPPOSITES,
