@@ -64,9 +64,10 @@ class _Words:
             if spread < _FEW and len(word) > SHORT:
                 pattern = f'"{start(word)}"*'
                 spread = _spread(connection, pattern)
-                self.forms[word] = start(word)
-            if spread:
+            if spread := spread or _spread_above(connection, pattern):
                 patterns.append(pattern)
+                if pattern.endswith("*"):
+                    self.forms[word] = start(word)
                 self.rarity[word] = math.log(1 + (total - spread + 0.5) / (spread + 0.5))
         self.match = " OR ".join(patterns)
         self.pairs = [
@@ -90,6 +91,15 @@ class _Words:
 
 def _spread(connection: sqlite3.Connection, pattern: str) -> int:
     query = "SELECT count(*) FROM document_terms WHERE document_terms MATCH ?"
+    return cast("int", connection.execute(query, (pattern,)).fetchone()[0])
+
+
+def _spread_above(connection: sqlite3.Connection, pattern: str) -> int:
+    """Return how many documents have a word in their title or headings."""
+    query = (
+        "SELECT count(DISTINCT p.path) FROM passage_terms JOIN passages p ON p.id = passage_terms.rowid"
+        " WHERE passage_terms MATCH ?"
+    )
     return cast("int", connection.execute(query, (pattern,)).fetchone()[0])
 
 

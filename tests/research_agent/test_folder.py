@@ -210,6 +210,15 @@ async def test_a_misspelt_word_is_looked_for_as_the_documents_spell_it(tmp_path:
     assert outcome.data["queries"] == ["default timout", "default timeout"]
 
 
+@pytest.mark.parametrize("question", ["What is the reimbursement guideline?", "reimbursement for customers"])
+async def test_words_that_only_a_title_has_are_found(tmp_path: Path, question: str) -> None:
+    guideline = "# Reimbursement guideline\n\nCustomers may send back goods within 30 days."
+    write_documents(tmp_path, returns=guideline, shipping="# Shipping\n\nCustomers pay 5 dollars.")
+    outcome = await ask(make_settings(tmp_path), question)
+
+    assert outcome.text.startswith("Customers may send back goods within 30 days. [1]")
+
+
 async def test_a_text_without_spaces_between_words_is_found(tmp_path: Path) -> None:
     write_documents(tmp_path, returns="返品は商品到着後三十日以内に可能です。", other="配送は二日です。")
 
