@@ -29,7 +29,7 @@ from shared.errors import InvalidRequestError, NotFoundError, UnavailableError
 
 logger = logging.getLogger(__name__)
 
-_FORMAT = 4
+_FORMAT = 5
 _SCHEMA = """
 CREATE TABLE folder (path TEXT NOT NULL);
 CREATE TABLE files (

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from a2a_agent_service.passages import Passage
-from shared.words import keywords
+from shared.words import folded, keywords
 
 SHORT = 4
 """Longest term of which only the very same is looked for."""
@@ -33,11 +33,14 @@ _K1 = 1.2
 _B = 0.6
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)\b")
 _NO = re.compile(r"\b(?:no|not|never|none|without|cannot|nicht|kein\w*|nie)\b|n['’]t\b")
+_ARABIC = re.compile("[\u0621-\u064a]+")
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
 def stem(word: str) -> str:
     """Return what the English forms of a word have in common: "retries", "retried" and "retrying" are "retry"."""
+    if _ARABIC.match(word):
+        return _stem_arabic(word)
     if len(word) <= 3 or not word.isascii() or word.endswith(("ss", "us", "is")):
         return word
     if word.endswith(("ies", "ied")) and len(word) > 4:
@@ -49,6 +52,21 @@ def stem(word: str) -> str:
                 word = word[:-1]
             break
     return word.removesuffix("e") if len(word) > 3 else word
+
+
+def _stem_arabic(word: str) -> str:
+    """Return an Arabic word without its article and endings, but three letters of it at least.
+
+    Source: https://doi.org/10.1007/978-1-4020-6046-5_12 (light10)
+    """
+    if word.startswith("و") and len(word) > 4:
+        word = word[1:]
+    prefix = next((each for each in ("ال", "بال", "كال", "فال", "لل") if word.startswith(each)), "")
+    word = word[len(prefix) :] if len(word) - len(prefix) >= 3 else word
+    for ending in ("ها", "ان", "ات", "ون", "ين", "يه", "ه", "ي"):
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            word = word.removesuffix(ending)
+    return word
 
 
 def terms(text: str) -> list[str]:
@@ -204,7 +222,7 @@ def _worth_reading(passages: Iterable[Passage], wanted: Iterable[str], query: st
     counted = [
         (sum(beginning in text for beginning in starts) or int(query in passage.meant_by), passage)
         for passage in passages
-        for text in [f"{_context(passage)} {passage.text}".lower()]
+        for text in [folded(f"{_context(passage)} {passage.text}")]
     ]
     counted.sort(key=lambda pair: -pair[0])
     return [passage for count, passage in counted[:_MOST_CANDIDATES] if count]

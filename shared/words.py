@@ -20,14 +20,20 @@ _STOP_WORDS_TEXT = """
     des im zu mit von für auf nicht wie wer wann wo warum
     welche welcher welches le la les un une et est des du en el los las es una y de que quel quelle
     quels quelles combien quand pourquoi qué cuál cuáles cómo cuánto cuánta cuántos cuántas cuándo dónde quién according
+    ما ماذا هي هو هم هل كم متي اين كيف لماذا من في علي الي عن مع او ان هذا هذه ذلك التي الذي لدي يكون
 """
+_ARABIC = str.maketrans("أإآٱىیةک", "ااااييهك", "\u0640\u064b\u064c\u064d\u064e\u064f\u0650\u0651\u0652")
+"""Letters that Arabic and Persian write in several ways; the line that draws words out, and vowels, are left out."""
+
 _STOP_WORDS = frozenset(_STOP_WORDS_TEXT.split())
+
+
+def folded(text: str) -> str:
+    """Return a text in lower case, with letters written in one way that texts write in several."""
+    return unicodedata.normalize("NFC", text.lower()).translate(_ARABIC)
 
 
 def keywords(text: str) -> list[str]:
     """Return the content words of a text, lower-cased, in order, repeats kept: no stop words, no single letters."""
-    words = (
-        re.sub(r"(?:n['’]t|['’](?:s|re|ve|ll|d|m))$", "", word)
-        for word in _WORD.findall(unicodedata.normalize("NFC", text.lower()))
-    )
+    words = (re.sub(r"(?:n['’]t|['’](?:s|re|ve|ll|d|m))$", "", word) for word in _WORD.findall(folded(text)))
     return [word for word in words if (len(word) > 1 or word.isdigit()) and word not in _STOP_WORDS]

@@ -274,6 +274,9 @@ async def test_earlier_results_in_the_request_are_a_source(tmp_path: Path) -> No
         ("ระยะเวลาคืนเงินคือเท่าไร", "ระยะเวลาคืนเงินคือสามสิบวัน"),
         ("返金期間は何日ですか", "返金期間は三十日です。"),
         ("Wie lang ist die Kündigungsfrist?", normalize("NFD", "Die Kündigungsfrist beträgt drei Monate.")),
+        ("ما هي مدة إرجاع المنتج؟", "يمكن إرجاع المنتجات خلال مدّة ثلاثين يومًا."),
+        ("ما هي ساعات العمل؟", "ساعات العمل من التاسعة إلى الخامسة."),
+        ("سياسة الارجاع", "سياسةُ الإرجاع ثلاثون يوماً."),
         ("¿Cuál es el plazo de devolución?", "El plazo de devolución es de treinta días."),
     ],
 )
