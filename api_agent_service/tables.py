@@ -3,7 +3,7 @@
 Delimited text, JSON Lines and Parquet are scanned from disk; what has to be held in memory is bounded by itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 
@@ -15,6 +15,7 @@ from api_agent_service.database import TABLE, Database
 from api_agent_service.delimited import TextTable
 from api_agent_service.material import Source
 from api_agent_service.settings import Settings
+from api_agent_service.totals import Total
 from api_agent_service.vocabulary import Kind
 from shared.errors import InvalidRequestError, TooLargeError
 
@@ -160,18 +161,27 @@ def _load(source: Source, store: Database, settings: Settings, kind: str, found:
     if not found.names:
         return Table(source.name, store, kind, 0, {})
     store.widen(len(found.names))
-    total = totals.find(store, found)
-    table, columns = _type(source, store, kind, found, total.above if total else found.scan())
-    if total and totals.adds_up(store, columns):
-        note = f"The last row, {total.label!r}, has the sums of the rows above it, and is left out."
-        table = replace(table, notes=(*table.notes, note))
-    elif total:
-        store.run(f"DROP TABLE {TABLE}")
-        table, _ = _type(source, store, kind, found, found.scan())
-        note = f"The last row is called {total.label!r} but has no sum of the rows above it: it counts as one of them."
-        table = replace(table, notes=(*table.notes, note))
+    scan = found.scan()
+    total = totals.find(store, scan) if totals.may_end(found) else None
+    table = _fill_without(total, store, scan, lambda rows: _type(source, store, kind, found, rows))
     _check_rows(source, table.rows, settings)
     return table
+
+
+def _fill_without(
+    total: Total | None, store: Database, scan: str, fill: Callable[[str], tuple[Table, Sequence[Column]]]
+) -> Table:
+    """Fill the table from what is scanned, without a last row that is the total of the others, and say so."""
+    table, columns = fill(total.above if total else scan)
+    if total is None:
+        return table
+    if totals.adds_up(store, columns):
+        note = f"The last row, {total.label!r}, has the sums of the rows above it, and is left out."
+    else:
+        store.run(f"DROP TABLE {TABLE}")
+        table, _ = fill(scan)
+        note = f"The last row is called {total.label!r} but has no sum of the rows above it: it counts as one of them."
+    return replace(table, notes=(*table.notes, note))
 
 
 def _type(source: Source, store: Database, kind: str, found: TextTable, scan: str) -> tuple[Table, list[Column]]:
@@ -220,7 +230,10 @@ def _load_parquet(source: Source, store: Database, settings: Settings) -> Table:
         store.widen(len(found))
         columns, notes = plain_types.simplify(store, scan, found)
         _check_unpacked(source, store, columns, scan, settings)
-        return _fill(source, store, "parquet", columns, scan, notes)
+        total = totals.find(store, scan) if any(column.kind == "text" for column in columns) else None
+        return _fill_without(
+            total, store, scan, lambda rows: (_fill(source, store, "parquet", columns, rows, notes), columns)
+        )
     except duckdb.Error as error:
         raise InvalidRequestError(f"{label} is not Parquet that can be read: {database.said(error)[:200]}") from error
 

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,11 +32,13 @@ class Total:
     above: str
 
 
-def find(store: Database, found: TextTable) -> Total | None:
-    """Return the last row of a table of text, if that is called a total. Blocking. Raises: as `Database.run`."""
-    if not _MENTIONED.search(_tail(found)):
-        return None
-    scan = found.scan()
+def may_end(found: TextTable) -> bool:
+    """Tell whether a table of text may end with a total: whether its last lines name one. Blocking."""
+    return _MENTIONED.search(_tail(found)) is not None
+
+
+def find(store: Database, scan: str) -> Total | None:
+    """Return the last row of what is scanned, if that is called a total. Blocking. Raises: as `Database.run`."""
     above = database.whole(store.row(f"SELECT count(*) FROM {scan}")[0]) - 1
     if above < 1:
         return None
@@ -45,7 +48,7 @@ def find(store: Database, found: TextTable) -> Total | None:
     return Total(label, f"(SELECT * FROM {scan} LIMIT {above})") if label else None
 
 
-def adds_up(store: Database, columns: list[Column]) -> bool:
+def adds_up(store: Database, columns: Sequence[Column]) -> bool:
     """Tell whether the last row has the sum of a column of the table, which holds the rows above it. Blocking."""
     for column in columns:
         if column.kind != "number":

@@ -288,9 +288,13 @@ async def test_numbers_that_are_plain_are_not_remarked_upon(values: str) -> None
         ),
         "<table><tr><th>product<th>quantity<tr><td>Pen<td>10<tr><td>Book<td>2<tr><td>Total<td>12</table>",
         "line,quantity\n" + "".join(f"{line},1\n" for line in range(1, 13)) + "Total,12\n",
+        parquet(
+            "SELECT * FROM (VALUES ('Pen', 10, 2.5::DECIMAL(9,2)), ('Book', 2, 12), ('Total', 12, NULL)) "
+            "AS t(product, quantity, price)"
+        ),
     ],
 )
-async def test_a_last_row_with_the_sums_of_the_others_is_left_out_and_told(content: str) -> None:
+async def test_a_last_row_with_the_sums_of_the_others_is_left_out_and_told(content: str | bytes) -> None:
     outcome = await profile(content)
 
     assert cast("JsonObject", outcome.column("quantity")["distribution"])["total"] == 12
@@ -312,9 +316,10 @@ async def test_ids_of_parquet_that_are_longer_than_numbers_are_exact_stay_text()
         ("brand,stock\nShell,10\nTotal,7\n", 1),
         ("brand,stock\nShell,0\nTotal,0\n", 1),
         ("brand,stock\nTotal,10\nShell,10\n", 0),
+        (parquet("SELECT * FROM (VALUES ('Shell', 10), ('Total', 7)) AS t(brand, stock)"), 1),
     ],
 )
-async def test_a_last_row_that_is_only_called_a_total_counts_like_the_others(content: str, noted: int) -> None:
+async def test_a_last_row_that_is_only_called_a_total_counts_like_the_others(content: str | bytes, noted: int) -> None:
     outcome = await profile(content)
 
     assert outcome.profile["rows"] == 2
