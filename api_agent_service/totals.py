@@ -12,13 +12,10 @@ from api_agent_service import database
 from api_agent_service.column_types import Column
 from api_agent_service.database import TABLE, Database
 from api_agent_service.delimited import TextTable
+from shared.words import TOTAL
 
-_WORDS: Final = (
-    r"(?:grand |overall |in )?totals?|(?:grand |overall )?sums?|(?:gesamt)?summe|gesamt|insgesamt|totale|totaal|total "
-    r"général|somme|suma|soma|Σ"
-)
-_LABEL: Final = re.compile(rf"\W*(?:{_WORDS})\W*", re.IGNORECASE)
-_MENTIONED: Final = re.compile(rf"\b(?:{_WORDS})\b|Σ", re.IGNORECASE)
+_LABEL: Final = re.compile(rf"\W*{TOTAL}\W*", re.IGNORECASE)
+_MENTIONED: Final = re.compile(rf"\b{TOTAL}\b", re.IGNORECASE)
 _TAIL_BYTES: Final = 10_000
 _ROW: Final = "last_row"
 _ROUNDED: Final = 0.011

@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from browser_service import likeness
 from browser_service.described import number_of
 from browser_service.snapshot import Node, Snapshot
+from shared.words import TOTAL
 
 _MONEY = re.compile(r"(?:[$€£¥₹]\s?(\d[\d,]*(?:\.\d+)?))|(\d[\d,]*(?:\.\d+)?)\s?(?:[€£¥₹]|USD|EUR)")
 _SPAN = re.compile(
     r"(?:(\d+)\s*d(?:ays?)?)?\s*(?:(\d+)\s*h(?:(?:ou)?rs?)?)?\s*(?:(\d+)\s*m(?:in(?:ute)?s?)?)?", re.IGNORECASE
 )
 _NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
-_TOTAL = re.compile(r"\W*(?:grand |overall |sub-?)?(?:totals?|sums?|summe|gesamt(?:summe)?)\b", re.IGNORECASE)
+_TOTAL = re.compile(rf"\W*(?:sub-?)?{TOTAL}\b", re.IGNORECASE)
 _ROUNDED = 0.011
 _SAID = 101.0  # "label: value" on one line says more than any likeness
 _ALIKE = 80.0  # the least likeness of a label to what is asked for

@@ -8,6 +8,12 @@ _SIGNS = (  # vowel signs and accents, which belong to their words, with the let
     "\u0900-\u0963\u0966-\u096f\u0971-\u0df3\u0e01-\u0e3e\u0e40-\u0e4e\u0e50-\u0e59\u0e80-\u0eff"
     "\u1000-\u1049\u1050-\u109f\u1780-\u17d3\u200c\u200d"
 )
+TOTAL = (
+    r"(?:(?:grand |overall |in )?totals?|(?:grand |overall )?sums?|(?:gesamt)?summe|gesamt|insgesamt|totale|totaal"
+    r"|total général|somme|suma|soma|Σ)"
+)
+"""What tables call their last row, as a regular expression to be matched without case."""
+
 _WORD = re.compile(rf"[^\W_](?:[^\W_]|[{_SIGNS}])*(?:['’](?:[^\W_]|[{_SIGNS}])+)*")
 _STOP_WORDS_TEXT = """
     a about above after again against all also am an and any are as at be because been before being below between

@@ -71,6 +71,7 @@ async def shop() -> AsyncGenerator[str]:
         ("form", "select Blue in Colour, submit and tell me the output", "colour=Blue"),
         ("opposites", "click Undo and get the title", "Undone"),
         ("bill", "click the most expensive one and tell me the message", "Took Mug"),
+        ("nota", "click the most expensive one and tell me the message", "Took Mug"),
         ("names", "enter 'Ada' as the first name, submit and tell me the output", "first=Ada; "),
         ("names", "type 'Love' into the Last name field, submit and tell me the output", "last=Love; "),
         ("names", "type 'Elm' into second address line, submit and tell me the output", "two=Elm; "),

@@ -174,6 +174,7 @@ def create() -> Starlette:
         "/form": FORM,
         "/tabs": TABS,
         "/mail": MAIL,
+        "/nota": BILL.replace("Total", "Totale"),
         "/parts": PARTS,
         "/fleet": FLEET,
         "/stock": STOCK,
