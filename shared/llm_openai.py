@@ -31,7 +31,7 @@ from shared.llm_providers import (
 
 _LOST: Final = (aiohttp.ClientError, OSError)
 _KEEP_ALIVE_S: Final = 4.0  # below the 5 s after which uvicorn, and so vLLM, closes an idle connection
-_MAX_EVENT_BYTES: Final = 16 * 1024 * 1024
+_MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
 _END: Final = b"[DONE]"
 
 _Tokens = Annotated[int, BeforeValidator(count)]  # some servers say null
@@ -141,7 +141,7 @@ class OpenAI:
         try:
             body = _body(model, messages) | token_limit(self._access, max_tokens) | openai_form(form)
             async with self._send("POST", "/chat/completions", body) as response:
-                completion = _Completion.model_validate_json(await response.read())
+                completion = _Completion.model_validate_json(await _whole(response))
             choice = completion.choices[0]
             text = choice.message.content or ""
             for call in choice.message.tool_calls or ():
@@ -169,7 +169,7 @@ class OpenAI:
         """See `Provider`."""
         try:
             async with self._send("GET", "/models") as response:
-                return [model.id for model in _Models.model_validate_json(await response.read()).data]
+                return [model.id for model in _Models.model_validate_json(await _whole(response)).data]
         except _FAILURES as error:
             self._fail(error, "")
 
@@ -187,7 +187,7 @@ class OpenAI:
         url, content = self._access.base_url + path, None if body is None else orjson.dumps(body)
         async with session.request(method, url, data=content, headers=self._headers, allow_redirects=False) as response:
             if response.status >= 300:
-                raise _RefusedError(response, await response.read())
+                raise _RefusedError(response, await _whole(response))
             yield response
 
     def _open(self) -> aiohttp.ClientSession:
@@ -207,7 +207,7 @@ def _body(model: str, messages: list[Message]) -> dict[str, object]:
 
 
 async def _chunks(response: aiohttp.ClientResponse) -> AsyncGenerator[_Chunk]:
-    reader = EventReader(_MAX_EVENT_BYTES)
+    reader = EventReader(_MAX_ANSWER_BYTES)
     try:
         async for piece in response.content.iter_any():
             for event in reader.feed(piece):
@@ -219,6 +219,16 @@ async def _chunks(response: aiohttp.ClientResponse) -> AsyncGenerator[_Chunk]:
                 yield chunk
     except TooLargeError as error:
         raise _BrokenOffError(error.detail) from error
+
+
+async def _whole(response: aiohttp.ClientResponse) -> bytes:
+    """Return an answer's body. Raises: ValueError for one that no model's answer is as long as; errors of aiohttp."""
+    body = bytearray()
+    async for piece in response.content.iter_any():
+        body += piece
+        if len(body) > _MAX_ANSWER_BYTES:
+            raise ValueError(f"more than {_MAX_ANSWER_BYTES:,} bytes")
+    return bytes(body)
 
 
 def _said(body: bytes) -> str:

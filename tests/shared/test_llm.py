@@ -229,6 +229,13 @@ async def test_an_answer_that_was_cut_off_says_so(in_graph: bool) -> None:
     assert "".join(streamed) == said
 
 
+async def test_an_answer_without_end_is_not_taken_in() -> None:
+    answer = {"choices": [{"message": {"content": "x" * 17_000_000}}]}
+    error, server = await asking(Raw(json.dumps(answer)))
+    assert isinstance(error, ModelAnswerError)
+    assert len(server.requests) == 1
+
+
 async def test_a_form_that_was_cut_off_is_told_as_that() -> None:
     half = Text('{"name": "Par', finish_reason="length")
     async with model_server(half, half) as server, open_model(scripted(server)) as model:
