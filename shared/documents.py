@@ -35,6 +35,7 @@ _TEXT = {"application/json", "application/xml", "application/yaml", "application
 _SHORT_PAGE_CHARS = 2000
 _LEAST_SHARE = 0.2
 _MOST_LINKS = 0.3
+_MOST_WEIGHED_BYTES = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +229,8 @@ def _read_html(content: bytes, media_type: str, name: str) -> Document:
     title = next((" ".join(found.text_content().split()) for found in root.iter("title")), "")
     main = _main_part(root)
     text = _html_text(main)
-    if len(text) > _SHORT_PAGE_CHARS and (main is root or _is_mostly_links(main, text)):
+    is_weighed = len(text) > _SHORT_PAGE_CHARS and len(content) <= _MOST_WEIGHED_BYTES  # seconds for each million
+    if is_weighed and (main is root or _is_mostly_links(main, text)):
         text = _without_boilerplate(content, text)
     return Document(title or _first_heading(text) or PurePath(name).stem, text)
 

@@ -214,3 +214,13 @@ def test_keywords_are_the_content_words_in_order() -> None:
     assert keywords("What's the refund period? Don't use John's a2a-sdk 3") == [
         *("refund", "period", "use", "john", "a2a", "sdk", "3"),
     ]
+
+
+def test_a_page_that_is_too_long_to_be_weighed_is_read_as_a_whole() -> None:
+    words = "The ferry leaves at nine and comes back at noon. " * 45_000
+    page = f"<html><body><div class='menu'><a href='/'>Home of ferries</a></div><p>{words}</p></body></html>"
+
+    text = extract_text(page.encode(), "text/html").text
+
+    assert text.startswith("Home of ferries")
+    assert text.count("The ferry leaves") == 45_000
