@@ -14,11 +14,11 @@ export function draftOf<T>(name: string): T | undefined {
   return drafts.get(name) as T | undefined;
 }
 
-/** Keeps a draft; undefined forgets it. */
-export function keepDraft<T>(name: string, draft: T | undefined): void {
+/** Keeps a draft, until the page is loaded again if it is not to be stored; undefined forgets it. */
+export function keepDraft<T>(name: string, draft: T | undefined, isStored = true): void {
   drafts.set(name, draft);
   try {
-    if (draft === undefined) sessionStorage.removeItem(STORED + name);
+    if (draft === undefined || !isStored) sessionStorage.removeItem(STORED + name);
     else sessionStorage.setItem(STORED + name, JSON.stringify(draft));
   } catch {
     // too long for the browser: it is kept until the page is loaded again

@@ -33,10 +33,14 @@ interface AnswerDraft {
 
 const NOTHING: AnswerDraft = {};
 
-/** What was begun to be answered, kept until it is sent: who looks at the step first, or at another page, finds it again. */
-export function useAnswerDraft(inputId: string): [AnswerDraft, (changed: AnswerDraft) => void] {
-  const draft = useDraft<AnswerDraft>(nameOf(inputId)) ?? NOTHING;
-  return [draft, (changed) => keepDraft(nameOf(inputId), { ...draft, ...changed })];
+/**
+ * What was begun to be answered, kept until it is sent: who looks at the step first, or at another page, finds it again.
+ * What says who one is may be a secret, and is not written down.
+ */
+export function useAnswerDraft(question: Question): [AnswerDraft, (changed: AnswerDraft) => void] {
+  const name = nameOf(question.input_id);
+  const draft = useDraft<AnswerDraft>(name) ?? NOTHING;
+  return [draft, (changed) => keepDraft(name, { ...draft, ...changed }, question.kind !== 'auth')];
 }
 
 function nameOf(inputId: string): string {
@@ -105,7 +109,7 @@ function Approval(props: {
   send: Send;
   planEdit?: (() => NewAnswer['plan'] | undefined) | undefined;
 }): ReactNode {
-  const [{ comment = '' }, change] = useAnswerDraft(props.question.input_id);
+  const [{ comment = '' }, change] = useAnswerDraft(props.question);
   const decide = (approve: boolean): void => {
     const plan = approve ? props.planEdit?.() : undefined;
     props.send({ approve, ...(comment && { comment }), ...(plan && { plan }) });
@@ -144,7 +148,7 @@ function Reply(props: { question: Question; busy: boolean; error: Error | null; 
   const [begin] = useState<Json | undefined>(() =>
     schema ? initial(schema, schema) : props.question.kind === 'auth' ? 'done' : '',
   );
-  const [{ reply }, change] = useAnswerDraft(props.question.input_id);
+  const [{ reply }, change] = useAnswerDraft(props.question);
   const value = reply ? reply.value : begin;
   const setValue = (next: Json | undefined): void => change({ reply: { value: next } });
   const [empty, setEmpty] = useState<string[]>([]);

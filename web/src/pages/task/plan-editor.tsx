@@ -14,7 +14,7 @@ export default function PlanEditor({ taskId, question }: { taskId: string; quest
 }
 
 export function PlanQuestion(props: { taskId: string; question: Question; steps: readonly PlannedStep[] }): ReactNode {
-  const [{ steps: edited }, change] = useAnswerDraft(props.question.input_id);
+  const [{ steps: edited }, change] = useAnswerDraft(props.question);
   const planEdit = useCallback((): NewAnswer['plan'] | undefined => {
     if (edited === undefined) return undefined;
     return { steps: edited.map((step) => ({ ...step, step_number: 0 })) } as NewAnswer['plan'];
