@@ -163,5 +163,5 @@ def test_each_paragraph_runs_in_the_direction_of_its_words(page: Page, stage: St
     begins = "(words) => { const box = words.getBoundingClientRect(); const range = document.createRange();"
     begins += "range.selectNodeContents(words); const text = range.getBoundingClientRect();"
     begins += "return text.right > box.right - 2 ? 'right' : 'left'; }"
-    assert output.get_by_text("שלום").evaluate(begins) == "right"
-    assert output.get_by_text("Hello again").evaluate(begins) == "left"
+    assert output.locator("p", has_text="שלום").evaluate(begins) == "right"
+    assert output.locator("p", has_text="Hello again").evaluate(begins) == "left"
