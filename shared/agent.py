@@ -51,8 +51,8 @@ class AgentRequest:
 
     `text` joins the text parts with newlines, `data` holds the JSON parts, `files` the file parts. `skill` is the skill
     id the sender asked for, if any, now or earlier in the task. `history` has the earlier turns of the same task,
-    oldest first. `resumed`: it was asked this before, and is asked again after a restart, or because its question was
-    answered elsewhere.
+    oldest first. `context_id` is that of a conversation; tenants who name theirs alike do not share one. `resumed`: it
+    was asked this before, and is asked again after a restart, or because its question was answered elsewhere.
     """
 
     text: str

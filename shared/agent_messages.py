@@ -1,5 +1,6 @@
 """What A2A's messages mean here: a message as a request to an agent, a task as the sum of its events. Pure."""
 
+import hashlib
 import mimetypes
 from collections.abc import Sequence
 from typing import Final, TypeAlias, cast
@@ -70,21 +71,24 @@ def is_complete(request: SendMessageRequest) -> bool:
     )
 
 
-def to_request(task: Task) -> AgentRequest:
-    """Return what the agent of `task` is asked: its last user message, with the turns before it."""
+def to_request(task: Task, tenant: str = "") -> AgentRequest:
+    """Return what the agent of `task` is asked: its last user message, with the turns before it.
+
+    A tenant's context is told apart from those of all others with the same id: agents keep by it what is one caller's.
+    """
     last = max(index for index, message in enumerate(task.history) if message.role == Role.ROLE_USER)
     message = task.history[last]
     content = [part for part in message.parts if not part.filename]
     return AgentRequest(
         text="\n".join(part.text for part in content if part.HasField("text")),
         task_id=task.id,
-        context_id=task.context_id,
+        context_id=_context_of(tenant, task.context_id),
         message_id=message.message_id,
         data=tuple(_to_json(part.data) for part in content if part.HasField("data")),
         files=_files(message),
         skill=_skill(task.history),
         history=tuple(_to_turn(earlier) for earlier in task.history[:last]),
-        metadata=to_json_object(message.metadata),
+        metadata=_metadata_of(tenant, message),
     )
 
 
@@ -150,6 +154,18 @@ def _to_turn(message: Message) -> Turn:
     ]
     role = "user" if message.role == Role.ROLE_USER else "agent"
     return Turn(role, "\n".join(texts), _fact(message, "key") or "", _files(message))
+
+
+def _context_of(tenant: str, context_id: str) -> str:
+    return hashlib.sha256(f"{tenant}/{context_id}".encode()).hexdigest() if tenant else context_id
+
+
+def _metadata_of(tenant: str, message: Message) -> JsonObject:
+    metadata = to_json_object(message.metadata)
+    call = metadata.get(METADATA_KEY)
+    if tenant and isinstance(call, dict):
+        call.pop("session_id", None)  # a session of the orchestrator's is of no tenant
+    return metadata
 
 
 def _skill(history: Sequence[Message]) -> str | None:

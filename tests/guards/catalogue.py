@@ -516,6 +516,13 @@ GUARDS: Final[Mapping[str, tuple[Guard, ...]]] = {
             "",
             "shared/test_agent_negotiation.py::test_tasks_of_one_tenant_are_nowhere_to_be_found_for_another",
         ),
+        Guard(
+            "nor is what an agent keeps for another tenant's context",
+            "shared/agent_messages.py",
+            "context_id=_context_of(tenant, task.context_id)",
+            "context_id=task.context_id",
+            "shared/test_agent_negotiation.py::test_what_an_agent_keeps_for_a_context_is_not_another_tenants",
+        ),
     ),
     "SQL from a model": (
         Guard(

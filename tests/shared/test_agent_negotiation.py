@@ -11,7 +11,7 @@ import pytest
 from a2a.types import AgentExtension
 
 from shared import agent_server, cards
-from shared.agent import JsonObject
+from shared.agent import METADATA_KEY, JsonObject
 from tests.shared.scripted_agent import Caller, ScriptedAgent, build_settings, text_of, to_params
 from tests.support.serving import serve
 
@@ -102,6 +102,22 @@ async def test_two_tenants_may_use_the_same_message_id(caller: Caller, agent: Sc
         params = {**to_params(text, id="same"), "tenant": tenant}
         assert text_of(_task({"result": await caller.call("SendMessage", params)})) == text
     assert len(agent.requests) == 2
+
+
+async def test_what_an_agent_keeps_for_a_context_is_not_another_tenants(caller: Caller, agent: ScriptedAgent) -> None:
+    for tenant, context in (("", "c"), ("one", "c"), ("one", "c"), ("two", "c"), ("", "one/c"), ("two", "")):
+        params = to_params("hello", id=str(uuid4()), contextId=context)
+        message = cast("JsonObject", params["message"])
+        message["metadata"] = {METADATA_KEY: {"session_id": "c"}}
+        task = _task({"result": await caller.call("SendMessage", {**params, "tenant": tenant})})
+        assert task["contextId"] == context or not context
+    untold, first, again, other, alike, chosen = [request.context_id for request in agent.requests]
+    told = [request.metadata[METADATA_KEY] for request in agent.requests]
+
+    assert (untold, alike) == ("c", "one/c")
+    assert first == again
+    assert len({untold, first, other, alike, chosen}) == 5
+    assert told == [{"session_id": "c"}, {}, {}, {}, {"session_id": "c"}, {}]
 
 
 async def test_a_tenants_task_is_the_same_over_json_rpc_and_over_http(caller: Caller) -> None:
