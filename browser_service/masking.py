@@ -32,6 +32,7 @@ _FILE_ENDING = re.compile(
     r"csv|tsv|jsonl?|xml|html?|md|txt|pdf|png|jpe?g|gif|svg|webp|py|js|ts|css|ya?ml|toml|ini|log|docx?|xlsx?|pptx?|"
     r"zip|gz|tar|parquet|sql|sh|exe"
 )
+_BLANKS = re.compile(r"\s+")
 _BRACKETS = {")": "(", "]": "[", "}": "{"}
 
 
@@ -62,6 +63,7 @@ class Masked:
 def mask(text: str) -> Masked:
     """Put tokens in place of addresses (with scheme anywhere, bare ones outside quotes) and quoted texts.
 
+    Of blanks between the words that are left, one stays: what reads them would take very long for many.
     Raises: InvalidRequestError for an address that is neither http nor https.
     """
     urls: list[str] = []
@@ -93,6 +95,7 @@ def mask(text: str) -> Masked:
     text = _WEB_ADDRESS.sub(keep_url, text)
     text = _QUOTED.sub(keep_quote, text)
     text = _BARE_ADDRESS.sub(keep_bare, text)
+    text = _BLANKS.sub(lambda found: "\n" if "\n" in found[0] else " ", text)
     return Masked(text, tuple(urls), tuple(quotes))
 
 

@@ -38,6 +38,12 @@ def actions(text: str, skill: str | None = None) -> list[Action]:
     return list(read.actions)
 
 
+@pytest.mark.parametrize("blank", [" ", "\t", "\n", " \n", "\u2003"])
+def test_any_number_of_blanks_is_one(blank: str) -> None:
+    many = blank * 4_000
+    assert actions(f"open {URL}{many}and get the title{many}") == [Navigate(url=URL), Extract(what="title")]
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
