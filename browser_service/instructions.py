@@ -57,6 +57,9 @@ _OPEN_NOTHING = re.compile(
     r"(?:\s+(?:(?:web\s*)?(?:page|site)|url|address|it))?",
     _I,
 )
+_SAID_BEFORE = re.compile(r'^(?:Result of step \d{1,9} \([^\n]{0,200}\)|The answer before):\n"""$', re.MULTILINE)
+"""How a plan hands on what was said before: from there on, to the end, nothing is what a person asks for."""
+
 _DEFAULT = (Extract(what="title"), Extract(what="heading"), Extract(what="text"))
 
 
@@ -80,11 +83,14 @@ def parse(text: str, skill: str | None = None, url: str | None = None, *, is_ope
     """Read `text` as actions; `url` is opened when the text itself names none, nothing when a page `is_open` already.
 
     Nothing asked for means title, main heading and text; with skill "screenshot" a screenshot, with "verify-page" that
-    the page loads. Raises: InvalidRequestError for no address, one that is not http(s), or too much text or actions.
+    the page loads. What other agents said asks for nothing: of that only addresses are taken, where no other is named.
+    Raises: InvalidRequestError for no address, one that is not http(s), or too much text or actions.
     """
     if len(text) > MAX_CHARS:
         raise InvalidRequestError(f"Instructions may have at most {MAX_CHARS:,} characters; these have {len(text):,}.")
-    masked = masking.mask(text)
+    masked = masking.mask(asked := _SAID_BEFORE.split(text, maxsplit=1)[0])
+    if len(asked) < len(text) and not (masked.urls or url or is_open):
+        masked = masking.mask("\n".join([asked, *masking.addresses(text[len(asked) :])]))
     context = Context(masked)
     actions: list[Action] = []
     unread: list[str] = []

@@ -60,6 +60,11 @@ class Masked:
         return _TOKEN.sub(put, text).strip()
 
 
+def addresses(text: str) -> tuple[str, ...]:
+    """Return the addresses in a text, each once; what names another scheme than http and https is passed over."""
+    return tuple(dict.fromkeys(mask(_OTHER_SCHEME.sub(" ", text)).urls))
+
+
 def mask(text: str) -> Masked:
     """Put tokens in place of addresses (with scheme anywhere, bare ones outside quotes) and quoted texts.
 

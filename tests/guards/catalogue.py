@@ -370,6 +370,13 @@ GUARDS: Final[Mapping[str, tuple[Guard, ...]]] = {
             "shared/test_llm.py::test_fenced_text_cannot_close_its_fence",
         ),
         Guard(
+            "the browser does nothing that another agent said",
+            "browser_service/instructions.py",
+            "_SAID_BEFORE.split(text, maxsplit=1)[0]",
+            "text",
+            "browser/test_instructions.py::test_what_another_agent_said_is_never_done",
+        ),
+        Guard(
             "an unforeseen failure of an agent says nothing of itself",
             "shared/agent_failures.py",
             'f"The agent failed unexpectedly; its log has the details under {where}."',
