@@ -63,7 +63,7 @@ _FOUND_NUMBER = re.compile(
     rf"(?<![\w.,/:#-])(?:(?<=\s)|(?<=[\[(|$€£])|^){_PLAIN_NUMBER}(?![\w/:]|[-.,]\d)", re.MULTILINE
 )
 _NOT_A_VALUE = re.compile(  # what numbers a list, a citation, or something named by its number
-    r"^\s*\d+[.)]\s|\[\d+\]|\b(?:step|task|page|section|chapter|figure|table|version|line|no\.|source)\s+\d+\b",
+    r"^[^\S\n]*\d+[.)]\s|\[\d+\]|\b(?:step|task|page|section|chapter|figure|table|version|line|no\.|source)\s+\d+\b",
     re.MULTILINE | re.IGNORECASE,
 )
 

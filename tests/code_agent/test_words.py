@@ -43,6 +43,7 @@ from tests.code_agent.asking import ask
         ("compute 2+2 and 3*3", "2+2 = 4\n3*3 = 9"),
         ("Compute the average of the prices.\n\nStep 1 said:\n| item | price |\n| a | 3.50 |\n| b | 1,200 |", "601.75"),
         ("3\n5\n8\n\ncompute the average of the numbers above", "5.33333333333333"),
+        pytest.param("Compute the sum of the numbers." + "\n" * 300_000 + "3\n4", "7", id="far below"),
     ],
 )
 async def test_words_are_computed_in_the_sandbox(text: str, expected: str) -> None:
