@@ -35,7 +35,8 @@ _TEXT = {"application/json", "application/xml", "application/yaml", "application
 _SHORT_PAGE_CHARS = 2000
 _LEAST_SHARE = 0.2
 _MOST_LINKS = 0.3
-_MOST_WEIGHED_BYTES = 2_000_000
+_MOST_WEIGHED_BYTES = 2_000_000  # seconds for each million
+_MOST_WEIGHED_ELEMENTS = 10_000  # each is compared with all around it
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +230,8 @@ def _read_html(content: bytes, media_type: str, name: str) -> Document:
     title = next((" ".join(found.text_content().split()) for found in root.iter("title")), "")
     main = _main_part(root)
     text = _html_text(main)
-    is_weighed = len(text) > _SHORT_PAGE_CHARS and len(content) <= _MOST_WEIGHED_BYTES  # seconds for each million
+    is_weighed = len(text) > _SHORT_PAGE_CHARS and len(content) <= _MOST_WEIGHED_BYTES
+    is_weighed = is_weighed and next(islice(root.iter(), _MOST_WEIGHED_ELEMENTS, None), None) is None
     if is_weighed and (main is root or _is_mostly_links(main, text)):
         text = _without_boilerplate(content, text)
     return Document(title or _first_heading(text) or PurePath(name).stem, text)

@@ -224,3 +224,7 @@ def test_a_page_that_is_too_long_to_be_weighed_is_read_as_a_whole() -> None:
 
     assert text.startswith("Home of ferries")
     assert text.count("The ferry leaves") == 45_000
+
+
+def test_a_page_of_very_many_short_paragraphs_is_read_as_a_whole() -> None:
+    assert extract_text(b"<li>? " * 60_000, "text/html").text.count("?") == 60_000
