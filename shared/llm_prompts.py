@@ -33,9 +33,10 @@ _UNOPENED: Final = re.compile(r"\A(?:(?!<think>).)*?^</think>\s*$", re.DOTALL | 
 def fence(label: str, text: str) -> str:
     """Return peer text as data in a prompt: labelled, and closed by a mark that the text cannot contain.
 
-    The mark is a digest of the text, so that equal prompts stay equal.
+    The mark is a digest of the text, so that equal prompts stay equal: of 128 bits, for who seeks long enough finds a
+    text that holds its own short one.
     """
-    mark = hashlib.blake2s(text.encode(errors="replace"), digest_size=6).hexdigest()
+    mark = hashlib.blake2s(text.encode(errors="replace"), digest_size=16).hexdigest()
     name = " ".join(re.sub(r"[^\w .:/@()-]", " ", label).split())[:100]
     return f"{_FENCE}{mark} {name}>>>\n{text}\n<<<end {mark}>>>"
 

@@ -416,6 +416,7 @@ def test_fenced_text_cannot_close_its_fence(label: str, text: str) -> None:
     assert fence(label, text) == fenced
     assert opening.startswith("<<<data ")
     assert opening.endswith(">>>")
+    assert len(closing.removeprefix("\n<<<end ").removesuffix(">>>")) * 4 >= 128
 
 
 async def test_a_prompt_with_fenced_text_says_that_it_is_no_instruction() -> None:
