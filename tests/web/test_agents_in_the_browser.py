@@ -76,6 +76,23 @@ def test_a_message_to_be_tried_waits_while_the_card_is_read(page: Page, stage: S
     expect(page.get_by_label("Message")).to_have_value("A long message")
 
 
+def test_saved_credentials_are_removed_when_one_says_so(page: Page, stage: Stage) -> None:
+    url = stage.serve(TestAgent("Confidant", _greet, ("greet",)))
+    agent = stage.client.post("/api/agents", json={"endpoint": url, "headers": {"X-Key": "secret"}}).json()
+    page.goto(f"/agents/{agent['id']}?tab=credentials")
+    page.get_by_role("button", name="Add a header").click()
+    page.get_by_role("textbox", name="Header").fill(" ")
+    expect(page.get_by_role("button", name="Save", exact=True)).to_be_disabled()
+    page.get_by_role("button", name="Remove what is saved").click()
+    page.get_by_role("dialog").get_by_role("button", name="Keep it").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.get_by_role("button", name="Remove what is saved").click()
+    with page.expect_request(lambda request: request.method == "PATCH") as removal:
+        page.get_by_role("dialog").get_by_role("button", name="Remove", exact=True).click()
+    expect(page.get_by_role("status").get_by_text("Removed.")).to_be_visible()
+    assert removal.value.post_data_json == {"headers": {}}
+
+
 def test_an_agent_is_suspended_and_resumed(page: Page, stage: Stage) -> None:
     auditor = next(each for each in stage.client.get("/api/agents").json()["items"] if each["name"] == "Auditor")
     page.goto(f"/agents/{auditor['id']}")

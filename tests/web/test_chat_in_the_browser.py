@@ -93,6 +93,11 @@ def test_a_conversation_is_forgotten(page: Page, stage: Stage) -> None:
     page.goto(f"/chat/{session['id']}")
     page.get_by_role("listitem").filter(has_text="Forget me").hover()
     page.get_by_role("button", name="Forget Forget me").click()
+    page.get_by_role("dialog").get_by_role("button", name="Keep it").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    assert stage.client.get(f"/api/sessions/{session['id']}").status_code == 200
+    page.get_by_role("button", name="Forget Forget me").click()
+    page.get_by_role("dialog").get_by_role("button", name="Forget").click()
     expect(page.get_by_role("link", name=re.compile("Forget me"))).to_have_count(0)
     assert stage.client.get(f"/api/sessions/{session['id']}").status_code == 404
 
@@ -127,6 +132,7 @@ def test_a_conversation_that_could_not_be_forgotten_is_said(page: Page, stage: S
     page.route(f"**/api/sessions/{session['id']}", lambda route: route.fulfill(status=503, json={"detail": "Not now."}))
     page.get_by_role("listitem").filter(has_text="Keep me").hover()
     page.get_by_role("button", name="Forget Keep me").click()
+    page.get_by_role("dialog").get_by_role("button", name="Forget").click()
     expect(page.get_by_role("alert")).to_contain_text("Not now.")
 
 

@@ -1,5 +1,5 @@
 // One agent: how it is, what it can do, its card, trying it by hand, its credentials.
-import { Button, Group, Modal, Tabs } from '@mantine/core';
+import { Button, Group, Tabs } from '@mantine/core';
 import { useInfiniteQuery, useMutation, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import { type ReactNode, useState } from 'react';
@@ -17,6 +17,7 @@ import type { Agent } from '../../api/types';
 import type { AgentTab } from '../../app/tabs';
 import { isOver } from '../../live/fold';
 import { JsonCode } from '../../ui/code';
+import { Confirm } from '../../ui/confirm';
 import { Boundary, Problem, Waiting } from '../../ui/feedback';
 import { Icon } from '../../ui/icons';
 import { usePageTitle } from '../../ui/page';
@@ -102,7 +103,7 @@ function Actions({ agent }: { agent: Agent }): ReactNode {
     mutationFn: () => removeAgent(agent.id),
     onSuccess: () => void navigate({ to: '/agents' }),
   });
-  const error = act.error ?? accept.error ?? check.error ?? turn.error ?? remove.error;
+  const error = act.error ?? accept.error ?? check.error ?? turn.error;
   const busy = act.isPending || accept.isPending || check.isPending || turn.isPending;
   return (
     <>
@@ -145,19 +146,19 @@ function Actions({ agent }: { agent: Agent }): ReactNode {
           <Problem error={error} />
         </div>
       )}
-      <Modal opened={asks} onClose={() => setAsks(false)} title="Remove this agent?">
-        <p style={{ marginTop: 0 }}>
+      {asks && (
+        <Confirm
+          title="Remove this agent?"
+          no="Keep it"
+          yes="Remove"
+          isBusy={remove.isPending}
+          error={remove.error}
+          onNo={() => setAsks(false)}
+          onYes={() => remove.mutate()}
+        >
           <bdi>{firstLine(agent.name, 120)}</bdi> is forgotten, with its credentials. Tasks that it worked for stay.
-        </p>
-        <Group justify="flex-end">
-          <Button variant="default" onClick={() => setAsks(false)}>
-            Keep it
-          </Button>
-          <Button color="red.9" loading={remove.isPending} onClick={() => remove.mutate()}>
-            Remove
-          </Button>
-        </Group>
-      </Modal>
+        </Confirm>
+      )}
     </>
   );
 }

@@ -3,10 +3,11 @@ import { ActionIcon, Button, Group, PasswordInput, Stack, TextInput } from '@man
 import { useMutation } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
 import { setCredentials } from '../../api/agents';
+import { Confirm } from '../../ui/confirm';
 import { Problem } from '../../ui/feedback';
 import { Icon } from '../../ui/icons';
 
-type Headers = readonly (readonly [name: string, value: string])[];
+export type Headers = readonly (readonly [name: string, value: string])[];
 
 export function toHeaders(headers: Headers): Record<string, string> {
   return Object.fromEntries(headers.filter(([name]) => name.trim() !== ''));
@@ -64,9 +65,20 @@ export function HeaderFields(props: { headers: Headers; onChange: (headers: Head
 
 export function Credentials({ agentId }: { agentId: string }): ReactNode {
   const [headers, setHeaders] = useState<Headers>([]);
+  const [asks, setAsks] = useState(false);
   const save = useMutation({
     mutationFn: () => setCredentials(agentId, toHeaders(headers)),
-    onSuccess: () => setHeaders([]),
+    onSuccess: () => {
+      setHeaders([]);
+      remove.reset();
+    },
+  });
+  const remove = useMutation({
+    mutationFn: () => setCredentials(agentId, {}),
+    onSuccess: () => {
+      setAsks(false);
+      save.reset();
+    },
   });
   return (
     <div style={{ maxWidth: 620 }}>
@@ -77,11 +89,34 @@ export function Credentials({ agentId }: { agentId: string }): ReactNode {
       <HeaderFields headers={headers} onChange={setHeaders} />
       {save.error && <Problem error={save.error} />}
       <Group mt="md">
-        <Button loading={save.isPending} disabled={headers.length === 0} onClick={() => save.mutate()}>
+        <Button
+          loading={save.isPending}
+          disabled={Object.keys(toHeaders(headers)).length === 0}
+          onClick={() => save.mutate()}
+        >
           Save
         </Button>
-        {save.isSuccess && <span className="dim">Saved.</span>}
+        <Button variant="default" onClick={() => setAsks(true)}>
+          Remove what is saved
+        </Button>
+        <span className="dim" role="status">
+          {save.isSuccess && 'Saved.'}
+          {remove.isSuccess && 'Removed.'}
+        </span>
       </Group>
+      {asks && (
+        <Confirm
+          title="Remove what is saved?"
+          no="Keep it"
+          yes="Remove"
+          isBusy={remove.isPending}
+          error={remove.error}
+          onNo={() => setAsks(false)}
+          onYes={() => remove.mutate()}
+        >
+          The agent is called without credentials from then on.
+        </Confirm>
+      )}
     </div>
   );
 }

@@ -7,6 +7,8 @@ import { agentsQuery } from '../../api/agents';
 import { queryClient } from '../../api/query';
 import { createSession, deleteSession, messagesQuery, sessionsQuery } from '../../api/sessions';
 import { submitTask, tasksQuery } from '../../api/tasks';
+import type { Session } from '../../api/types';
+import { Confirm } from '../../ui/confirm';
 import { draftOf, keepDraft } from '../../ui/drafts';
 import { Problem, Waiting } from '../../ui/feedback';
 import { toNewFile } from '../../ui/files';
@@ -34,9 +36,11 @@ export function Chat(): ReactNode {
 function Sessions({ current }: { current: string | null }): ReactNode {
   const sessions = useQuery(sessionsQuery);
   const navigate = useNavigate();
+  const [asked, setAsked] = useState<Session | null>(null);
   const remove = useMutation({
     mutationFn: deleteSession,
     onSuccess: (_, id) => {
+      setAsked(null);
       keepDraft(draftName(id), undefined);
       if (id === current) void navigate({ to: '/chat' });
     },
@@ -47,7 +51,6 @@ function Sessions({ current }: { current: string | null }): ReactNode {
         <Icon name="plus" size={15} /> New conversation
       </Link>
       {sessions.error && <Problem error={sessions.error} again={() => void sessions.refetch()} />}
-      {remove.error && <Problem error={remove.error} />}
       <ul>
         {sessions.data?.items.map((session) => (
           <li key={session.id} className={classes.session}>
@@ -63,13 +66,29 @@ function Sessions({ current }: { current: string | null }): ReactNode {
               size="sm"
               className={classes.forget ?? ''}
               aria-label={`Forget ${firstLine(session.title || 'Untitled', 40)}`}
-              onClick={() => remove.mutate(session.id)}
+              onClick={() => {
+                remove.reset();
+                setAsked(session);
+              }}
             >
               <Icon name="trash" size={14} />
             </ActionIcon>
           </li>
         ))}
       </ul>
+      {asked && (
+        <Confirm
+          title="Forget this conversation?"
+          no="Keep it"
+          yes="Forget"
+          isBusy={remove.isPending}
+          error={remove.error}
+          onNo={() => setAsked(null)}
+          onYes={() => remove.mutate(asked.id)}
+        >
+          <bdi>{firstLine(asked.title || 'Untitled', 120)}</bdi> is gone then, with all that was said. Its tasks stay.
+        </Confirm>
+      )}
     </nav>
   );
 }

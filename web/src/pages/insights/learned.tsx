@@ -1,10 +1,11 @@
 // What was learned: plans of the model that succeeded. Each can be forgotten, and all of them.
-import { ActionIcon, Button, Group, Modal } from '@mantine/core';
+import { ActionIcon, Button, Group } from '@mantine/core';
 import { useInfiniteQuery, useMutation } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { type ReactNode, useState } from 'react';
 import { forget, learnedQuery } from '../../api/learned';
 import type { LearnedPlan } from '../../api/types';
+import { Confirm } from '../../ui/confirm';
 import { Empty, Problem, Waiting } from '../../ui/feedback';
 import { Icon } from '../../ui/icons';
 import { count, firstLine, plain } from '../../ui/text';
@@ -50,18 +51,19 @@ export default function Learned(): ReactNode {
           Show more
         </Button>
       )}
-      <Modal opened={asks} onClose={() => setAsks(false)} title="Forget all learned plans?">
-        <p style={{ marginTop: 0 }}>Tasks stay as they are; the next ones are planned anew.</p>
-        {clear.error && <Problem error={clear.error} />}
-        <Group justify="flex-end">
-          <Button variant="default" onClick={() => setAsks(false)}>
-            Keep them
-          </Button>
-          <Button color="red.9" loading={clear.isPending} onClick={() => clear.mutate()}>
-            Forget all
-          </Button>
-        </Group>
-      </Modal>
+      {asks && (
+        <Confirm
+          title="Forget all learned plans?"
+          no="Keep them"
+          yes="Forget all"
+          isBusy={clear.isPending}
+          error={clear.error}
+          onNo={() => setAsks(false)}
+          onYes={() => clear.mutate()}
+        >
+          Tasks stay as they are; the next ones are planned anew.
+        </Confirm>
+      )}
     </>
   );
 }
