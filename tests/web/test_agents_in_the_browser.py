@@ -93,6 +93,14 @@ def test_saved_credentials_are_removed_when_one_says_so(page: Page, stage: Stage
     assert removal.value.post_data_json == {"headers": {}}
 
 
+def test_from_an_agent_that_is_gone_a_way_leads_to_the_others(page: Page, stage: Stage) -> None:
+    page.goto("/agents/no-such-agent")
+    expect(page.get_by_role("heading", name="Agent", level=1)).to_be_visible()
+    expect(page.get_by_role("alert")).to_contain_text("There is no agent")
+    page.get_by_role("link", name="All agents").click()
+    expect(page.get_by_role("link", name=re.compile("Echo"))).to_be_visible()
+
+
 def test_an_agent_is_suspended_and_resumed(page: Page, stage: Stage) -> None:
     auditor = next(each for each in stage.client.get("/api/agents").json()["items"] if each["name"] == "Auditor")
     page.goto(f"/agents/{auditor['id']}")

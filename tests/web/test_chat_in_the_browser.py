@@ -92,6 +92,7 @@ def test_a_conversation_is_forgotten(page: Page, stage: Stage) -> None:
     session = stage.client.post("/api/sessions", json={"title": "Forget me"}).json()
     page.goto(f"/chat/{session['id']}")
     page.get_by_role("listitem").filter(has_text="Forget me").hover()
+    expect(page.get_by_role("heading", name="Forget me", level=1)).to_have_count(1)
     page.get_by_role("button", name="Forget Forget me").click()
     page.get_by_role("dialog").get_by_role("button", name="Keep it").click()
     expect(page.get_by_role("dialog")).to_have_count(0)

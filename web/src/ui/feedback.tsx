@@ -32,6 +32,17 @@ export function Problem({ error, again }: { error: unknown; again?: () => void }
   );
 }
 
+/** A page of one thing that cannot be read: why, and a way to the others. */
+export function Unreadable(props: { name: string; error: Error; again: () => void; children: ReactNode }): ReactNode {
+  return (
+    <>
+      <h1 style={{ fontSize: '1.375rem' }}>{props.name}</h1>
+      <Problem error={props.error} again={props.again} />
+      <p>{props.children}</p>
+    </>
+  );
+}
+
 /** Why a task or a step failed. */
 export function FailureNote({ failure }: { failure: { title: string; detail: string } }): ReactNode {
   return (

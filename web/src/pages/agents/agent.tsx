@@ -18,7 +18,7 @@ import type { AgentTab } from '../../app/tabs';
 import { isOver } from '../../live/fold';
 import { JsonCode } from '../../ui/code';
 import { Confirm } from '../../ui/confirm';
-import { Boundary, Problem, Waiting } from '../../ui/feedback';
+import { Boundary, Problem, Unreadable, Waiting } from '../../ui/feedback';
 import { Icon } from '../../ui/icons';
 import { usePageTitle } from '../../ui/page';
 import { AgentStatus } from '../../ui/status';
@@ -40,7 +40,11 @@ export function AgentPage(): ReactNode {
   return (
     <div className="page">
       <div className="page-inner">
-        {agent.error && !agent.data && <Problem error={agent.error} again={() => void agent.refetch()} />}
+        {agent.error && !agent.data && (
+          <Unreadable name="Agent" error={agent.error} again={() => void agent.refetch()}>
+            <Link to="/agents">All agents</Link>
+          </Unreadable>
+        )}
         {agent.isPending && <Waiting what="the agent" />}
         {agent.data && <Known agent={agent.data} />}
       </div>

@@ -1,5 +1,5 @@
 // Conversations: what was said, the tasks that came of it, and what comes next.
-import { ActionIcon, Button } from '@mantine/core';
+import { ActionIcon, Button, VisuallyHidden } from '@mantine/core';
 import { useInfiniteQuery, useMutation, useQuery } from '@tanstack/react-query';
 import { Link, Outlet, useNavigate, useParams } from '@tanstack/react-router';
 import { type ReactNode, useCallback, useEffect, useRef, useState } from 'react';
@@ -22,10 +22,13 @@ import { TurnView } from './turn';
 import { addressed, turnsOf, unsent } from './turns';
 
 export function Chat(): ReactNode {
-  usePageTitle('Chat');
   const { sessionId = null } = useParams({ strict: false });
+  const session = useQuery(sessionsQuery).data?.items.find((each) => each.id === sessionId);
+  const title = firstLine(session?.title || 'Chat', 80);
+  usePageTitle(title);
   return (
     <div className={classes.page}>
+      {sessionId !== null && <VisuallyHidden component="h1">{title}</VisuallyHidden>}
       <Sessions current={sessionId} />
       <Conversation key={sessionId ?? 'new'} sessionId={sessionId} />
       <Outlet />

@@ -10,7 +10,7 @@ import { TASK_VIEWS, type TaskView } from '../../app/tabs';
 import { isOver, type TaskState } from '../../live/fold';
 import { useLive, useRefusal, useStatus } from '../../live/task-store';
 import { Artifact } from '../../ui/artifact';
-import { Boundary, Empty, FailureNote, Problem, Waiting } from '../../ui/feedback';
+import { Boundary, Empty, FailureNote, Unreadable, Waiting } from '../../ui/feedback';
 import { Icon } from '../../ui/icons';
 import { Markdown } from '../../ui/markdown';
 import { usePageTitle } from '../../ui/page';
@@ -40,10 +40,9 @@ export function TaskPage(): ReactNode {
     return (
       <div className="page">
         <div className="page-inner">
-          <Problem error={stored.error} again={() => void stored.refetch()} />
-          <p>
+          <Unreadable name="Task" error={stored.error} again={() => void stored.refetch()}>
             <Link to="/tasks">All tasks</Link>
-          </p>
+          </Unreadable>
         </div>
       </div>
     );
