@@ -101,6 +101,15 @@ def test_from_an_agent_that_is_gone_a_way_leads_to_the_others(page: Page, stage:
     expect(page.get_by_role("link", name=re.compile("Echo"))).to_be_visible()
 
 
+def test_every_agent_is_listed_on_however_many_pages_they_come(page: Page, stage: Stage) -> None:
+    page.route("**/api/agents?*", lambda route: route.continue_(url=route.request.url.replace("limit=200", "limit=1")))
+    page.goto("/agents")
+    names = [str(each["name"]) for each in objects(stage.get("/api/agents?limit=200")["items"])]
+    assert len(names) > 1
+    for name in names:
+        expect(page.get_by_role("main").get_by_role("link", name=re.compile(re.escape(name))).first).to_be_visible()
+
+
 def test_an_agent_is_suspended_and_resumed(page: Page, stage: Stage) -> None:
     auditor = next(each for each in stage.client.get("/api/agents").json()["items"] if each["name"] == "Auditor")
     page.goto(f"/agents/{auditor['id']}")

@@ -1,16 +1,17 @@
 // Registered agents.
 import { queryOptions } from '@tanstack/react-query';
-import { api, unwrap } from './client';
+import { api, every, unwrap } from './client';
 import { queryClient } from './query';
 import type { Agent, AgentRegistration, Health } from './types';
 
 export const agentsQuery = (q?: string) =>
   queryOptions({
     queryKey: ['agents', 'list', q ?? ''],
-    queryFn: ({ signal }) =>
-      unwrap<{ items: Agent[] }>(
-        api.GET('/api/agents', { params: { query: { limit: 200, q: q || undefined } }, signal }),
+    queryFn: async ({ signal }) => ({
+      items: await every<Agent>((cursor) =>
+        unwrap(api.GET('/api/agents', { params: { query: { limit: 200, q: q || undefined, cursor } }, signal })),
       ),
+    }),
     refetchInterval: 15_000,
   });
 

@@ -68,6 +68,20 @@ export async function unwrap<T>(call: Promise<{ data?: T; error?: unknown; respo
   throw new ProblemError(response.status, problem, Number.isFinite(wait) && wait > 0 ? wait : null);
 }
 
+/** Returns the items of all pages of a list. */
+export async function every<T>(
+  read: (cursor: string | null) => Promise<{ items: T[]; next_cursor: string | null }>,
+): Promise<T[]> {
+  const all: T[] = [];
+  let cursor: string | null = null;
+  do {
+    const page = await read(cursor);
+    all.push(...page.items);
+    cursor = page.next_cursor;
+  } while (cursor !== null);
+  return all;
+}
+
 function titleOf(status: number): string {
   switch (status) {
     case 0:

@@ -1,6 +1,6 @@
 // Sessions and what was said in them.
 import { queryOptions } from '@tanstack/react-query';
-import { api, unwrap } from './client';
+import { api, every, unwrap } from './client';
 import { queryClient } from './query';
 import type { Message, Session } from './types';
 
@@ -13,21 +13,15 @@ export const sessionsQuery = queryOptions({
 export const messagesQuery = (sessionId: string) =>
   queryOptions({
     queryKey: ['sessions', 'messages', sessionId],
-    queryFn: async ({ signal }) => {
-      const all: Message[] = [];
-      let cursor: string | null = null;
-      do {
-        const page: { items: Message[]; next_cursor: string | null } = await unwrap(
+    queryFn: ({ signal }) =>
+      every<Message>((cursor) =>
+        unwrap(
           api.GET('/api/sessions/{session_id}/messages', {
             params: { path: { session_id: sessionId }, query: { limit: 200, cursor } },
             signal,
           }),
-        );
-        all.push(...page.items);
-        cursor = page.next_cursor;
-      } while (cursor !== null);
-      return all;
-    },
+        ),
+      ),
   });
 
 export function createSession(): Promise<Session> {
