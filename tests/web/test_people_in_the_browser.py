@@ -172,6 +172,8 @@ _FREE: JsonObject = {
         "extra": {"type": "object", "title": "Extra"},
         "sure": {"type": "boolean", "title": "Sure"},
         "when": {"type": "string", "format": "date-time", "title": "When"},
+        "day": {"type": "string", "format": "date", "title": "Day"},
+        "account": {"type": "integer", "title": "Account"},
     },
 }
 
@@ -233,3 +235,41 @@ def test_a_moment_in_a_far_year_does_not_break_the_form(page: Page, stage: Stage
     when.fill("2026-11-23T10:00")
     question.get_by_role("button", name="Send answer").click()
     expect(page.get_by_label("Result")).to_contain_text("2026-11-23T10:00:00.000Z")
+
+
+@pytest.mark.usefixtures("clerk")
+def test_a_number_that_would_be_rounded_is_not_sent(page: Page, stage: Stage) -> None:
+    question = _open_question(page, stage)
+    account = question.get_by_label("Account")
+    account.fill("12345678901234567")
+    question.get_by_role("button", name="Send answer").click()
+    expect(question.get_by_text("A number this long would be rounded, here to 12345678901234568.")).to_be_visible()
+    expect(account).to_have_value("12345678901234567")
+    account.fill("-")
+    account.press("Enter")
+    expect(question.get_by_text("This is not a number.")).to_be_visible()
+    account.fill("")
+    question.get_by_label("Extra").fill('{"account": 12345678901234567}')
+    question.get_by_role("button", name="Send answer").click()
+    expect(question.get_by_text("A number this long would be rounded")).to_be_visible()
+    question.get_by_label("Extra").fill('{"account": "12345678901234567"}')
+    account.fill("123456789012345")
+    question.get_by_role("button", name="Send answer").click()
+    expect(page.get_by_label("Result")).to_contain_text("'12345678901234567'")
+    expect(page.get_by_label("Result")).to_contain_text("123456789012345")
+
+
+@pytest.mark.usefixtures("clerk")
+def test_a_day_in_a_far_year_or_half_a_day_is_not_sent(page: Page, stage: Stage) -> None:
+    question = _open_question(page, stage)
+    day = question.get_by_label("Day")
+    day.fill("12026-11-23")
+    question.get_by_role("button", name="Send answer").click()
+    expect(question.get_by_text("Give a whole date or time")).to_be_visible()
+    day.fill("")
+    day.press_sequentially("23")
+    question.get_by_role("button", name="Send answer").click()
+    expect(question.get_by_text("Give a whole date or time")).to_be_visible()
+    day.fill("2026-11-23")
+    question.get_by_role("button", name="Send answer").click()
+    expect(page.get_by_label("Result")).to_contain_text("2026-11-23")

@@ -135,10 +135,14 @@ function Approval(props: {
   );
 }
 
-/** Whether a field holds what is no value yet, as JSON that is being typed; each such field is told, and says so. */
+/** Whether a field holds what is no value yet, as JSON that is being typed or half a date; each such field is told, and
+ * says so. */
 function isUnfinished(form: HTMLFormElement): boolean {
-  const unfinished = [...form.elements].filter((field) => (field as HTMLInputElement).validity?.customError);
-  for (const field of unfinished) (field as HTMLInputElement).checkValidity();
+  const unfinished = ([...form.elements] as HTMLInputElement[]).filter(
+    ({ type, validity }) =>
+      validity?.customError || validity?.badInput || (type.startsWith('date') && validity?.rangeOverflow),
+  );
+  for (const field of unfinished) field.checkValidity();
   return unfinished.length > 0;
 }
 

@@ -6,18 +6,30 @@ import {
   Group,
   MultiSelect,
   NumberInput,
+  type NumberInputProps,
   Select,
   Stack,
   Textarea,
   type TextareaProps,
   TextInput,
+  type TextInputProps,
 } from '@mantine/core';
-import { type ReactNode, useState } from 'react';
+import { type ReactNode, useRef, useState } from 'react';
 import type { Json, JsonObject } from '../../api/types';
 import { Icon } from '../icons';
 import { Markdown } from '../markdown';
 import { plain } from '../text';
-import { asObject, type Choice, fieldOf, initial, pointerPart, resolve, toLocal, toMoment } from './schema';
+import {
+  asObject,
+  type Choice,
+  fieldOf,
+  initial,
+  numberProblem,
+  pointerPart,
+  resolve,
+  toLocal,
+  toMoment,
+} from './schema';
 
 interface Props {
   schema: JsonObject;
@@ -31,7 +43,7 @@ interface Props {
   depth?: number;
 }
 
-const NO_JSON = 'This is not valid JSON.';
+const NO_DATE = 'Give a whole date or time, the year with four digits.';
 
 export default function JsonForm(props: Props): ReactNode {
   const { root, value, onChange, errors, at = '#/data', name = '', required = false, depth = 0 } = props;
@@ -58,7 +70,7 @@ export default function JsonForm(props: Props): ReactNode {
       }
       const isMoment = field.format === 'datetime-local';
       return (
-        <TextInput
+        <LineText
           {...common}
           type={field.format === 'line' ? 'text' : field.format}
           max={isMoment ? '9999-12-31T23:59' : field.format === 'date' ? '9999-12-31' : undefined}
@@ -72,12 +84,11 @@ export default function JsonForm(props: Props): ReactNode {
     }
     case 'number':
       return (
-        <NumberInput
+        <NumberText
           {...common}
           value={typeof value === 'number' ? value : ''}
           allowDecimal={!field.whole}
-          onChange={(typed) => onChange(typeof typed === 'number' ? typed : typed === '' ? undefined : Number(typed))}
-          clampBehavior="none"
+          onChange={onChange}
           {...(field.min !== undefined && { min: field.min })}
           {...(field.max !== undefined && { max: field.max })}
         />
@@ -209,11 +220,53 @@ export default function JsonForm(props: Props): ReactNode {
   }
 }
 
+/** A field for a line, a date, a time: it says so when it is sent while it holds no whole one. */
+function LineText({ onChange, error, ...common }: TextInputProps): ReactNode {
+  const [isWrong, setWrong] = useState(false);
+  return (
+    <TextInput
+      {...common}
+      error={isWrong ? NO_DATE : error}
+      onInvalid={() => setWrong(true)}
+      onChange={(event) => {
+        setWrong(false);
+        onChange?.(event);
+      }}
+    />
+  );
+}
+
+/** A field for a number. What is none, or would be rounded, stays as it was typed and is not sent. */
+function NumberText(props: Omit<NumberInputProps, 'onChange'> & { onChange: Props['onChange'] }): ReactNode {
+  const { onChange, value, error, ...common } = props;
+  const field = useRef<HTMLInputElement>(null);
+  const [refused, setRefused] = useState<string | null>(null);
+  const [wrong, setWrong] = useState('');
+  return (
+    <NumberInput
+      {...common}
+      ref={field}
+      value={refused ?? value ?? ''}
+      error={wrong || error}
+      clampBehavior="none"
+      trimLeadingZeroesOnBlur={false} // which would round
+      onInvalid={({ currentTarget }) => setWrong(currentTarget.validationMessage)}
+      onChange={(typed) => {
+        const problem = numberProblem(String(typed));
+        field.current?.setCustomValidity(problem ?? '');
+        setRefused(problem === null ? null : String(typed));
+        setWrong('');
+        onChange(problem !== null || typed === '' ? undefined : Number(typed));
+      }}
+    />
+  );
+}
+
 /** A field for JSON. While it holds none, the form is not sent, and the field says so then: not when one leaves it, for
  * what stands below would move away under the click. */
 function JsonText(props: Omit<TextareaProps, 'onChange'> & { begin: string; onChange: Props['onChange'] }): ReactNode {
   const { begin, onChange, error, ...common } = props;
-  const [isWrong, setWrong] = useState(false);
+  const [wrong, setWrong] = useState('');
   return (
     <Textarea
       {...common}
@@ -223,24 +276,30 @@ function JsonText(props: Omit<TextareaProps, 'onChange'> & { begin: string; onCh
       autoComplete="off"
       styles={{ input: { fontFamily: 'var(--mantine-font-family-monospace)' } }}
       defaultValue={begin}
-      error={isWrong ? NO_JSON : error}
-      onInvalid={() => setWrong(true)}
+      error={wrong || error}
+      onInvalid={({ currentTarget }) => setWrong(currentTarget.validationMessage)}
       onInput={({ currentTarget }) => {
         const parsed = parse(currentTarget.value);
-        currentTarget.setCustomValidity(parsed.ok ? '' : NO_JSON);
-        if (!parsed.ok) return;
-        setWrong(false);
+        currentTarget.setCustomValidity(parsed.problem ?? '');
+        if (parsed.problem !== null) return;
+        setWrong('');
         onChange(parsed.value);
       }}
     />
   );
 }
 
-function parse(typed: string): { ok: true; value: Json | undefined } | { ok: false } {
+function parse(typed: string): { problem: null; value: Json | undefined } | { problem: string } {
+  let problem: string | null = null;
+  const look = (_: string, value: unknown, context?: { source?: string }): unknown => {
+    if (typeof value === 'number' && context?.source) problem ??= numberProblem(context.source);
+    return value;
+  };
   try {
-    return { ok: true, value: typed.trim() === '' ? undefined : (JSON.parse(typed) as Json) };
+    const value = typed.trim() === '' ? undefined : (JSON.parse(typed, look) as Json);
+    return problem === null ? { problem, value } : { problem };
   } catch {
-    return { ok: false };
+    return { problem: 'This is not valid JSON.' };
   }
 }
 

@@ -98,6 +98,14 @@ export function initial(schema: JsonObject, root: JsonObject, depth = 0): Json |
   return value;
 }
 
+/** What keeps a text from being sent as a number; null: nothing. */
+export function numberProblem(typed: string): string | null {
+  const number = Number(typed);
+  if (!Number.isFinite(number)) return 'This is not a number.';
+  const isRounded = /^[+-]?\d+$/.test(typed) && BigInt(typed) !== BigInt(number);
+  return isRounded ? `A number this long would be rounded, here to ${BigInt(number)}.` : null;
+}
+
 /** The value as it is sent: without empty texts and empty objects, which mean that nothing was given. */
 export function given(value: Json | undefined): Json | undefined {
   if (value === '' || value === undefined) return undefined;
