@@ -54,6 +54,19 @@ def test_steps_appear_in_the_graph_as_they_go(page: Page, stage: Stage) -> None:
     expect(page.get_by_text("3 of 3 steps completed")).to_be_visible()
 
 
+def test_steps_side_by_side_can_be_read(page: Page, stage: Stage) -> None:
+    steps = [step(f"s{number}", f"Say {number}") for number in range(1, 11)]
+    task = stage.ended(stage.submit("Ten at once", *steps))
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.goto(f"/tasks/{task['id']}")
+        first = page.get_by_role("button", name=re.compile("Say 1 "))
+        expect(first).to_be_in_viewport(ratio=0.99)
+        box = first.bounding_box()
+        assert box is not None
+        assert box["width"] > 160
+
+
 def test_a_step_shows_output_input_files_log_wire_and_agent(page: Page, stage: Stage) -> None:
     task = stage.ended(stage.submit("Report", *_THREE))
     page.goto(f"/tasks/{task['id']}")

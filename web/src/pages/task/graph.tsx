@@ -9,6 +9,7 @@ import {
   getViewportForBounds,
   type Node,
   ReactFlow,
+  type Viewport,
 } from '@xyflow/react';
 import { type KeyboardEvent, type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import type { TaskState } from '../../live/fold';
@@ -30,6 +31,9 @@ interface Props {
 const CALM_MS = 3_000;
 const AT_ONCE = 40;
 const MIN_ZOOM = 0.1;
+// The smallest at which the words of a node can be read.
+const READABLE_ZOOM = 0.7;
+const MARGIN = 16;
 // Below are the buttons.
 const ROOM = { x: 0.06, top: 0.08, bottom: '56px' } as const;
 const NO_STEPS: Wish['steps'] = [];
@@ -85,7 +89,7 @@ interface DrawingProps {
 function Drawing({ taskId, graph, selected, width, height, open, close }: DrawingProps): ReactNode {
   const all = useMemo(() => graph.nodes.map((node) => nodeOf(node, taskId, selected)), [graph, taskId, selected]);
   const nodes = useShare(all, AT_ONCE);
-  const [viewport] = useState(() => getViewportForBounds(getNodesBounds(all), width, height, MIN_ZOOM, 1, ROOM));
+  const [viewport] = useState(() => begin(all, width, height));
   const onKeyDown = (event: KeyboardEvent): void => {
     const id = (event.target as HTMLElement).dataset.id;
     const node = all.find((each) => each.id === id);
@@ -114,6 +118,16 @@ function Drawing({ taskId, graph, selected, width, height, open, close }: Drawin
       <Controls showInteractive={false} orientation="horizontal" fitViewOptions={{ padding: ROOM, maxZoom: 1 }} />
     </ReactFlow>
   );
+}
+
+/** What is seen at first: all of it; the beginning, where all of it would be too small to read; of a large graph all. */
+function begin(nodes: Node[], width: number, height: number): Viewport {
+  const bounds = getNodesBounds(nodes);
+  const whole = getViewportForBounds(bounds, width, height, MIN_ZOOM, 1, ROOM);
+  if (nodes.length > LARGE || whole.zoom >= READABLE_ZOOM) return whole;
+  const row = getNodesBounds(nodes.filter((node) => node.position.y === bounds.y));
+  const space = Math.max(width - row.width * READABLE_ZOOM, 2 * MARGIN);
+  return { x: space / 2 - row.x * READABLE_ZOOM, y: MARGIN - bounds.y * READABLE_ZOOM, zoom: READABLE_ZOOM };
 }
 
 /** Returns the graph as soon as a worker laid it out; until then the one before. */
