@@ -6,7 +6,9 @@ import { Link, Outlet } from '@tanstack/react-router';
 import { lazy, type ReactNode, Suspense, useCallback, useEffect, useRef, useState } from 'react';
 import { queryClient } from '../api/query';
 import { questionsQuery, refreshLists } from '../api/tasks';
+import type { OpenQuestion } from '../api/types';
 import { connection, useConnection, useWatch } from '../live/task-store';
+import { answerTo, keepDraft } from '../ui/drafts';
 import { Boundary } from '../ui/feedback';
 import { Icon, type IconName } from '../ui/icons';
 import { showWaiting } from '../ui/page';
@@ -26,6 +28,8 @@ const LINKS = [
   ['/insights', 'insights', 'Insights'],
   ['/settings', 'settings', 'Settings'],
 ] as const satisfies readonly (readonly [string, IconName, string])[];
+
+const NO_QUESTIONS: readonly OpenQuestion[] = [];
 
 export function Shell(): ReactNode {
   const [overlay, setOverlay] = useState<'palette' | 'keys' | null>(null);
@@ -77,6 +81,16 @@ function useReadAgain(): void {
   }, [state]);
 }
 
+/** Forgets what was begun to be answered when its question is open no more, whoever answered it. */
+function useAnswersForgotten(open: readonly OpenQuestion[]): void {
+  const before = useRef(open);
+  useEffect(() => {
+    const ids = new Set(open.map((question) => question.input_id));
+    for (const { input_id } of before.current) if (!ids.has(input_id)) keepDraft(answerTo(input_id), undefined);
+    before.current = open;
+  }, [open]);
+}
+
 function Brand(): ReactNode {
   return (
     <Link to="/" className="brand">
@@ -87,7 +101,9 @@ function Brand(): ReactNode {
 }
 
 function Rail(props: { isOpen: boolean; close: () => void; openPalette: () => void }): ReactNode {
-  const questions = useQuery(questionsQuery).data?.items.length ?? 0;
+  const open = useQuery(questionsQuery).data?.items ?? NO_QUESTIONS;
+  useAnswersForgotten(open);
+  const questions = open.length;
   useEffect(() => showWaiting(questions), [questions]);
   useHotkeys(props.isOpen ? [['Escape', props.close]] : []);
   return (

@@ -6,7 +6,7 @@ import { ProblemError } from '../api/client';
 import { queryClient } from '../api/query';
 import { answerQuestion } from '../api/tasks';
 import type { Json, JsonObject, NewAnswer, PlannedStep, Question } from '../api/types';
-import { keepDraft, useDraft } from './drafts';
+import { answerTo, keepDraft, useDraft } from './drafts';
 import { Problem, Waiting } from './feedback';
 import { given, hasField, initial, missing } from './form/schema';
 import { Icon } from './icons';
@@ -38,20 +38,16 @@ const NOTHING: AnswerDraft = {};
  * What says who one is may be a secret, and is not written down.
  */
 export function useAnswerDraft(question: Question): [AnswerDraft, (changed: AnswerDraft) => void] {
-  const name = nameOf(question.input_id);
+  const name = answerTo(question.input_id);
   const draft = useDraft<AnswerDraft>(name) ?? NOTHING;
   return [draft, (changed) => keepDraft(name, { ...draft, ...changed }, question.kind !== 'auth')];
-}
-
-function nameOf(inputId: string): string {
-  return `answer ${inputId}`;
 }
 
 export function QuestionForm({ taskId, question, children, planEdit }: Props): ReactNode {
   const answer = useMutation({
     mutationFn: (content: Omit<NewAnswer, 'input_id'>) =>
       answerQuestion(taskId, { input_id: question.input_id, ...content }),
-    onSuccess: () => keepDraft(nameOf(question.input_id), undefined),
+    onSuccess: () => keepDraft(answerTo(question.input_id), undefined),
     onSettled: () => {
       void queryClient.invalidateQueries({ queryKey: ['questions'] });
       void queryClient.invalidateQueries({ queryKey: ['tasks', 'one', taskId] });

@@ -2,40 +2,60 @@
 import { Button, Group, SegmentedControl, Stack, Textarea, TextInput } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { getRouteApi, useNavigate } from '@tanstack/react-router';
-import { type FormEvent, type ReactNode, useState } from 'react';
+import type { FormEvent, ReactNode } from 'react';
 import { registerAgent } from '../../api/agents';
 import { api, ProblemError, unwrap } from '../../api/client';
 import type { components } from '../../api/schema';
 import type { AgentRegistration, Finding } from '../../api/types';
 import { JsonCode } from '../../ui/code';
+import { keepDraft, useDraft } from '../../ui/drafts';
 import { Problem } from '../../ui/feedback';
 import { Page } from '../../ui/page';
 import { firstLine, plain } from '../../ui/text';
-import { HeaderFields, toHeaders } from './credentials';
+import { HeaderFields, type Headers, toHeaders } from './credentials';
 import { Findings, Grade } from './findings';
 
 type Preview = components['schemas']['Preview'];
+
+interface Wanted {
+  by: 'address' | 'card';
+  url: string;
+  card: string;
+  name: string;
+}
+
+const NOTHING: Wanted = { by: 'address', url: '', card: '', name: '' };
+const NO_HEADERS: Headers = [];
 
 const route = getRouteApi('/agents/new');
 
 export function Register(): ReactNode {
   const { url: given } = route.useSearch();
   const navigate = useNavigate();
-  const [by, setBy] = useState<'address' | 'card'>('address');
-  const [url, setUrl] = useState(given ?? '');
-  const [card, setCard] = useState('');
-  const [name, setName] = useState('');
-  const [headers, setHeaders] = useState<readonly (readonly [string, string])[]>([]);
+  const draft = `agent ${given ?? ''}`;
+  const secret = `secrets of ${draft}`;
+  const wanted = useDraft<Wanted>(draft) ?? { ...NOTHING, url: given ?? '' };
+  const { by, url, card, name } = wanted;
+  const headers = useDraft<Headers>(secret) ?? NO_HEADERS;
   const look = useMutation({
     mutationFn: (body: AgentRegistration) => unwrap<Preview>(api.POST('/api/agents/preview', { body })),
   });
   const register = useMutation({
     mutationFn: registerAgent,
-    onSuccess: (agent) => void navigate({ to: '/agents/$agentId', params: { agentId: agent.id } }),
+    onSuccess: (agent) => {
+      keepDraft(draft, undefined);
+      keepDraft(secret, undefined);
+      void navigate({ to: '/agents/$agentId', params: { agentId: agent.id } });
+    },
   });
-  const change = (): void => {
+  const lookAgain = (): void => {
     look.reset();
     register.reset();
+  };
+  const edit = (changed: Partial<Wanted>): void => keepDraft(draft, { ...wanted, ...changed });
+  const change = (changed: Partial<Wanted>): void => {
+    edit(changed);
+    lookAgain();
   };
   const body = (): AgentRegistration => {
     const what = by === 'address' ? { endpoint: url.trim() } : { card: JSON.parse(card) as Record<string, unknown> };
@@ -65,10 +85,7 @@ export function Register(): ReactNode {
               { value: 'card', label: 'Its card' },
             ]}
             value={by}
-            onChange={(next) => {
-              setBy(next as 'address' | 'card');
-              change();
-            }}
+            onChange={(next) => change({ by: next as Wanted['by'] })}
           />
           {by === 'address' ? (
             <TextInput
@@ -76,10 +93,7 @@ export function Register(): ReactNode {
               description="The agent's base URL, or that of its card."
               placeholder="https://agent.example.org"
               value={url}
-              onChange={(event) => {
-                setUrl(event.currentTarget.value);
-                change();
-              }}
+              onChange={(event) => change({ url: event.currentTarget.value })}
             />
           ) : (
             <Textarea
@@ -91,19 +105,16 @@ export function Register(): ReactNode {
               styles={{ input: { fontFamily: 'var(--mantine-font-family-monospace)', fontSize: 13 } }}
               error={isCardWrong && 'This is not a JSON object.'}
               value={card}
-              onChange={(event) => {
-                setCard(event.currentTarget.value);
-                change();
-              }}
+              onChange={(event) => change({ card: event.currentTarget.value })}
             />
           )}
           <TextInput
             label="Name (optional)"
             description="Instead of the one that its card gives."
             value={name}
-            onChange={(event) => setName(event.currentTarget.value)}
+            onChange={(event) => edit({ name: event.currentTarget.value })}
           />
-          <HeaderFields headers={headers} onChange={setHeaders} />
+          <HeaderFields headers={headers} onChange={(next) => keepDraft(secret, next, false)} />
           <Failed error={look.error ?? register.error} />
           {look.data && <Found preview={look.data} />}
           <Group>
@@ -111,7 +122,7 @@ export function Register(): ReactNode {
               {look.data ? 'Register' : 'Look at it'}
             </Button>
             {look.data && (
-              <Button variant="default" onClick={change}>
+              <Button variant="default" onClick={lookAgain}>
                 Look again
               </Button>
             )}

@@ -9,7 +9,7 @@ import { createSession, deleteSession, messagesQuery, sessionsQuery } from '../.
 import { submitTask, tasksQuery } from '../../api/tasks';
 import type { Session } from '../../api/types';
 import { Confirm } from '../../ui/confirm';
-import { draftOf, keepDraft } from '../../ui/drafts';
+import { draftOf, filesOf, keepDraft, keepFiles } from '../../ui/drafts';
 import { Problem, Waiting } from '../../ui/feedback';
 import { toNewFile } from '../../ui/files';
 import { Icon } from '../../ui/icons';
@@ -45,6 +45,7 @@ function Sessions({ current }: { current: string | null }): ReactNode {
     onSuccess: (_, id) => {
       setAsked(null);
       keepDraft(draftName(id), undefined);
+      keepFiles(draftName(id), []);
       if (id === current) void navigate({ to: '/chat' });
     },
   });
@@ -119,10 +120,13 @@ function Conversation({ sessionId }: { sessionId: string | null }): ReactNode {
       } as Parameters<typeof submitTask>[0]);
       return session;
     },
-    onSuccess: (session, { text }) => {
+    onSuccess: (session, { text, files }) => {
+      const more = filesOf(draft).filter((file) => !files.includes(file));
       const rest = unsent(draftOf(draft) ?? '', text);
       keepDraft(draft, undefined);
       keepDraft(draftName(session), rest || undefined);
+      keepFiles(draft, []);
+      keepFiles(draftName(session), more);
       void queryClient.invalidateQueries({ queryKey: ['sessions'] });
       void queryClient.invalidateQueries({ queryKey: ['tasks', 'list'] });
     },
@@ -162,7 +166,7 @@ function Conversation({ sessionId }: { sessionId: string | null }): ReactNode {
           draft={draft}
           agents={agents}
           busy={send.isPending}
-          onSend={(text, files) => send.mutateAsync({ text, files }, { onSuccess: open })}
+          onSend={(text, files) => send.mutate({ text, files }, { onSuccess: open })}
         />
       </div>
     </section>

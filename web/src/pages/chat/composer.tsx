@@ -3,7 +3,7 @@ import { ActionIcon, Textarea } from '@mantine/core';
 import { type KeyboardEvent, type ReactNode, useEffect, useId, useRef, useState } from 'react';
 import type { Agent } from '../../api/types';
 import { AttachButton, Attached } from '../../ui/attach';
-import { keepDraft, useDraft } from '../../ui/drafts';
+import { keepDraft, keepFiles, useDraft, useFiles } from '../../ui/drafts';
 import { Icon } from '../../ui/icons';
 import { firstLine } from '../../ui/text';
 import classes from './chat.module.css';
@@ -14,13 +14,14 @@ interface Props {
   draft: string;
   agents: readonly Agent[];
   busy: boolean;
-  onSend: (text: string, files: readonly File[]) => Promise<unknown>;
+  onSend: (text: string, files: readonly File[]) => void;
 }
 
 export function ChatComposer({ draft, agents, busy, onSend }: Props): ReactNode {
   const text = useDraft<string>(draft) ?? '';
   const setText = (next: string): void => keepDraft(draft, next || undefined);
-  const [files, setFiles] = useState<readonly File[]>([]);
+  const files = useFiles(draft);
+  const setFiles = (next: readonly File[]): void => keepFiles(draft, next);
   const [place, setPlace] = useState(0);
   const list = useId();
   const field = useRef<HTMLTextAreaElement>(null);
@@ -39,14 +40,8 @@ export function ChatComposer({ draft, agents, busy, onSend }: Props): ReactNode 
     if (agent) setText(`@${agent.name} `);
     setPlace(0);
   };
-  const send = async (): Promise<void> => {
-    if (!text.trim() || busy) return;
-    try {
-      await onSend(text, files);
-      setFiles((now) => now.filter((file) => !files.includes(file)));
-    } catch {
-      // what was written stays; the reason stands above
-    }
+  const send = (): void => {
+    if (text.trim() && !busy) onSend(text, files);
   };
   const onKey = (event: KeyboardEvent): void => {
     if (named.length > 0) {
@@ -65,7 +60,7 @@ export function ChatComposer({ draft, agents, busy, onSend }: Props): ReactNode 
     }
     if (event.key === 'Enter' && !event.shiftKey && !event.nativeEvent.isComposing) {
       event.preventDefault();
-      void send();
+      send();
     }
   };
   return (
@@ -108,7 +103,7 @@ export function ChatComposer({ draft, agents, busy, onSend }: Props): ReactNode 
           onChange={(event) => setText(event.currentTarget.value)}
           onKeyDown={onKey}
         />
-        <ActionIcon size="lg" aria-label="Send" loading={busy} disabled={!text.trim()} onClick={() => void send()}>
+        <ActionIcon size="lg" aria-label="Send" loading={busy} disabled={!text.trim()} onClick={send}>
           <Icon name="send" />
         </ActionIcon>
       </div>

@@ -6,7 +6,7 @@ import { type FormEvent, type KeyboardEvent, type ReactNode, useState } from 're
 import { agentsQuery } from '../../api/agents';
 import { submitTask } from '../../api/tasks';
 import { AttachButton, Attached } from '../../ui/attach';
-import { keepDraft, useDraft } from '../../ui/drafts';
+import { keepDraft, keepFiles, useDraft, useFiles } from '../../ui/drafts';
 import { Problem } from '../../ui/feedback';
 import { toNewFile } from '../../ui/files';
 import { firstLine } from '../../ui/text';
@@ -28,7 +28,8 @@ export function Composer({ goal: begin, agent: chosen }: { goal: string; agent: 
   const wanted = useDraft<Wanted>(draft) ?? { ...NOTHING, goal: begin, agent: chosen };
   const { goal, agent, approve, cost, seconds } = wanted;
   const change = (changed: Partial<Wanted>): void => keepDraft(draft, { ...wanted, ...changed });
-  const [files, setFiles] = useState<readonly File[]>([]);
+  const files = useFiles(draft);
+  const setFiles = (next: readonly File[]): void => keepFiles(draft, next);
   const [isOpen, setOpen] = useState(agent !== null || approve || cost !== '' || seconds !== '');
   const agents = useQuery(agentsQuery()).data?.items ?? [];
   const navigate = useNavigate();
@@ -44,7 +45,10 @@ export function Composer({ goal: begin, agent: chosen }: { goal: string; agent: 
           ...(Number(seconds) > 0 && { seconds: Number(seconds) }),
         },
       } as Parameters<typeof submitTask>[0]),
-    onSuccess: () => keepDraft(draft, undefined),
+    onSuccess: () => {
+      keepDraft(draft, undefined);
+      setFiles([]);
+    },
   });
   const send = (event?: FormEvent): void => {
     event?.preventDefault();

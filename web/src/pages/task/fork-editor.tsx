@@ -5,10 +5,16 @@ import { useNavigate } from '@tanstack/react-router';
 import { type ReactNode, useMemo, useState } from 'react';
 import { forkTask } from '../../api/tasks';
 import type { Task } from '../../api/types';
+import { keepDraft, useDraft } from '../../ui/drafts';
 import { Problem } from '../../ui/feedback';
 import { useFocusBack } from '../../ui/page';
 import { count, firstLine } from '../../ui/text';
 import { dependents } from './progress';
+
+/** What steps are told instead of what they were, by their ids. */
+type Edited = Readonly<Record<string, string>>;
+
+const NOTHING: Edited = {};
 
 export default function ForkEditor(props: { task: Task; fromStep: string | null; close: () => void }): ReactNode {
   const steps = props.task.steps;
@@ -16,28 +22,26 @@ export default function ForkEditor(props: { task: Task; fromStep: string | null;
   const navigate = useNavigate();
   const [from, setFrom] = useState(props.fromStep ?? steps[0]?.id ?? '');
   const before = steps.find((step) => step.id === from)?.instruction ?? '';
-  const [edited, setEdited] = useState<string | null>(null);
-  const instruction = edited ?? before;
+  const draft = `fork ${props.task.id}`;
+  const edited = useDraft<Edited>(draft) ?? NOTHING;
+  const instruction = edited[from] ?? before;
   const again = useMemo(() => dependents(steps, from), [steps, from]);
   const kept = steps.filter((step) => step.status === 'completed' && !again.has(step.id));
+  const forget = (): void => {
+    keepDraft(draft, undefined);
+    props.close();
+  };
   const fork = useMutation({
     mutationFn: () => forkTask(props.task.id, from, instruction === before ? null : instruction),
     onSuccess: (made) => {
-      props.close();
+      forget();
       void navigate({ to: '/tasks/$taskId', params: { taskId: made.id } });
     },
   });
   return (
     <Modal opened onClose={props.close} title="Run again from a step" size="xl">
       <Stack gap="md">
-        <Radio.Group
-          label="From which step"
-          value={from}
-          onChange={(next) => {
-            setFrom(next);
-            setEdited(null);
-          }}
-        >
+        <Radio.Group label="From which step" value={from} onChange={setFrom}>
           <Stack gap={6} mt={6} mah={240} style={{ overflowY: 'auto' }}>
             {steps.map((step) => (
               <Radio
@@ -57,14 +61,14 @@ export default function ForkEditor(props: { task: Task; fromStep: string | null;
           minRows={3}
           maxRows={12}
           value={instruction}
-          onChange={(event) => setEdited(event.currentTarget.value)}
+          onChange={(event) => keepDraft(draft, { ...edited, [from]: event.currentTarget.value })}
         />
         <p className="dim" style={{ margin: 0 }}>
           A new task: {count(again.size, 'step')} again, {count(kept.length, 'result')} kept. This task stays as it is.
         </p>
         {fork.error && <Problem error={fork.error} />}
         <Group justify="flex-end">
-          <Button variant="default" onClick={props.close}>
+          <Button variant="default" onClick={forget}>
             Cancel
           </Button>
           <Button loading={fork.isPending} disabled={!instruction.trim()} onClick={() => fork.mutate()}>
