@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from shared.agent import AgentRequest, Answer, File, JsonObject, Produced, Update
 from tests.support.federation import TestAgent, step
+from tests.web.conftest import poll
 from tests.web.stage import Stage
 
 _COLOURED = """(image) => {
@@ -165,3 +166,15 @@ def test_each_paragraph_runs_in_the_direction_of_its_words(page: Page, stage: St
     begins += "return text.right > box.right - 2 ? 'right' : 'left'; }"
     assert output.locator("p", has_text="שלום").evaluate(begins) == "right"
     assert output.locator("p", has_text="Hello again").evaluate(begins) == "left"
+
+
+def test_a_task_is_printed_with_its_whole_result(page: Page, stage: Stage) -> None:
+    lines = "\n\n".join(f"Line {number}" for number in range(200))
+    task = stage.ended(stage.submit("To be printed", step("a", lines)))
+    page.goto(f"/tasks/{task['id']}")
+    last = page.get_by_label("Result").get_by_text("Line 199").last
+    expect(last).to_be_attached()
+    page.emulate_media(media="print")
+    expect(page.get_by_role("navigation", name="Main")).to_be_hidden()
+    expect(last).to_be_visible()
+    poll(lambda: bool(page.evaluate("document.documentElement.scrollHeight > 4000")))

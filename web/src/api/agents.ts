@@ -4,15 +4,18 @@ import { api, every, unwrap } from './client';
 import { queryClient } from './query';
 import type { Agent, AgentRegistration, Health } from './types';
 
+const PAGE = 200;
+
 export const agentsQuery = (q?: string) =>
   queryOptions({
     queryKey: ['agents', 'list', q ?? ''],
     queryFn: async ({ signal }) => ({
       items: await every<Agent>((cursor) =>
-        unwrap(api.GET('/api/agents', { params: { query: { limit: 200, q: q || undefined, cursor } }, signal })),
+        unwrap(api.GET('/api/agents', { params: { query: { limit: PAGE, q: q || undefined, cursor } }, signal })),
       ),
     }),
-    refetchInterval: 15_000,
+    // A page every 15 s, however many there are.
+    refetchInterval: ({ state }) => 15_000 * Math.max(1, Math.ceil((state.data?.items.length ?? 0) / PAGE)),
   });
 
 export const agentQuery = (id: string) =>
