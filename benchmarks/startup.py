@@ -32,7 +32,7 @@ from benchmarks.harness.processes import PROJECT, folder, free_port, open_log, s
 from benchmarks.harness.rounds import Progress
 from benchmarks.harness.tables import show, verdict
 from federation.running import find
-from shared.service import PORT_SETTINGS
+from shared.settings import PORT_SETTINGS
 
 _PORTS: Final = tuple(PORT_SETTINGS.values())
 _FEDERATION: Final = Path(sys.executable).with_name("federation")

@@ -1,4 +1,4 @@
-"""The services: their settings, their programs, and the settings that choose their ports."""
+"""The services: their settings and their programs."""
 
 from typing import Final
 
@@ -28,14 +28,6 @@ MODULES: Final[dict[ServiceName, str]] = {
     "browser": "browser_service.main",
     "code": "code_agent_service.main",
     "host": "agent_host_service.main",
-}
-PORT_SETTINGS: Final[dict[ServiceName, str]] = {
-    "orchestrator": "ORCHESTRATOR_PORT",
-    "research": "RESEARCH_AGENT_PORT",
-    "api": "API_AGENT_PORT",
-    "browser": "BROWSER_PORT",
-    "code": "CODE_AGENT_PORT",
-    "host": "AGENT_HOST_PORT",
 }
 
 

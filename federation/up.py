@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from federation import probe
 from federation.launch import Launch, Service
 from federation.running import find
-from federation.services import MODULES, PORT_SETTINGS, read_all
+from federation.services import MODULES, read_all
 from shared.errors import TimedOutError, UnavailableError
 from shared.llm import choose
-from shared.settings import FederationSettings, ServiceName
+from shared.settings import PORT_SETTINGS, FederationSettings, ServiceName
 
 START_TIMEOUT_S = 180.0
 

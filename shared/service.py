@@ -26,20 +26,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import api_page, configuration, event_response, front_door, garbage, telemetry
 from shared.errors import FederationError, InvalidRequestError, InvalidSettingError
-from shared.settings import FederationSettings, ServiceName
+from shared.settings import PORT_SETTINGS, FederationSettings, ServiceName
 
 logger = logging.getLogger(__name__)
 
 _Settings = TypeVar("_Settings", bound=FederationSettings)
-
-PORT_SETTINGS: Final[dict[ServiceName, str]] = {
-    "orchestrator": "ORCHESTRATOR_PORT",
-    "research": "RESEARCH_AGENT_PORT",
-    "api": "API_AGENT_PORT",
-    "browser": "BROWSER_PORT",
-    "code": "CODE_AGENT_PORT",
-    "host": "AGENT_HOST_PORT",
-}
 
 INSTANCE: Final = secrets.token_hex(8)
 """Differs in every process: others see by it that a service was started anew."""

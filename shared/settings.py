@@ -1,13 +1,22 @@
 """Settings that more than one service reads: environment variables, or a `.env` file in the working folder."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 ServiceName = Literal["orchestrator", "research", "api", "browser", "code", "host"]
+
+PORT_SETTINGS: Final[dict[ServiceName, str]] = {
+    "orchestrator": "ORCHESTRATOR_PORT",
+    "research": "RESEARCH_AGENT_PORT",
+    "api": "API_AGENT_PORT",
+    "browser": "BROWSER_PORT",
+    "code": "CODE_AGENT_PORT",
+    "host": "AGENT_HOST_PORT",
+}
 
 
 def _check_address(value: str) -> str:

@@ -14,8 +14,7 @@ import pytest
 import yaml
 
 from federation.services import MODULES, SETTINGS
-from shared.service import PORT_SETTINGS
-from shared.settings import ServiceName
+from shared.settings import PORT_SETTINGS, ServiceName
 
 _ROOT = Path(__file__).resolve().parents[1]
 _NOT_SETTINGS = {"HOME"}

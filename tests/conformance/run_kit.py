@@ -24,8 +24,8 @@ from xml.etree import ElementTree as ET
 
 import httpx
 
-from federation.services import MODULES, PORT_SETTINGS
-from shared.settings import ServiceName
+from federation.services import MODULES
+from shared.settings import PORT_SETTINGS, ServiceName
 
 EXPECTED: Final[dict[str, str]] = {
     "core_operations.test_transport_behavior.TestRestFormat.test_response_content_type": (

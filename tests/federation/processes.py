@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from shared.service import PORT_SETTINGS
+from shared.settings import PORT_SETTINGS
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 60.0
