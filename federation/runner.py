@@ -3,8 +3,9 @@
     python -m federation.runner LAUNCH      (see federation.launch)
 
 It owns DATA_DIR by a lock on DATA_DIR/federation.json, which says what runs. Each service has a session of its own, so
-that Ctrl-C reaches the runner alone; one that dies is started again after a pause that grows. However the runner ends,
-no process stays: see federation.fork_server.
+that Ctrl-C reaches the runner alone; one that dies is started again after a pause that grows. One that cannot start at
+all ends the run: at its fifth end, or at the first if its exit code is EX_CONFIG. However the runner ends, no process
+stays: see federation.fork_server.
 """
 
 import os
@@ -122,7 +123,7 @@ class Runner:
             output = service.output
             if ended := service.collect():
                 self._forget(output)
-                if not self._announced and service.failures >= _HOPELESS_AFTER:
+                if not self._announced and (service.is_hopeless or service.failures >= _HOPELESS_AFTER):
                     return f"{service.service.name} does not start ({ended}). Its log: {service.log.path}"
                 pause_s = service.plan_restart()
                 say(f"{service.service.name} stopped ({ended}); starting it again in {pause_s:g} s.")

@@ -15,12 +15,14 @@ _ALARMING = frozenset({"warning", "error", "critical"})
 class ServiceLog:
     """Takes a service's output as it comes. One file, and one older beside it, of at most 20 MB each.
 
+    `not_shown` is the last line, if only the file has it.
+
     When the file cannot be written, because the disk is full, say, that is said, and what matters is still shown.
     """
 
     def __init__(self, path: Path, name: str, say: Callable[[str], None], *, verbose: bool) -> None:
         self.path = path
-        self.last_line = ""
+        self.not_shown = ""
         self._name = name
         self._say = say
         self._verbose = verbose
@@ -61,9 +63,11 @@ class ServiceLog:
         level, text = _parse(line)
         if len(lines := text.splitlines()) > 1:
             text = f"{lines[0]} … {lines[-1]}"  # of a stack, what was raised
-        if text not in _SAYS_NOTHING:
-            self.last_line = text
-        if self._verbose or level in _ALARMING:
+        is_shown = self._verbose or level in _ALARMING
+        if text in _SAYS_NOTHING and not self._verbose:
+            return
+        self.not_shown = "" if is_shown else text
+        if is_shown:
             self._say(f"{self._name}: {level + ': ' if level else ''}{text[:_SHOWN_CHARS]}")
 
 

@@ -20,8 +20,8 @@ _HEALTHY_AFTER_S = 60.0
 class Supervised:
     """A service and its process.
 
-    `restart_at`: when it is to be started again; `failures`: ends in quick succession; `pid`: the id of the process,
-    while there is one.
+    `restart_at`: when it is to be started again; `failures`: ends in quick succession; `is_hopeless`: it ended, and
+    said that another start cannot help; `pid`: the id of the process, while there is one.
     """
 
     def __init__(self, service: Service, logs: Path, *, say: Callable[[str], None], verbose: bool) -> None:
@@ -29,6 +29,7 @@ class Supervised:
         self.log = ServiceLog(logs / f"{service.name}.log", service.name, say, verbose=verbose)
         self.restart_at: float | None = None
         self.failures = 0
+        self.is_hopeless = False
         self.pid: int | None = None
         self.output = -1
         self._lifeline = -1
@@ -44,7 +45,7 @@ class Supervised:
         """Have the process forked and return the descriptor that its output comes from, which does not block."""
         self.restart_at = self._code = None
         self._started_at = time.monotonic()
-        self.log.last_line = ""
+        self.log.not_shown = ""
         its_lifeline, self._lifeline = os.pipe()
         self.output, its_output = os.pipe()
         os.set_blocking(self.output, False)
@@ -72,7 +73,10 @@ class Supervised:
         return bool(chunk)
 
     def collect(self) -> str | None:
-        """Return in words how the process ended, once it has, and kill what it left behind. None while it lives."""
+        """Return in words how the process ended, once it has, and kill what it left behind. None while it lives.
+
+        Why it ended is with it, unless its log has shown that already.
+        """
         code = self._code
         if code is None or not self.is_up:
             return None
@@ -83,9 +87,10 @@ class Supervised:
         self.terminate()  # there is nothing left to stop, but the descriptor
         self.pid, self.output = None, -1
         self.failures = 1 if time.monotonic() - self._started_at >= _HEALTHY_AFTER_S else self.failures + 1
+        self.is_hopeless = code == os.EX_CONFIG
         if code < 0:
             return f"killed by {signal.Signals(-code).name}"
-        return f"exit code {code}" + (f": {self.log.last_line}" if code and self.log.last_line else "")
+        return f"exit code {code}" + (f": {self.log.not_shown}" if code and self.log.not_shown else "")
 
     def plan_restart(self) -> float:
         """Have it started again after a pause, which is returned: longer each time it does not stay up."""

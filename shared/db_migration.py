@@ -14,6 +14,15 @@ from shared.db import STARTING_S, Database, DatabaseUnavailableError
 
 logger = logging.getLogger(__name__)
 
+
+class DatabaseUnusableError(DatabaseUnavailableError):
+    """The database answers, but cannot be used before a person has done something."""
+
+    slug = "database-unusable"
+    title = "The database cannot be used"
+    retryable = False
+
+
 _LOOK_AGAIN_S: Final = 0.25
 _MIGRATION_LOCK: Final = 4_270_001
 _migrating = threading.Lock()  # Alembic keeps its state in module globals
@@ -23,8 +32,8 @@ def migrate(database: Database, scripts: Path, version_table: str, head: str) ->
     """Bring the schema to `head`, the newest revision of the Alembic `scripts`. Blocks; safe from several processes.
 
     Alembic is imported only when there is something to do: a service that is up to date does not carry it.
-    Raises: DatabaseUnavailableError, when the database does not answer for `STARTING_S`, is not ours to use, or was
-    migrated by a newer version.
+    Raises: DatabaseUnavailableError, when the database does not answer for `STARTING_S`; DatabaseUnusableError, when it
+    is not ours to use, or was migrated by a newer version.
     """
     began, is_told = monotonic(), False
     while True:
@@ -36,9 +45,11 @@ def migrate(database: Database, scripts: Path, version_table: str, head: str) ->
             if db_trouble.explain(error) is None:
                 raise
             reason = db_trouble.first_line(error)
-            if not db_trouble.passes_soon(error) or monotonic() - began > STARTING_S:
-                remedy = "Start the database, or correct DATABASE_URL."
-                raise DatabaseUnavailableError(f"The database cannot be used: {reason}. {remedy}") from error
+            said = f"The database cannot be used: {reason}. Start the database, or correct DATABASE_URL."
+            if not db_trouble.passes_soon(error):
+                raise DatabaseUnusableError(said) from error
+            if monotonic() - began > STARTING_S:
+                raise DatabaseUnavailableError(said) from error
             if not is_told:
                 logger.warning("the service waits for its database", extra={"reason": reason})
             is_told = True
@@ -71,7 +82,7 @@ def _upgrade(database: Database, scripts: Path, version_table: str, head: str, r
         try:
             command.upgrade(config, head)
         except CommandError as error:
-            raise DatabaseUnavailableError(
+            raise DatabaseUnusableError(
                 f"A newer version of Agent Federation migrated this database: {version_table} is {revision}, and this "
                 f"version knows nothing after {head}. Start the newer version, or restore a backup from before it."
             ) from error

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import secrets
 import socket
 import sys
@@ -25,7 +26,7 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import api_page, configuration, event_response, front_door, garbage, telemetry
-from shared.errors import FederationError, InvalidRequestError, InvalidSettingError
+from shared.errors import FederationError, InvalidRequestError, InvalidSettingError, UnavailableError
 from shared.settings import PORT_SETTINGS, FederationSettings, ServiceName
 
 logger = logging.getLogger(__name__)
@@ -126,28 +127,29 @@ def on_stop(app: FastAPI, callback: Callable[[], None]) -> None:
 
 
 def read_settings(kind: type[_Settings], service: ServiceName) -> _Settings:
-    """Return the settings of a service. Those that cannot be used end the process, with a line each and code 1."""
+    """Return the settings of a service. Those that cannot be used end the process, with a line each and EX_CONFIG."""
     try:
         return configuration.read(kind)
     except FederationError as error:
         sys.stderr.write(f"{service}: {error.detail}\n")
-        raise SystemExit(1) from None
+        raise SystemExit(_exit_code(error)) from None
 
 
 def run(create: Callable[[], FastAPI], settings: FederationSettings, service: ServiceName) -> None:
     """Serve the app that `create` returns on the service's port until the process is told to stop.
 
-    What was foreseen, such as a port that is taken, ends the process with one line and a code that is not 0.
+    What was foreseen, such as a port that is taken, ends the process with one line and a code that is not 0: EX_CONFIG
+    (78) when another start cannot help before a person has done something.
     """
     telemetry.configure(settings, service)
     try:
         listener, app = _listen(settings, service), create()
     except FederationError as error:
         sys.stderr.write(f"{service}: {error.detail}\n")
-        raise SystemExit(1) from None
+        raise SystemExit(_exit_code(error)) from None
     with listener:
         config = uvicorn.Config(
-            _start_plainly(app),
+            starting := _Starting(app),
             loop="uvloop",
             http="httptools",
             log_config=None,
@@ -158,15 +160,25 @@ def run(create: Callable[[], FastAPI], settings: FederationSettings, service: Se
             timeout_graceful_shutdown=settings.shutdown_timeout_s,
         )
         with suppress(KeyboardInterrupt):  # uvicorn raises the signal again once it has stopped
-            _Server(config, app).run(sockets=[listener])
+            _Server(config, app, starting).run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
     """A server that sleeps: uvicorn's own looks ten times a second whether it is to stop."""
 
-    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+    def __init__(self, config: uvicorn.Config, app: FastAPI, starting: "_Starting") -> None:
         super().__init__(config)
+        self._starting = starting
         self._on_stop = cast("list[Callable[[], None]]", app.state.on_stop)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start the app. What was foreseen ends the process with a code of ours."""
+        try:
+            await super().startup(sockets)
+        except SystemExit:
+            if (failure := self._starting.failure) is None:
+                raise
+            raise SystemExit(_exit_code(failure)) from None
 
     async def main_loop(self) -> None:
         """Refresh the Date header each second until a signal says stop."""
@@ -206,26 +218,33 @@ def _listen(settings: FederationSettings, service: ServiceName) -> socket.socket
     except OSError as error:
         listener.close()
         if error.errno == EADDRINUSE:
-            reason = f"Port {port} on {host} is taken. Stop what uses it, or set {setting} to another port."
-        else:
-            reason = f"{host}:{port} cannot be bound ({error.strerror}). Check FEDERATION_HOST and {setting}."
+            taken = f"Port {port} on {host} is taken. Stop what uses it, or set {setting} to another port."
+            raise UnavailableError(taken) from error
+        reason = f"{host}:{port} cannot be bound ({error.strerror}). Check FEDERATION_HOST and {setting}."
         raise InvalidSettingError(reason) from error
     return listener
 
 
-def _start_plainly(app: ASGIApp) -> ASGIApp:
-    """Return `app`, whose foreseen failures to start are logged as their sentence, not as a stack."""
+class _Starting:
+    """The app, whose foreseen failure to start is logged as its sentence, not as a stack, and kept as `failure`."""
 
-    async def start(scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, app: ASGIApp) -> None:
+        self.failure: FederationError | None = None
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_plainly(message: Message) -> None:
             error = sys.exc_info()[1]  # what ended the lifespan: the router sends from its except clause
             if message["type"] == "lifespan.startup.failed" and isinstance(error, FederationError):
+                self.failure = error
                 message = {**message, "message": error.detail}
             await send(message)
 
-        await app(scope, receive, send_plainly if scope["type"] == "lifespan" else send)
+        await self._app(scope, receive, send_plainly if scope["type"] == "lifespan" else send)
 
-    return start
+
+def _exit_code(error: FederationError) -> int:
+    return 1 if error.retryable else os.EX_CONFIG
 
 
 async def _answer_foreseen(_request: Request, error: Exception) -> JSONResponse:

@@ -50,6 +50,7 @@ class AlreadyRunningError(FederationError):
     slug = "already-running"
     title = "Another orchestrator is running"
     status = 503
+    retryable = True
 
 
 class Membership:

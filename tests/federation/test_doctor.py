@@ -1,6 +1,7 @@
 """What the command line says of settings, ports, databases and models that do not work, before anything is started."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -136,7 +137,7 @@ async def test_a_wrong_setting_is_named_with_its_value() -> None:
 def test_a_service_that_is_started_by_itself_says_too_which_setting_is_wrong(name: ServiceName) -> None:
     env = {"LLM_BASE_URL": "garbage", "PYTHONPATH": str(ROOT)}
     with started(python("-m", MODULES[name]), env=env) as process:
-        assert process.end() == 1
+        assert process.end() == os.EX_CONFIG
         said = f"{name}: LLM_BASE_URL (it is 'garbage'): that is no address"
         assert process.text.startswith(said)
         assert len(process.lines) == 1

@@ -179,6 +179,18 @@ def test_a_service_that_never_starts_ends_the_run_with_its_reason(federation: Fe
     assert "research.log" in runner.text
 
 
+def test_a_service_that_another_start_cannot_help_ends_the_run_at_once_and_its_reason_is_said_once(
+    federation: Federation,
+) -> None:
+    said = '{{"level": "error", "message": "LLM_MODEL is wrong"}}'
+    federation.program("research", f"def main():\n    print('{said}')\n    raise SystemExit({os.EX_CONFIG})\n")
+    with federation.running() as runner:
+        assert runner.end() == 1
+    assert runner.text.count("LLM_MODEL is wrong") == 1
+    assert "starting it again" not in runner.text
+    assert "research does not start (exit code 78)" in runner.text
+
+
 def test_a_service_whose_code_does_not_load_ends_the_run_with_its_reason(federation: Federation) -> None:
     federation.program("research", "import what_is_not_there\n")
     with federation.running() as runner:

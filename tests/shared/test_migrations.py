@@ -7,8 +7,8 @@ import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
-from shared.db import DatabaseUnavailableError, database_url, open_database
-from shared.db_migration import migrate
+from shared.db import database_url, open_database
+from shared.db_migration import DatabaseUnusableError, migrate
 from shared.settings import FederationSettings
 from tests.shared.scripted_agent import Settings
 
@@ -40,7 +40,7 @@ async def test_a_database_of_a_newer_version_is_refused_in_a_sentence_and_left_a
         migrate(database, scripts, "test_version", "0001")
         with database.engine.begin() as connection:
             connection.execute(text("UPDATE test_version SET version_num = '0099'"))
-        with pytest.raises(DatabaseUnavailableError, match=r"newer version .* test_version is 0099"):
+        with pytest.raises(DatabaseUnusableError, match=r"newer version .* test_version is 0099"):
             migrate(database, scripts, "test_version", "0001")
         with database.engine.connect() as connection:
             assert connection.execute(text("SELECT version_num FROM test_version")).scalar_one() == "0099"

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import socket
 import sys
@@ -260,7 +261,7 @@ async def test_a_taken_port_is_one_line_that_names_port_and_setting(tmp_path: Pa
 async def test_a_foreseen_failure_to_start_is_its_sentence_without_a_stack(tmp_path: Path) -> None:
     process = await _start(tmp_path, build_settings(tmp_path).port_of("api"), "broken")
     _, errors = await process.communicate()
-    assert process.returncode != 0
+    assert process.returncode == os.EX_CONFIG  # another start cannot help
     messages = [json.loads(line)["message"] for line in errors.splitlines()]
     assert messages[0] == "Chromium is missing; install it."
     assert b"Traceback" not in errors
