@@ -1,6 +1,5 @@
 """What was found earlier in the same session: questions, and the passages that answered them, for the next question."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -71,7 +70,7 @@ async def open_memory(settings: Settings) -> AsyncGenerator[Memory]:
     """Open the findings' database."""
     database = Database(open_engine(database_url(settings, "research-memory"), pool_size=3, durable=False))
     try:
-        await asyncio.to_thread(migrate, database, _MIGRATIONS, "research_version", "0001")
+        await migrate(database, _MIGRATIONS, "research_version", "0001")
         yield Memory(database, settings.a2a_retention_h)
     finally:
         await database.close()

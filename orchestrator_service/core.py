@@ -1,6 +1,5 @@
 """What every process of the orchestrator has open, whether it serves the API or only works."""
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -54,9 +53,9 @@ class Core:
             yield
 
 
-def make_tables(database: Database) -> None:
-    """Make the orchestrator's tables, or bring them up to date. Blocks."""
-    migrate(database, _MIGRATIONS, "federation_version", "0012")
+async def make_tables(database: Database) -> None:
+    """Make the orchestrator's tables, or bring them up to date."""
+    await migrate(database, _MIGRATIONS, "federation_version", "0012")
 
 
 @asynccontextmanager
@@ -64,7 +63,7 @@ async def open_core(settings: Settings) -> AsyncGenerator[Core]:
     """Open the database, brought up to date, and what stands on it. Raises: AlreadyRunningError (SQLite)."""
     url = database_url(settings, "orchestrator")
     async with open_database(url) as database, sole_owner(settings, database):
-        await asyncio.to_thread(make_tables, database)
+        await make_tables(database)
         keys = open_keys(settings)
         async with (
             open_signals(database) as signals,

@@ -3,7 +3,6 @@
 `create` makes a whole service out of an agent. An app that has routes of its own installs an `AgentServer`.
 """
 
-import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from copy import deepcopy
@@ -99,7 +98,7 @@ class AgentServer:
         """Open the agent and its tasks; work until the end."""
         database = Database(open_engine(database_url(self._settings, f"a2a-{self._service}"), durable=False))
         try:
-            await asyncio.to_thread(make_tables, database)
+            await make_tables(database)
             async with self._open_agent() as agent:
                 runs = Runs(self._settings, self._service, database, agent, resumable=self._resumable)
                 async with runs.working():
@@ -138,9 +137,9 @@ class AgentServer:
         return self._runs
 
 
-def make_tables(database: Database) -> None:
-    """Make the tables of an agent's tasks, or bring them up to date. Blocks."""
-    migrate(database, _MIGRATIONS, "a2a_version", "0002")
+async def make_tables(database: Database) -> None:
+    """Make the tables of an agent's tasks, or bring them up to date."""
+    await migrate(database, _MIGRATIONS, "a2a_version", "0002")
 
 
 def create(

@@ -1,9 +1,10 @@
 """Brings a database's tables to what the code expects, when a service starts."""
 
+import asyncio
 import logging
 import threading
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic
 from typing import Final
 
 from sqlalchemy import inspect, text
@@ -28,19 +29,16 @@ _MIGRATION_LOCK: Final = 4_270_001
 _migrating = threading.Lock()  # Alembic keeps its state in module globals
 
 
-def migrate(database: Database, scripts: Path, version_table: str, head: str) -> None:
-    """Bring the schema to `head`, the newest revision of the Alembic `scripts`. Blocks; safe from several processes.
+async def migrate(database: Database, scripts: Path, version_table: str, head: str) -> None:
+    """Bring the schema to `head`, the newest revision of the Alembic `scripts`. Safe from several processes.
 
-    Alembic is imported only when there is something to do: a service that is up to date does not carry it.
     Raises: DatabaseUnavailableError, when the database does not answer for `STARTING_S`; DatabaseUnusableError, when it
     is not ours to use, or was migrated by a newer version.
     """
     began, is_told = monotonic(), False
     while True:
         try:
-            if (revision := _find_revision(database, version_table)) != head:
-                with _migrating:
-                    _upgrade(database, scripts, version_table, head, revision)
+            await asyncio.to_thread(_bring_to, head, database, scripts, version_table)
         except SQLAlchemyError as error:
             if db_trouble.explain(error) is None:
                 raise
@@ -53,9 +51,16 @@ def migrate(database: Database, scripts: Path, version_table: str, head: str) ->
             if not is_told:
                 logger.warning("the service waits for its database", extra={"reason": reason})
             is_told = True
-            sleep(_LOOK_AGAIN_S)
+            await asyncio.sleep(_LOOK_AGAIN_S)
         else:
             return
+
+
+def _bring_to(head: str, database: Database, scripts: Path, version_table: str) -> None:
+    """Do it, or fail. Alembic is imported only where it is needed: a service that is up to date does not carry it."""
+    if (revision := _find_revision(database, version_table)) != head:
+        with _migrating:
+            _upgrade(database, scripts, version_table, head, revision)
 
 
 def _find_revision(database: Database, version_table: str) -> str | None:

@@ -4,7 +4,6 @@ What is kept is one answer under a digest of model, prompt and form: who does no
 All services of a federation share it. A database in trouble costs a call of the model, never an answer.
 """
 
-import asyncio
 import hashlib
 import logging
 from collections.abc import AsyncGenerator
@@ -79,7 +78,7 @@ async def open_cache(settings: FederationSettings) -> AsyncGenerator[AnswerCache
         return
     database = Database(open_engine(database_url(settings, "models"), pool_size=3, durable=False))
     try:
-        await asyncio.to_thread(migrate, database, _MIGRATIONS, "models_version", "0001")
+        await migrate(database, _MIGRATIONS, "models_version", "0001")
         yield AnswerCache(database, settings.llm_cache_ttl_s)
     finally:
         await database.close()

@@ -172,10 +172,16 @@ class _Server(uvicorn.Server):
         self._on_stop = cast("list[Callable[[], None]]", app.state.on_stop)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start the app. What was foreseen ends the process with a code of ours."""
+        """Start the app until a signal says stop. A foreseen failure ends the process with a code of ours."""
+        self._told_to_stop = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        if self.should_exit:
+            return
         try:
             await super().startup(sockets)
         except SystemExit:
+            if self.should_exit:
+                return
             if (failure := self._starting.failure) is None:
                 raise
             raise SystemExit(_exit_code(failure)) from None
@@ -183,8 +189,6 @@ class _Server(uvicorn.Server):
     async def main_loop(self) -> None:
         """Refresh the Date header each second until a signal says stop."""
         garbage.leave_alone_what_stays()
-        self._told_to_stop = asyncio.Event()
-        self._loop = asyncio.get_running_loop()
         while not await self.on_tick(0):
             with suppress(TimeoutError):
                 async with asyncio.timeout(1.0):
@@ -197,6 +201,7 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
         if (loop := getattr(self, "_loop", None)) is not None:
             loop.call_soon_threadsafe(self._told_to_stop.set)
+            loop.call_soon_threadsafe(self._starting.stop)
             loop.call_soon_threadsafe(event_response.end_all)
 
 
@@ -231,16 +236,30 @@ class _Starting:
     def __init__(self, app: ASGIApp) -> None:
         self.failure: FederationError | None = None
         self._app = app
+        self._start: asyncio.Task[object] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_plainly(message: Message) -> None:
+            self._start = None
             error = sys.exc_info()[1]  # what ended the lifespan: the router sends from its except clause
-            if message["type"] == "lifespan.startup.failed" and isinstance(error, FederationError):
-                self.failure = error
-                message = {**message, "message": error.detail}
+            if message["type"] == "lifespan.startup.failed":
+                if isinstance(error, FederationError):
+                    self.failure = error
+                    message = {**message, "message": error.detail}
+                elif isinstance(error, asyncio.CancelledError):
+                    message = {**message, "message": "It was told to stop before it was up."}
             await send(message)
 
-        await self._app(scope, receive, send_plainly if scope["type"] == "lifespan" else send)
+        if scope["type"] != "lifespan":
+            await self._app(scope, receive, send)
+            return
+        self._start = asyncio.current_task()
+        await self._app(scope, receive, send_plainly)
+
+    def stop(self) -> None:
+        """End the start, if it is under way."""
+        if self._start is not None:
+            self._start.cancel()
 
 
 def _exit_code(error: FederationError) -> int:

@@ -31,17 +31,17 @@ async def test_the_code_asks_for_the_newest_revision(scripts: str, caller: str, 
     url = database_url(FederationSettings(data_dir=tmp_path), "test")
     async with open_database(url) as database:
         for _ in range(2):  # a second start finds nothing to do
-            migrate(database, ROOT / scripts, "test_version", head)
+            await migrate(database, ROOT / scripts, "test_version", head)
 
 
 async def test_a_database_of_a_newer_version_is_refused_in_a_sentence_and_left_alone(stored_settings: Settings) -> None:
     scripts = ROOT / "shared/migrations/models"
     async with open_database(database_url(stored_settings, "test")) as database:
-        migrate(database, scripts, "test_version", "0001")
+        await migrate(database, scripts, "test_version", "0001")
         with database.engine.begin() as connection:
             connection.execute(text("UPDATE test_version SET version_num = '0099'"))
         with pytest.raises(DatabaseUnusableError, match=r"newer version .* test_version is 0099"):
-            migrate(database, scripts, "test_version", "0001")
+            await migrate(database, scripts, "test_version", "0001")
         with database.engine.connect() as connection:
             assert connection.execute(text("SELECT version_num FROM test_version")).scalar_one() == "0099"
 
@@ -50,4 +50,4 @@ async def test_a_folder_with_a_percent_sign_in_its_name_is_migrated_from(tmp_pat
     scripts = tmp_path / "100% mine" / "migrations"
     shutil.copytree(ROOT / "shared/migrations/models", scripts)
     async with open_database(database_url(FederationSettings(data_dir=tmp_path), "test")) as database:
-        migrate(database, scripts, "test_version", "0001")
+        await migrate(database, scripts, "test_version", "0001")

@@ -267,6 +267,34 @@ async def test_a_foreseen_failure_to_start_is_its_sentence_without_a_stack(tmp_p
     assert b"Traceback" not in errors
 
 
+async def test_a_service_that_waits_for_its_database_stops_as_soon_as_it_is_told_to(tmp_path: Path) -> None:
+    settings = build_settings(tmp_path)
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "api_agent_service.main"),
+            env={
+                **os.environ,
+                "DATA_DIR": str(tmp_path),
+                "API_AGENT_PORT": str(settings.port_of("api")),
+                "DATABASE_URL": f"postgresql://someone@127.0.0.1:{nobody.getsockname()[1]}/x",
+                "LOG_FORMAT": "json",
+            },
+            stderr=asyncio.subprocess.PIPE,
+            cwd=Path(__file__).parents[2],
+        )
+        assert process.stderr
+        async with asyncio.timeout(30):
+            while b"the service waits for its database" not in await process.stderr.readline():
+                pass
+        process.send_signal(signal.SIGTERM)
+        _, errors = await process.communicate()
+    assert process.returncode == -signal.SIGTERM
+    assert b"It was told to stop before it was up." in errors
+    assert b"The database cannot be used" not in errors
+    assert b"Traceback" not in errors
+
+
 async def test_logs_are_json_lines_with_ids_and_without_secrets_and_a_stop_is_clean(tmp_path: Path) -> None:
     settings = build_settings(tmp_path)
     process = await _start(tmp_path, settings.port_of("api"))

@@ -3,9 +3,11 @@
 That the migrations make them is tested where a database begins empty: tests/shared, and every first start.
 """
 
+import asyncio
 import shutil
 import tempfile
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Coroutine, Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -57,10 +59,11 @@ def _put(made: Path, folder: Path) -> Path:
     return there
 
 
-def _make(url: str, *make_tables: Callable[[Database], None]) -> None:
+def _make(url: str, *make_tables: Callable[[Database], Coroutine[None, None, None]]) -> None:
     engine = open_engine(url)
     try:
-        for each in make_tables:
-            each(Database(engine))
+        with ThreadPoolExecutor(1) as thread:  # here, a loop may run already
+            for each in make_tables:
+                thread.submit(asyncio.run, each(Database(engine))).result()
     finally:
         engine.dispose()
