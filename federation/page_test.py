@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from federation import canceling
 from federation.calling import wait
 from federation.client import Client
 from federation.display import printable
@@ -22,7 +23,6 @@ from shared.settings import ServiceName
 
 PASSED, FAILED, NOT_RUN = 0, 1, 2
 
-_CANCEL_TIMEOUT_S = 5.0
 _NEEDED: tuple[ServiceName, ...] = ("orchestrator", "browser")
 
 
@@ -42,7 +42,8 @@ async def verify(url: str, wish: Wish) -> int:
     """Run the test at the orchestrator at `url`, print it and return the exit code. Ctrl-C cancels the test."""
     try:
         async with Client(url) as client:
-            task = await _follow(client, await _hand_in(client, wish), wish)
+            task = await canceling.hand_in(client, _hand_in(client, wish), lambda _: None)
+            task = await _follow(client, task, wish)
         test = _find_result(task)
     except FederationError as error:
         return _tell_not_run(str(error), wish)
@@ -86,12 +87,15 @@ async def _follow(client: Client, task: Task, wish: Wish) -> Task:
                 if isinstance(event, StepProgress) and is_told(event.text) and not wish.as_json:
                     _say(event.text)
     except TimeoutError as error:
-        await client.cancel(task.id)
-        raise TimedOutError(f"The test was not over after {wish.timeout_s:g} s (--timeout).") from error
+        said = f"The test was not over after {wish.timeout_s:g} s (--timeout)."
+        try:
+            await canceling.cancel(client, task.id)
+        except FederationError as refusal:
+            said += f" It could not be canceled ({refusal}); `federation tasks show {task.id}` tells more."
+        raise TimedOutError(said) from error
     except asyncio.CancelledError:
-        with suppress(FederationError, TimeoutError):  # it is over already, or nobody answers
-            async with asyncio.timeout(_CANCEL_TIMEOUT_S):
-                await client.cancel(task.id)
+        with suppress(FederationError):  # it is over already, or nobody answers
+            await canceling.cancel(client, task.id)
         raise
     return await client.get(task.id)
 

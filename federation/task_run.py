@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from federation import attachments
+from federation import attachments, canceling
 from federation.client import Client
 from federation.connection import RefusedError
 from federation.display import Display
@@ -20,7 +20,6 @@ from shared.errors import FederationError
 
 COMPLETED, FAILED, NEEDS_ANSWER = 0, 1, 3
 
-_CANCEL_TIMEOUT_S = 10.0
 _WRONG = 422
 
 
@@ -46,13 +45,13 @@ async def run_task(url: str, hand_in: Callable[[Client], Awaitable[Task]], watch
     Raises: NotSavedError, when all is printed.
     """
     async with Client(url, on_outage=display.note) as client:
-        task = await hand_in(client)
+        task = await canceling.hand_in(client, hand_in(client), display.note)
         try:
             async with asyncio.timeout(watch.timeout_s):
                 task = await _follow(client, task.id, display, may_ask=sys.stdin.isatty() and not watch.as_json)
         except TimeoutError:
             display.note(f"The task is not over after {watch.timeout_s:g} s (--timeout); canceling it.")
-            task = await _cancel(client, task.id, display)
+            task = await _cancel(client, task.id, display) or await client.get(task.id)
         except asyncio.CancelledError:
             display.note("Canceling the task …")
             await _cancel(client, task.id, display)
@@ -144,15 +143,12 @@ async def _read_line(prompt: str) -> str:
     return line.strip()
 
 
-async def _cancel(client: Client, task_id: str, display: Display) -> Task:
+async def _cancel(client: Client, task_id: str, display: Display) -> Task | None:
     try:
-        async with asyncio.timeout(_CANCEL_TIMEOUT_S):
-            return await client.cancel(task_id)
-    except (FederationError, TimeoutError) as error:
-        display.note(
-            f"It could not be canceled ({error or 'no answer'}); `federation tasks show {task_id}` tells more."
-        )
-        return await client.get(task_id)
+        return await canceling.cancel(client, task_id)
+    except FederationError as error:
+        display.note(f"It could not be canceled ({error}); `federation tasks show {task_id}` tells more.")
+        return None
 
 
 async def _save(client: Client, task: Task, folder: Path, display: Display) -> NotSavedError | None:

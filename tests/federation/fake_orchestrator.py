@@ -67,14 +67,18 @@ AGENT: Json = {
 class FakeOrchestrator:
     """One task at a time: its events are `script`; `ask` marks that the task waits there for an answer.
 
-    `break_after`: the first event stream breaks after so many events. `hold`: the events after it wait for `released`.
+    `break_after`: the first event stream breaks after so many events. `hold`: the events after it wait for `released`,
+    as the answer to what is handed in does with `hold_answer`.
     """
 
     script: list[Json] = field(default_factory=lambda: [*BEGIN, *END])
     break_after: int | None = None
     lose_first_answer: bool = False
     hold: int | None = None
+    hold_answer: bool = False
+    refuse_cancel: bool = False
     released: asyncio.Event = field(default_factory=asyncio.Event)
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
     submitted: list[Json] = field(default_factory=list[Json])
     keys: list[str] = field(default_factory=list[str])
     answers: list[Json] = field(default_factory=list[Json])
@@ -91,6 +95,7 @@ class FakeOrchestrator:
                 Route("/ready", self._ready),
                 Route("/api/tasks", self._submit, methods=["POST"]),
                 Route("/api/tasks", self._list, methods=["GET"]),
+                Route("/api/tests/run", self._test_page, methods=["POST"]),
                 Route(task, self._get),
                 Route(f"{task}/events", self._events),
                 Route(f"{task}/cancel", self._cancel, methods=["POST"]),
@@ -138,6 +143,9 @@ class FakeOrchestrator:
                 return _problem(
                     422, "The request is not valid.", errors=[{"pointer": "/description", "detail": "empty"}]
                 )
+            self.asked.set()
+            if self.hold_answer:
+                await self.released.wait()
             if self.lose_first_answer:
                 return StreamingResponse(_break(), status_code=202)
         return JSONResponse(self._task(), status_code=202 if is_new else 200)
@@ -178,7 +186,12 @@ class FakeOrchestrator:
             if self.pending:
                 await self.released.wait()
 
+    async def _test_page(self, _request: Request) -> Response:
+        return JSONResponse(self._task(), status_code=202)
+
     async def _cancel(self, _request: Request) -> Response:
+        if self.refuse_cancel:
+            return _problem(409, "The task cannot be canceled now.")
         self.canceled = True
         self.released.set()
         return JSONResponse(self._task())

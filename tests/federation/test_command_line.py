@@ -105,6 +105,28 @@ async def test_ctrl_c_cancels_the_task_and_ends_with_130() -> None:
     assert fake.canceled
 
 
+async def test_ctrl_c_while_a_task_is_handed_in_cancels_what_is_accepted_all_the_same() -> None:
+    fake = FakeOrchestrator(hold_answer=True)
+    async with serve(fake.app()) as url, begun("--url", url, "run", "open the page") as process:
+        async with asyncio.timeout(PATIENCE_S):
+            await fake.asked.wait()
+        process.send_signal(signal.SIGINT)
+        assert process.stderr
+        assert await process.stderr.readline() == "Canceling the task …\n".encode()
+        fake.released.set()
+        run = await ended(process)
+    assert (run.code, run.out, run.err) == (130, "", "")
+    assert fake.canceled
+
+
+async def test_a_page_test_that_takes_too_long_and_cannot_be_canceled_is_told_with_both() -> None:
+    fake = FakeOrchestrator(hold=len(BEGIN), refuse_cancel=True)
+    async with serve(fake.app()) as url:
+        run = await federation("--url", url, "verify", "--timeout", "0.2", "http://127.0.0.1/", "it loads")
+    assert run.code == 2
+    assert "The test was not over after 0.2 s (--timeout). It could not be canceled (The task cannot be" in run.out
+
+
 async def test_ctrl_c_is_heard_whichever_thread_it_reaches() -> None:
     elsewhere = (
         "import signal, sys, threading; "
