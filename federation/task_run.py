@@ -134,6 +134,9 @@ async def _read_line(prompt: str) -> str:
     loop.add_reader(sys.stdin, ready.set)
     try:
         await ready.wait()
+    except asyncio.CancelledError:
+        sys.stderr.write("\n")
+        raise
     finally:
         loop.remove_reader(sys.stdin)
     line = sys.stdin.readline()

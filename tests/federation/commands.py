@@ -3,6 +3,7 @@
 import asyncio
 import os
 import pty
+import signal
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -89,8 +90,10 @@ async def federation(*arguments: str, folder: Path = ROOT, env: dict[str, str] |
         return Ended(process.returncode, out.read().decode(), err.read().decode())
 
 
-async def at_a_terminal(*arguments: str, answer_to: str, answer: str, columns: int = 120) -> tuple[int | None, str]:
-    """Run the command at a terminal of its own; once `answer_to` is shown, type `answer`."""
+async def at_a_terminal(
+    *arguments: str, answer_to: str, answer: str | signal.Signals, columns: int = 120
+) -> tuple[int | None, str]:
+    """Run the command at a terminal of its own; once `answer_to` is shown, type `answer`, or send it."""
     ours, theirs = pty.openpty()
     os.set_blocking(ours, False)
     loop = asyncio.get_running_loop()
@@ -118,7 +121,10 @@ async def at_a_terminal(*arguments: str, answer_to: str, answer: str, columns: i
             loop.remove_reader(ours)
         if unanswered and answer_to.encode() in shown:
             unanswered = False
-            os.write(ours, answer.encode())
+            if isinstance(answer, str):
+                os.write(ours, answer.encode())
+            else:
+                process.send_signal(answer)
 
     loop.add_reader(ours, read)
     try:

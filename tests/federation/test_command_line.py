@@ -206,6 +206,15 @@ async def test_what_follows_a_prompt_that_is_left_by_control_d_begins_a_line() -
     assert re.search(r"\[y/n\] (\^D\x08\x08)?\r\n", shown), shown
 
 
+async def test_what_follows_a_prompt_that_is_left_by_ctrl_c_begins_a_line() -> None:
+    asks = {"type": "input.required", "input_id": "i1", "prompt": "May it run?", "kind": "plan"}
+    fake = FakeOrchestrator(script=[*BEGIN, asks], hold=len(BEGIN) + 1)
+    async with serve(fake.app()) as url:
+        code, shown = await at_a_terminal("--url", url, "run", "open", answer_to="[y/n] ", answer=signal.SIGINT)
+    assert code == 130
+    assert "[y/n] \r\nCanceling the task" in shown, shown
+
+
 _FULL = "import sys; sys.stdout = open('/dev/full', 'w'); "
 
 
