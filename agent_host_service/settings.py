@@ -4,13 +4,13 @@ from pathlib import Path
 
 from pydantic import Field
 
-from shared.settings import FederationSettings, ServiceName
+from shared.settings import FederationSettings, Folder, ServiceName
 
 
 class Settings(FederationSettings):
     """What the agent host reads beside the common settings."""
 
-    agent_templates: Path = Field(
+    agent_templates: Folder = Field(
         default=Path("agents"),
         description="Folder with agent templates (*.yaml) beside the shipped ones; read again when it changes.",
     )

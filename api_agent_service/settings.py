@@ -4,13 +4,13 @@ from pathlib import Path
 
 from pydantic import Field
 
-from shared.settings import FederationSettings
+from shared.settings import FederationSettings, Folder
 
 
 class Settings(FederationSettings):
     """What the API agent reads, and how much of it."""
 
-    data_files: Path = Field(
+    data_files: Folder = Field(
         default=Path("docs"),
         description="Folder whose files a request to the API agent may name, as in 'profile sales.csv'.",
     )

@@ -70,6 +70,11 @@ def is_here(address: str) -> bool:
         return host.lower() == "localhost"
 
 
+def describe_silence(address: str) -> str:
+    """Return the sentences for when nobody answers at BROWSER_CDP_URL."""
+    return f"BROWSER_CDP_URL is {address}, but no Chromium answers there. Start it, or correct the setting."
+
+
 def problem(settings: Settings | None = None) -> str:
     """Return the sentences for when `find` finds none: what is missing, and how to get it."""
     if settings is not None and settings.browser_executable is not None:

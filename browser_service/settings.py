@@ -5,13 +5,13 @@ from typing import Literal
 
 from pydantic import Field, SecretStr
 
-from shared.settings import Address, FederationSettings
+from shared.settings import Address, DevToolsAddress, FederationSettings
 
 
 class Settings(FederationSettings):
     """Which Chromium is used, and how long, how large and how many its pages may be."""
 
-    browser_cdp_url: str | None = Field(
+    browser_cdp_url: DevToolsAddress | None = Field(
         default=None,
         description="DevTools address of a Chromium that is running already, e.g. http://127.0.0.1:9222; "
         "it should serve this federation alone.",

@@ -116,7 +116,7 @@ def _is_root() -> bool:
 
 def _explain(found: chromium.Found, error: BaseException) -> str:
     if found.how == "cdp":
-        return f"BROWSER_CDP_URL is {found.path}, but no Chromium answers there. Start it, or correct the setting."
+        return chromium.describe_silence(found.path)
     if any(sign in str(error) for sign in ("No usable sandbox", "sandboxing failed")):
         return (
             f"{found.path} cannot build its sandbox. Allow unprivileged user namespaces on this machine, "

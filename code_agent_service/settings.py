@@ -1,11 +1,10 @@
 """The code agent's settings: where the sandbox comes from, how much a program in it may use, and what is kept."""
 
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
-from shared.settings import FederationSettings
+from shared.settings import FederationSettings, Folder
 
 
 class Settings(FederationSettings):
@@ -24,7 +23,7 @@ class Settings(FederationSettings):
     sandbox_container_runtime: str | None = Field(
         default=None, description="Runtime of the containers, such as runsc for gVisor; default: docker's own."
     )
-    sandbox_wheels: Path | None = Field(
+    sandbox_wheels: Folder | None = Field(
         default=None, description="Folder with the wheels that programs may ask for; default: no packages."
     )
     sandbox_bwrap: str = Field(default="bwrap", description="Bubblewrap's program: a path, or a name on the PATH.")

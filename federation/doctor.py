@@ -3,6 +3,7 @@
 import asyncio
 import platform
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, cast
+from urllib.parse import urlsplit
 
 from pydantic import JsonValue
 
@@ -30,6 +32,7 @@ from shared.settings import FederationSettings
 State = Literal["ok", "degraded", "missing"]
 
 _VERSION_TIMEOUT_S = 20.0
+_CONNECT_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,8 @@ def _examine_chromium(settings: BrowserSettings) -> Finding:
     if found is None:
         return Finding("chromium", "degraded", chromium.problem(settings))
     if found.how == "cdp":
+        if not _connects(found.path):
+            return Finding("chromium", "degraded", chromium.describe_silence(found.path))
         return Finding("chromium", "ok", f"the one at {found.path} (BROWSER_CDP_URL)")
     try:
         _ask_version([sys.executable, "-m", "playwright"])
@@ -98,6 +103,16 @@ def _examine_chromium(settings: BrowserSettings) -> Finding:
     except (OSError, subprocess.SubprocessError) as error:
         return Finding("chromium", "degraded", f"{found.path} does not start: {_said(error)}. {chromium.INSTALL}")
     return Finding("chromium", "ok", f"{version or 'found'} ({found.path})")
+
+
+def _connects(address: str) -> bool:
+    parts = urlsplit(address)
+    port = parts.port or (443 if parts.scheme in {"https", "wss"} else 80)
+    try:
+        with socket.create_connection((parts.hostname, port), timeout=_CONNECT_TIMEOUT_S):
+            return True
+    except OSError:
+        return False
 
 
 def _ask_version(program: list[str]) -> str:

@@ -1,5 +1,6 @@
 """Settings that more than one service reads: environment variables, or a `.env` file in the working folder."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
@@ -19,20 +20,41 @@ PORT_SETTINGS: Final[dict[ServiceName, str]] = {
 }
 
 
-def _check_address(value: str) -> str:
+def _is_address(value: str, schemes: frozenset[str]) -> bool:
     try:
         parts = urlsplit(value)
-        is_address = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-        is_address = is_address and not any(char.isspace() for char in value)
+        is_whole = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        is_address = False
-    if not is_address:
+        return False
+    return is_whole and not any(char.isspace() for char in value)
+
+
+def _check_address(value: str) -> str:
+    if not _is_address(value, frozenset({"http", "https"})):
         raise ValueError("that is no address; write it like http://127.0.0.1:8000")
+    return value
+
+
+def _check_devtools_address(value: str) -> str:
+    if not _is_address(value, frozenset({"http", "https", "ws", "wss"})):
+        raise ValueError("that is no address; write it like http://127.0.0.1:9222")
+    return value
+
+
+def _check_folder(value: Path) -> Path:
+    if not os.access(value, os.R_OK | os.X_OK) or not value.is_dir():
+        raise ValueError("there is no such folder that can be read")
     return value
 
 
 Address = Annotated[str, AfterValidator(_check_address)]
 """A setting that is an address over HTTP."""
+
+DevToolsAddress = Annotated[str, AfterValidator(_check_devtools_address)]
+"""A setting that is the address of a browser's DevTools, over HTTP or as a WebSocket."""
+
+Folder = Annotated[Path, AfterValidator(_check_folder)]
+"""A setting that names a folder: one that is there, unless it is the default."""
 
 
 class FederationSettings(BaseSettings):

@@ -28,7 +28,7 @@ def make_settings(model: ModelServer | None = None, **changes: object) -> Settin
     values: dict[str, object] = {
         "federation_host": "127.0.0.1",
         "federation_register": False,
-        "data_files": Path("no such folder"),
+        "data_files": Path(__file__).parent,  # has no tables
         "data_dir": Path(tempfile.gettempdir()) / f"api-agent-tests-{os.getpid()}",
         "openai_api_key": None,
         "groq_api_key": None,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,10 @@ from tests.support.serving import serve
         ("AGENTS_FILE", "/no/such/agents.yaml", "no file or folder /no/such/agents.yaml"),
         ("AGENT_TRUSTED_KEYS", "/no/such/keys.json", "/no/such/keys.json cannot be read"),
         ("MCP_SERVERS", "/no/such/servers.yaml", "/no/such/servers.yaml cannot be read"),
+        ("DATA_FILES", "/no/such/folder", "no such folder"),
+        ("SANDBOX_WHEELS", "/etc/passwd", "no such folder"),
+        ("AGENT_TEMPLATES", "/no/such/folder", "no such folder"),
+        ("BROWSER_CDP_URL", "127.0.0.1:9222", "http://127.0.0.1:9222"),
         ("CARD_SIGNING_KEY", "/no/such/key.pem", "No such file"),
         ("CARD_SECURITY", "{bad", "JSON"),
         ("CARD_SECURITY", '{"unheardOf": {}}', "JSON"),
@@ -124,6 +129,16 @@ async def test_the_doctor_says_which_key_a_chosen_model_lacks(tmp_path: Path) ->
     assert "GROQ_API_KEY is not set" in run.out
     assert "gpt-oss" not in run.out
     assert run.code == 1
+
+
+async def test_the_doctor_says_whether_anyone_answers_at_the_devtools_address(tmp_path: Path) -> None:
+    for scheme in ("http", "ws"):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            address = f"{scheme}://127.0.0.1:{server.getsockname()[1]}"
+            run = await federation("doctor", env={"BROWSER_CDP_URL": address, "DATA_DIR": str(tmp_path)})
+            assert f"✓ chromium: the one at {address} (BROWSER_CDP_URL)\n" in run.out
+        run = await federation("doctor", env={"BROWSER_CDP_URL": address, "DATA_DIR": str(tmp_path)})
+        assert f"! chromium: BROWSER_CDP_URL is {address}, but no Chromium answers there." in run.out
 
 
 async def test_a_wrong_setting_is_named_with_its_value() -> None:
