@@ -19,7 +19,7 @@ from browser_service import chromium
 from browser_service.settings import Settings as BrowserSettings
 from code_agent_service import sandbox
 from code_agent_service.settings import Settings as CodeSettings
-from federation import ports, probe
+from federation import db_versions, ports, probe
 from federation.running import find
 from federation.services import read_all
 from federation.up import describe_model, plan_launch
@@ -80,7 +80,9 @@ def _examine_data(settings: FederationSettings) -> Iterator[Finding]:
         yield Finding("data", "missing", why)
         return
     try:
-        yield Finding("database", "ok", db_examination.examine(settings))
+        found = db_examination.examine(settings)
+        db_versions.check(settings)
+        yield Finding("database", "ok", found)
     except (InvalidSettingError, DatabaseUnavailableError) as error:
         yield Finding("database", "missing", str(error))
 

@@ -56,6 +56,14 @@ async def migrate(database: Database, scripts: Path, version_table: str, head: s
             return
 
 
+def describe_newer(version_table: str, revision: str | None, head: str) -> str:
+    """Return what is wrong with a database that is beyond `head`, and what to do."""
+    return (
+        f"A newer version of Agent Federation migrated this database: {version_table} is {revision}, and this "
+        f"version knows nothing after {head}. Start the newer version, or restore a backup from before it."
+    )
+
+
 def _bring_to(head: str, database: Database, scripts: Path, version_table: str) -> None:
     """Do it, or fail. Alembic is imported only where it is needed: a service that is up to date does not carry it."""
     if (revision := _find_revision(database, version_table)) != head:
@@ -87,7 +95,4 @@ def _upgrade(database: Database, scripts: Path, version_table: str, head: str, r
         try:
             command.upgrade(config, head)
         except CommandError as error:
-            raise DatabaseUnusableError(
-                f"A newer version of Agent Federation migrated this database: {version_table} is {revision}, and this "
-                f"version knows nothing after {head}. Start the newer version, or restore a backup from before it."
-            ) from error
+            raise DatabaseUnusableError(describe_newer(version_table, revision, head)) from error

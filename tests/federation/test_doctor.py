@@ -3,6 +3,8 @@
 import json
 import os
 import socket
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from shared.settings import ServiceName
 from tests.federation.commands import federation
 from tests.federation.fake_orchestrator import FakeOrchestrator
 from tests.federation.processes import PORTS, ROOT, free_ports, python, started
+from tests.support import ready_made
 from tests.support.postgres import new_database
 from tests.support.serving import serve
 
@@ -122,6 +125,21 @@ async def test_the_doctor_finds_a_database_that_answers_whichever_it_is(tmp_path
             assert said in database["text"]
 
 
+async def test_the_doctor_finds_a_database_of_a_newer_version_and_one_that_is_none(tmp_path: Path) -> None:
+    path = ready_made.put_orchestrators(tmp_path)
+    assert "✓ database: " in (await federation("doctor", env={"DATA_DIR": str(tmp_path)})).out
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE federation_version SET version_num = '9999'")
+    for url, name in (("", path), (f"sqlite:///{path}", "DATABASE_URL")):
+        run = await federation("doctor", env={"DATA_DIR": str(tmp_path), "DATABASE_URL": url})
+        assert run.code == 1
+        assert f"✗ database: {name}: A newer version of Agent Federation migrated this database" in run.out
+        assert _names(tmp_path) == [path.name]
+    path.write_bytes(b"This is no database." * 100)
+    run = await federation("doctor", env={"DATA_DIR": str(tmp_path)})
+    assert f"✗ database: {path} cannot be read: file is not a database" in run.out
+
+
 async def test_the_doctor_says_which_key_a_chosen_model_lacks(tmp_path: Path) -> None:
     env = {"LLM_PROVIDER": "groq", "GROQ_API_KEY": "", "LLM_BASE_URL": "", "DATA_DIR": str(tmp_path)}
     run = await federation("doctor", env=env)
@@ -202,3 +220,7 @@ async def test_the_doctor_finds_a_data_dir_that_cannot_be_written_and_a_database
     assert database["state"] == "missing"
     assert "DATABASE_URL" in database["text"]
     assert "secret-word" not in run.out
+
+
+def _names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
