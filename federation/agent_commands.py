@@ -17,6 +17,7 @@ agents = typer.Typer(help="See and change which agents are registered.", no_args
 
 Name = Annotated[str, typer.Argument(help="Name or id.")]
 
+_MOST_NAMED = 20
 _SEVERITIES = {"error": "missing", "warning": "degraded"}
 
 
@@ -186,8 +187,10 @@ async def _find(client: Client, name: str) -> Agent:
     found = [agent for agent in registered if name in {agent.id, agent.name}]
     found = found or [agent for agent in registered if agent.name.casefold() == name.casefold()]
     if not found:
-        known = ", ".join(agent.name for agent in registered) or "none"
-        raise NotFoundError(f"There is no agent {name!r}. Registered: {known}.")
+        names = sorted(agent.name for agent in registered)
+        known = ", ".join(names[:_MOST_NAMED]) or "none"
+        more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+        raise NotFoundError(f"There is no agent {name!r}. Registered: {known}{more}.")
     if len(found) > 1:
         ids = ", ".join(f"{agent.id} ({agent.endpoint})" for agent in found)
         raise ConflictError(f"Several agents are called {name!r}; name one by its id: {ids}.")

@@ -362,6 +362,18 @@ async def test_an_agent_is_found_however_many_there_are() -> None:
     assert "name: Agent 204\n" in shown.out
 
 
+async def test_of_an_agent_that_there_is_not_some_of_the_registered_are_named_and_the_others_counted() -> None:
+    agents = [
+        {**AGENT, "id": f"0190a0a0-0000-7000-8000-{number:012}", "name": f"Agent {number}"} for number in range(205)
+    ]
+    async with serve(FakeOrchestrator(agents=agents).app()) as url:
+        shown = await federation("--url", url, "agents", "show", "Agnet 204")
+    assert shown.code == 1
+    assert shown.err.startswith("There is no agent 'Agnet 204'. Registered: Agent 0, Agent 1, Agent 10, ")
+    assert shown.err.count("Agent ") == 20
+    assert shown.err.endswith(" and 185 more.\n")
+
+
 async def test_agents_can_be_listed_shown_added_and_removed() -> None:
     fake = FakeOrchestrator()
     async with serve(fake.app()) as url:
