@@ -83,14 +83,17 @@ class AgentServer:
         [rpc] = create_jsonrpc_routes(handler, "/", contexts, enable_v0_3_compat=True)
         the_sdks_way = agent_mixed_dialect.understanding(rpc.endpoint)
         rest = create_rest_routes(handler, contexts, enable_v0_3_compat=True)
+        cards = card_routes.build(self._card, self._key, only_1_0=self._settings.a2a_conformance)
         add_a2a_routes_to_fastapi(
             app,
-            agent_card_routes=card_routes.build(self._card, self._key, only_1_0=self._settings.a2a_conformance),
+            agent_card_routes=cards,
             jsonrpc_routes=[Route("/", Rpc(handler, contexts, the_sdks_way).answer, methods=["POST"])],
             # The mount for tenants in paths would swallow everything below it, and our cards name no tenants.
             rest_routes=[agent_rest.mended(route) for route in rest if isinstance(route, Route)],
         )
 
+        for card in cards:
+            app.add_route(card.path, card.endpoint, methods=["HEAD"], include_in_schema=False)
         card_routes.add_keys(app, self._key)
 
     @asynccontextmanager

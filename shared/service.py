@@ -78,6 +78,7 @@ def create_app(
         state: dict[str, JsonValue] = {"status": "degraded" if lacks else "ok", "version": app.version}
         return {**state, "service": service, "instance": INSTANCE, **({"problems": lacks} if lacks else {})}
 
+    app.add_api_route("/health", health, methods=["HEAD"], include_in_schema=False)
     api_page.install(app)
     app.add_exception_handler(FederationError, _answer_foreseen)
     app.add_exception_handler(RequestValidationError, _answer_invalid)

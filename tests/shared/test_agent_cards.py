@@ -60,6 +60,14 @@ async def test_a_card_may_be_kept_for_a_while_and_is_not_sent_again_unchanged(ca
     assert (await caller.http.get(WELL_KNOWN, headers={"If-None-Match": 'W/"other"'})).status_code == 200
 
 
+async def test_the_card_and_the_health_can_be_asked_for_their_headers_alone(caller: Caller) -> None:
+    for path in ("/.well-known/agent-card.json", "/health"):
+        whole, head = await caller.http.get(path), await caller.http.head(path)
+        assert (head.status_code, head.content) == (200, b"")
+        assert head.headers["content-type"] == whole.headers["content-type"]
+        assert head.headers["content-length"] == whole.headers["content-length"]
+
+
 async def test_a_card_says_what_the_service_is_and_can(caller: Caller) -> None:
     card = (await caller.http.get(WELL_KNOWN, headers={"A2A-Version": "1.0"})).json()
     assert card["provider"]["organization"]
