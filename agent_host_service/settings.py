@@ -12,6 +12,7 @@ class Settings(FederationSettings):
 
     agent_templates: Folder = Field(
         default=Path("agents"),
+        validate_default=False,
         description="Folder with agent templates (*.yaml) beside the shipped ones; read again when it changes.",
     )
     template_idle_s: float = Field(

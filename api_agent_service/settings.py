@@ -12,6 +12,7 @@ class Settings(FederationSettings):
 
     data_files: Folder = Field(
         default=Path("docs"),
+        validate_default=False,
         description="Folder whose files a request to the API agent may name, as in 'profile sales.csv'.",
     )
     max_data_bytes: int = Field(

@@ -54,7 +54,7 @@ DevToolsAddress = Annotated[str, AfterValidator(_check_devtools_address)]
 """A setting that is the address of a browser's DevTools, over HTTP or as a WebSocket."""
 
 Folder = Annotated[Path, AfterValidator(_check_folder)]
-"""A setting that names a folder: one that is there, unless it is the default."""
+"""A setting that names a folder which is there; for a default that may be missing, say `validate_default=False`."""
 
 
 class FederationSettings(BaseSettings):

@@ -159,6 +159,11 @@ async def test_the_doctor_says_whether_anyone_answers_at_the_devtools_address(tm
         assert f"! chromium: BROWSER_CDP_URL is {address}, but no Chromium answers there." in run.out
 
 
+async def test_the_folders_that_are_looked_into_by_default_may_be_missing(tmp_path: Path) -> None:
+    run = await federation("doctor", folder=tmp_path, env={"DATA_DIR": str(tmp_path / "data")})
+    assert "✓ settings: all are right" in run.out
+
+
 async def test_a_wrong_setting_is_named_with_its_value() -> None:
     for command in (("up",), ("run", "anything"), ("doctor",)):
         run = await federation(*command, env={"ORCHESTRATOR_PORT": "99999"})
