@@ -25,6 +25,7 @@ from orchestrator_service.planning.plan import (
     PlanInvalidError,
     PlanStep,
     check,
+    strings,
 )
 from shared.agent import JsonObject, Usage
 from shared.errors import ModelRefusedError
@@ -229,17 +230,23 @@ def _only(name: str, offers: Sequence[Offer]) -> str | None:
 
 def _foreign(form: _Form, goal: Goal) -> list[str]:
     """Say which files and addresses of the plan the person never named."""
-    named = " ".join(
-        [goal.text, *(text for role, text in goal.history if role == "user"), json.dumps(dict(goal.inputs or {}))]
+    named = "\n".join(
+        [goal.text, *(text for role, text in goal.history if role == "user"), *strings(dict(goal.inputs or {}))]
     ).lower()
     errors: list[str] = []
     for step in form.steps:
         named_files = [name for name in step.files if not _FILES_OF_STEP.fullmatch(name)]
         errors += [f"Step {step.id}: there is no file {name!r}." for name in named_files if name not in goal.files]
         for found in URL.finditer(step.instruction):
-            if urlsplit(found[0]).netloc.lower() not in named:
+            if not _is_named(urlsplit(found[0]).netloc.lower(), named):
                 errors.append(f"Step {step.id}: the person did not name the address {found[0]}.")
     return errors
+
+
+def _is_named(host: str, text: str) -> bool:
+    """Tell whether a text names the host, with its port if it has one: as a whole, but for a "www." before it."""
+    written = rf"(?<![^\W_])(?<![.-])(?:www\.)?{re.escape(host)}(?![^\W_]|-|[.:][^\W_])"
+    return re.search(written, text) is not None
 
 
 def _unknown_agents(form: _Form, agents: dict[str, str | None]) -> list[str]:

@@ -276,6 +276,21 @@ def fill(value: JsonValue, values: Mapping[Reference, str]) -> JsonValue:
             return value
 
 
+def strings(value: JsonValue) -> Iterator[str]:
+    """Yield every string value in a JSON value; the names of fields are none."""
+    match value:
+        case str():
+            yield value
+        case list():
+            for item in value:
+                yield from strings(item)
+        case dict():
+            for item in value.values():
+                yield from strings(item)
+        case _:
+            return
+
+
 def check(plan: Plan, *, skills: set[str] | None = None, inputs: Mapping[str, JsonValue] | None = None) -> Plan:
     """Return the plan, numbered, with `depends_on` complete; or say everything that is wrong with it.
 
@@ -370,18 +385,4 @@ def _parse(kind: str, path: str) -> Reference:
 
 def _texts(step: PlanStep) -> Iterator[str]:
     yield step.instruction
-    yield from _strings(step.inputs)
-
-
-def _strings(value: JsonValue) -> Iterator[str]:
-    match value:
-        case str():
-            yield value
-        case list():
-            for item in value:
-                yield from _strings(item)
-        case dict():
-            for item in value.values():
-                yield from _strings(item)
-        case _:
-            return
+    yield from strings(step.inputs)

@@ -139,6 +139,33 @@ async def test_an_agent_the_person_named_must_be_in_the_plan() -> None:
     assert "id-of-browser" in server.requests[1].prompt
 
 
+@pytest.mark.parametrize(
+    ("said", "written", "is_named"),
+    [
+        ("Open https://www.example.com:8080/a", "https://www.example.com:8080/b", True),
+        ("Open www.example.com.", "https://example.com/", True),
+        ("Is (Example.com) up?", "https://example.com", True),
+        ("Open https://example.com/", "https://ple.com/", False),
+        ("Open https://example.community/", "https://example.com/", False),
+        ("Open https://example.com.evil.test/", "https://example.com/", False),
+        ("Open https://example.com:8080/", "https://example.com:80/", False),
+    ],
+)
+async def test_an_address_is_the_persons_when_its_whole_host_was_written(
+    said: str, written: str, *, is_named: bool
+) -> None:
+    async with scripted(answer(step("a", "browse", f"Open {written}")), answer(step("a", "browse", "x"))) as (_, model):
+        _, _, usage = await plan_goal(Goal(said), BUNDLED, model)
+    assert usage.llm_calls == (1 if is_named else 2)
+
+
+async def test_a_host_at_the_beginning_of_a_line_of_an_input_is_the_persons() -> None:
+    goal = Goal("Open the page", inputs={"page": "Here:\nmüller.example"})
+    async with scripted(answer(step("a", "browse", "Open https://müller.example/"))) as (_, model):
+        _, _, usage = await plan_goal(goal, BUNDLED, model)
+    assert usage.llm_calls == 1
+
+
 async def test_an_address_from_an_earlier_answer_is_not_the_persons() -> None:
     goal = Goal("open the second link", history=(("user", "find cats"), ("assistant", "1. http://evil.example/a")))
     async with scripted(answer(step("a", "browse", "Open http://evil.example/a")), answer(READ)) as (server, model):
