@@ -19,6 +19,7 @@ _MAX_ANSWER_CHARS: Final = 16_000
 _CHARS_PER_TOKEN: Final = 3
 _FORM_TOKENS: Final = 800
 _SCORING_TOKENS: Final = 1_500
+_FEWEST_SCORING_TOKENS: Final = 256
 _MERGING_TOKENS: Final = 4_096
 
 _JUDGE: Final = """\
@@ -67,15 +68,15 @@ async def choose(model: Model, task: str, answers: Sequence[Given], tokens: int 
             raise ModelAnswerError(f"There are {len(answers)} answers; `best` is {choice.best}.")
 
     prompt = _prompt(task, answers)
-    _afford(tokens, prompt, _SCORING_TOKENS)
-    choice, usage = await model.structured(prompt, _Choice, system=_JUDGE, max_tokens=_SCORING_TOKENS, verify=check)
+    room = _room(tokens, prompt)
+    choice, usage = await model.structured(prompt, _Choice, system=_JUDGE, max_tokens=room, verify=check)
     return answers[choice.best - 1], choice.reasons, usage
 
 
 async def merge(model: Model, task: str, answers: Sequence[Given], tokens: int | None) -> tuple[str, Usage]:
     """Return the answers as one text, and what asking cost. Raises: one of MODEL_ERRORS."""
     prompt = _prompt(task, answers)
-    _afford(tokens, prompt, _MERGING_TOKENS)
+    _afford(tokens, len(prompt) // _CHARS_PER_TOKEN + _FORM_TOKENS + _MERGING_TOKENS)
     completion = await model.complete(prompt, system=_MERGE, max_tokens=_MERGING_TOKENS)
     return completion.marked.strip(), completion.usage
 
@@ -96,10 +97,8 @@ async def score(
     listed = "\n".join(f"{number}. {criterion}" for number, criterion in enumerate(criteria, start=1))
     answer = fence("answer", text[:_MAX_ANSWER_CHARS])
     prompt = f"{fence('what was asked for', task[:_MAX_TASK_CHARS])}\n\n{answer}\n\nCriteria:\n{listed}"
-    _afford(tokens, prompt, _SCORING_TOKENS)
-    judgement, usage = await model.structured(
-        prompt, _Judgement, system=_SCORE, max_tokens=_SCORING_TOKENS, verify=check
-    )
+    room = _room(tokens, prompt)
+    judgement, usage = await model.structured(prompt, _Judgement, system=_SCORE, max_tokens=room, verify=check)
     by_number = {judged.number: judged for judged in judgement.scores}
     scores = [
         Score(criterion, round(by_number[number].score, 3), by_number[number].reason, "model")
@@ -115,7 +114,19 @@ def _prompt(task: str, answers: Sequence[Given]) -> str:
     return "\n\n".join([fence("what was asked for", task[:_MAX_TASK_CHARS]), *shown])
 
 
-def _afford(tokens: int | None, prompt: str, answer_tokens: int) -> None:
+def _room(tokens: int | None, prompt: str) -> int:
+    """Return how many tokens a verdict may have, so that two of them, the first sent back, stay within the budget.
+
+    Raises: ModelRefusedError.
+    """
+    if tokens is None:
+        return _SCORING_TOKENS
+    asked_twice = 2 * (len(prompt) // _CHARS_PER_TOKEN + _FORM_TOKENS)
+    _afford(tokens, asked_twice + 3 * _FEWEST_SCORING_TOKENS)  # what is sent back is read once more
+    return min((tokens - asked_twice) // 3, _SCORING_TOKENS)
+
+
+def _afford(tokens: int | None, needed: int) -> None:
     """Refuse a call that the budget does not allow. Raises: ModelRefusedError."""
-    if tokens is not None and tokens < len(prompt) // _CHARS_PER_TOKEN + _FORM_TOKENS + answer_tokens:
+    if tokens is not None and tokens < needed:
         raise ModelRefusedError(f"The {tokens:,} tokens left of the budget are too few for a model to judge.")

@@ -6,9 +6,14 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TypeAlias
 
+import pytest
 from pydantic import JsonValue
 
+from orchestrator_service.engine import judging
 from shared.agent import JsonObject
+from shared.errors import ModelAnswerError, ModelRefusedError
+from shared.llm import open_model
+from shared.settings import FederationSettings
 from tests.orchestrator.killable import Killable, killable
 from tests.support.federation import federation, serve_agent, until
 from tests.support.model_server import Text, model_server
@@ -255,6 +260,26 @@ async def test_choosing_and_scoring_an_answer_together_keep_to_the_budget(tmp_pa
         )
     assert len(model.requests) == 1
     assert "tokens left of the budget" in str(steps_of(done)[0]["error"])
+
+
+@pytest.mark.parametrize("tokens", [2_400, 4_000, 5_000, 9_000, None])
+async def test_a_verdict_that_is_sent_back_for_repair_keeps_to_the_budget_too(tokens: int | None) -> None:
+    unusable = Text("I cannot say." * 100)
+    async with model_server(otherwise=unusable) as server:
+        settings = FederationSettings.model_construct(
+            llm_base_url=server.base_url, llm_model="scripted", llm_timeout_s=20.0, llm_max_attempts=1
+        )
+        async with open_model(settings) as model:
+            assert model is not None
+            with pytest.raises((ModelAnswerError, ModelRefusedError)):
+                await judging.score(model, "Guess.", "42", ["is friendly"], tokens)
+    asked = [request.body for request in server.requests]
+    if tokens == 2_400:
+        assert asked == []
+        return
+    assert len(asked) == 2
+    most = sum(len(str(body["messages"])) // 3 + int(str(body["max_tokens"])) for body in asked)
+    assert tokens is None or most <= tokens
 
 
 async def _begin(
