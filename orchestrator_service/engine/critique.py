@@ -5,7 +5,7 @@ from typing import Final
 
 from orchestrator_service.engine import criteria
 from orchestrator_service.engine.criteria import Score
-from orchestrator_service.planning.plan import literal
+from orchestrator_service.planning.plan import MAX_INSTRUCTION_CHARS, literal
 from orchestrator_service.planning.team import Evaluation
 from shared.agent import JsonObject
 from shared.errors import FederationError
@@ -100,8 +100,10 @@ def not_met(evaluations: Mapping[int, JsonObject]) -> JsonObject:
 def again(instruction: str, evaluation: JsonObject | None, earlier: str) -> str:
     """Return the instruction for a better answer: what was said, what has to change, and the earlier answer.
 
-    What an earlier call added goes. Both are peer text: they are fenced, and nothing in them is a reference.
+    What an earlier call added goes. Both are peer text: they are fenced, and nothing in them is a reference. Where an
+    instruction would become too long for a plan, the earlier answer is left out, then the critique.
     """
-    listed = "\n".join(f"- {reason}" for reason in reasons(evaluation))
-    more = f"{fence('critique', listed)}\n\nThe earlier answer:\n{fence('earlier answer', earlier[:_MOST_SHOWN])}"
-    return instruction.partition(_AGAIN)[0] + _AGAIN + literal(more)
+    said = instruction.partition(_AGAIN)[0]
+    critique = said + _AGAIN + literal(fence("critique", "\n".join(f"- {reason}" for reason in reasons(evaluation))))
+    full = f"{critique}\n\nThe earlier answer:\n{literal(fence('earlier answer', earlier[:_MOST_SHOWN]))}"
+    return next((text for text in (full, critique) if len(text) <= MAX_INSTRUCTION_CHARS), said)

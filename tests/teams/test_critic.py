@@ -10,6 +10,7 @@ import pytest
 from pydantic import JsonValue
 
 from orchestrator_service.engine import judging
+from orchestrator_service.planning.plan import MAX_INSTRUCTION_CHARS
 from shared.agent import JsonObject
 from shared.errors import ModelAnswerError, ModelRefusedError
 from shared.llm import open_model
@@ -280,6 +281,17 @@ async def test_a_verdict_that_is_sent_back_for_repair_keeps_to_the_budget_too(to
     assert len(asked) == 2
     most = sum(len(str(body["messages"])) // 3 + int(str(body["max_tokens"])) for body in asked)
     assert tokens is None or most <= tokens
+
+
+async def test_a_very_long_instruction_is_done_again_and_its_plan_can_still_be_read(tmp_path: Path) -> None:
+    ann = Member("Ann", "first", "?")
+    long = "Guess. " + "x" * (MAX_INSTRUCTION_CHARS - 7)
+    async with federation(tmp_path, ann.served()) as running:
+        waiting = await running.run(team_step(instruction=long), evaluate=wanted('contains "EUR"', max_rounds=2))
+        [asked] = parts(waiting, "pending_inputs")
+        await running.post(f"/api/tasks/{waiting['id']}/input", {"input_id": asked["input_id"], "text": "2 EUR"})
+        done = await running.task_when(waiting, lambda found: found["completed_at"] is not None)
+    assert (done["status"], done["error"]) == ("completed", None)
 
 
 async def _begin(
