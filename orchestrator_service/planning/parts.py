@@ -164,6 +164,12 @@ def starts_request(clause: str, verbs: frozenset[str] = frozenset(), *, doubtful
     return word in DOUBTFUL_VERBS and (doubtful or bool(_SHOWS_REQUEST.match(rest, first.end())))
 
 
+def without_courtesy(text: str) -> str:
+    """Return a request without the words that only lead into it: "please", "can you", "I want you to"."""
+    lead = _LEAD_IN.match(text)
+    return text[lead.end() :] if lead else text
+
+
 def _segments(text: str, masked: str, verbs: frozenset[str]) -> Iterator[Part]:
     """Cut a text into the items of its list, and what stands before and after; the whole text if it has no list."""
     marks = _line_marks(masked) or _inline_marks(masked)

@@ -8,19 +8,34 @@ only where an agent has such a skill, so other agents with the same skills are c
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from orchestrator_service.planning.parts import FENCE, FILE, FILLER, MENTION, SPLIT_CHARS, TABLE, URL, mask
+from orchestrator_service.planning.parts import (
+    FENCE,
+    FILE,
+    FILLER,
+    MENTION,
+    SPLIT_CHARS,
+    TABLE,
+    URL,
+    mask,
+    without_courtesy,
+)
 from orchestrator_service.planning.plan import Catalogue, Offer
 from orchestrator_service.planning.references import refers_back
 from orchestrator_service.planning.words import (
+    ACTING_NOUNS,
+    ACTING_VERBS,
     CODE_WORDS,
     DATA_WORDS,
     DOCUMENT_WORDS,
+    MAKING_VERBS,
     PAGE_WORDS,
     QUESTION_WORDS,
     READING_VERBS,
+    forms_of,
+    stem,
     stems,
     words,
 )
@@ -68,6 +83,10 @@ _TESTS: Final = re.compile(
     r"\W*(?:write|add|create|generate|run|execute)\s+(?:(?:the|its|their|all|some|unit|my|these|those|pytest)\s+){0,3}tests?\b",
     re.IGNORECASE,
 )
+_PROGRAM: Final = re.compile(
+    r"\W*\w+\s+(?:an?|the|my|some)\s+(?:\w+\s+){0,2}(?:api|app|bot|cli|game|parser|plugin|regex|server|tool|website)\b",
+    re.IGNORECASE,
+)
 _CODE_VERBS: Final = (
     ("test", ("test-code", "run-code")),
     ("review", ("review-code",)),
@@ -84,16 +103,28 @@ _TAGS: Final[dict[Kind, frozenset[str]]] = {
     "any": frozenset(),
 }
 _HEAD_CHARS: Final = 600
+_BEGINNING: Final = re.compile(r"\W*(?P<verb>e-mail|\w+)(?:\s+(?P<follows>\w*)|[.!?]|\Z)", re.IGNORECASE)
+_SORTING: Final = re.compile(r"\b(?:by|ascending|descending|alphabetically)\b", re.IGNORECASE)
+_WHOM_OR_WHAT: Final = re.compile(
+    r"an?|all|another|any|each|every|everyone|her|him|its?|me|my|one|our|some|that|the|their|them|these|this|those|to|"
+    r"two|us|your"
+)
+_VERB_STANDS: Final = r"(?:^|[.;:!?]\s+|\b(?:to|can|will|and|or)\s+)"
+_MEDIA: Final = {"email": "send", "mail": "send", "message": "send", "text": "send", "phone": "call"}
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What a part seems to need: skill ids, best first, and how sure that is; `only`: no other kind will do."""
+    """What a part seems to need: skill ids, best first, and how sure that is; `only`: no other kind will do.
+
+    `act` is what it asks to be done, if that is more than an answer: only an agent fits that says that it does it.
+    """
 
     kind: Kind
     skills: tuple[str, ...] = ()
     firm: bool = False
     only: bool = False
+    act: str = ""
 
 
 _RUN: Final = Need("code", ("run-code",), firm=True)
@@ -116,8 +147,9 @@ def read_need(text: str, files: Sequence[str] = (), *, several: bool = False, ab
     first = next(iter(words(plain)), "")
     urls = URL.findall(text[:_HEAD_CHARS])
     names = [*FILE.findall(URL.sub(" ", text[:_HEAD_CHARS])), *files]
+    act = _act(plain)
     if _SUMMARY.search(plain):
-        return Need("summary", ("summarize",), firm=True)
+        return Need("summary", ("summarize",), firm=True, act="" if urls else act)
     is_table = any(map(_DATA_FILE.search, [*urls, *names])) or _DATA_FENCE.search(text)
     is_table = is_table or TABLE.search(FENCE.sub(" ", text)[:SPLIT_CHARS])
     if not urls and not is_table and _DOCUMENTS_SAY.search(plain):
@@ -131,7 +163,8 @@ def read_need(text: str, files: Sequence[str] = (), *, several: bool = False, ab
         return Need("extraction", ("extract-data",), firm=True) if extracts else DATA
     if urls:
         return _page_need(plain, seen, first, several=several)
-    return _bare_need(_plain(text), plain, seen, first, named=bool(names))
+    need = _bare_need(_plain(text), plain, seen, first, named=bool(names))
+    return need if need.kind == "data" else replace(need, act=act)
 
 
 def speaks_of_page(text: str) -> bool:
@@ -159,6 +192,7 @@ def suits(offer: Offer, need: Need) -> bool:
 
 async def choose(text: str, need: Need, offers: Sequence[Offer], catalogue: Catalogue) -> Offer | None:
     """Return the offer that fits a part best, or None if none does."""
+    offers = [offer for offer in offers if _does(text, need, offer)]
     if need.only and (fitting := [offer for offer in offers if _is_of_kind(need, offer)]):
         offers = fitting
     allowed = {(offer.agent_id, offer.skill_id) for offer in offers}
@@ -174,15 +208,62 @@ async def choose(text: str, need: Need, offers: Sequence[Offer], catalogue: Cata
     )
     best = ranked[0] if ranked else None
     if not hinted:
-        certain = best is not None and (not need.firm or _shared_words(text, best.offer) >= 2)
+        certain = best is not None and (not need.firm or len(_shared_words(text, best.offer)) > 1)
         return best.offer if best is not None and certain else None
     favourite = hinted[0]
     if best is None or best.offer in hinted:
         return favourite
     score = scores.get((favourite.agent_id, favourite.skill_id), 0.0)
     factor = 2 if need.firm else 1
-    clear = best.score > factor * score and (not need.firm or _shared_words(text, best.offer) >= 2)
+    clear = best.score > factor * score and (not need.firm or len(_shared_words(text, best.offer)) > 1)
     return best.offer if clear else favourite
+
+
+def _beginning(plain: str) -> tuple[str, str]:
+    """Return the verb that a part may begin with, in small letters, and the word that follows it."""
+    found = _BEGINNING.match(without_courtesy(plain))
+    return (found["verb"].lower().replace("-", ""), found["follows"] or "") if found else ("", "")
+
+
+def _act(plain: str) -> str:
+    """Return the verb by which a part asks for an act; empty, if it asks for an answer: "send me", "order by"."""
+    verb, follows = _beginning(plain)
+    if verb in {"send", "update"} and follows.lower() in {"me", "us"}:
+        return ""
+    if verb in ACTING_VERBS:
+        return verb
+    if verb not in ACTING_NOUNS or (verb == "order" and _SORTING.search(plain)):
+        return ""
+    if verb in {"turn", "switch"}:
+        return verb if follows.lower() in {"on", "off"} else ""
+    names_whom = follows[:1].isupper()
+    return verb if names_whom or _WHOM_OR_WHAT.fullmatch(follows.lower()) else ""
+
+
+def _does(text: str, need: Need, offer: Offer) -> bool:
+    """Tell whether an offer may be for what a part asks to be done, by the offer's own words.
+
+    What the bundled agents do is known: one word in common is no sign that they can do what else begins like it.
+    """
+    is_known = offer.skill_id in _BUNDLED_SKILLS
+    if need.act:
+        return _speaks_of(need.act, offer) and (not is_known or len(_shared_words(text, offer)) > 1)
+    if not is_known or need.kind != "any":
+        return True
+    verb, _ = _beginning(_plain(text))
+    shared = _shared_words(text, offer)
+    return len(shared) > 1 if verb in MAKING_VERBS else verb not in ACTING_NOUNS or shared != {stem(verb)}
+
+
+def _speaks_of(verb: str, offer: Offer) -> bool:
+    """Tell whether an offer's words have the verb; one that is a noun as well only where a verb stands."""
+    says = (offer.skill_id.replace("_", " "), offer.skill_name, offer.agent_name, offer.description, *offer.examples)
+    if verb in ACTING_NOUNS:
+        pattern = f"{_VERB_STANDS}(?:{forms_of(verb)}|{forms_of(_MEDIA.get(verb, verb))})"
+    else:
+        says = (*says, *offer.tags)
+        pattern = rf"(?<![^\W_]){forms_of(verb)}"
+    return re.search(pattern, "\n".join(says), re.IGNORECASE | re.MULTILINE) is not None
 
 
 def _code_need(plain: str, seen: set[str], first: str, *, coded: bool, runs: bool) -> Need | None:
@@ -190,7 +271,7 @@ def _code_need(plain: str, seen: set[str], first: str, *, coded: bool, runs: boo
     about_code = coded or bool(seen & CODE_WORDS)
     if _TESTS.match(plain) or (first == "write" and "tests" in seen and coded):
         return Need("code", ("test-code",), firm=True)
-    if first in _MAKING and about_code:
+    if first in _MAKING and (about_code or _PROGRAM.match(plain)):
         return Need("code", ("write-code",), firm=True)
     for verb, skills in _CODE_VERBS:
         if first == verb and about_code:
@@ -253,9 +334,9 @@ def _preference(need: Need, offer: Offer) -> int:
     return need.skills.index(offer.skill_id) if offer.skill_id in need.skills else len(need.skills)
 
 
-def _shared_words(text: str, offer: Offer) -> int:
+def _shared_words(text: str, offer: Offer) -> set[str]:
     described = " ".join((offer.skill_id, offer.skill_name, offer.description, *offer.tags, *offer.examples))
-    return len(stems(_plain(text)) & stems(re.sub(r"[-_]", " ", described)))
+    return stems(_plain(text)) & stems(re.sub(r"[-_]", " ", described)) - {"about"}
 
 
 def _plain(text: str) -> str:

@@ -312,9 +312,12 @@ async def _step(
 ) -> PlanStep:
     draft = drafts[place]
     allowed = [offer for offer in offers if draft.agent_id in {None, offer.agent_id}]
-    offer = await routing.choose(draft.text, draft.need, allowed, catalogue)
+    need = draft.need if draft.agent_id is None else replace(draft.need, act="")
+    offer = await routing.choose(draft.text, need, allowed, catalogue)
     if offer is None and draft.agent_id is None:
-        seems = f" It seems to need the skill {' or '.join(draft.need.skills)}." if draft.need.skills else ""
+        seems = f" It seems to need the skill {' or '.join(need.skills)}." if need.skills else ""
+        if need.act:
+            seems = f" None says that it can {need.act}; if one can all the same, begin with @ and its name."
         raise PlanningFailedError(
             f"No registered agent fits this part: {_label(draft.text)!r}.{seems} There are: {_on_offer(offers)}."
         )

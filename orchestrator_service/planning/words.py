@@ -33,6 +33,25 @@ DOUBTFUL_VERBS: Final = _set(
 )
 """Words that begin a request only where what follows shows it: they are nouns as well."""
 
+ACTING_VERBS: Final = _set(
+    """
+    bake buy cancel delete deploy erase hire install invite notify pay publish purchase reboot remind rename reply
+    reserve restart sell send sing subscribe translate tweet uninstall unsubscribe upload
+    """
+)
+"""Words that ask for an act that is more than an answer; an agent that can do it says so."""
+
+ACTING_NOUNS: Final = _set(
+    """
+    book call charge commit drop email e-mail mail message move order phone play post push refund schedule share ship
+    switch text transfer turn update
+    """
+)
+"""Words that ask for such an act where what follows shows it: they are nouns as well, or say other things, too."""
+
+MAKING_VERBS: Final = _set("compose create draft draw generate make paint write")
+"""Words that ask for something new, whatever it is."""
+
 DONE_VERBS: Final = {
     "tested": "test",
     "reviewed": "review",
@@ -135,6 +154,7 @@ _STOP: Final = _set(
     """
 )
 _WORD: Final = re.compile(r"([^\W_]+(?:['’](?!s\b)[^\W_]+)?)(?:['’]s\b)?", re.IGNORECASE)
+_FORMS: Final = r"(?:e?s|(?:e|o)rs?|ings?|(?:at|icat)?ions?|ments?|ies)?"
 _ENDING: Final = re.compile(r"(?<=\w{3})(?:i[sz]ations?|ations?|i[sz](?:ing|e[sd]?)|ings?|ies|e[sd]?|s|y)\Z")
 
 
@@ -156,6 +176,11 @@ def says_only_where(text: str) -> bool:
 def stems(text: str) -> set[str]:
     """Return the content words of a text without their endings, so that "prices" and "price" are one."""
     return {stem(word) for word in words(text) if word not in _STOP and not word.isdigit() and len(word) > 1}
+
+
+def forms_of(verb: str) -> str:
+    """Return a pattern for the words by which one says that one does it: for "send" also "sends" and "sending"."""
+    return rf"(?:{re.escape(verb)}|{re.escape(stem(verb))}){re.escape(verb[-1])}?{_FORMS}\b"
 
 
 @lru_cache(maxsize=16_384)
