@@ -9,18 +9,19 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
 from typing import Final
 
 from a2a.types import AgentCard
-from sqlalchemy import Connection, bindparam, delete, insert, select, text
+from sqlalchemy import Boolean, Connection, Text, bindparam, delete, exists, insert, select, text
 
 from orchestrator_service import statistics
 from orchestrator_service.meaning import Near, digest_of, text_of
 from orchestrator_service.planning.plan import Match, Offer
 from orchestrator_service.planning.words import stem
-from orchestrator_service.registry_models import Agent, AgentSkill
+from orchestrator_service.registry_models import Agent, AgentCapability, AgentSkill
 from orchestrator_service.statistics import Record
 from shared.auth import Caller
 from shared.prepared import prepared
@@ -42,6 +43,24 @@ _FEW_SCORES: Final = 3
 _SLOW_S: Final = 30.0
 _DEAR_USD: Final = 0.1
 _NOTHING: Final[Mapping[str, Near]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Among:
+    """Whose agents are looked at, and which of them: of any of the statuses, with the capability; None: all."""
+
+    tenant_id: str
+    statuses: Sequence[str] | None = None
+    capability: str | None = None
+
+    def named(self) -> dict[str, object]:
+        """Return it by the names that the statements have for it."""
+        return {
+            "of_tenant": self.tenant_id,
+            "any_status": self.statuses is None,
+            "of_statuses": list(self.statuses or ("",)),
+            "capable": self.capability,
+        }
 
 
 def index(connection: Connection, agent_id: str, agent_name: str, card: AgentCard) -> None:
@@ -106,8 +125,9 @@ def rank(
     words = _words_by_stem(need)
     if not words and not near:
         return []
-    alike = _alike(connection, near)
-    recalled = [*dict.fromkeys([*_recall(connection, need), *(row for row, _ in alike.values())])]
+    among = Among(caller.tenant_id, _may_be_chosen(with_away=with_away))
+    alike = _alike(connection, near, among)
+    recalled = [*dict.fromkeys([*_recall(connection, need, among), *(row for row, _ in alike.values())])]
     found = _offers(connection, caller, recalled, with_away=with_away)
     records = statistics.read(connection, {offer.agent_id for offer in found})
     fields = {id(offer): _fields(offer) for offer in found}
@@ -139,21 +159,21 @@ def with_others(found: Sequence[Match], others: Sequence[Offer], need: str) -> l
     return [*sorted(better, key=lambda match: -match.score), *found]
 
 
-def matching_agents(connection: Connection, need: str, near: Mapping[str, Near] = _NOTHING) -> set[str]:
-    """Return the ids of agents with a skill that shares a word with the need, or is `near` to it."""
-    query = select(AgentSkill.agent_id).where(AgentSkill.id.in_(_recall(connection, need)))
-    return {*connection.execute(query).scalars(), *(agent_id for agent_id, _ in _alike(connection, near))}
+def matching_agents(connection: Connection, need: str, among: Among, near: Mapping[str, Near] = _NOTHING) -> set[str]:
+    """Return the ids of the agents among those with a skill that shares a word with the need, or is `near` to it."""
+    query = select(AgentSkill.agent_id).where(AgentSkill.id.in_(_recall(connection, need, among)))
+    return {*connection.execute(query).scalars(), *(agent_id for agent_id, _ in _alike(connection, near, among))}
 
 
-def _alike(connection: Connection, near: Mapping[str, Near]) -> dict[tuple[str, str], tuple[int, Near]]:
+def _alike(connection: Connection, near: Mapping[str, Near], among: Among) -> dict[tuple[str, str], tuple[int, Near]]:
     """Return the rows of the skills that are near, by agent and skill."""
     if not near:
         return {}
-    rows = connection.execute(_NEAR, {"of_digests": list(near), "at_most": _RECALL})
+    rows = connection.execute(_NEAR, {"of_digests": list(near), **_LIMITS, **among.named()})
     return {(row.agent_id, row.skill_id): (row.id, near[row.digest]) for row in rows}
 
 
-def _recall(connection: Connection, need: str) -> list[int]:
+def _recall(connection: Connection, need: str, among: Among) -> list[int]:
     """Return the rows of skills worth weighing: those that share two words with the need, else those that share one.
 
     Of very many only some are looked at, so that a word that everyone uses costs no more than others.
@@ -162,24 +182,26 @@ def _recall(connection: Connection, need: str) -> list[int]:
     if not words:
         return []
     ask = _ask_sqlite if connection.dialect.name == "sqlite" else _ask_postgresql
-    found = ask(connection, list(combinations(words[:_MOST_PAIRED], 2))) if len(words) > 1 else []
-    return found if len(found) >= _ENOUGH else [*dict.fromkeys([*found, *ask(connection, [(word,) for word in words])])]
+    found = ask(connection, list(combinations(words[:_MOST_PAIRED], 2)), among) if len(words) > 1 else []
+    if len(found) >= _ENOUGH:
+        return found
+    return [*dict.fromkeys([*found, *ask(connection, [(word,) for word in words], among)])]
 
 
-def _ask_sqlite(connection: Connection, together: Sequence[tuple[str, ...]]) -> list[int]:
+def _ask_sqlite(connection: Connection, together: Sequence[tuple[str, ...]], among: Among) -> list[int]:
     joined = " OR ".join("(" + " AND ".join(f'"{word}"' for word in words) + ")" for words in together)
-    return list(connection.execute(_RECALL_SQLITE, {"words": joined, **_LIMITS}).scalars())
+    return list(connection.execute(_RECALL_SQLITE, {"words": joined, **_LIMITS, **among.named()}).scalars())
 
 
-def _ask_postgresql(connection: Connection, together: Sequence[tuple[str, ...]]) -> list[int]:
+def _ask_postgresql(connection: Connection, together: Sequence[tuple[str, ...]], among: Among) -> list[int]:
     joined = [" & ".join(words) for words in together]
-    return list(connection.execute(_RECALL_POSTGRESQL, {"together": joined, **_LIMITS}).scalars())
+    return list(connection.execute(_RECALL_POSTGRESQL, {"together": joined, **_LIMITS, **among.named()}).scalars())
 
 
 def _offers(
     connection: Connection, caller: Caller, skill_rows: Sequence[int] | None, *, with_away: bool
 ) -> list[Offer]:
-    statuses = {"active", "error"} if with_away else {"active"}
+    statuses = _may_be_chosen(with_away=with_away)
     if skill_rows is None:
         rows = connection.execute(_ALL, {"of_tenant": caller.tenant_id})
     else:
@@ -197,6 +219,10 @@ def _offers(
         for row in rows
         if row.status in statuses and row.tenant_id == caller.tenant_id
     ]
+
+
+def _may_be_chosen(*, with_away: bool) -> tuple[str, ...]:
+    return ("active", "error") if with_away else ("active",)
 
 
 def _fields(offer: Offer) -> dict[str, frozenset[str]]:
@@ -270,16 +296,23 @@ def _words_by_stem(text_: str) -> dict[str, str]:
     return found
 
 
-_RECALL_SQLITE: Final = text(
-    "SELECT rowid FROM (SELECT rowid, rank FROM agent_search WHERE agent_search MATCH :words LIMIT :looked_at)"
-    " ORDER BY rank LIMIT :limit"
+# The words come first, the agent of each row found second: a tenant may have very many agents.
+_FITS: Final = (
+    " a.tenant_id = :of_tenant AND (:any_status OR a.status IN :of_statuses) AND (CAST(:capable AS text) IS NULL"
+    " OR EXISTS (SELECT 1 FROM agent_capabilities c WHERE c.capability = CAST(:capable AS text) AND c.agent_id = a.id))"
 )
+_RECALL_SQLITE: Final = text(
+    "SELECT rowid FROM (SELECT agent_search.rowid AS rowid, rank FROM agent_search"  # noqa: S608 - our own
+    " CROSS JOIN agent_skills s ON s.id = agent_search.rowid CROSS JOIN agents a ON a.id = s.agent_id"
+    f" WHERE agent_search MATCH :words AND{_FITS} LIMIT :looked_at) ORDER BY rank LIMIT :limit"
+).bindparams(bindparam("of_statuses", expanding=True))
 # One look at the index for each: all of them as one query cost many times as much.
 _RECALL_POSTGRESQL: Final = text(
-    "SELECT id FROM unnest(CAST(:together AS text[])) AS words CROSS JOIN LATERAL"
-    " (SELECT id FROM agent_skills WHERE search @@ to_tsquery('english', words) LIMIT :looked_at) AS found"
+    "SELECT id FROM unnest(CAST(:together AS text[])) AS words CROSS JOIN LATERAL"  # noqa: S608 - our own
+    " (SELECT s.id FROM agent_skills s JOIN agents a ON a.id = s.agent_id"
+    f" WHERE s.search @@ to_tsquery('english', words) AND{_FITS} LIMIT :looked_at) AS found"
     " GROUP BY id ORDER BY count(*) DESC, id LIMIT :limit"
-)
+).bindparams(bindparam("of_statuses", expanding=True))
 _OFFERS: Final = (
     select(
         Agent.id,
@@ -297,9 +330,16 @@ _OFFERS: Final = (
 )
 _NEAR: Final = (
     select(AgentSkill.id, AgentSkill.agent_id, AgentSkill.skill_id, AgentSkill.digest)
-    .where(AgentSkill.digest.in_(bindparam("of_digests", expanding=True)))
+    .join(Agent, Agent.id == AgentSkill.agent_id)
+    .where(
+        AgentSkill.digest.in_(bindparam("of_digests", expanding=True)),
+        Agent.tenant_id == bindparam("of_tenant"),
+        bindparam("any_status", type_=Boolean()) | Agent.status.in_(bindparam("of_statuses", expanding=True)),
+        bindparam("capable", type_=Text()).is_(None)
+        | exists().where(AgentCapability.agent_id == Agent.id, AgentCapability.capability == bindparam("capable")),
+    )
     .order_by(AgentSkill.id)
-    .limit(bindparam("at_most"))
+    .limit(bindparam("limit"))
 )
 _ALL: Final = prepared(_OFFERS.where(Agent.tenant_id == bindparam("of_tenant")))
 # No word of the tenant here: the database would begin with all of its agents instead of with the few rows.

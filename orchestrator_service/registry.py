@@ -103,7 +103,9 @@ def list_agents(
     if filters.status is not None:
         found = found.where(Agent.status == filters.status)
     if filters.q is not None:
-        found = found.where(Agent.id.in_(discovery.matching_agents(connection, filters.q, filters.near)))
+        statuses = None if filters.status is None else (filters.status,)
+        among = discovery.Among(caller.tenant_id, statuses, filters.capability)
+        found = found.where(Agent.id.in_(discovery.matching_agents(connection, filters.q, among, filters.near)))
     page = found.order_by(by_id).limit(limit)  # by id alone: cards are large, and only those of the page are read
     query = select(*_SHOWN).where(Agent.id.in_(page)).order_by(Agent.id)
     return [_to_json(row) for row in connection.execute(query).mappings()]
