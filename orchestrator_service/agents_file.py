@@ -8,6 +8,7 @@ An agent that is taken out of the file leaves the registry. A file that cannot b
 it said before stays. Agents that do not answer yet are tried again.
 """
 
+import asyncio
 import hashlib
 import logging
 from pathlib import Path
@@ -28,6 +29,7 @@ from shared.errors import FederationError, InvalidSettingError
 
 logger = logging.getLogger(__name__)
 
+_AT_ONCE: Final = 16
 _SUFFIXES: Final = frozenset({".yaml", ".yml"})
 
 
@@ -79,7 +81,7 @@ class AgentsFile:
     async def _try_to_apply(self) -> None:
         try:
             await self._apply()
-        except DatabaseUnavailableError:
+        except* DatabaseUnavailableError:
             logger.warning("AGENTS_FILE waits: the database is away")
 
     async def _apply(self) -> None:
@@ -87,9 +89,11 @@ class AgentsFile:
         wanted = {
             endpoint_of(listed.to_new_agent()): listed for listing in self._listed.values() for listed in listing or ()
         }
-        for endpoint, listed in wanted.items():
-            if self._registered.get(endpoint) != listed:
-                await self._register(endpoint, listed)
+        places = asyncio.Semaphore(_AT_ONCE)
+        async with asyncio.TaskGroup() as group:
+            for endpoint, listed in wanted.items():
+                if self._registered.get(endpoint) != listed:
+                    group.create_task(self._register(endpoint, listed, places))
         if None in self._listed.values():
             return  # who knows what a file says that was never read
         for agent_id, endpoint in await self._database.read(_from_files, LOCAL):
@@ -98,10 +102,11 @@ class AgentsFile:
                 self._registered.pop(endpoint, None)
                 logger.info("an agent was taken out of AGENTS_FILE", extra={"agent": endpoint})
 
-    async def _register(self, endpoint: str, listed: Listed) -> None:
+    async def _register(self, endpoint: str, listed: Listed, places: asyncio.Semaphore) -> None:
         try:
-            with foreseen(f"agent {endpoint}"):
-                await self._registrar.register(LOCAL, listed.to_new_agent("file"))
+            async with places:
+                with foreseen(f"agent {endpoint}"):
+                    await self._registrar.register(LOCAL, listed.to_new_agent("file"))
         except DatabaseUnavailableError:
             raise
         except FederationError as error:

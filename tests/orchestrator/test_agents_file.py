@@ -1,5 +1,6 @@
 """Agents of AGENTS_FILE: registered while they are listed, in a file or a folder, whatever else it may say."""
 
+import asyncio
 import json
 from contextlib import suppress
 from pathlib import Path
@@ -67,6 +68,24 @@ async def test_an_agent_of_the_file_that_does_not_answer_yet_is_tried_again(tmp_
         assert (await running.get("/api/agents"))["items"] == []
         async with late.serving():
             await _listed(running, "Late")
+
+
+async def test_an_agent_of_the_file_that_is_silent_does_not_hold_up_the_others(tmp_path: Path) -> None:
+    path, one, over = tmp_path / "agents.yaml", Fickle("One"), asyncio.Event()
+
+    async def say_nothing(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await over.wait()
+        writer.close()
+
+    async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as silent:
+        port = silent.sockets[0].getsockname()[1]
+        path.write_text(f"agents:\n  - endpoint: http://127.0.0.1:{port}\n  - endpoint: {one.url}\n")
+        async with (
+            one.serving(),
+            federation(tmp_path, agents_file=path, agent_check_interval_s=0.1, card_timeout_s=60) as running,
+        ):
+            await _listed(running, "One")
+        over.set()
 
 
 @pytest.mark.parametrize("version", ["99999999999999999999999999", '"\\ud800"'])
