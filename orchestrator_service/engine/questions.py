@@ -3,12 +3,12 @@
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from orchestrator_service import inputs
 from orchestrator_service.engine.held import Held, StepState
 from orchestrator_service.engine.work import Reply
-from orchestrator_service.models import PendingInput, StepRow
+from orchestrator_service.models import Attempt, PendingInput, StepRow
 from orchestrator_service.planning.plan import PlanStep
 from shared.agent import JsonObject
 from shared.db import now
@@ -56,7 +56,7 @@ def consume(held: Held, input_id: str) -> None:
 
 
 def prompts_of(connection: Connection, task_id: str, step_id: str) -> list[str]:
-    """Return what the step's agent asked so far, in order."""
+    """Return what the step's agent asked so far in the try under way, in order."""
     return list(connection.execute(_PROMPTS, {"of_task": task_id, "of_step": step_id}).scalars())
 
 
@@ -110,6 +110,13 @@ _APPROVAL: Final = (
     .order_by(PendingInput.id.desc())
     .limit(1)
 )
+_try_began = (
+    select(func.max(Attempt.started_at))
+    .where(Attempt.task_id == bindparam("of_task"), Attempt.step_id == bindparam("of_step"))
+    .scalar_subquery()
+)
 _PROMPTS: Final = (
-    select(PendingInput.prompt).where(*_asked, PendingInput.kind.in_(("agent", "auth"))).order_by(PendingInput.id)
+    select(PendingInput.prompt)
+    .where(*_asked, PendingInput.kind.in_(("agent", "auth")), PendingInput.created_at >= _try_began)
+    .order_by(PendingInput.id)
 )

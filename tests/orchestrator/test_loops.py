@@ -1,8 +1,10 @@
 """Loops end, and what travels in metadata is believed only where it makes a request poorer."""
 
+from collections.abc import AsyncGenerator
 from datetime import timedelta
 from math import inf, nan
 from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import example, given
@@ -12,11 +14,12 @@ from pydantic import JsonValue
 from orchestrator_service import ancestry
 from orchestrator_service.ancestry import Ancestry, LoopDetectedError
 from orchestrator_service.budgets import BudgetExhaustedError
-from shared.agent import METADATA_KEY, AgentRequest, JsonObject, Usage
+from shared.agent import METADATA_KEY, AgentRequest, Answer, InputRequired, JsonObject, Update, Usage
 from shared.auth import LOCAL, Caller
 from shared.db import new_id, now
-from shared.errors import ConflictError
+from shared.errors import AgentUnavailableError, ConflictError
 from tests.orchestrator.stored_tasks import add_task, close, reserve, tables
+from tests.support.federation import TestAgent, federation, step
 
 DOOR = ancestry.door("http://127.0.0.1:8000")
 JSON = st.recursive(
@@ -210,3 +213,30 @@ async def test_an_agent_that_hands_its_request_back_is_refused_at_the_door(tmp_p
         with pytest.raises(LoopDetectedError):
             ancestry.check(returned, DOOR, "DO it")
         ancestry.check(returned, ancestry.door("http://elsewhere"), "do it")
+
+
+async def test_a_question_that_each_try_of_a_step_asks_anew_is_no_loop(tmp_path: Path) -> None:
+    tries: list[str] = []
+
+    async def ask_and_break(request: AgentRequest) -> AsyncGenerator[Update]:
+        if not request.history:
+            yield InputRequired("Which city?")
+            return
+        tries.append(request.text)
+        if len(tries) < 3:
+            raise AgentUnavailableError("I am busy.")
+        yield Answer("weather", "Sunny")
+
+    async with federation(
+        tmp_path, TestAgent("Weather", ask_and_break, ("weather",)), step_attempts=5, max_revisions=0
+    ) as running:
+        found = await running.run(step("a", "The weather?", skill="weather"))
+        for said in ("one", "two", "three"):
+            found = await running.task_when(found, lambda found: bool(found["pending_inputs"]))
+            [asked] = cast("list[JsonObject]", found["pending_inputs"])
+            await running.post(f"/api/tasks/{found['id']}/input", {"input_id": asked["input_id"], "text": said})
+            found = await running.task_when(
+                found, lambda found, seen=asked: seen not in cast("list[JsonValue]", found["pending_inputs"])
+            )
+        done = await running.task_when(found, lambda found: found["completed_at"] is not None)
+    assert (done["status"], tries) == ("completed", ["one", "two", "three"])
