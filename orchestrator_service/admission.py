@@ -23,6 +23,7 @@ from shared.auth import Caller
 from shared.db import new_id, now
 from shared.errors import ConflictError, NotFoundError
 
+_SWITCHED_OFF: Final[JsonObject] = {"status": "inactive"}
 _KEPT_OFF: Final = frozenset({"inactive", "suspended"})
 _MOST_ALIKE: Final = 20
 
@@ -122,21 +123,26 @@ def accept(connection: Connection, caller: Caller, agent_id: str, seen: str | No
 
 def suspend(connection: Connection, caller: Caller, agent_id: str) -> None:
     """Have the agent not called any more, until it is resumed. Raises: NotFoundError, ConflictError."""
-    if _find(connection, caller, agent_id)["status"] == "pending":
+    row = _find(connection, caller, agent_id)
+    if row["status"] == "pending":
         raise ConflictError("The agent is not accepted yet, so nothing is sent to it.")
-    connection.execute(update(Agent).where(Agent.id == agent_id).values(status="suspended", updated_at=now()))
+    given = row["given"] | _SWITCHED_OFF if row["status"] == "inactive" else row["given"]
+    values = {"status": "suspended", "given": given, "updated_at": now()}
+    connection.execute(update(Agent).where(Agent.id == agent_id).values(values))
 
 
 def resume(connection: Connection, caller: Caller, agent_id: str) -> None:
-    """Let a suspended agent be called again; one whose changed card waits to be accepted waits on.
+    """Let a suspended agent be called again, unless it was switched off or its changed card waits to be accepted.
 
     Raises: NotFoundError, ConflictError.
     """
     row = _find(connection, caller, agent_id)
     if row["status"] != "suspended":
         raise ConflictError(f"The agent is {row['status']}, not suspended.")
+    given = {name: value for name, value in row["given"].items() if name not in _SWITCHED_OFF}
     status = "active" if row["pending"] is None else "quarantined"
-    connection.execute(update(Agent).where(Agent.id == agent_id).values(status=status, updated_at=now()))
+    values = {"status": row["given"].get("status", status), "given": given, "updated_at": now()}
+    connection.execute(update(Agent).where(Agent.id == agent_id).values(values))
 
 
 @dataclass(frozen=True, slots=True)

@@ -241,6 +241,21 @@ async def test_a_suspended_agent_gets_nothing_until_it_is_resumed(tmp_path: Path
         assert await _found(running) == ["echo"]
 
 
+async def test_an_agent_that_was_switched_off_is_so_again_when_it_is_resumed(tmp_path: Path) -> None:
+    fickle = Fickle()
+    async with fickle.serving(), federation(tmp_path) as running:
+        agent = await running.post("/api/agents", {"endpoint": fickle.url}, 201)
+        path = f"/api/agents/{agent['id']}"
+        await running.client.patch(path, json={"status": "inactive"})
+        for _ in range(2):
+            await running.post(f"{path}/suspend")
+        await running.post("/api/agents", {"endpoint": fickle.url})
+        assert (await running.post(f"{path}/resume"))["status"] == "inactive"
+        await running.client.patch(path, json={"status": "active"})
+        await running.post(f"{path}/suspend")
+        assert (await running.post(f"{path}/resume"))["status"] == "active"
+
+
 @pytest.mark.parametrize("way", ["accept", "suspend", "resume"])
 async def test_nobody_is_accepted_suspended_or_resumed_who_is_not_there(tmp_path: Path, way: str) -> None:
     async with federation(tmp_path) as running:
