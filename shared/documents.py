@@ -1,20 +1,26 @@
 """Documents as plain text: what a file or page says, and its sentences.
 
-HTML and PDF readers are imported when the first such document comes: an idle service does not carry them.
+The reader of HTML is imported when the first such document comes: an idle service does not carry it.
 """
 
+import json
 import re
-import struct
-import zlib
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from io import BytesIO
 from itertools import islice
+from math import ceil
 from pathlib import PurePath
-from typing import Protocol, cast
+from subprocess import DEVNULL, PIPE
+from typing import TYPE_CHECKING, Protocol, cast
 
+from shared import pdf_text
 from shared.document_encodings import decode, in_utf8, without_surrogates
 from shared.errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    from shared.pdf_text import Reading
 
 _MEDIA_TYPES = {
     ".md": "text/markdown",
@@ -51,18 +57,18 @@ class Document:
     pages: tuple[str, ...] = ()
 
 
-def extract_text(content: bytes, media_type: str, name: str = "") -> Document:
+def extract_text(content: bytes, media_type: str, name: str = "", *, timeout_s: float = 60.0) -> Document:
     """Return the text of a document in HTML, Markdown, PDF or any plain text.
 
     An empty or generic media type is taken from the name's ending or the first bytes. Blocking: a large PDF takes
-    seconds.
+    seconds, `timeout_s` at most.
 
     Raises: InvalidRequestError, naming the document, for what cannot be read as text.
     """
     kind = _kind(content, media_type, name)
     label = f"The document {name!r}" if name else "The document"
     if kind == "application/pdf":
-        return _read_pdf(content, name, label)
+        return _read_pdf(content, name, label, timeout_s)
     if kind in _HTML:
         return _read_html(content, media_type, name)
     if kind.startswith("text/") or kind in _TEXT or kind.endswith(("+json", "+xml")):
@@ -84,14 +90,23 @@ def links(content: bytes, name: str) -> list[Link]:
     if _kind(content, "", name) not in _HTML:
         return []
     root = _parse_html(in_utf8(content, ""))
-    return [] if root is None else [Link(link.get("href") or "", _around(link)) for link in _main_part(root).iter("a")]
+    if root is None:
+        return []
+    found: list[Link] = []
+    said: dict[_Element, str] = {}  # a paragraph may hold thousands of links
+    for link in _main_part(root).iter("a"):
+        block = _paragraph(link)
+        if block is not None and block not in said:
+            said[block] = " ".join(block.text_content().split())[:_AROUND_CHARS]
+        found.append(Link(link.get("href") or "", "" if block is None else said[block]))
+    return found
 
 
-def _around(link: "_Element") -> str:
+def _paragraph(link: "_Element") -> "_Element | None":
     block: _Element | None = link
     while block is not None and block.tag not in _PARAGRAPHS:
         block = block.getparent()
-    return "" if block is None else " ".join(block.text_content().split())[:_AROUND_CHARS]
+    return block
 
 
 _SENTENCE_END = re.compile(r"""(?<![.!?…])[.!?…]++["'”’»)\]]*+(?=\s+["'“‘«(\[]*[^\W_a-zß-öø-ÿ])|[。！？]["”』」]?""")
@@ -156,28 +171,32 @@ def _kind(content: bytes, media_type: str, name: str) -> str:
     return kind
 
 
-def _read_pdf(content: bytes, name: str, label: str) -> Document:
-    from pypdf import PdfReader  # noqa: PLC0415 - 20 MB that only a PDF needs
-    from pypdf.errors import PyPdfError  # noqa: PLC0415
-
-    broken = (
-        *(PyPdfError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, AssertionError),
-        *(OSError, RecursionError, NotImplementedError, struct.error, zlib.error),
-    )  # what pypdf is seen to raise on broken files
+def _read_pdf(content: bytes, name: str, label: str, timeout_s: float) -> Document:
+    command = [sys.executable, "-P", pdf_text.__file__, str(ceil(timeout_s))]
     try:
-        reader = PdfReader(BytesIO(content))
-        if reader.is_encrypted and not reader.decrypt(""):
+        done = subprocess.run(command, input=content, stdout=PIPE, stderr=DEVNULL, timeout=timeout_s, check=True)  # noqa: S603 - ours
+    except subprocess.TimeoutExpired as error:
+        why = f"is a PDF that takes more than {timeout_s:g} s to read; send less of it"
+        raise InvalidRequestError(f"{label} {why}.") from error
+    except subprocess.CalledProcessError as error:
+        raise InvalidRequestError(f"{label} is not a PDF that can be read.") from error
+    reading = cast("Reading", json.loads(done.stdout))
+    match reading["refused"]:
+        case "password":
             raise InvalidRequestError(f"{label} is a PDF that needs a password; send it without one.")
-        texts = (page.extract_text().replace("\x00", "").strip() for page in reader.pages)
-        pages = tuple(without_surrogates(text) for text in texts)
-        title = without_surrogates((reader.metadata.title if reader.metadata else None) or "")
-    except broken as error:
-        raise InvalidRequestError(f"{label} is not a PDF that can be read ({type(error).__name__}).") from error
+        case "size":
+            raise InvalidRequestError(f"{label} is a PDF that unfolds to more than can be read; send less of it.")
+        case "broken":
+            raise InvalidRequestError(f"{label} is not a PDF that can be read ({reading['error']}).")
+        case "":
+            pass
+    pages = tuple(without_surrogates(page.replace("\x00", "").strip()) for page in reading["pages"])
     if not any(pages):
         raise InvalidRequestError(
             f"{label} is a PDF without text, perhaps scanned pages; send it with recognised text."
         )
-    return Document(title.strip() or PurePath(name).stem, "\n\n".join(page for page in pages if page), pages)
+    title = without_surrogates(reading["title"]).strip()
+    return Document(title or PurePath(name).stem, "\n\n".join(page for page in pages if page), pages)
 
 
 class _Element(Protocol):
@@ -255,15 +274,15 @@ def _is_mostly_links(main: _Element, text: str) -> bool:
 def _html_text(root: _Element) -> str:
     """Return the visible text: one paragraph for each block, headings and list items as in Markdown."""
     lines: list[str] = []
-    line = ""
+    line: list[str] = []
     prefix = ""
 
     def flush() -> None:
-        nonlocal line, prefix
-        if words := " ".join(line.split()).strip("| "):
+        nonlocal prefix
+        if words := " ".join("".join(line).split()).strip("| "):
             lines.append(prefix + words)
             prefix = ""
-        line = ""
+        line.clear()
 
     waiting: list[_Element | str] = [root]  # a string: the text after an element, or the end of a block
     while waiting:
@@ -273,7 +292,7 @@ def _html_text(root: _Element) -> str:
                     flush()
                     prefix = ""
                 else:
-                    line += text
+                    line.append(text)
                 continue
             case element:
                 tag = element.tag if isinstance(element.tag, str) else ""
@@ -288,7 +307,7 @@ def _html_text(root: _Element) -> str:
             lines.append(f"```\n{element.text_content().strip()}\n```")
             continue
         prefix = _PREFIXES.get(tag, prefix)
-        line += _SEPARATORS.get(tag, "") + (element.text or "")
+        line.append(_SEPARATORS.get(tag, "") + (element.text or ""))
         waiting.extend(reversed(list(element)))
     flush()
     return "\n\n".join(lines)

@@ -1,5 +1,7 @@
 """What documents say: text out of HTML, Markdown, PDF and plain text; sentences; content words."""
 
+import re
+import zlib
 from io import BytesIO
 
 import pytest
@@ -7,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pypdf import PdfWriter
 
-from shared.documents import extract_text, sentences
+from shared.documents import extract_text, links, sentences
 from shared.errors import InvalidRequestError
 from shared.words import keywords
 from tests.research_agent.pdf import make_pdf
@@ -91,6 +93,32 @@ def test_a_pdf_is_read_page_by_page() -> None:
 
     assert document.pages == ("The first page.", "The second page.")
     assert document.title == "two"
+
+
+def test_a_pdf_that_takes_for_ever_is_refused_with_a_sentence() -> None:
+    many = make_pdf(*["Over and over.\n" * 2_000] * 40)
+    with pytest.raises(InvalidRequestError, match=r"'many\.pdf' is a PDF that takes more than 0\.5 s to read"):
+        extract_text(many, "application/pdf", "many.pdf", timeout_s=0.5)
+
+
+def test_a_pdf_that_unfolds_to_very_much_is_refused_with_a_sentence() -> None:
+    packed = zlib.compress(b" " * 80_000_000, 1).hex()
+    bomb = make_pdf("x").replace(b"/Length", b"/Filter [/ASCIIHexDecode /FlateDecode] /Length")
+    bomb = re.sub(
+        rb"Length \d+ >>\nstream\n.*\nendstream", f"Length {len(packed)} >>\nstream\n{packed}\nendstream".encode(), bomb
+    )
+    with pytest.raises(InvalidRequestError, match="is a PDF that unfolds to more than can be read"):
+        extract_text(bomb, "application/pdf", "bomb.pdf")
+
+
+def test_the_links_of_a_long_paragraph_are_found_in_linear_time() -> None:
+    """Anything quadratic would exceed the suite's time limit."""
+    page = f"<html><body><p>Files: {'<a href=x>word</a> ' * 40_000}</p></body></html>".encode()
+
+    found = links(page, "page.html")
+
+    assert len(found) == 40_000
+    assert found[0].around.startswith("Files: word word")
 
 
 @pytest.mark.parametrize(
@@ -216,9 +244,11 @@ def test_keywords_are_the_content_words_in_order() -> None:
     ]
 
 
-def test_a_page_that_is_too_long_to_be_weighed_is_read_as_a_whole() -> None:
-    words = "The ferry leaves at nine and comes back at noon. " * 45_000
-    page = f"<html><body><div class='menu'><a href='/'>Home of ferries</a></div><p>{words}</p></body></html>"
+@pytest.mark.parametrize(
+    "sentence", ["The ferry leaves at nine and comes back at noon. ", "<p>The ferry leaves at <b>nine</b>.</p>"]
+)
+def test_a_page_that_is_too_long_to_be_weighed_is_read_as_a_whole(sentence: str) -> None:
+    page = f"<html><body><div class='menu'><a href='/'>Home of ferries</a></div><p>{sentence * 45_000}</body></html>"
 
     text = extract_text(page.encode(), "text/html").text
 
