@@ -43,7 +43,11 @@ async def migrate(database: Database, scripts: Path, version_table: str, head: s
             if db_trouble.explain(error) is None:
                 raise
             reason = db_trouble.first_line(error)
-            said = f"The database cannot be used: {reason}. Start the database, or correct DATABASE_URL."
+            what, remedy = "The database", "Start the database, or correct DATABASE_URL."
+            if database.is_sqlite:
+                what = f"The database {database.engine.url.database}"
+                remedy = "Let it be written if it is one; else put a backup in its place, or move it away."
+            said = f"{what} cannot be used: {reason}. {remedy}"
             if not db_trouble.passes_soon(error):
                 raise DatabaseUnusableError(said) from error
             if monotonic() - began > STARTING_S:

@@ -9,6 +9,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 _LOCKED: Final = "The database is locked by another process. Nothing was stored; try again in a moment."
 _FULL: Final = "The database has no room left on its disk. Nothing was stored; free some space and try again."
 _READ_ONLY: Final = "The database can only be read now. Nothing was stored; let it be written, and try again."
+_DAMAGED: Final = "The database's file is damaged, or is none. Nothing was stored; put a backup in its place."
 _NO_CONNECTION: Final = "The database gives no more connections. Nothing was stored; try again in a moment."
 _AWAY: Final = "The database does not answer. Try again in a moment, with the same Idempotency-Key if there was one."
 
@@ -18,6 +19,8 @@ _SQLITE: Final = {
     sqlite3.SQLITE_PROTOCOL: _LOCKED,
     sqlite3.SQLITE_FULL: _FULL,
     sqlite3.SQLITE_READONLY: _READ_ONLY,
+    sqlite3.SQLITE_NOTADB: _DAMAGED,
+    sqlite3.SQLITE_CORRUPT: _DAMAGED,
     sqlite3.SQLITE_IOERR: _AWAY,
     sqlite3.SQLITE_CANTOPEN: _AWAY,
     sqlite3.SQLITE_NOMEM: _AWAY,

@@ -228,6 +228,14 @@ async def test_a_database_that_can_only_be_read_is_read(tmp_path: Path) -> None:
         assert await _kept(database) == []
 
 
+async def test_a_file_that_is_no_database_is_told_as_that(tmp_path: Path) -> None:
+    file = tmp_path / "test.db"
+    file.write_text("a text, long enough to be taken for the first page of a database" * 100)
+    async with open_database(f"sqlite:///{file}") as database:
+        with pytest.raises(DatabaseUnavailableError, match="is damaged, or is none"), patience(0.2):
+            await _kept(database)
+
+
 async def test_at_the_connection_limit_what_there_is_does_all_the_work() -> None:
     with _limited(4) as address:
         async with _table(address) as database:

@@ -46,6 +46,15 @@ async def test_a_database_of_a_newer_version_is_refused_in_a_sentence_and_left_a
             assert connection.execute(text("SELECT version_num FROM test_version")).scalar_one() == "0099"
 
 
+async def test_a_file_that_is_no_database_is_named_and_left_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "test.db"
+    file.write_text("a text, long enough to be taken for the first page of a database" * 100)
+    async with open_database(database_url(FederationSettings(data_dir=tmp_path), "test")) as database:
+        with pytest.raises(DatabaseUnavailableError, match=r"test\.db cannot be used: file is not a database"):
+            migrate(database, ROOT / "shared/migrations/models", "test_version", "0001")
+    assert file.read_text().startswith("a text, long enough")
+
+
 async def test_a_folder_with_a_percent_sign_in_its_name_is_migrated_from(tmp_path: Path) -> None:
     scripts = tmp_path / "100% mine" / "migrations"
     shutil.copytree(ROOT / "shared/migrations/models", scripts)
