@@ -135,4 +135,4 @@ def _read(report: bytes, problem: str, exit_code: int, duration_s: float, limits
     if run.exit_code == _OUT_OF_MEMORY:
         stopped_by = "time" if duration_s >= limits.timeout_s else "memory"
     shown = run.exit_code if stopped_by is None else None if run.exit_code == _OUT_OF_MEMORY else run.exit_code
-    return Run(stdout, stderr, shown, duration_s, stopped_by, run.files[_CAPTURED:], run.left_out)
+    return Run(stdout, stderr, shown, duration_s, stopped_by, run.files[_CAPTURED:], run.left_out, run.more_left_out)

@@ -30,9 +30,9 @@ def to_text(run: Run, limits: Limits) -> str:
     if run.files:
         parts.append("Files: " + ", ".join(f"{file.name} ({len(file.content):,} bytes)" for file in run.files))
     if run.left_out:
-        parts.append(
-            f"Not handed back, for there is a limit (SANDBOX_MAX_FILES, SANDBOX_FILES_KB): {', '.join(run.left_out)}"
-        )
+        more = f" and {run.more_left_out:,} more" if run.more_left_out else ""
+        named = ", ".join(run.left_out)
+        parts.append(f"Not handed back, for there is a limit (SANDBOX_MAX_FILES, SANDBOX_FILES_KB): {named}{more}")
     return "\n\n".join(parts)
 
 
@@ -47,6 +47,7 @@ def to_data(run: Run, code: str) -> JsonObject:
         "killed_for": run.stopped_by,
         "files": list_files(run.files),
         "left_out": list(run.left_out),
+        "more_left_out": run.more_left_out,
         "code": code,
     }
 

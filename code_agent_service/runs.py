@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 
 from code_agent_service import bubblewrap, names
 from code_agent_service.bubblewrap import Mount
+from code_agent_service.inside.launcher import MAX_ENTRIES
 from code_agent_service.settings import Settings
 from shared.errors import TooLargeError, UnavailableError
 
@@ -99,7 +100,8 @@ class Program:
 @dataclass(frozen=True, slots=True)
 class Run:
     """How a program went. `exit_code` is None when it was killed at a limit, and minus a signal's number when that was
-    its end. `files` are those it made or changed; `left_out` names those that were too many or too large.
+    its end. `files` are those it made or changed; `left_out` names those that were too many or too large;
+    `more_left_out` is how many of these are not even named.
     """
 
     stdout: str
@@ -109,6 +111,7 @@ class Run:
     stopped_by: Reason | None = None
     files: tuple[WorkFile, ...] = ()
     left_out: tuple[str, ...] = ()
+    more_left_out: int = 0
 
 
 def pack(
@@ -183,6 +186,8 @@ def unpack(report: bytes, stdout: str, stderr: str, exit_code: int, duration_s: 
         header, content = rest[: int(size)], rest[int(size) :]
         said, *fields = header.decode(errors="replace").split("\0")
         exit_code = int(said)
+        more = max(0, min(MAX_ENTRIES, sum(int(field[2:]) for field in fields if field.startswith("*:"))))
+        fields = [field for field in fields if not field.startswith("*:")]
         entries = [(int(size) if size != "-" else None, name) for size, _, name in (f.partition(":") for f in fields)]
     except ValueError:
         return Run(stdout, stderr, exit_code, duration_s)
@@ -196,7 +201,7 @@ def unpack(report: bytes, stdout: str, stderr: str, exit_code: int, duration_s: 
         files.append(WorkFile(name, content[:size_bytes]))
         content = content[size_bytes:]
     stopped_by = find_limit_met(stderr) if exit_code else None
-    return Run(stdout, stderr, exit_code, duration_s, stopped_by, tuple(files), tuple(left_out))
+    return Run(stdout, stderr, exit_code, duration_s, stopped_by, tuple(files), tuple(left_out), more)
 
 
 def find_limit_met(stderr: str) -> Reason | None:

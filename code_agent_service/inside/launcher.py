@@ -8,8 +8,9 @@ rights.
 On stdin: a `Job`, marshalled. `is_alone`: all other processes that can be seen are the program's. On the descriptor
 given as argument: an empty line at the start; at the end the length of the header in bytes, a newline, the header, and
 the bytes of each file handed back. The header's fields are separated by NUL: the exit code, then `SIZE:NAME` for each
-file that follows, and `-:NAME` for each changed one that does not. Where the job asks for `captured_bytes`, the
-program's output goes that way, too: as the first two files, and within `timeout_s`, for then nobody watches it.
+file that follows, `-:NAME` for each changed one that does not, and `*:NUMBER` for how many more of those there are that
+are not named. Where the job asks for `captured_bytes`, the program's output goes that way, too: as the first two files,
+and within `timeout_s`, for then nobody watches it.
 """
 
 import marshal
@@ -75,6 +76,8 @@ def main() -> None:
     ]
     fields = [str(exit_code).encode(), *(b"%d:%s" % (len(content), os.fsencode(name)) for name, content in contents)]
     fields += [b"-:" + os.fsencode(name) for name in left_out[:_MAX_LEFT_OUT]]
+    if len(left_out) > _MAX_LEFT_OUT:
+        fields.append(b"*:%d" % (len(left_out) - _MAX_LEFT_OUT))
     header = b"\0".join(fields)
     _write(report_fd, b"%d\n%s" % (len(header), header))
     for _, content in contents:

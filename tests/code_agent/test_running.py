@@ -131,6 +131,15 @@ async def test_files_that_are_too_many_or_too_large_are_named_but_not_handed_bac
     assert "SANDBOX_MAX_FILES" in outcome.text
 
 
+async def test_of_very_many_files_those_that_are_not_named_are_counted() -> None:
+    outcome = await ask("run:\nfor n in range(150): open(f'{n}.txt', 'w').write('x')")
+
+    assert len(outcome.files) == 20
+    assert len(outcome.rows("left_out")) == 100
+    assert outcome.data["more_left_out"] == 30
+    assert "and 30 more" in outcome.text
+
+
 @pytest.mark.parametrize("name", ["../../etc/cron.d/x", "/etc/x", "..\\..\\x", "..", "", "a/../../x", "x\0y\n"])
 async def test_attached_files_stay_in_the_working_folder_whatever_their_name(name: str) -> None:
     outcome = await ask("run: import os; print(sorted(os.listdir()))", files=[File(name, "text/plain", b"x")] * 2)
