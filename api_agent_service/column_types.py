@@ -5,13 +5,13 @@ do not fit stays text. Every conversion is an expression in SQL, so no value pas
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
 from api_agent_service import database
 from api_agent_service.database import Database
-from api_agent_service.vocabulary import Kind
+from api_agent_service.vocabulary import TRUE_WORDS, TRUTHS, Kind
 
 MISSING: Final = ("", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "-", "--", "?")
 """What stands for a missing value, in any case, with or without blanks around it."""
@@ -158,13 +158,21 @@ def _candidates(name: str, sample: Sequence[str]) -> list[_Candidate]:
     """Return the ways to read a column that most of its first values allow; none for text."""
     if not sample:
         return []
-    if all(value.lower() in _TRUTH for value in sample):
-        listed = " ".join(f"WHEN '{word}' THEN {str(truth).lower()}" for word, truth in _TRUTH.items())
+    if words := _truth_words(sample):
+        listed = " ".join(f"WHEN '{word}' THEN {str(word in TRUE_WORDS).lower()}" for word in words)
         return [_Candidate("boolean", f"CASE lower({database.trimmed(name)}) {listed} END")]
     return _numbers(name, sample) or _times(name, sample)
 
 
-_TRUTH: Final = {"true": True, "false": False, "yes": True, "no": False}
+_ENGLISH_TRUTH: Final = frozenset({"true", "false", "yes", "no"})
+
+
+def _truth_words(sample: Sequence[str]) -> Collection[str]:
+    """Return the words for true and false; none where there are other values. Other than English ones come in pairs."""
+    found = frozenset(value.lower() for value in sample)
+    return (
+        _ENGLISH_TRUTH if found <= _ENGLISH_TRUTH else next((pair for pair in TRUTHS if found == frozenset(pair)), ())
+    )
 
 
 def _numbers(name: str, sample: Sequence[str]) -> list[_Candidate]:

@@ -7,10 +7,9 @@ from re import Pattern
 
 from api_agent_service.query import Filter, Operator
 from api_agent_service.question_items import Item, codes
-from api_agent_service.vocabulary import Vocabulary
+from api_agent_service.vocabulary import FALSE_WORDS, TRUE_WORDS, Vocabulary
 
 _LITERAL = "[NYDQVM]"
-_TRUTHS = {"yes": "true", "true": "true", "no": "false", "false": "false"}
 _EXACT = 2**53
 
 
@@ -81,9 +80,10 @@ def _lacking(items: list[Item], _vocabulary: Vocabulary) -> list[Filter]:
 def _told(items: list[Item], vocabulary: Vocabulary) -> list[Filter]:
     """Return a condition on a column of truth values whose value is said: "shipped is no"."""
     column = next(item.column for item in items if item.code == "C")
-    value = _TRUTHS.get(items[-1].text.casefold())
-    if value is None or vocabulary.kinds[column] != "boolean":
+    word = items[-1].text.casefold()
+    if word not in TRUE_WORDS | FALSE_WORDS or vocabulary.kinds[column] != "boolean":
         return []
+    value = str(word in TRUE_WORDS).lower()
     return [Filter(column=column, operator="!=" if items[-2].code == "x" else "=", value=value)]
 
 

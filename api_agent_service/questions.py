@@ -179,10 +179,12 @@ def _take_ranking(question: _Question) -> None:
         question.order = "ascending" if "t" in codes(taken) else "descending"
         question.limit = min(max(int(float(taken[-1].meaning)), 1), 1000)
         return
-    if taken := question.take(rf"[Tt]N?[HL]?[CWR]*B{_MEASURE}|N[HL][CWR]+B{_MEASURE}|[HL]N[CWR]+B{_MEASURE}"):
+    if taken := question.take(
+        rf"[Tt]N?[HL]?[CWRZ]*B{_MEASURE}|N[HL][CWRZ]+B{_MEASURE}|[HL]N[CWRZ]+B{_MEASURE}|[HL]ZB{_MEASURE}"
+    ):
         by = next(index for index, item in enumerate(taken) if item.code == "B")
         subject, measure = taken[:by], taken[by + 1 :]
-    elif taken := question.take(r"(?:G[WR]*C[IWRw]*|^Cw)[HL][AK]*[CWR]?"):
+    elif taken := question.take(r"(?:G[WR]*[CZ][IWRw]*|^Cw)[HL][AK]*[CWR]?"):
         by = next(index for index, item in enumerate(taken) if item.code in "HL")
         subject, measure = taken[: by + 1], taken[by + 1 :]
         question.limit = 1
@@ -212,7 +214,7 @@ def _take_ranking(question: _Question) -> None:
     question.order = "ascending" if ascending else "descending"
     question.limit = next((int(float(item.meaning)) for item in subject if item.code == "N"), question.limit or 10)
     question.limit = min(max(question.limit, 1), 1000)
-    groups = [Group(column=item.column) for item in subject if item.code == "C"]
+    groups = _named_groups(question, [item for item in subject if item.code in "CZ"])
     if question.rows or not groups:
         question.rows = True
         question.measures.append(_sorting(measure, question.order))
@@ -252,21 +254,19 @@ def _add_ranked_measure(question: _Question, measure: list[Item], *, averaged: b
 
 
 def _take_groups(question: _Question, filters: list[Filter]) -> None:
+    columns = [item.column for item in filters if item.operator == "="]
+    compared = len(columns) > len(set(columns)) and not set(codes(question.items)) & set("AHLKU")
     question.heads = [one.text for one, of in pairwise(question.items) if one.code == "W" and of.code == "B"]
     while taken := question.take(r"B[CZz](?:&[CZz](?![C]))*(?:PC)?|z"):
         named = [item for item in taken if item.code in "CZz"]
         of = named.pop().column if codes(taken).endswith("PC") and named[0].code != "C" else ""
-        for item in named:
-            if item.code == "C":
-                question.groups.append(Group(column=item.column))
-            elif column := of or next(iter(question.vocabulary.of_kind("date", "datetime")), ""):
-                question.groups.append(Group(column=column, bucket=_BUCKETS[item.meaning]))
-            else:
-                question.unknown.append(item.text)
+        if compared and len(named) == 1 and question.adds_up(named[0]):  # "compare Paris and Rome by revenue"
+            question.items.append(named[0])
+            break
+        question.groups += _named_groups(question, named, of)
     question.take("BR")
     if taken := question.take("BW"):
         question.unknown.append(taken[1].text)
-    columns = [item.column for item in filters if item.operator == "="]
     for column in dict.fromkeys(columns):
         if (
             columns.count(column) > 1
@@ -274,6 +274,19 @@ def _take_groups(question: _Question, filters: list[Filter]) -> None:
             and all(group.column != column for group in question.groups)
         ):
             question.groups.append(Group(column=column))
+
+
+def _named_groups(question: _Question, named: list[Item], of: str = "") -> list[Group]:
+    """Return groups by columns and time spans; these are `of` a column, else of the first one with dates."""
+    groups: list[Group] = []
+    for item in named:
+        if item.code == "C":
+            groups.append(Group(column=item.column))
+        elif column := of or next(iter(question.vocabulary.of_kind("date", "datetime")), ""):
+            groups.append(Group(column=column, bucket=_BUCKETS[item.meaning]))
+        else:
+            question.unknown.append(item.text)
+    return groups
 
 
 def _take_measures(question: _Question) -> None:
@@ -315,10 +328,22 @@ def _take_default_measure(question: _Question, *, filtered: bool) -> None:
         if not question.measures:
             question.measures.append(Measure(aggregation="count"))
             question.counted += question.heads  # "profit by store", where there is no profit
+    elif filtered and (totalled := _total_of_rows(question)):
+        question.measures.append(Measure(aggregation="sum", column=totalled))
     elif filtered and question.take("R"):
         question.rows = True
         question.limit = 20
         question.measures.append(Measure(aggregation="count"))
+
+
+def _total_of_rows(question: _Question) -> str:
+    """Return the column of "total of orders", where one has that name; else nothing."""
+    place = codes(question.items).find("CPR")
+    item = question.items[place] if place >= 0 else None
+    if item is None or not question.adds_up(item) or normalize(item.text) != "total":
+        return ""
+    question.take("CPR")
+    return item.column
 
 
 _BUCKETS: dict[str, Bucket] = {

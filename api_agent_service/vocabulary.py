@@ -9,6 +9,24 @@ from typing import Literal, TypeAlias
 Kind: TypeAlias = Literal["number", "text", "date", "datetime", "boolean"]
 
 _LEAST_LIKENESS = 0.82
+TRUTHS = (
+    ("true", "false"),
+    ("yes", "no"),
+    ("y", "n"),
+    ("ja", "nein"),
+    ("ja", "nee"),
+    ("ja", "nej"),
+    ("ja", "nei"),
+    ("oui", "non"),
+    ("sí", "no"),
+    ("si", "no"),
+    ("sì", "no"),
+    ("sim", "não"),
+)
+"""Words for true and false, by language."""
+
+TRUE_WORDS = frozenset(yes for yes, _ in TRUTHS)
+FALSE_WORDS = frozenset(no for _, no in TRUTHS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,10 @@ VOCABULARY = vocabulary.build(
         ("total revenue in February 2024", [(132.5,)]),
         ("total revenue since 2024-02-20", [(120.0,)]),
         ("which city has the highest average price?", [("Oslo", 40.0)]),
+        ("Which month had the highest revenue?", [("2024-02", 132.5)]),
+        ("which year has the fewest orders", [(2023, 1, 16.7)]),
+        ("top 2 months by quantity", [("2024-01", 12), ("2023-12", 5)]),
+        ("compare Paris and Rome by revenue", [("Paris", 37.5), ("Rome", 34.0)]),
         ("which city has the fewest orders", [("Oslo", 2, 33.3), ("Paris", 2, 33.3), ("Rome", 2, 33.3)]),
         ("median price where city is Paris", [(7.5,)]),
         ("sum of quantity where price > 2 and status is shipped", [(15,)]),
@@ -399,3 +403,30 @@ async def test_long_numbers_are_told_apart(first: int, question: str, rows: list
     outcome = await ask(f"{question.format(first + 1)}\n\n{ids(first)}", skill="analyze-data")
 
     assert [tuple(row.values()) for row in outcome.rows] == rows
+
+
+@pytest.mark.parametrize(("yes", "no"), [("yes", "no"), ("ja", "nein"), ("Oui", "Non"), ("Y", "N"), ("sí", "no")])
+@pytest.mark.parametrize("question", ["how many are active", "how many active", "how many where active is {yes}"])
+async def test_words_for_true_and_false_are_truth_values_in_other_languages_too(
+    question: str, yes: str, no: str
+) -> None:
+    outcome = await ask(f"{question.format(yes=yes)}\n\nid,active\n1,{yes}\n2,{no}\n3,{yes}\n4,{yes}\n")
+
+    assert "There are **3** rows (where active = true)." in outcome.text
+
+
+async def test_letters_are_truth_values_only_where_both_are_there() -> None:
+    outcome = await ask("count by wind\n\nid,wind\n1,N\n2,N\n3,N\n")
+
+    assert "| N | 3 |" in outcome.text
+
+
+async def test_the_total_of_orders_is_a_number_though_a_column_is_called_total() -> None:
+    outcome = await ask("total of orders after 2024-01-31\n\ndate,total\n2024-01-05,10\n2024-02-03,50\n2024-03-05,5\n")
+
+    assert "The total total is **55**" in outcome.text
+
+
+async def test_a_month_that_no_column_has_is_named() -> None:
+    with pytest.raises(InvalidRequestError, match="month"):
+        await ask("which month had the highest total\n\ncity,total\nParis,10\nRome,50\n")
