@@ -245,7 +245,9 @@ class _Connection:
         """Return the connection; whoever stops waiting for it does not stop its opening."""
         async with self._opening:
             if self._owner is not None and self._let_go.is_set():
-                await asyncio.gather(self._owner, return_exceptions=True)
+                await asyncio.wait([self._owner], timeout=_CONNECT_S)  # a caller that is cancelled leaves it alone
+                if not self._owner.done():
+                    raise UnavailableError(f"The MCP server {self._name!r} does not end; its last call took too long.")
             if self._ready is None or self._owner is None or self._owner.done():
                 self._let_go = asyncio.Event()
                 self._ready = asyncio.get_running_loop().create_future()

@@ -1,5 +1,6 @@
 """Tools of MCP servers and skills of others, as agents from templates use them."""
 
+import asyncio
 import sys
 from pathlib import Path
 
@@ -21,6 +22,10 @@ _ALL = ["add", "environment", "long_text", "fail", "sleep", "die"]
 
 def _servers(**fields: JsonValue) -> dict[str, Server]:
     return {"calc": Server.model_validate(stdio_server(allow=[*_ALL], **fields))}
+
+
+def _runs(pid: str) -> bool:
+    return Path("/proc", pid).exists()
 
 
 @pytest.mark.parametrize("over_http", [False, True])
@@ -143,6 +148,33 @@ async def test_a_call_that_takes_too_long_ends_and_the_next_one_finds_the_server
         with pytest.raises(TimedOutError, match="within 6 s"):
             await tools.call("calc.sleep", {})
         assert await tools.call("calc.add", {"a": 1, "b": 2}) == "3"
+
+
+async def test_a_caller_that_is_cancelled_neither_waits_for_an_old_connection_nor_disturbs_its_end(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "pid"
+    lingering = (
+        "import os, subprocess, sys, time\n"
+        f"open({str(file)!r}, 'w').write(str(os.getpid()))\n"
+        "subprocess.run(sys.argv[1:])\ntime.sleep(60)\n"
+    )
+    entry = stdio_server(allow=["add", "sleep"], timeout_s=1)
+    assert isinstance(entry, dict)
+    assert isinstance(entry["command"], list)
+    slow_to_end = Server.model_validate(entry | {"command": [sys.executable, "-c", lingering, *entry["command"]]})
+    async with open_tools(FederationSettings(), {"calc": slow_to_end}) as tools:
+        with pytest.raises(TimedOutError):
+            await tools.call("calc.sleep", {"seconds": 1.5})
+        old = file.read_text()
+        asked = asyncio.create_task(tools.call("calc.add", {"a": 1, "b": 2}))
+        await asyncio.sleep(0)
+        asked.cancel()
+        await asyncio.wait([asked])
+        assert asked.cancelled()
+        assert _runs(old)
+        assert await tools.call("calc.add", {"a": 2, "b": 2}) == "4"
+        assert not _runs(old)
 
 
 async def test_a_server_over_http_is_reached_by_the_guarded_way_only() -> None:
