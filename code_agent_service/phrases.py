@@ -131,6 +131,8 @@ _BELOW = "list(itertools.takewhile(lambda prime: prime {}, primes()))"
 _INTEGERS = r"(?:(?:whole |natural |positive )*(?:numbers|integers))"
 _RANGE = r"(?:(?:from )?(\d+) (?:to|through|up to) (\d+)|between (\d+) and (\d+))(?: inclusive)?"
 _BOUND = r"(?:are )?(?:there )?(?:that are )?(below|under|less than|smaller than|up to)"
+_NUMBER = r"-?\d+(?:\.\d+)?"
+_ORDER = r"(?:(?: in)? (ascending|(descending))(?: order)?)?"
 _DATE = r"(\d{4}-\d\d-\d\d)"
 
 _PATTERNS: tuple[tuple[str, Callable[[re.Match[str]], _Translation]], ...] = (
@@ -159,6 +161,10 @@ _PATTERNS: tuple[tuple[str, Callable[[re.Match[str]], _Translation]], ...] = (
     (
         r"prime (?:factors|factori[sz]ation) of (\d+)|factori[sz]e (\d+)",
         lambda m: (f"prime_factors({m[1] or m[2]})", _PRIME_FACTORS),
+    ),
+    (
+        rf"sort (?:the )?(?:numbers )?({_NUMBER}(?:(?:, and|,| and) ?{_NUMBER})+){_ORDER}",
+        lambda m: (f"sorted([{', '.join(re.findall(_NUMBER, m[1]))}]{', reverse=True' if m[3] else ''})", ()),
     ),
     (r"first (\d+) fibonacci numbers", lambda m: (f"fibonacci({m[1]})", _FIBONACCI)),
     (

@@ -30,6 +30,8 @@ from tests.code_agent.asking import ask
         ("compute the sum of all even numbers between 1 and 100", "2550"),
         ("What is the average of 3, 5 and 8.5?", "5.5"),
         ("median of 9 1 5", "5"),
+        ("sort 5, 3, 9", "[3, 5, 9]"),
+        ("Sort the numbers 5, -3.5 and 9 in descending order.", "[9, 5, -3.5]"),
         ("what is the largest of 4, 9 and 2", "9"),
         ("compute the sum of these numbers: 1,200, 3 and 4.5", "1207.5"),
         ("compute the first 10 prime numbers", "[2, 3, 5, 7, 11, 13, 17, 19, 23, 29]"),
