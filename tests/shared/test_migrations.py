@@ -50,8 +50,8 @@ async def test_a_file_that_is_no_database_is_named_and_left_as_it_is(tmp_path: P
     file = tmp_path / "test.db"
     file.write_text("a text, long enough to be taken for the first page of a database" * 100)
     async with open_database(database_url(FederationSettings(data_dir=tmp_path), "test")) as database:
-        with pytest.raises(DatabaseUnavailableError, match=r"test\.db cannot be used: file is not a database"):
-            migrate(database, ROOT / "shared/migrations/models", "test_version", "0001")
+        with pytest.raises(DatabaseUnusableError, match=r"test\.db cannot be used: file is not a database"):
+            await migrate(database, ROOT / "shared/migrations/models", "test_version", "0001")
     assert file.read_text().startswith("a text, long enough")
 
 
