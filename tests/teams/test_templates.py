@@ -1,7 +1,8 @@
 """Agents that are written as templates: begun when a plan needs them, used, and let go."""
 
 import asyncio
-from contextlib import AsyncExitStack
+import sqlite3
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -124,11 +125,18 @@ async def test_an_agent_that_cannot_be_opened_says_so_and_leaves_the_others_alon
     templates = {f"{name}.yaml": template(name, "tell") for name in ("broken", "whole")}
     async with hosted(tmp_path, templates=templates) as federated:
         (tmp_path / "host").mkdir(exist_ok=True)
-        (tmp_path / "host" / "a2a-host-broken.db").write_bytes(b"This is no database." * 100)
+        file = tmp_path / "host" / "a2a-host-broken.db"
+        file.write_bytes(b"This is no database." * 100)
+        refused = await federated.host.post("/templates/broken/start")
+        assert refused.status_code == 503
+        assert "a2a-host-broken.db cannot be used: file is not a database" in refused.json()["detail"]
+        file.unlink()
+        with closing(sqlite3.connect(file)) as another:
+            another.execute("CREATE TABLE a2a_tasks (of_another TEXT)")
         refused = await federated.host.post("/templates/broken/start")
         assert (refused.status_code, refused.json()["title"]) == (500, "Something went wrong")
         assert (await federated.host.post("/templates/whole/start")).status_code == 200
-        (tmp_path / "host" / "a2a-host-broken.db").unlink()
+        file.unlink()
         assert (await federated.host.post("/templates/broken/start")).status_code == 200
 
 
