@@ -24,7 +24,8 @@ _FIGURE = re.compile(
     r"(?<![\w.])(?:[$€£]\d+(?:[.,]\d+)*|\d+(?:[.,]\d+)*(?:\s?[%€£$]|[\s-](?:(?:business|calendar|working)\s)?(?P<unit>[a-zA-Z]{2,})))"
 )
 _MOST_FIGURES = 12
-_CITATION = re.compile(r"\[(\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*)\](?!\()")
+_CITATION = re.compile(r"\[(\d{1,3}(?:[^\S\n]*[,;–-][^\S\n]*\d{1,3})*)\](?!\()")
+_BROKEN_CITATION = re.compile(r"\[\d{1,3}(?:\s*[,;–-]\s*\d{1,3})+\]")
 _SENTENCE = re.compile(r"(?<=[.!?\]])\s+(?!\[\d)")
 _MARKER = re.compile(r"\s*(?:(?:[-*+•>]|#{1,6}|(?:\*\*|__)?\d{1,3}[.)](?:\*\*|__)?)(?:\s+|$))*")
 
@@ -116,11 +117,13 @@ class Checked:
 def check(text: str, count: int) -> Checked:
     """Check the citations in a text that a model wrote from passages 1 to `count`.
 
-    A sentence that cites an unknown number is dropped, and so is a paragraph without any citation.
+    A sentence that cites an unknown number is dropped, and so is a paragraph without any citation. A citation that goes
+    on in the next line is put together.
     """
+    text = _BROKEN_CITATION.sub(lambda found: " ".join(found[0].split()), text.strip())
     paragraphs: list[str] = []
     unknown: set[int] = set()
-    for paragraph in re.split(r"\n\s*\n", text.strip()):
+    for paragraph in re.split(r"\n\s*\n", text):
         lines = [_known_sentences(line, count, unknown) for line in paragraph.splitlines()]
         kept = "\n".join(line for line in lines if line.strip())
         if cited_numbers(kept) or (kept.startswith("#") and "\n" not in kept):

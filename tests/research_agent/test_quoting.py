@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from a2a_agent_service.passages import Source, split
@@ -52,11 +52,19 @@ def test_searches_use_only_words_of_the_request(text: str) -> None:
 
 
 @given(st.text(alphabet="ab [1],-9.\n#", max_size=200), st.integers(0, 3))
+@example("[1-\n1]", 0)
+@example("[1,\na [9]\n1]", 1)
 def test_a_checked_text_cites_only_passages_that_exist(text: str, count: int) -> None:
     checked = check(text, count)
 
     assert all(1 <= number <= count for number in checked.cited)
     assert check(checked.kept, count).unknown == ()
+
+
+def test_a_citation_that_goes_on_in_the_next_line_is_one() -> None:
+    checked = check("A call is retried [1,\n2].", 2)
+
+    assert (checked.kept, checked.cited) == ("A call is retried [1, 2].", (1, 2))
 
 
 @pytest.mark.parametrize(
