@@ -1,8 +1,20 @@
 """The tables of the orchestrator; those of its registry are in `registry_models`."""
 
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import BigInteger, Connection, ForeignKey, Index, LargeBinary, MetaData, Text, text
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    MetaData,
+    Text,
+    literal_column,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -60,6 +72,11 @@ def _index_of_known(name: str, column: str, *more: str) -> Index:
     is_known = text(f"{column} IS NOT NULL")
     return Index(name, column, *more, sqlite_where=is_known, postgresql_where=is_known)
 
+
+QUEUED: Final[ColumnElement[str]] = literal_column("'queued'")
+RUNNING: Final[ColumnElement[str]] = literal_column("'running'")
+"""What `run_state` is compared with. Written out: SQLite compiles a statement anew each time it runs, if it compares a
+parameter with a column that an index names in its own condition."""
 
 _IS_QUEUED_SUB_TASK = text("run_state = 'queued' AND parent_task_id IS NOT NULL")
 _IS_OPEN = text("answered_at IS NULL")

@@ -13,6 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from orchestrator_service import ancestry, artifacts, budgets, deliveries, events, idempotency, memory
 from orchestrator_service.models import (
+    QUEUED,
     Attempt,
     PageTestRow,
     PageTestRun,
@@ -336,7 +337,7 @@ _ENDING: Final = prepared(
         Task.id == bindparam("of_task")
     )
 )
-_QUEUED: Final = prepared(select(func.count()).where(Task.run_state == "queued"))
+_QUEUED: Final = prepared(select(func.count()).where(Task.run_state == QUEUED))
 _TEST: Final = select(PageTestRow.id).where(PageTestRow.id == bindparam("of_test"))
 _ADD_TEST_RUN: Final = prepared(insert(PageTestRun))
 _ADD: Final = {

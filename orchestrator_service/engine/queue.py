@@ -14,7 +14,7 @@ from sqlalchemy.orm import aliased
 
 from orchestrator_service.engine.held import HELD, Held, taken
 from orchestrator_service.engine.work import Run
-from orchestrator_service.models import PendingInput, Task, Worker
+from orchestrator_service.models import QUEUED, RUNNING, PendingInput, Task, Worker
 from shared.db import UtcTime, now
 from shared.prepared import prepared
 from shared.telemetry import SAMPLED
@@ -159,12 +159,12 @@ def _take_turns(waiting: dict[str, deque[str]], running: dict[str, int], room: i
     return chosen
 
 
-_queued = Task.run_state == "queued"
+_queued = Task.run_state == QUEUED
 _LOCK: Final = text(f"SELECT pg_advisory_xact_lock({_CLAIMS})")
 _TRY_LOCK: Final = prepared(select(func.pg_try_advisory_xact_lock(_CLAIMS)))
 _TENANTS: Final = prepared(select(Task.tenant_id).where(_queued).distinct())
 _RUNNING: Final = prepared(
-    select(Task.tenant_id, func.count().label("tasks")).where(Task.run_state == "running").group_by(Task.tenant_id)
+    select(Task.tenant_id, func.count().label("tasks")).where(Task.run_state == RUNNING).group_by(Task.tenant_id)
 )
 _OLDEST: Final = prepared(
     select(Task.id)
@@ -200,13 +200,13 @@ _MAY_BEGIN: Final = prepared(
         _queued,
         Task.id == bindparam("of_task"),
         ~exists().where(
-            _other.run_state == "queued",
+            _other.run_state == QUEUED,
             _other.id != bindparam("of_task"),
             or_(_other.runnable_at.is_(None), _other.runnable_at <= bindparam("at", type_=UtcTime())),
         ),
         select(func.count())
         .select_from(_other)
-        .where(_other.run_state == "running", _other.tenant_id == Task.tenant_id)
+        .where(_other.run_state == RUNNING, _other.tenant_id == Task.tenant_id)
         .scalar_subquery()
         < bindparam("share"),
     )
@@ -214,16 +214,16 @@ _MAY_BEGIN: Final = prepared(
 _QUEUED_SUB_TASKS: Final = prepared(
     select(func.min(Task.id))
     .where(
-        text("tasks.run_state = 'queued'"),  # as the index has it: a parameter would hide that it is the same
+        _queued,
         Task.parent_task_id.is_not(None),
         or_(Task.runnable_at.is_(None), Task.runnable_at <= bindparam("at", type_=UtcTime())),
-        exists().where(_parent.id == Task.parent_task_id, _parent.run_state == "running"),
-        ~exists().where(_other.parent_task_id == Task.parent_task_id, _other.run_state == "running"),
+        exists().where(_parent.id == Task.parent_task_id, _parent.run_state == RUNNING),
+        ~exists().where(_other.parent_task_id == Task.parent_task_id, _other.run_state == RUNNING),
     )
     .group_by(Task.parent_task_id)
 )
 _CLAIM_TO_STOP: Final = _taking.where(Task.id.in_(bindparam("chosen", expanding=True)), Task.cancel_requested.is_(True))
-_running = Task.run_state == "running"
+_running = Task.run_state == RUNNING
 _HAND_OVER: Final = (
     update(Task)
     .where(_running, Task.worker == bindparam("of_worker"))
