@@ -16,7 +16,8 @@ from pydantic import JsonValue, ValidationError
 from sqlalchemy import ColumnElement, Connection, RowMapping, String, bindparam, delete, func, insert, select, update
 
 from orchestrator_service.events import TERMINAL
-from orchestrator_service.models import PageTestRow, PageTestRun, StepRow, Task
+from orchestrator_service.models import StepRow, Task
+from orchestrator_service.page_test_models import PageTestRow, PageTestRun
 from orchestrator_service.planning.plan import Plan, PlanStep, literal
 from orchestrator_service.tasks import NewTask, TaskStatus, TestRun
 from shared import page_tests

@@ -15,11 +15,10 @@ from orchestrator_service import ancestry, artifacts, budgets, deliveries, event
 from orchestrator_service.models import (
     QUEUED,
     Attempt,
-    PageTestRow,
-    PageTestRun,
     StepRow,
     Task,
 )
+from orchestrator_service.page_test_models import PageTestRow, PageTestRun
 from orchestrator_service.planning.plan import Plan
 from shared import telemetry
 from shared.agent import File, JsonObject

@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import Connection, insert
 
 from orchestrator_service import inputs, memory, page_tests, task_views
-from orchestrator_service.models import PageTestRow, PageTestRun, PendingInput, Session, Task
+from orchestrator_service.models import PendingInput, Session, Task
+from orchestrator_service.page_test_models import PageTestRow, PageTestRun
 from shared.auth import LOCAL
 from shared.db import new_id, now, open_engine
 from tests.support.ready_made import put_orchestrators

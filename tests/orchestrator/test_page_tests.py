@@ -15,7 +15,7 @@ from pydantic import JsonValue
 from sqlalchemy import update
 
 from browser_service.agent import open_agent
-from orchestrator_service.models import PageTestRow
+from orchestrator_service.page_test_models import PageTestRow
 from orchestrator_service.page_tests import next_run, to_task
 from shared import db
 from shared.agent import AgentRequest, JsonObject, Update
