@@ -27,6 +27,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import api_page, configuration, event_response, front_door, garbage, telemetry
 from shared.errors import FederationError, InvalidRequestError, InvalidSettingError, UnavailableError
+from shared.http_protocol import BoundedHeads
 from shared.settings import PORT_SETTINGS, FederationSettings, ServiceName
 
 logger = logging.getLogger(__name__)
@@ -152,7 +153,7 @@ def run(create: Callable[[], FastAPI], settings: FederationSettings, service: Se
         config = uvicorn.Config(
             starting := _Starting(app),
             loop="uvloop",
-            http="httptools",
+            http=BoundedHeads,
             log_config=None,
             access_log=False,
             server_header=False,

@@ -489,6 +489,13 @@ GUARDS: Final[Mapping[str, tuple[Guard, ...]]] = {
             f"{_DOOR}test_a_body_over_the_limit_is_refused_whether_announced_or_streamed",
         ),
         Guard(
+            "headers have a limit",
+            "shared/http_protocol.py",
+            "if self._head_bytes <= _MAX_HEAD_BYTES or",
+            "if True or",
+            f"{_DOOR}test_a_head_without_end_is_refused_and_others_are_answered",
+        ),
+        Guard(
             "compressed bodies are refused",
             "shared/front_door.py",
             'if headers.get("content-encoding", "identity").lower() != "identity":',

@@ -316,6 +316,24 @@ async def test_logs_are_json_lines_with_ids_and_without_secrets_and_a_stop_is_cl
     assert lines[-1]["message"] == "service is down"
 
 
+async def test_a_head_without_end_is_refused_and_others_are_answered(tmp_path: Path) -> None:
+    settings = build_settings(tmp_path)
+    port = settings.port_of("api")
+    process = await _start(tmp_path, port)
+    begin = f"GET /health HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n".encode()
+    many = (begin + b"X-Short: 1\r\n" * 6_000)[:65_536]
+    async with httpx.AsyncClient(base_url=settings.url_of("api"), trust_env=False) as client:
+        await _until_up(client)
+        long = await _say(port, begin + b"X-Long: " + b"x" * 60_000 + b"\r\n\r\n")
+        endless = [await _say(port, head, b"x") for head in (many, begin + b"X-Long: " + b"x" * (65_528 - len(begin)))]
+        assert (await client.get("/health")).status_code == 200
+    process.send_signal(signal.SIGTERM)
+    _, errors = await asyncio.wait_for(process.communicate(), 20)
+    assert long.startswith(b"HTTP/1.1 200 ")
+    assert [answer[:13] for answer in endless] == [b"HTTP/1.1 431 "] * 2
+    assert errors.count(b"its head is larger than 65536 bytes") == 2
+
+
 async def test_a_service_leaves_what_it_made_at_its_start_to_itself_and_still_looks_for_garbage(tmp_path: Path) -> None:
     settings = build_settings(tmp_path)
     process = await _start(tmp_path, settings.port_of("api"))
@@ -335,6 +353,19 @@ async def _start(data_dir: Path, port: int, mode: str = "well") -> asyncio.subpr
         stderr=asyncio.subprocess.PIPE,
         cwd=Path(__file__).parents[2],
     )
+
+
+async def _say(port: int, *pieces: bytes) -> bytes:
+    """Send the pieces over one connection, and return what comes until it is closed."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+        async with asyncio.timeout(10):
+            return await reader.read()
+    finally:
+        writer.close()
 
 
 async def _until_up(client: httpx.AsyncClient) -> None:
