@@ -17,7 +17,7 @@ from pydantic import JsonValue
 from shared import http, strict_json
 from shared.agent import JsonObject
 from shared.credentials import OAuthClient, OpenIdClient
-from shared.errors import AgentFailedError, AgentUnavailableError, FederationError, TooLargeError
+from shared.errors import AgentFailedError, AgentUnavailableError, FederationError, InvalidRequestError, TooLargeError
 
 _TIMEOUT_S: Final = 10.0
 _MAX_BYTES: Final = 64 * 1024
@@ -95,9 +95,13 @@ class Tokens:
             raise AgentFailedError(
                 "The OpenID configuration names another issuer than the address it was found at.", reached=False
             )
-        if not isinstance(endpoint, str) or http.parse_url(endpoint).scheme != http.parse_url(url).scheme:
+        try:
+            address = http.parse_url(endpoint if isinstance(endpoint, str) else "")
+        except InvalidRequestError:
+            address = None
+        if address is None or address.scheme != http.parse_url(url).scheme:
             raise AgentFailedError("The OpenID configuration names no token endpoint that can be used.", reached=False)
-        return endpoint
+        return str(address)
 
     async def _call(
         self, method: str, url: str, headers: dict[str, str], content: bytes | None

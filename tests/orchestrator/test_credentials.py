@@ -243,6 +243,27 @@ async def test_an_openid_server_that_says_it_is_another_gets_no_secret(tmp_path:
         assert agent.tokens_asked == 0
 
 
+@pytest.mark.parametrize("address", ["http://\ufffd/", "mailto:x"])
+async def test_an_openid_server_that_names_no_address_for_tokens_is_told_so(tmp_path: Path, address: str) -> None:
+    agent = guarded(WAYS["OpenID Connect"])
+    agent.token_url = address
+    async with agent.serving(), federation(tmp_path) as running:
+        body: JsonObject = {"endpoint": agent.url, "credentials": {"type": "openid", **_CLIENT}}
+        await running.post("/api/agents", body, 201)
+        task = await running.run(step("a", skill="guarded"))
+        assert task["status"] == "failed"
+        assert "names no token endpoint that can be used" in str(task["error"])
+
+
+async def test_spaces_around_the_address_for_tokens_are_none_of_it(tmp_path: Path) -> None:
+    agent = guarded(WAYS["OpenID Connect"])
+    agent.token_url = f" {agent.token_url}\n"
+    async with agent.serving(), federation(tmp_path) as running:
+        body: JsonObject = {"endpoint": agent.url, "credentials": {"type": "openid", **_CLIENT}}
+        await running.post("/api/agents", body, 201)
+        assert (await running.run(step("a", skill="guarded")))["status"] == "completed"
+
+
 async def test_a_client_certificate_opens_the_agent_that_asks_for_one_and_no_other(tmp_path: Path) -> None:
     files = make_certificates(tmp_path)
     agent = GuardedAgent({"mtlsSecurityScheme": {}}, lambda _: True)

@@ -44,6 +44,7 @@ class GuardedAgent:
         self.logins: list[Call] = []
         self.expires_in: object = 3600
         self.issuer = self.url
+        self.token_url = f"{self.url}/token"
         self.redirects_to: str | None = None
 
     @property
@@ -88,7 +89,7 @@ class GuardedAgent:
                 return JSONResponse(self.card)
             case "/.well-known/openid-configuration":
                 self.logins.append(call)
-                return JSONResponse({"issuer": self.issuer, "token_endpoint": f"{self.url}/token"})
+                return JSONResponse({"issuer": self.issuer, "token_endpoint": self.token_url})
             case "/token":
                 self.logins.append(call)
                 return self._login(request, body)
