@@ -92,7 +92,8 @@ def parse_card(raw: bytes | JsonObject) -> AgentCard:
 
     Raises: AgentCardInvalidError, with a JSON pointer to what is missing or wrong.
     """
-    found = _to_1_0(raw if isinstance(raw, dict) else read_object(raw))
+    given = raw if isinstance(raw, dict) else read_object(raw)
+    found = to_1_0({key: _clean(value) for key, value in given.items()})
     _check(found)
     try:
         return ParseDict(found, AgentCard(), ignore_unknown_fields=True)
@@ -111,30 +112,9 @@ def read_object(content: bytes) -> JsonObject:
     return value
 
 
-def without_empty(value: JsonValue) -> JsonValue:
-    """Return JSON without anything empty: what the official SDK makes of a card before it signs or checks it."""
-    match value:
-        case dict():
-            items = {name: without_empty(item) for name, item in value.items()}
-            return {name: item for name, item in items.items() if item not in _EMPTY}
-        case list():
-            return [item for item in map(without_empty, value) if item not in _EMPTY]
-        case _:
-            return value
-
-
-def _candidates(url: str) -> list[str]:
-    parsed = http.parse_url(url)
-    if parsed.path.endswith(".json"):
-        return [str(parsed)]
-    base = str(parsed.copy_with(query=None, fragment=None)).rstrip("/")
-    own = [str(parsed)] if parsed.path.strip("/") else []
-    return [base + path for path in WELL_KNOWN_PATHS] + own
-
-
-def _to_1_0(raw: JsonObject) -> JsonObject:
-    """Return a 1.0 card's form of a 0.3 card, and what is shown to people without control characters."""
-    card: JsonObject = {key: _clean(value) for key, value in raw.items()}
+def to_1_0(raw: JsonObject) -> JsonObject:
+    """Return a card in the words of 1.0, as it is read: what it says only in those of 0.3 is said in those of 1.0."""
+    card = dict(raw)
     if "supportedInterfaces" not in card and isinstance(card.get("url"), str):
         version = card.get("protocolVersion") or "0.3.0"
         others = card.get("additionalInterfaces")
@@ -159,8 +139,31 @@ def _to_1_0(raw: JsonObject) -> JsonObject:
     return card
 
 
+def without_empty(value: JsonValue) -> JsonValue:
+    """Return JSON without anything empty: what the official SDK makes of a card before it signs or checks it."""
+    match value:
+        case dict():
+            items = {name: without_empty(item) for name, item in value.items()}
+            return {name: item for name, item in items.items() if item not in _EMPTY}
+        case list():
+            return [item for item in map(without_empty, value) if item not in _EMPTY]
+        case _:
+            return value
+
+
+def _candidates(url: str) -> list[str]:
+    parsed = http.parse_url(url)
+    if parsed.path.endswith(".json"):
+        return [str(parsed)]
+    base = str(parsed.copy_with(query=None, fragment=None)).rstrip("/")
+    own = [str(parsed)] if parsed.path.strip("/") else []
+    return [base + path for path in WELL_KNOWN_PATHS] + own
+
+
 def _scheme_to_1_0(scheme: JsonValue) -> JsonValue:
     if not isinstance(scheme, dict) or not isinstance(scheme.get("type"), str):
+        return scheme
+    if not scheme.keys().isdisjoint(_SCHEMES_0_3.values()):
         return scheme
     inner = {("location" if key == "in" else key): value for key, value in scheme.items() if key != "type"}
     flows = inner.get("flows")

@@ -20,7 +20,7 @@ from orchestrator_service.verification.card_checker import protected_header
 from orchestrator_service.verification.findings import Finding
 from shared import strict_json
 from shared.agent import JsonObject
-from shared.agent_card import without_empty
+from shared.agent_card import to_1_0, without_empty
 from shared.errors import InvalidSettingError
 from shared.http import origin_of
 
@@ -155,7 +155,7 @@ def _canonical(card: JsonObject) -> Iterator[bytes]:
     plain: JsonObject = {field: value for field, value in card.items() if field != "signatures"}
     forms: list[JsonValue] = [plain]
     try:
-        message = ParseDict(plain, AgentCard(), ignore_unknown_fields=True)
+        message = ParseDict(to_1_0(plain), AgentCard(), ignore_unknown_fields=True)
     except (ParseError, RecursionError):
         pass
     else:

@@ -319,6 +319,13 @@ GUARDS: Final[Mapping[str, tuple[Guard, ...]]] = {
             f"{_VERIFIES}test_the_first_key_is_pinned_and_another_one_quarantines",
         ),
         Guard(
+            "a signature covers all that is read of a card",
+            "orchestrator_service/verification/signatures.py",
+            "ParseDict(to_1_0(plain), AgentCard()",
+            "ParseDict(plain, AgentCard()",
+            f"{_VERIFIES}test_what_a_card_says_in_the_words_of_0_3_is_signed_too",
+        ),
+        Guard(
             "keys are fetched from the card's own origin only",
             "orchestrator_service/verification/signatures.py",
             "if isinstance(address, str) and origin_of(address) == origin:",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from a2a.server.request_handlers.response_helpers import agent_card_to_dict
 from a2a.types import AgentCard
 from a2a.utils.signing import ProtectedHeader, create_agent_card_signer
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -207,6 +208,37 @@ async def test_a_card_signed_with_a_trusted_key_is_known_as_such_and_a_forged_on
         forged = await running.post("/api/agents", {"endpoint": fickle.url}, 201)
         assert _signature(forged) == "invalid"
         assert str(forged["grade"]) > "B"
+
+
+@pytest.mark.parametrize("added", ["nothing", "an interface", "a scheme", "a requirement"])
+async def test_what_a_card_says_in_the_words_of_0_3_is_signed_too(tmp_path: Path, added: str) -> None:
+    signer = _Signer("mine")
+    keys = tmp_path / "keys.json"
+    keys.write_text(json.dumps({"keys": [signer.jwk]}))
+    honest, copy = Fickle(), Fickle()
+    async with honest.serving(), copy.serving(), federation(tmp_path, agent_trusted_keys=keys) as running:
+        copy.card = _with_0_3(signer, honest)
+        match added:
+            case "an interface":
+                copy.card["supported_interfaces"] = copy.card.pop("supportedInterfaces")
+                copy.card["url"] = copy.url
+            case "a scheme":
+                cast("JsonObject", copy.card["securitySchemes"])["other"] = {"type": "http", "scheme": "bearer"}
+            case "a requirement":
+                copy.card["security"] = [{"key": ["all"]}]
+            case _:
+                assert copy.card["url"] == f"{honest.url}/"
+        agent = await running.post("/api/agents/preview", {"endpoint": copy.url})
+        assert _signature(agent) == ("trusted" if added == "nothing" else "invalid")
+
+
+def _with_0_3(signer: _Signer, agent: Fickle) -> JsonObject:
+    """Return an agent's signed card as the official SDK serves it: with 0.3's fields in it."""
+    [interface] = cast("list[JsonObject]", agent.card["supportedInterfaces"])
+    interfaces: list[JsonValue] = [interface, {**interface, "protocolVersion": "0.3"}]
+    schemes: JsonObject = {"key": {"apiKeySecurityScheme": {"location": "header", "name": "X-Key"}}}
+    signed = signer.sign({**agent.card, "supportedInterfaces": interfaces, "securitySchemes": schemes})
+    return cast("JsonObject", agent_card_to_dict(ParseDict(signed, AgentCard())))
 
 
 async def test_the_first_key_is_pinned_and_another_one_quarantines(tmp_path: Path, database_url: str | None) -> None:
