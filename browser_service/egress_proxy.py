@@ -22,7 +22,7 @@ from playwright.async_api import ProxySettings, Response
 
 from browser_service import navigation
 from shared.connections import LookUp
-from shared.egress import EgressPolicy
+from shared.egress import EgressPolicy, unmapped
 from shared.errors import AddressRefusedError, FederationError, InvalidRequestError
 from shared.http import parse_url
 from shared.settings import FederationSettings
@@ -272,7 +272,16 @@ def _fits(entry: str, host: str, port: int) -> bool:
     name, _, wanted = entry.lower().rpartition(":") if entry.rpartition(":")[2].isdecimal() else (entry.lower(), "", "")
     if wanted and int(wanted) != port:
         return False
-    host = host.lower().rstrip(".").strip("[]")
+    host = _plain(host)
     if name.startswith("*."):
         return host == name[2:] or host.endswith(name[1:])
-    return host == name.strip("[]")
+    return host == _plain(name)
+
+
+def _plain(host: str) -> str:
+    """Return a host in the one way in which it is compared, whichever way an address is written."""
+    name = host.lower().rstrip(".").strip("[]")
+    try:
+        return str(unmapped(ipaddress.ip_address(name)))
+    except ValueError:
+        return name

@@ -20,7 +20,7 @@ import httpx
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from shared.egress import Address, EgressPolicy
+from shared.egress import Address, EgressPolicy, unmapped
 from shared.errors import AddressRefusedError, InvalidRequestError, TooLargeError
 
 AddressInfo: TypeAlias = tuple[int, int, int, str, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]]
@@ -183,9 +183,9 @@ def too_large(host: str | None, max_bytes: int) -> TooLargeError:
 
 
 def to_addresses(found: Sequence[AddressInfo]) -> list[Address]:
-    """Return the addresses in what `getaddrinfo` gave, each once."""
-    unique = {str(sockaddr[0]).partition("%")[0]: None for *_, sockaddr in found}
-    return [ipaddress.ip_address(text) for text in unique]
+    """Return the addresses in what `getaddrinfo` gave, each once; an IPv4-mapped one as the IPv4 address that it is."""
+    texts = [str(sockaddr[0]).partition("%")[0] for *_, sockaddr in found]
+    return list(dict.fromkeys(unmapped(ipaddress.ip_address(text)) for text in texts))
 
 
 class _CheckedResolver(AbstractResolver):

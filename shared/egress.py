@@ -111,7 +111,7 @@ class EgressPolicy:
         """
         if (host.lower(), port) in self.own:
             return addresses
-        good = [address for address in addresses if self._allows(_unmapped(address), port)]
+        good = [address for address in addresses if self._allows(unmapped(address), port)]
         if not good:
             raise _refuse(host, port, addresses)
         return good
@@ -143,6 +143,12 @@ def is_public(address: Address) -> bool:
         return is_public(address.sixtofour)
     isatap = (int(address) >> 32) & 0xFFFFFFFF in _ISATAP_INTERFACES
     return not isatap or is_public(_last_32_bits(address))
+
+
+def unmapped(address: Address) -> Address:
+    """Return the IPv4 address that an IPv4-mapped one is; any other as it is."""
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped if mapped is not None else address
 
 
 def _parse(url: str, service: ServiceName) -> httpx.URL:
@@ -186,11 +192,6 @@ def _literal(host: str) -> Address | None:
     if len(host) > 253 or not _HOST_NAME.fullmatch(host):
         raise AddressRefusedError(f"{host[:80]!r} is not a host name.")
     return None
-
-
-def _unmapped(address: Address) -> Address:
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return mapped if mapped is not None else address
 
 
 def _last_32_bits(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address:

@@ -101,6 +101,9 @@ async def test_a_name_means_the_address_that_was_checked_whatever_it_is_later() 
     [
         (Rules(), "127.0.0.1", True),
         (Rules(deny=("127.0.0.1",)), "127.0.0.1", False),
+        (Rules(deny=("127.0.0.1",)), "[::ffff:127.0.0.1]", False),
+        (Rules(deny=("[::ffff:7f00:1]",)), "127.0.0.1", False),
+        (Rules(allow=("127.0.0.1",)), "[::ffff:7f00:1]", True),
         (Rules(allow=("other.test",)), "127.0.0.1", False),
         (Rules(allow=("localhost",)), "localhost", True),
         (Rules(allow=("*.localhost",)), "localhost", True),
@@ -122,7 +125,8 @@ async def test_one_session_cannot_use_the_door_of_another() -> None:
     proxy = EgressProxy(make_settings())
     async with proxy.open_door() as door, proxy.open_door(Rules(deny=("127.0.0.1",))) as other:
         other_port = other.port
-        assert await connect(door, "127.0.0.1", other_port) == 2
+        for host in ("127.0.0.1", "::ffff:127.0.0.1"):
+            assert await connect(door, host, other_port) == 2
 
 
 @pytest.mark.parametrize(
