@@ -60,7 +60,7 @@ def search(
         query = query.where(Task.user_id == filters.user_id)
     if filters.agent is not None:
         used = (StepRow.agent_id == filters.agent) | (StepRow.agent_name == filters.agent)
-        query = query.where(Task.id.in_(select(StepRow.task_id).where(used)))
+        query = query.where(exists().where(StepRow.task_id == Task.id, used))
     if filters.q is not None:
         query = query.where(Task.description.icontains(filters.q, autoescape=True))
     if filters.since is not None:

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, insert
 
 from orchestrator_service import inputs, memory, page_tests, task_views
-from orchestrator_service.models import PendingInput, Session, Task
+from orchestrator_service.models import PendingInput, Session, StepRow, Task
 from orchestrator_service.page_test_models import PageTestRow, PageTestRun
 from shared.auth import LOCAL
 from shared.db import new_id, now, open_engine
@@ -21,6 +21,12 @@ _FEW, _MANY = 200, 2_000
 
 _LOOKS: Final[dict[str, Callable[[Connection], object]]] = {
     "tasks": lambda connection: task_views.search(connection, LOCAL, task_views.Filters(), None, 20),
+    "tasks of an agent": lambda connection: task_views.search(
+        connection, LOCAL, task_views.Filters(agent="Echo"), None, 20
+    ),
+    "tasks of some statuses and an agent": lambda connection: task_views.search(
+        connection, LOCAL, task_views.Filters(statuses=("completed", "failed"), agent="Echo"), None, 20
+    ),
     "open questions": lambda connection: task_views.open_questions(connection, LOCAL, None, 20),
     "questions that expire": lambda connection: inputs.expire(connection, now(), 20),
     "sessions": lambda connection: memory.list_sessions(connection, LOCAL, None, 20),
@@ -76,6 +82,8 @@ def _store(connection: Connection, count: int) -> None:
         "deadline_at": at,
     }
     connection.execute(insert(Task), [{**mine, **over, "id": each} for each in ids])
+    step: dict[str, object] = {"step_id": "a", "status": "completed", "agent_id": "echo", "agent_name": "Echo"}
+    connection.execute(insert(StepRow), [{**step, "task_id": each} for each in ids])
     answered = {"kind": "plan", "prompt": "?", "consumed": True, "answered_at": at, "expires_at": at, "created_at": at}
     connection.execute(insert(PendingInput), [{**answered, "id": new_id(), "task_id": each} for each in ids])
     session: dict[str, object] = {"title": "", "metadata": {}, "updated_at": at}
