@@ -87,11 +87,8 @@ class OrchestratorAgent:
                 yield update
 
     async def cancel(self, task_id: str) -> None:
-        """Cancel the task that stands behind a message."""
-        try:
-            await self._intake.cancel(self._caller, task_id)
-        except ConflictError:
-            return  # it is over
+        """Cancel the task that stands behind a message. Raises: ConflictError when it is over."""
+        await self._intake.cancel(self._caller, task_id)
 
     async def _submit(self, request: AgentRequest) -> int:
         if not request.text.strip():

@@ -188,7 +188,8 @@ class OpenAgent:
     """An agent with its resources open. `problems` says what is missing now, in sentences; empty when all is well.
 
     `cancel` is called with a task's id when a client cancels it, before `answer` is cancelled (or instead, while the
-    task waits for input): for work that goes on outside the generator. A stopping service does not call it.
+    task waits for input): for work that goes on outside the generator. A stopping service does not call it. It raises
+    ConflictError when the work ended elsewhere before: `answer` tells how.
     `retain` is called now and then with the ids of all tasks that are not over: what is kept for others can go.
     `gone_on` is called now and then with the ids of tasks that wait for input, and since when; those that it returns
     wait no more, for they were answered or ended elsewhere: `answer` is called for them again.

@@ -24,7 +24,7 @@ from a2a.types import (
     TaskStatusUpdateEvent,
 )
 
-from shared import agent_tasks, failpoints, telemetry
+from shared import agent_tasks, agent_waiting, failpoints, telemetry
 from shared.agent import METADATA_KEY, AgentRequest, InputRequired, JsonObject, OpenAgent
 from shared.agent_failures import InterruptedRunError, contained
 from shared.agent_messages import AT_REST, ENDED, Event, apply, join, to_request
@@ -35,7 +35,7 @@ from shared.agent_runners import Presence
 from shared.agent_tasks import Added, Scope, Stored
 from shared.agent_upkeep import Upkeep
 from shared.db import STARTING_S, Database, DatabaseUnavailableError, patience
-from shared.errors import FederationError, TimedOutError, WorkCanceledError
+from shared.errors import ConflictError, FederationError, TimedOutError, WorkCanceledError
 from shared.settings import FederationSettings, ServiceName
 
 logger = logging.getLogger(__name__)
@@ -169,6 +169,8 @@ class Runs:
         if self._agent.cancel is not None:
             with contained(f"the cancel of task {task_id}") as failures:
                 await self._agent.cancel(task_id)
+            if any(isinstance(failure, ConflictError) for failure in failures):
+                return await self._tell_end(scope, task_id, run)
             is_unknown = bool(failures)
         if (run := run or self.live.get(task_id)) is not None:
             await self.stop(run, Stop.CANCELED)
@@ -185,6 +187,18 @@ class Runs:
         if stored.task.status.state != TaskState.TASK_STATE_CANCELED:
             _refuse_ended(stored.task)
         return stored.task
+
+    async def _tell_end(self, scope: Scope, task_id: str, run: Run | None) -> Task:
+        """Let the agent tell how work ended that is over, and return the task. Raises: as `cancel`."""
+        if run is not None and not run.agent.done():
+            run.stop = None
+        runner = self._presence.id
+        for _, stored in await self._database.write(agent_waiting.take_up, self._service, [task_id], runner):
+            self.start(scope, stored, runner, resumed=True)
+        task = await self.settle(scope, await self.find(scope, task_id))
+        if task.status.state != TaskState.TASK_STATE_CANCELED:
+            _refuse_ended(task)
+        return task
 
     async def _follow(
         self, run: Run | None, scope: Scope, task_id: str, seq: int, until: Collection[TaskState]

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 
 import httpx
+import pytest
 from a2a.client import A2ACardResolver, Client, ClientConfig, ClientFactory
 from a2a.helpers import get_artifact_text, new_data_part
 from a2a.types import (
@@ -16,9 +17,11 @@ from a2a.types import (
     SendMessageRequest,
     StreamResponse,
     Task,
+    TaskNotCancelableError,
     TaskState,
 )
 
+from shared import agent_upkeep
 from shared.agent import AgentRequest, Answer, InputRequired, JsonObject, Progress, Update
 from tests.support.echo import ECHO
 from tests.support.federation import Federation, TestAgent, federation, names, until
@@ -165,6 +168,30 @@ async def test_a_cancel_of_what_waits_is_seen_over_a2a(tmp_path: Path) -> None:
         first = await _last_task(client.send_message(_message("@Asks one")), client)
         await running.post(f"/api/tasks/{first.id}/cancel")
         await _when(client, first.id, TaskState.TASK_STATE_CANCELED)
+
+
+async def test_a_cancel_over_a2a_of_what_has_ended_elsewhere_says_how_it_ended(
+    tmp_path: Path, database_url: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agent_upkeep, "_ANSWERED_S", 3600.0)  # so that the cancel is the first to see it
+    async with (
+        federation(tmp_path, _Asks().served("Asks"), database_url=database_url) as running,
+        httpx.AsyncClient() as http,
+    ):
+        client = await _client(running, http)
+        answered = await _last_task(client.send_message(_message("@Asks one")), client)
+        [input_id] = names((await running.get(f"/api/tasks/{answered.id}"))["pending_inputs"], "input_id")
+        await running.post(f"/api/tasks/{answered.id}/input", {"input_id": input_id, "text": "Oslo"})
+        await running.task_when({"id": answered.id}, lambda found: found["status"] == "completed")
+        with pytest.raises(TaskNotCancelableError):
+            await client.cancel_task(CancelTaskRequest(id=answered.id))
+        ended = await client.get_task(GetTaskRequest(id=answered.id))
+        assert ended.status.state == TaskState.TASK_STATE_COMPLETED
+        assert "one: Oslo" in get_artifact_text(ended.artifacts[-1])
+        canceled = await _last_task(client.send_message(_message("@Asks two")), client)
+        await running.post(f"/api/tasks/{canceled.id}/cancel")
+        told = await client.cancel_task(CancelTaskRequest(id=canceled.id))
+        assert told.status.state == TaskState.TASK_STATE_CANCELED
 
 
 async def test_a_reply_to_a_question_that_was_answered_elsewhere_answers_no_other(tmp_path: Path) -> None:
