@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields
 from datetime import timedelta
 from typing import Final, Literal
 
@@ -101,14 +101,20 @@ class NewTask:
     test_run: TestRun | None = None
 
     def body_sha256(self) -> str:
-        """Return a hash of what was asked for, the same for the same request."""
-        asked = replace(self, id="", trace_id="", trace_flags="", files=(), plan=None)
+        """Return a hash of what was asked for, the same for the same request: also after fields were added here."""
+        named = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in _HASHED_OTHERWISE}
+        asked = {name: value for name, value in named.items() if value != getattr(_NOTHING_ASKED, name)}
         parts = [
             orjson.dumps(asked, option=orjson.OPT_SORT_KEYS),
-            b"" if self.plan is None else self.plan.model_dump_json().encode(),
+            b"" if self.plan is None else self.plan.model_dump_json(exclude_defaults=True).encode(),
             *(orjson.dumps([file.name, file.media_type, _sha256(file.content or b"")]) for file in self.files),
         ]
         return _sha256(b"\0".join(parts))  # JSON holds no such byte
+
+
+_NOTHING_ASKED: Final = NewTask("")
+_HASHED_OTHERWISE: Final = frozenset({"id", "timeout_s", "trace_id", "trace_flags", "files", "plan"})
+"""Fields that no client gives, and those that are hashed by what they hold."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, select, update
 from orchestrator_service.engine import engine
 from orchestrator_service.models import IdempotencyKey, insert_or_skip
 from shared.agent import AgentRequest, Answer, InputRequired, JsonObject, Update
+from shared.auth import LOCAL
 from shared.db import database_url as url_of
 from shared.db import new_id, now, open_database
 from tests.orchestrator.fleet import Holding
@@ -99,6 +100,34 @@ async def test_the_same_key_of_another_caller_is_another_key(tmp_path: Path) -> 
         assert answer.status_code == 202
         assert answer.json()["id"] != theirs
         assert (await post(running, body_of("go"))).json()["id"] == answer.json()["id"]
+
+
+async def test_a_key_is_known_after_a_restart_with_other_settings(tmp_path: Path, database_url: str | None) -> None:
+    async with federation(tmp_path, Holding().served(), database_url=database_url) as running:
+        first = await post(running, body_of("go"), 20)
+    async with federation(tmp_path, database_url=database_url, task_timeout_s=120.0) as running:
+        again = await post(running, body_of("go"))
+        assert (again.status_code, again.json()["id"]) == (200, first.json()["id"])
+
+
+async def test_a_key_that_another_version_kept_is_known(tmp_path: Path) -> None:
+    """What bodies may hold grows from version to version; what is left out of one counts for nothing."""
+
+    def keep_key(connection: Connection, task_id: str) -> None:
+        row = {"tenant_id": LOCAL.tenant_id, "caller": LOCAL.name, "key": "key-1", "body_sha256": _KEPT}
+        connection.execute(insert_or_skip(connection, IdempotencyKey).values(**row, task_id=task_id, created_at=now()))
+
+    async with (
+        federation(tmp_path, Holding().served()) as running,
+        open_database(url_of(running.settings, "orchestrator")) as database,
+    ):
+        made = await running.submit("once", plan=body_of("go")["plan"], priority=7)
+        await database.write(keep_key, str(made["id"]))
+        again = await post(running, {**body_of("go"), "priority": 7, "replan": None})
+        assert (again.status_code, again.json()["id"]) == (200, made["id"])
+
+
+_KEPT = "864475108c2186ffde48e7b59a29c071506ea0522e77ca93a86721e3c647de49"
 
 
 def age(connection: Connection, hours: float, task_id: str = "") -> None:
