@@ -12,7 +12,7 @@ from typing import Final, Literal, cast, get_args
 from a2a.types import AgentCard
 
 from orchestrator_service import admission, registry, statistics
-from orchestrator_service.admission import Registration
+from orchestrator_service.admission import Alike, Registration
 from orchestrator_service.credentials import Credentials, NewSecrets
 from orchestrator_service.registry import AgentType
 from orchestrator_service.settings import Settings
@@ -97,7 +97,8 @@ class Registrar:
     async def preview(self, caller: Caller, new: NewAgent) -> JsonObject:
         """Look at the agent as `register` does, and answer what was found; nothing is stored. Raises: as `register`."""
         found, endpoint = await self._fetch(caller, new), endpoint_of(new)
-        verified, _ = await self._verify(caller, found, endpoint, new)
+        alike = await self._named_alike(caller, found, endpoint, new)
+        verified, _ = await self._verify(caller, found, endpoint, new, alike)
         return {
             "endpoint": endpoint,
             "name": new.name or found.card.name,
@@ -146,7 +147,8 @@ class Registrar:
     async def _store(
         self, caller: Caller, found: Read, endpoint: str, new: NewAgent, agent_id: str | None = None
     ) -> tuple[str, bool]:
-        verified, given = await self._verify(caller, found, endpoint, new)
+        alike = await self._named_alike(caller, found, endpoint, new)
+        verified, given = await self._verify(caller, found, endpoint, new, alike)
         registration = Registration(
             endpoint=endpoint,
             card=found.card,
@@ -168,6 +170,9 @@ class Registrar:
         )
         needs_approval = self._settings.agent_admission == "approval"
         saved = await self._database.write(admission.save, caller, registration, needs_approval=needs_approval)
+        if await self._named_alike(caller, found, endpoint, new) != alike:  # registered while this one was looked at
+            with suppress(FederationError):  # it is stored, whatever comes of another look
+                await self._store(caller, found, endpoint, new, saved[0])
         self._changed()
         return saved
 
@@ -184,16 +189,18 @@ class Registrar:
         return await self._verifier.fetch(new.endpoint or "", self._unseal(sealed))
 
     async def _verify(
-        self, caller: Caller, found: Read, endpoint: str, new: NewAgent
+        self, caller: Caller, found: Read, endpoint: str, new: NewAgent, alike: list[Alike]
     ) -> tuple[Verified, Secrets | None]:
         """Return what was found about the agent, and what is to be stored of what was given to be shown to it."""
         pinned, sealed = await self._database.read(admission.known_at, caller, endpoint)
         given = None if new.secrets is None else await self._bind(new.secrets, found.card, endpoint)
         secrets = given or self._unseal(sealed)
-        alike = await self._database.read(admission.named_alike, caller, new.name or found.card.name, endpoint)
         auth = self._credentials.auth(secrets, found.card)
         verified = await self._verifier.verify(found, auth=auth, secrets=secrets, pinned=pinned, alike=alike)
         return verified, given
+
+    async def _named_alike(self, caller: Caller, found: Read, endpoint: str, new: NewAgent) -> list[Alike]:
+        return await self._database.read(admission.named_alike, caller, new.name or found.card.name, endpoint)
 
     def _is_own(self, endpoint: str) -> bool:
         return endpoint in self._own or endpoint.startswith(self._made_from_templates)

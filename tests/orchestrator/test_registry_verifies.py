@@ -1,5 +1,6 @@
 """The registry looks before it trusts: findings and a grade, and nothing half-registered."""
 
+import asyncio
 import json
 import math
 import random
@@ -162,6 +163,20 @@ async def test_a_name_that_imitates_another_is_flagged(tmp_path: Path, database_
         assert agent["grade"] != "A"
         agent = await running.post("/api/agents", {"endpoint": same.url}, 201)
         assert {str(each["severity"]) for each in _findings(agent) if each["where"] == "/name"} == {"note", "warning"}
+
+
+async def test_an_imitation_that_is_looked_at_while_the_other_one_registers_is_flagged(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    imitation = Fickle("Есho")
+    async with imitation.serving(), federation(tmp_path, ECHO, register=False, database_url=database_url) as running:
+        imitation.may_answer.clear()
+        registering = asyncio.create_task(running.post("/api/agents", {"endpoint": imitation.url}, 201))
+        await imitation.asked.wait()
+        await running.post("/api/agents", {"endpoint": running.endpoints["Echo"]}, 201)
+        imitation.may_answer.set()
+        [found] = [each for each in _findings(await registering) if each["where"] == "/name"]
+        assert found["severity"] == "warning"
 
 
 async def test_a_name_that_an_agent_was_given_later_cannot_be_imitated_either(tmp_path: Path) -> None:
