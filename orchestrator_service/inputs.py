@@ -22,6 +22,8 @@ from shared.errors import ConflictError, FederationError, InvalidRequestError, N
 Kind = Literal["agent", "auth", "plan", "step"]
 """Who asks: an agent for input, an agent for authorization, a plan or a step for approval."""
 
+_AT_ONCE: Final = 10_000
+"""How many tasks are asked for in one statement: PostgreSQL takes 65,535 values."""
 _APPROVALS: Final = frozenset({"plan", "step"})
 _EXPIRED: Final[JsonObject] = {"expired": True}
 
@@ -186,14 +188,18 @@ def goes_on_after(connection: Connection, task_id: str) -> int | None:
 
 
 def gone_on(connection: Connection, since: Mapping[str, datetime]) -> list[str]:
-    """Return those of the tasks that do not wait for input, or were answered after the time given."""
-    answered = select(func.max(PendingInput.answered_at)).where(PendingInput.task_id == Task.id).scalar_subquery()
-    asked = select(Task.id, Task.status, answered.label("answered_at")).where(Task.id.in_(since))
-    return [
-        row.id
-        for row in connection.execute(asked)
-        if row.status != "input_required" or (row.answered_at is not None and row.answered_at > since[row.id])
-    ]
+    """Return those of the tasks that do not wait for input, or were answered after the time given; some, if many."""
+    task_ids = list(since)
+    found: list[str] = []
+    for begin in range(0, len(task_ids), _AT_ONCE):
+        found += [
+            row.id
+            for row in connection.execute(_ANSWERED, {"task_ids": task_ids[begin : begin + _AT_ONCE]})
+            if row.status != "input_required" or (row.answered_at is not None and row.answered_at > since[row.id])
+        ]
+        if len(found) >= _AT_ONCE:
+            break
+    return found
 
 
 def _go_on(
@@ -281,6 +287,14 @@ _STEP: Final = (
     )
     .values(status="pending")
 )
+_ANSWERED: Final = select(
+    Task.id,
+    Task.status,
+    select(func.max(PendingInput.answered_at))
+    .where(PendingInput.task_id == Task.id)
+    .scalar_subquery()
+    .label("answered_at"),
+).where(Task.id.in_(bindparam("task_ids", expanding=True)))
 _OPEN: Final = (
     select(PendingInput.id)
     .where(PendingInput.task_id == bindparam("of_task"), PendingInput.answered_at.is_(None))

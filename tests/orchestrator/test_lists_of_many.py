@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, insert, select
 
 from orchestrator_service import inputs, memory, page_tests, task_views
 from orchestrator_service.models import PendingInput, Session, StepRow, Task
 from orchestrator_service.page_test_models import PageTestRow, PageTestRun
 from shared.auth import LOCAL
 from shared.db import new_id, now, open_engine
-from tests.support.ready_made import put_orchestrators
+from tests.support.ready_made import on_postgres, put_orchestrators
 
 _FEW, _MANY = 200, 2_000
 
@@ -39,6 +39,19 @@ _LOOKS: Final[dict[str, Callable[[Connection], object]]] = {
 def test_a_look_costs_the_same_however_much_is_over(look: Callable[[Connection], object], tmp_path: Path) -> None:
     few, many = (_cost(look, tmp_path / str(count), count) for count in (_FEW, _MANY))
     assert many < 1.5 * few + 30
+
+
+def test_answers_given_elsewhere_are_found_among_any_number_of_tasks_that_wait() -> None:
+    with on_postgres() as url:
+        engine = open_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+        try:
+            with engine.begin() as connection:
+                _store(connection, 1)
+                [ended] = connection.execute(select(Task.id)).scalars()
+                waiting = {new_id(): now() for _ in range(70_000)}
+                assert inputs.gone_on(connection, {**waiting, ended: now()}) == [ended]
+        finally:
+            engine.dispose()
 
 
 def _cost(look: Callable[[Connection], object], folder: Path, count: int) -> int:
