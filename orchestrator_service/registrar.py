@@ -243,6 +243,8 @@ class Registrar:
                 if records := await self._database.read(statistics.collect):
                     await self._database.write(statistics.keep, records)
                 found = await self._database.read(registry.addresses)
+                known = {address.agent_id for address in found}
+                self._seen = {agent_id: seen for agent_id, seen in self._seen.items() if agent_id in known}
                 async with asyncio.TaskGroup() as group:
                     for address in found:
                         group.create_task(check(address))
