@@ -6,14 +6,13 @@ No proxies from the environment, no cookies, no redirects, no compressed answers
 
 import asyncio
 import socket
-import zlib
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from ssl import SSLContext
-from typing import Protocol, TypeVar, cast
+from typing import TypeVar, cast
 
 import aiohttp
 import httpx
@@ -31,6 +30,7 @@ from shared.connections import (
     to_addresses,
     too_large,
 )
+from shared.content_codings import decoded
 from shared.egress import EgressPolicy
 from shared.errors import FederationError, InvalidRequestError, TimedOutError, TooLargeError, UnavailableError
 from shared.settings import FederationSettings
@@ -63,7 +63,6 @@ ALLOW_ENCODED = "federation.allow_encoded"
 """Request extension: true lets an answer with a Content-Encoding pass; whoever asks decodes it, capped."""
 
 _DEFAULT_MAX_BYTES = 64 * 1024 * 1024
-_PIECE_BYTES = 256 * 1024
 _RESOLVE_TIMEOUT_S = 10.0
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
@@ -241,7 +240,7 @@ async def _get(client: httpx.AsyncClient, url: httpx.URL, max_bytes: int) -> tup
     try:
         async with client.stream("GET", url, extensions={MAX_BYTES: max_bytes, ALLOW_ENCODED: True}) as response:
             location = _location(response.status_code, response.headers)
-            content = b"" if location else b"".join([piece async for piece in _decoded(response, max_bytes)])
+            content = b"" if location else b"".join([piece async for piece in decoded(response, max_bytes)])
             return Fetched(str(response.url), response.status_code, _media_type(response.headers), content), location
     except httpx.HTTPError as error:
         raise translate(error, url) from error
@@ -254,7 +253,7 @@ async def _save(client: httpx.AsyncClient, url: httpx.URL, path: Path, max_bytes
             location = _location(response.status_code, response.headers)
             if location is None:
                 with await asyncio.to_thread(path.open, "wb") as file:
-                    async with aclosing(_decoded(response, max_bytes)) as pieces:
+                    async with aclosing(decoded(response, max_bytes)) as pieces:
                         async for piece in pieces:
                             size += await asyncio.to_thread(file.write, piece)
             return Saved(str(response.url), response.status_code, _media_type(response.headers), size), location
@@ -306,50 +305,6 @@ def _check_location(location: str | None) -> None:
 
 def _media_type(headers: Mapping[str, str]) -> str:
     return headers.get("content-type", "").partition(";")[0].strip().lower()
-
-
-async def _decoded(response: httpx.Response, max_bytes: int) -> AsyncGenerator[bytes]:
-    """Yield the body in pieces; what a server compressed without being asked is unpacked up to `max_bytes`."""
-    encoding = response.headers.get("content-encoding", "identity").strip().lower()
-    pieces = response.aiter_raw(_PIECE_BYTES)
-    if encoding in {"identity", ""}:
-        async for piece in pieces:
-            yield piece
-        return
-    if encoding not in {"gzip", "x-gzip", "deflate"}:
-        raise httpx.DecodingError(encoding[:40])
-    inflater = zlib.decompressobj(wbits=47)
-    size = 0
-    is_first = True
-    async for piece in pieces:
-        if is_first and encoding == "deflate" and piece[:1] != b"\x78":
-            inflater = zlib.decompressobj(wbits=-15)  # as some servers understand the word
-        is_first = False
-        try:
-            for content in _inflated(inflater, piece):
-                size += len(content)
-                if size > max_bytes:
-                    raise too_large(response.request.url.host, max_bytes)
-                yield content
-        except zlib.error as error:
-            raise httpx.DecodingError(f"broken {encoding}") from error
-    if not inflater.eof:
-        raise httpx.DecodingError(f"incomplete {encoding}")
-
-
-class _Inflater(Protocol):
-    """What is used of zlib's decompression object, which has no name of its own."""
-
-    @property
-    def unconsumed_tail(self) -> bytes: ...
-    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
-
-
-def _inflated(inflater: _Inflater, piece: bytes) -> Iterator[bytes]:
-    """Yield what a piece unpacks to, little by little, however much it is."""
-    while content := inflater.decompress(piece, _PIECE_BYTES):
-        yield content
-        piece = inflater.unconsumed_tail
 
 
 class _CheckedTransport(httpx.AsyncBaseTransport):
