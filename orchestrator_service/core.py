@@ -55,7 +55,7 @@ class Core:
 
 async def make_tables(database: Database) -> None:
     """Make the orchestrator's tables, or bring them up to date."""
-    await migrate(database, _MIGRATIONS, "federation_version", "0012")
+    await migrate(database, _MIGRATIONS, "federation_version", "0013")
 
 
 @asynccontextmanager

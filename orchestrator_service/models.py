@@ -104,7 +104,7 @@ class Task(Base):
         ),
         Index("ix_tasks_tenant_status", "tenant_id", "status", "id"),
         _index_of_known("ix_tasks_session", "session_id", "id"),
-        _index_of_known("ix_tasks_user_id", "user_id"),
+        _index_of_known("ix_tasks_user", "user_id", "id"),
         _index_of_known("ix_tasks_parent_task_id", "parent_task_id"),
         _index_of_known("ix_tasks_origin_task_id", "origin_task_id"),
     )

@@ -21,6 +21,9 @@ _FEW, _MANY = 200, 2_000
 
 _LOOKS: Final[dict[str, Callable[[Connection], object]]] = {
     "tasks": lambda connection: task_views.search(connection, LOCAL, task_views.Filters(), None, 20),
+    "tasks of a user": lambda connection: task_views.search(
+        connection, LOCAL, task_views.Filters(user_id="ada"), None, 20
+    ),
     "tasks of an agent": lambda connection: task_views.search(
         connection, LOCAL, task_views.Filters(agent="Echo"), None, 20
     ),
@@ -82,6 +85,7 @@ def _store(connection: Connection, count: int) -> None:
     ids = [new_id() for _ in range(count)]
     mine: dict[str, object] = {"tenant_id": LOCAL.tenant_id, "created_at": at}
     over: dict[str, object] = {
+        "user_id": "ada",
         "description": "d",
         "request": {},
         "status": "completed",
