@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 import sys
+from contextlib import suppress
 
 import uvloop
 
@@ -37,12 +38,22 @@ def check(settings: Settings) -> None:
 
 
 async def work(settings: Settings) -> None:
-    """Work until SIGTERM or SIGINT; steps under way get DRAIN_TIMEOUT_S, the rest is handed over."""
-    stopping = asyncio.Event()
+    """Work until SIGTERM or SIGINT; steps under way get DRAIN_TIMEOUT_S, the rest is handed over.
+
+    Told to stop before it is up, it is cancelled.
+    """
+    starting, stopping = asyncio.current_task(), asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        stopping.set()
+        if starting is not None:
+            starting.cancel()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+        loop.add_signal_handler(number, stop)
     async with open_core(settings) as core, core.working():
+        starting = None
         garbage.leave_alone_what_stays()
         logger.info("worker is up")
         await stopping.wait()
@@ -50,14 +61,17 @@ async def work(settings: Settings) -> None:
 
 
 def main() -> None:
-    """Work until told to stop."""
+    """Work until told to stop. A foreseen failure ends it with a line, and a code as `FederationError.exit_code`."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # as long as nothing is started there is nothing to stop
     try:
         settings = configuration.read(Settings)
         telemetry.configure(settings, "orchestrator")
         check(settings)
-        uvloop.run(work(settings))
+        with suppress(asyncio.CancelledError):
+            uvloop.run(work(settings))
     except FederationError as error:
-        sys.exit(str(error))
+        sys.stderr.write(f"{error.detail}\n")
+        sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":

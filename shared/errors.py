@@ -4,6 +4,7 @@ An error crosses every boundary in one form: RFC 9457 problem details over HTTP 
 the metadata of an A2A status message (`to_metadata`, `from_metadata`).
 """
 
+import os
 from typing import ClassVar
 
 from pydantic import JsonValue
@@ -21,6 +22,11 @@ class FederationError(Exception):
         super().__init__(detail)
         self.detail = detail
         self.facts = facts
+
+    @property
+    def exit_code(self) -> int:
+        """What a process that this ends says: 1, or EX_CONFIG (78) when another start cannot help."""
+        return 1 if self.retryable else os.EX_CONFIG
 
     def to_problem(self) -> dict[str, JsonValue]:
         """Return the RFC 9457 body. Source: https://www.rfc-editor.org/rfc/rfc9457"""

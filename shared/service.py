@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import secrets
 import socket
 import sys
@@ -134,7 +133,7 @@ def read_settings(kind: type[_Settings], service: ServiceName) -> _Settings:
         return configuration.read(kind)
     except FederationError as error:
         sys.stderr.write(f"{service}: {error.detail}\n")
-        raise SystemExit(_exit_code(error)) from None
+        raise SystemExit(error.exit_code) from None
 
 
 def run(create: Callable[[], FastAPI], settings: FederationSettings, service: ServiceName) -> None:
@@ -148,7 +147,7 @@ def run(create: Callable[[], FastAPI], settings: FederationSettings, service: Se
         listener, app = _listen(settings, service), create()
     except FederationError as error:
         sys.stderr.write(f"{service}: {error.detail}\n")
-        raise SystemExit(_exit_code(error)) from None
+        raise SystemExit(error.exit_code) from None
     with listener:
         config = uvicorn.Config(
             starting := _Starting(app),
@@ -186,7 +185,7 @@ class _Server(uvicorn.Server):
                 return
             if (failure := self._starting.failure) is None:
                 raise
-            raise SystemExit(_exit_code(failure)) from None
+            raise SystemExit(failure.exit_code) from None
 
     async def main_loop(self) -> None:
         """Refresh the Date header each second until a signal says stop."""
@@ -262,10 +261,6 @@ class _Starting:
         """End the start, if it is under way."""
         if self._start is not None:
             self._start.cancel()
-
-
-def _exit_code(error: FederationError) -> int:
-    return 1 if error.retryable else os.EX_CONFIG
 
 
 async def _answer_foreseen(_request: Request, error: Exception) -> JSONResponse:

@@ -71,18 +71,20 @@ async def test_a_setting_that_no_service_could_work_with_is_said_in_a_line_and_n
 
 
 @pytest.mark.parametrize(
-    ("value", "right"),
+    ("value", "right", "code"),
     [
-        ("postgresql://someone:secret-word@127.0.0.1:{closed}/x", "Start PostgreSQL"),
-        ("postgresql://someone:secret-word@127.0.0.1:port/x", "postgresql://USER:PASSWORD@HOST/NAME"),
-        ("secret-word", "postgresql://USER:PASSWORD@HOST/NAME"),
-        ("", "Set DATABASE_URL="),
+        ("postgresql://someone:secret-word@127.0.0.1:{closed}/x", "Start PostgreSQL", 1),
+        ("postgresql://someone:secret-word@127.0.0.1:port/x", "postgresql://USER:PASSWORD@HOST/NAME", os.EX_CONFIG),
+        ("secret-word", "postgresql://USER:PASSWORD@HOST/NAME", os.EX_CONFIG),
+        ("", "Set DATABASE_URL=", os.EX_CONFIG),
     ],
 )
-async def test_a_worker_says_in_a_line_why_its_database_cannot_be_used(tmp_path: Path, value: str, right: str) -> None:
+async def test_a_worker_says_in_a_line_why_its_database_cannot_be_used(
+    tmp_path: Path, value: str, right: str, code: int
+) -> None:
     env = {"DATABASE_URL": value.format(closed=free_ports(1)[0]), "DATA_DIR": str(tmp_path / "data")}
     run = await federation("worker", env=env)
-    assert (run.code, run.out) == (1, "")
+    assert (run.code, run.out) == (code, "")
     assert "DATABASE_URL" in run.err
     assert right in run.err
     assert len(run.err.splitlines()) == 1
@@ -93,7 +95,7 @@ async def test_an_env_file_that_is_not_utf_8_is_named_by_every_command(tmp_path:
     (tmp_path / ".env").write_bytes("LLM_MODEL=café\n".encode("latin-1"))
     for command in (("up",), ("tasks", "list"), ("run", "anything"), ("worker",), ("webhook-secret",)):
         run = await federation(*command, folder=tmp_path)
-        assert (run.code, run.out) == (1, "")
+        assert (run.code, run.out) == (os.EX_CONFIG if command == ("worker",) else 1, "")
         assert f"{tmp_path}/.env is not written in UTF-8" in run.err
         assert len(run.err.splitlines()) == 1
     run = await federation("doctor", folder=tmp_path)

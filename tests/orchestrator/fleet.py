@@ -90,6 +90,11 @@ class Member:
 
     async def start(self, failpoint: str = "") -> None:
         """Start it, and wait until it works."""
+        await self.begin(failpoint)
+        self.worker_id = str((await until(self._look, lambda found: bool(found["worker_id"]), 60))["worker_id"])
+
+    async def begin(self, failpoint: str = "") -> None:
+        """Start its process."""
         port = free_port()
         self.client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30)
         environment = {
@@ -105,7 +110,6 @@ class Member:
         }
         with (self._fleet.folder / "fleet.log").open("ab") as log:
             self._process = await forked.start(self._module, env=environment, log=log)
-        self.worker_id = str((await until(self._look, lambda found: bool(found["worker_id"]), 60))["worker_id"])
 
     async def register(self, endpoint: str) -> None:
         """Register an agent."""

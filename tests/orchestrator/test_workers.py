@@ -6,6 +6,7 @@ import signal
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
+import psycopg
 import pytest
 from pydantic import JsonValue
 
@@ -178,6 +179,19 @@ async def test_a_worker_that_is_told_to_stop_begins_nothing_new_and_hands_over_w
         assert "held 2" in agent.inside
         agent.let_go("held 0", "held 2")
         await check_done_once(api, agent, [own, *tasks])
+
+
+async def test_a_worker_that_waits_for_its_database_stops_as_soon_as_it_is_told_to(fleet: Fleet) -> None:
+    worker = fleet.worker()
+    with psycopg.connect(fleet.database_url) as other:
+        other.execute("LOCK TABLE federation_version")
+        await worker.begin()
+        await fleet.said("the service waits for its database")
+        worker.send(signal.SIGTERM)
+        assert await worker.ended() == 0
+    log = (fleet.folder / "fleet.log").read_text(encoding="utf-8")
+    assert "cannot be used" not in log
+    assert "Traceback" not in log
 
 
 async def test_a_worker_whose_beat_fails_for_a_reason_that_nobody_foresaw_beats_again(
