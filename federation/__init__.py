@@ -17,6 +17,9 @@ __all__ = ["Client", "main"]
 def main() -> None:
     """Run the command `federation`. Ctrl-C while it still loads ends it without a word, as it does later."""
     try:
+        from federation import streams  # noqa: PLC0415
+
+        streams.settle()
         from federation import cli  # noqa: PLC0415
     except KeyboardInterrupt:
         sys.exit(130)

@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from federation import ports
+from federation import ports, streams
 from federation.forking import ForkServer
 from federation.launch import Launch
 from federation.readiness import Readiness
@@ -28,6 +28,7 @@ _HOPELESS_AFTER = 5
 
 def main() -> int:
     """Run the federation described on the command line until it is told to stop. Returns the exit code."""
+    streams.settle()
     launch = Launch.from_json(sys.argv[1])
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # as long as nothing is started there is nothing to stop
     try:

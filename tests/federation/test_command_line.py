@@ -239,6 +239,27 @@ async def test_closed_output_is_said_in_a_sentence() -> None:
         assert (process.returncode, err.decode()) == (1, "The output is closed: there is nowhere to print to.\n")
 
 
+async def test_a_closed_input_is_one_without_answers() -> None:
+    asking = [*BEGIN, {"type": "input.required", "input_id": "i1", "prompt": "Which page?", "kind": "step"}, *END]
+    async with serve(FakeOrchestrator(script=asking).app()) as url:
+        shell = 'exec "$0" -c "from federation import main; main()" "$@" <&-'
+        process = await asyncio.create_subprocess_exec(
+            *("sh", "-c", shell, sys.executable, "--url", url, "run", "open the page"),
+            cwd=ROOT,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        run = await ended(process)
+    assert (run.code, "Traceback" in run.err) == (3, False), run.err
+
+
+async def test_what_the_terminals_encoding_does_not_have_is_printed_as_numbers(tmp_path: Path) -> None:
+    async with begun("doctor", env={"PYTHONIOENCODING": "latin-1", "DATA_DIR": str(tmp_path)}) as process:
+        run = await ended(process)
+    assert "\\u2713 settings: all are right" in run.out
+    assert run.err == ""
+
+
 async def test_lists_keep_ids_whole_on_a_usual_terminal() -> None:
     async with serve(FakeOrchestrator().app()) as url:
         code, shown = await at_a_terminal("--url", url, "tasks", "list", answer_to="no question", answer="", columns=80)

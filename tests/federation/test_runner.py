@@ -37,9 +37,9 @@ class Federation:
 
     @contextmanager
     def running(
-        self, *, stdin: int = subprocess.DEVNULL, grace_s: float = 5.0, verbose: bool = False
+        self, *, stdin: int = subprocess.DEVNULL, grace_s: float = 5.0, verbose: bool = False, shell: str = ""
     ) -> Generator[Printing]:
-        """Run the runner."""
+        """Run the runner. `shell`: what the command line says of its descriptors."""
         launch = Launch(
             services=tuple(
                 Service(name, f"small_{name}", port, f"{name.upper()}_PORT") for name, port in self.ports.items()
@@ -53,7 +53,8 @@ class Federation:
             verbose=verbose,
         )
         env = {"PYTHONPATH": os.pathsep.join([str(self._programs), str(ROOT)])}
-        with started(python("-m", "federation.runner", launch.to_json()), env=env, stdin=stdin) as runner:
+        command = ["sh", "-c", f'exec "$0" "$@" {shell}', *python("-m", "federation.runner", launch.to_json())]
+        with started(command, env=env, stdin=stdin) as runner:
             yield runner
 
     def pids(self) -> dict[str, int]:
@@ -83,6 +84,22 @@ def test_it_says_when_it_is_ready_and_stops_everything_on_ctrl_c(federation: Fed
         assert runner.end() == 0
         assert not [pid for pid in pids.values() if lives(pid)]
         assert (federation.data_dir / "federation.json").read_text(encoding="utf-8") == ""
+
+
+def test_services_can_log_though_the_error_output_is_closed(federation: Federation) -> None:
+    federation.program("api", "import sys\n" + _SERVE.replace("serve(", "sys.stderr.write('begun\\n'); serve("))
+    with federation.running(shell="2>&-") as runner:
+        runner.expect("Ready after")
+    assert "starting it again" not in runner.text
+    assert "begun" in (federation.data_dir / "logs" / "api.log").read_text(encoding="utf-8")
+
+
+def test_it_starts_at_a_terminal_whose_encoding_lacks_a_character(
+    federation: Federation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
+    with federation.running() as runner:
+        runner.expect("Ready after")
 
 
 def test_a_service_that_dies_is_started_again_and_said(federation: Federation) -> None:
