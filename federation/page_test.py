@@ -42,8 +42,7 @@ async def verify(url: str, wish: Wish) -> int:
     """Run the test at the orchestrator at `url`, print it and return the exit code. Ctrl-C cancels the test."""
     try:
         async with Client(url) as client:
-            task = await canceling.hand_in(client, _hand_in(client, wish), lambda _: None)
-            task = await _follow(client, task, wish)
+            task = await _run(client, wish)
         test = _find_result(task)
     except FederationError as error:
         return _tell_not_run(str(error), wish)
@@ -79,25 +78,35 @@ async def _hand_in(client: Client, wish: Wish) -> Task:
     return await client.run_page_test(kept)
 
 
-async def _follow(client: Client, task: Task, wish: Wish) -> Task:
-    """Print what the test tells until it is over."""
+async def _run(client: Client, wish: Wish) -> Task:
+    """Hand the test in, and print what it tells until it is over."""
+    task: Task | None = None
     try:
-        async with asyncio.timeout(wish.timeout_s), aclosing(client.events(task.id)) as events:
-            async for event in events:
-                if isinstance(event, StepProgress) and is_told(event.text) and not wish.as_json:
-                    _say(event.text)
+        async with asyncio.timeout(wish.timeout_s):
+            task = await canceling.hand_in(client, _hand_in(client, wish), lambda _: None)
+            await _follow(client, task, wish)
     except TimeoutError as error:
         said = f"The test was not over after {wish.timeout_s:g} s (--timeout)."
+        if task is None:
+            raise TimedOutError(said) from error
         try:
             await canceling.cancel(client, task.id)
         except FederationError as refusal:
             said += f" It could not be canceled ({refusal}); `federation tasks show {task.id}` tells more."
         raise TimedOutError(said) from error
     except asyncio.CancelledError:
-        with suppress(FederationError):  # it is over already, or nobody answers
-            await canceling.cancel(client, task.id)
+        if task is not None:
+            with suppress(FederationError):  # it is over already, or nobody answers
+                await canceling.cancel(client, task.id)
         raise
     return await client.get(task.id)
+
+
+async def _follow(client: Client, task: Task, wish: Wish) -> None:
+    async with aclosing(client.events(task.id)) as events:
+        async for event in events:
+            if isinstance(event, StepProgress) and is_told(event.text) and not wish.as_json:
+                _say(event.text)
 
 
 def _find_result(task: Task) -> PageTest | None:

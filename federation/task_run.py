@@ -16,7 +16,7 @@ from federation.connection import RefusedError
 from federation.display import Display
 from federation.events import InputRequired
 from federation.models import PendingInput, Task
-from shared.errors import FederationError
+from shared.errors import FederationError, TimedOutError
 
 COMPLETED, FAILED, NEEDS_ANSWER = 0, 1, 3
 
@@ -25,7 +25,7 @@ _WRONG = 422
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """How a task is followed. `timeout_s`: cancel it then; `save`: folder for its files."""
+    """How a task is followed. `timeout_s`: cancel it then, counted from handing it in; `save`: folder for its files."""
 
     timeout_s: float | None = None
     save: Path | None = None
@@ -42,19 +42,23 @@ class NotSavedError(FederationError):
 async def run_task(url: str, hand_in: Callable[[Client], Awaitable[Task]], watch: Watch, display: Display) -> int:
     """Hand in a task, follow it and return the exit code. Cancelled itself (Ctrl-C), it cancels the task.
 
-    Raises: NotSavedError, when all is printed.
+    Raises: NotSavedError, when all is printed; TimedOutError, when it was not even accepted in time.
     """
     async with Client(url, on_outage=display.note) as client:
-        task = await canceling.hand_in(client, hand_in(client), display.note)
+        task: Task | None = None
         try:
             async with asyncio.timeout(watch.timeout_s):
+                task = await canceling.hand_in(client, hand_in(client), display.note)
                 task = await _follow(client, task.id, display, may_ask=sys.stdin.isatty() and not watch.as_json)
-        except TimeoutError:
+        except TimeoutError as error:
+            if task is None:
+                raise TimedOutError(f"The task was not accepted within {watch.timeout_s:g} s (--timeout).") from error
             display.note(f"The task is not over after {watch.timeout_s:g} s (--timeout); canceling it.")
             task = await _cancel(client, task.id, display) or await client.get(task.id)
         except asyncio.CancelledError:
-            display.note("Canceling the task …")
-            await _cancel(client, task.id, display)
+            if task is not None:
+                display.note("Canceling the task …")
+                await _cancel(client, task.id, display)
             raise
         problem = None if watch.save is None else await _save(client, task, watch.save, display)
         code = _print(task, watch, display)

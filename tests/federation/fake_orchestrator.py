@@ -187,6 +187,8 @@ class FakeOrchestrator:
                 await self.released.wait()
 
     async def _test_page(self, _request: Request) -> Response:
+        if self.hold_answer:
+            await self.released.wait()
         return JSONResponse(self._task(), status_code=202)
 
     async def _cancel(self, _request: Request) -> Response:

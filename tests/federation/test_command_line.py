@@ -160,6 +160,32 @@ async def test_a_task_that_takes_too_long_is_canceled() -> None:
     assert fake.canceled
 
 
+async def test_a_task_that_is_not_accepted_in_time_is_said_and_canceled_when_it_is_after_all() -> None:
+    fake = FakeOrchestrator(hold_answer=True)
+    async with serve(fake.app()) as url, begun("--url", url, "run", "--timeout", "0.5", "open the page") as process:
+        assert process.stderr
+        async with asyncio.timeout(PATIENCE_S):
+            await fake.asked.wait()
+            assert await process.stderr.readline() == "Canceling the task …\n".encode()
+        fake.released.set()
+        run = await ended(process)
+    assert (run.code, run.out, run.err) == (1, "", "The task was not accepted within 0.5 s (--timeout).\n")
+    assert fake.canceled
+
+
+@pytest.mark.slow
+async def test_a_page_test_that_is_not_accepted_in_time_is_one_that_was_not_run() -> None:
+    fake = FakeOrchestrator(hold_answer=True)
+    async with (
+        serve(fake.app()) as url,
+        begun("--url", url, "verify", "--timeout", "0.5", "http://127.0.0.1/", "it loads") as process,
+    ):
+        run = await ended(process)
+        fake.released.set()
+    assert run.code == 2
+    assert "The test was not over after 0.5 s (--timeout)." in run.out
+
+
 async def test_a_question_without_a_terminal_ends_with_3_and_says_how_to_answer() -> None:
     script = [*BEGIN, {"type": "input.required", "input_id": "i1", "prompt": "Which page?"}, *END]
     fake = FakeOrchestrator(script=script)
