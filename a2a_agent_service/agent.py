@@ -65,9 +65,7 @@ async def open_agent(settings: Settings) -> AsyncGenerator[OpenAgent]:
                     yield update
 
         def problems() -> list[str]:
-            if folder.is_dir():
-                return []
-            return [f"The documents folder {str(folder)!r} does not exist; set RESEARCH_DOCUMENTS to a folder."]
+            return [*filter(None, [settings.find_documents_problem()])]
 
         try:
             yield OpenAgent(answer, problems, checkpoints.forget, checkpoints.retain)

@@ -61,3 +61,10 @@ class Settings(FederationSettings):
     def max_file_bytes(self) -> int:
         """`research_max_file_mb` in bytes."""
         return int(self.research_max_file_mb * 1_000_000)
+
+    def find_documents_problem(self) -> str:
+        """Return what is wrong with the folder of documents, in a sentence, or nothing."""
+        folder = self.research_documents
+        if folder.is_dir():
+            return ""
+        return f"The documents folder {str(folder)!r} does not exist; set RESEARCH_DOCUMENTS to a folder."

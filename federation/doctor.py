@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from pydantic import JsonValue
 
+from a2a_agent_service.settings import Settings as ResearchSettings
 from browser_service import chromium
 from browser_service.settings import Settings as BrowserSettings
 from code_agent_service import sandbox
@@ -62,6 +63,7 @@ def examine() -> list[Finding]:
     found += _examine_data(settings)
     found.append(_examine_chromium(read(BrowserSettings)))
     found.append(_examine_sandbox(read(CodeSettings)))
+    found.append(_examine_documents(read(ResearchSettings)))
     model = llm.choose(settings)
     found.append(Finding("model", "missing" if model and model.missing else "ok", describe_model(settings)))
     found += _examine_services(settings)
@@ -134,6 +136,11 @@ def _examine_sandbox(settings: CodeSettings) -> Finding:
     if problem:
         return Finding("sandbox", "degraded", problem)
     return Finding("sandbox", "ok", "a program was run in it, and did not get out")
+
+
+def _examine_documents(settings: ResearchSettings) -> Finding:
+    problem = settings.find_documents_problem()
+    return Finding("documents", "degraded" if problem else "ok", problem or f"{settings.research_documents.resolve()}")
 
 
 def _examine_services(settings: FederationSettings) -> Iterator[Finding]:

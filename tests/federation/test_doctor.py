@@ -161,6 +161,12 @@ async def test_the_doctor_says_whether_anyone_answers_at_the_devtools_address(tm
         assert f"! chromium: BROWSER_CDP_URL is {address}, but no Chromium answers there." in run.out
 
 
+async def test_the_doctor_says_that_the_folder_of_documents_is_missing(tmp_path: Path) -> None:
+    for folder, said in ((tmp_path, f"✓ documents: {tmp_path}"), (tmp_path / "no", "! documents: The documents ")):
+        env = {"RESEARCH_DOCUMENTS": str(folder), "DATA_DIR": str(tmp_path / "data")}
+        assert said in (await federation("doctor", env=env)).out
+
+
 async def test_the_folders_that_are_looked_into_by_default_may_be_missing(tmp_path: Path) -> None:
     run = await federation("doctor", folder=tmp_path, env={"DATA_DIR": str(tmp_path / "data")})
     assert "✓ settings: all are right" in run.out
