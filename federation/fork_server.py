@@ -37,10 +37,13 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """A service was forked, or has ended: with an exit code, or with minus the signal that killed it."""
+    """A service was forked, or has ended: with an exit code, or with minus the signal that killed it.
+
+    One that could not be forked has no `pid`; what it would print says why.
+    """
 
     name: str
-    pid: int
+    pid: int | None
     code: int | None = None
 
 
@@ -77,13 +80,19 @@ def _fork_for(runner: socket.socket) -> tuple[Wish, list[int]] | None:
                 if not said:
                     return None
                 wish = Wish(**json.loads(said))
-                pid = os.fork()
-                if pid == 0:
-                    return wish, descriptors
-                names[pid] = wish.name
+                try:
+                    pid = os.fork()
+                except OSError as error:  # too many processes, or too little memory: the others go on
+                    os.write(descriptors[-1], f"it cannot be forked: {error.strerror}\n".encode())
+                    news = News(wish.name, None, os.EX_OSERR)
+                else:
+                    if pid == 0:
+                        return wish, descriptors
+                    names[pid] = wish.name
+                    news = News(wish.name, pid)
                 for descriptor in descriptors:
                     os.close(descriptor)
-                _tell(runner, News(wish.name, pid))
+                _tell(runner, news)
 
 
 @contextmanager

@@ -19,6 +19,15 @@ from tests.federation.processes import ROOT, Printing, free_ports, lives, poll, 
 
 _NAMES = ("orchestrator", "research", "api", "browser", "code")
 _SERVE = "from tests.federation.small_service import serve\ndef main(): serve({port})\n"
+_FORKS_WHILE_THERE_IS_ROOM = """
+import errno, os
+really_fork = os.fork
+def fork():
+    if os.path.exists("FULL"):
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+    return really_fork()
+os.fork = fork
+"""
 
 
 class Federation:
@@ -122,6 +131,24 @@ def test_services_are_started_again_when_what_forks_them_is_killed(federation: F
         poll(lambda: all(pid not in {before[name], None} for name, pid in federation.pids().items()))
         assert not [pid for pid in before.values() if lives(pid)]
         assert federation.fork_server() != forks
+
+
+def test_a_service_that_cannot_be_forked_is_tried_again_and_the_others_go_on(
+    federation: Federation, tmp_path: Path
+) -> None:
+    full = tmp_path / "full"
+    federation.program("api", _FORKS_WHILE_THERE_IS_ROOM.replace("FULL", str(full)) + _SERVE)
+    with federation.running() as runner:
+        runner.expect("Ready after")
+        before = federation.pids()
+        full.touch()
+        os.kill(before["api"], signal.SIGKILL)
+        runner.expect("api stopped (exit code 71: it cannot be forked: Resource temporarily unavailable)")
+        full.unlink()
+        poll(lambda: federation.pids()["api"] not in {None, before["api"]})
+        after = federation.pids()
+        assert lives(after["api"])
+        assert {**before, "api": after["api"]} == after
 
 
 def test_services_show_their_names_where_processes_are_listed(federation: Federation) -> None:
