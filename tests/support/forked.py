@@ -26,6 +26,10 @@ _MESSAGE_BYTES: Final = 200_000
 _TOLD_BYTES: Final = 32
 
 
+class ServerGoneError(Exception):
+    """The process that the others are forked from has ended: nobody can tell how they do."""
+
+
 class Forked:
     """A process that was forked, with what `asyncio.subprocess.Process` offers of the same names."""
 
@@ -37,9 +41,13 @@ class Forked:
         asyncio.get_running_loop().add_reader(told, self._hear)
 
     async def wait(self) -> int:
-        """Wait until it has ended, and return its exit code, or minus the signal that ended it."""
+        """Wait until it has ended, and return its exit code, or minus the signal that ended it.
+
+        Raises: ServerGoneError.
+        """
         await self._ended.wait()
-        assert self.returncode is not None
+        if self.returncode is None:
+            raise ServerGoneError
         return self.returncode
 
     def send_signal(self, number: signal.Signals) -> None:
@@ -59,7 +67,8 @@ class Forked:
     def _hear(self) -> None:
         asyncio.get_running_loop().remove_reader(self._told)
         with self._told:
-            self.returncode = int(self._told.recv(_TOLD_BYTES))
+            said = self._told.recv(_TOLD_BYTES)
+        self.returncode = int(said) if said else None
         self._ended.set()
 
 
@@ -76,6 +85,8 @@ async def start(
 
     What it prints goes into the log, or nowhere; with `errors`, its standard error goes there. `ahead` are modules that
     it imports only as it goes on, to be imported before it is forked.
+
+    Raises: ServerGoneError.
     """
     ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     nothing = os.open(os.devnull, os.O_RDWR)
@@ -84,16 +95,21 @@ async def start(
         streams = [nothing, output, output if errors is None else errors.fileno()]
         wish = _Wish(module, arguments, str(folder or Path.cwd()), dict(env), ahead)
         socket.send_fds(_server(), [json.dumps(asdict(wish)).encode()], [*streams, its.fileno()])
+    except ConnectionError as error:
+        ours.close()
+        raise ServerGoneError from error
     finally:
         os.close(nothing)
         its.close()
     ours.setblocking(False)
     try:
-        pid = int(await asyncio.get_running_loop().sock_recv(ours, _TOLD_BYTES))
+        said = await asyncio.get_running_loop().sock_recv(ours, _TOLD_BYTES)
+        if not said:
+            raise ServerGoneError
     except BaseException:
         ours.close()
         raise
-    return Forked(pid, ours)
+    return Forked(int(said), ours)
 
 
 @dataclass(frozen=True, slots=True)
