@@ -113,7 +113,8 @@ def _up(verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show ever
 @app.command("worker")
 def _worker() -> None:
     """Run tasks without serving an API, beside other orchestrators on one PostgreSQL (DATABASE_URL), until stopped."""
-    os.execv(sys.executable, [sys.executable, "-m", "orchestrator_service.worker"])  # noqa: S606 - it takes our place
+    command = [sys.executable, "-P", "-m", "orchestrator_service.worker"]  # -P: see federation.up
+    os.execv(sys.executable, command)  # noqa: S606 - it takes our place
 
 
 @app.command("webhook-secret")

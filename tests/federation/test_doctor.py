@@ -91,6 +91,11 @@ async def test_a_worker_says_in_a_line_why_its_database_cannot_be_used(
     assert "secret-word" not in run.err
 
 
+async def test_a_worker_runs_none_of_the_code_in_the_folder_it_is_started_in(tmp_path: Path) -> None:
+    (tmp_path / "shared.py").write_text("raise SystemExit('not ours')", encoding="utf-8")
+    assert "Set DATABASE_URL=" in (await federation("worker", folder=tmp_path)).err
+
+
 async def test_an_env_file_that_is_not_utf_8_is_named_by_every_command(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes("LLM_MODEL=café\n".encode("latin-1"))
     for command in (("up",), ("tasks", "list"), ("run", "anything"), ("worker",), ("webhook-secret",)):
