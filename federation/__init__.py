@@ -21,9 +21,10 @@ def main() -> None:
 
         streams.settle()
         from federation import cli  # noqa: PLC0415
+
+        cli.main()
     except KeyboardInterrupt:
         sys.exit(130)
-    cli.main()
 
 
 def __getattr__(name: str) -> object:

@@ -467,7 +467,7 @@ async def test_the_version_is_printed() -> None:
 
 
 async def test_ctrl_c_while_the_command_still_loads_ends_it_without_a_word() -> None:
-    interrupted = """
+    loading = """
 import sys
 class Interrupted:
     def find_spec(self, name, *_):
@@ -475,6 +475,13 @@ class Interrupted:
             raise KeyboardInterrupt
 sys.meta_path.insert(0, Interrupted())
 """
-    async with begun("tasks", first=interrupted) as process:
-        run = await ended(process)
-    assert (run.code, run.out, run.err) == (130, "", "")
+    reading_the_commands = """
+import typer.main
+def interrupted(*_):
+    raise KeyboardInterrupt
+typer.main.get_command = interrupted
+"""
+    for interrupted in (loading, reading_the_commands):
+        async with begun("tasks", first=interrupted) as process:
+            run = await ended(process)
+        assert (run.code, run.out, run.err) == (130, "", "")
