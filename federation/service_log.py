@@ -8,7 +8,12 @@ from pathlib import Path
 _LONGEST_FILE_BYTES = 20_000_000
 _LONGEST_LINE_BYTES = 100_000
 _SHOWN_CHARS = 300
-_SAYS_NOTHING = frozenset({"Application startup failed. Exiting."})  # uvicorn, after it has said why
+_SAYS_NOTHING = frozenset(
+    {
+        "Application startup failed. Exiting.",  # uvicorn, after it has said why
+        "It was told to stop before it was up.",  # Ctrl-C
+    }
+)
 _ALARMING = frozenset({"warning", "error", "critical"})
 
 

@@ -256,6 +256,21 @@ def test_ctrl_c_while_the_code_still_loads_ends_everything_at_once(federation: F
         assert not lives(int(loading.read_text(encoding="utf-8")))
 
 
+def test_a_service_that_is_stopped_while_it_starts_is_not_shown_as_one_that_failed(
+    federation: Federation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    federation.program("api", "from api_agent_service.main import main\n")
+    monkeypatch.setenv("API_AGENT_PORT", str(federation.ports["api"]))
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://someone@127.0.0.1:{free_ports(1)[0]}/x")
+    monkeypatch.setenv("DATA_DIR", str(federation.data_dir))
+    with federation.running() as runner:
+        runner.expect("the service waits for its database")
+        runner.process.send_signal(signal.SIGINT)
+        assert runner.end() == 0
+    assert "api: error" not in runner.text
+    assert "told to stop before it was up" in (federation.data_dir / "logs" / "api.log").read_text(encoding="utf-8")
+
+
 def test_the_code_of_the_services_starts_no_thread_when_it_is_loaded() -> None:
     program = f"import importlib\nfor name in {[*MODULES.values()]!r}: importlib.import_module(name)\n"
     program += "print(open('/proc/self/status').read())"
