@@ -18,6 +18,7 @@ from pathlib import Path
 from federation import ports, streams
 from federation.forking import ForkServer
 from federation.launch import Launch
+from federation.probe import Facts
 from federation.readiness import Readiness
 from federation.running import AlreadyRunningError, Record, hold
 from federation.supervised import Supervised
@@ -67,6 +68,7 @@ class Runner:
         self._wake_read, self._wake_write = os.pipe()
         self._readiness = Readiness(launch, self._wake)
         self._announced = False
+        self._is_recorded: bool | None = None
         logs = Path(launch.data_dir) / "logs"
         logs.mkdir(exist_ok=True)
         self._services = [Supervised(service, logs, say=say, verbose=launch.verbose) for service in launch.services]
@@ -205,14 +207,22 @@ class Runner:
         say("Stopped.")
 
     def _write_record(self) -> None:
-        self._record.write(
-            {
-                "pid": os.getpid(),
-                "url": self._launch.url,
-                "ready": self._announced,
-                "services": {service.service.name: service.pid for service in self._services},
-            }
-        )
+        """Say what runs now. Raises: OSError, when that cannot even be kept at the start; later it is said once."""
+        facts: Facts = {
+            "pid": os.getpid(),
+            "url": self._launch.url,
+            "ready": self._announced,
+            "services": {service.service.name: service.pid for service in self._services},
+        }
+        try:
+            self._record.write(facts)
+            self._is_recorded = True
+        except OSError as error:
+            if self._is_recorded is None:
+                raise
+            if self._is_recorded:
+                say(f"What runs cannot be kept in DATA_DIR {self._launch.data_dir} ({error.strerror}); it goes on.")
+            self._is_recorded = False
 
 
 def _find_taken_port(launch: Launch, *, patience_s: float) -> str:

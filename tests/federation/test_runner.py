@@ -1,6 +1,7 @@
 """The process runner, with real processes and services that are small."""
 
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -318,6 +319,22 @@ def test_the_federation_goes_on_when_there_is_no_room_for_a_log_and_says_so_once
         assert runner.end() == 0
     said = [line for line in runner.lines if "api.log cannot be written (No space left on device)" in line]
     assert len(said) == 1
+
+
+def test_the_federation_goes_on_when_no_file_can_grow_any_more(federation: Federation) -> None:
+    with federation.running() as runner:
+        runner.expect("Model: none.")
+        before = federation.pids()["api"]
+        resource.prlimit(runner.process.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+        os.kill(before, signal.SIGKILL)
+        runner.expect("api stopped")
+        runner.expect(f"What runs cannot be kept in DATA_DIR {federation.data_dir} (File too large); it goes on.")
+        runner.expect("api: warning: it is small")
+        resource.prlimit(runner.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        os.kill(federation.pids()["code"], signal.SIGKILL)
+        poll(lambda: federation.pids()["api"] not in {None, before})
+        runner.process.send_signal(signal.SIGINT)
+        assert runner.end() == 0
 
 
 def test_a_log_that_was_deleted_is_begun_anew_when_it_has_grown(tmp_path: Path) -> None:
