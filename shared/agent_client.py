@@ -90,36 +90,32 @@ def connect(
     limits: Limits | None = None,
     tap: Tap | None = None,
 ) -> "AgentConnection":
-    """Choose how to call the agent: JSON-RPC 1.0, else HTTP+JSON 1.0, else JSON-RPC 0.3. Opens nothing yet.
+    """Choose how to call the agent: by the first interface of A2A 1.0 on its card, else of 0.3. Opens nothing yet.
 
     `auth` shows the agent who we are with every call; `deadlines` are those of calls that are given none; `tap` is told
     of every message.
     Raises: AgentProtocolError when the card offers none of them, InvalidRequestError when its URL is not one.
     """
-    offered = {
-        binding: interface for interface in reversed(card.supported_interfaces) if (binding := _binding(interface))
-    }
-    preferred: tuple[Binding, ...] = ("JSONRPC 1.0", "HTTP+JSON 1.0", "JSONRPC 0.3")
-    for binding in preferred:
-        if binding in offered:
-            http.parse_url(offered[binding].url)
-            return AgentConnection(
-                client,
-                Endpoint(
-                    offered[binding].url,
-                    binding,
-                    offered[binding].tenant,
-                    auth,
-                    numbers_events=any(each.uri == agent_sequence.URI for each in card.capabilities.extensions),
-                ),
-                streaming=card.capabilities.streaming,
-                pushing=card.capabilities.push_notifications,
-                deadlines=deadlines,
-                limits=limits,
-                tap=tap,
-            )
-    spoken = ", ".join(f"{each.protocol_binding} {each.protocol_version}" for each in card.supported_interfaces)
-    raise AgentProtocolError(f"The agent speaks only {spoken[:200]}; it must offer JSONRPC or HTTP+JSON of A2A 1.0.")
+    offered: list[tuple[Binding, AgentInterface]] = [
+        (binding, each) for each in card.supported_interfaces if (binding := _binding(each))
+    ]
+    if not offered:
+        spoken = ", ".join(f"{each.protocol_binding} {each.protocol_version}" for each in card.supported_interfaces)
+        raise AgentProtocolError(
+            f"The agent speaks only {spoken[:200]}; it must offer JSONRPC or HTTP+JSON of A2A 1.0."
+        )
+    binding, interface = min(offered, key=lambda offer: offer[0] == "JSONRPC 0.3")
+    http.parse_url(interface.url)
+    numbers_events = any(each.uri == agent_sequence.URI for each in card.capabilities.extensions)
+    return AgentConnection(
+        client,
+        Endpoint(interface.url, binding, interface.tenant, auth, numbers_events=numbers_events),
+        streaming=card.capabilities.streaming,
+        pushing=card.capabilities.push_notifications,
+        deadlines=deadlines,
+        limits=limits,
+        tap=tap,
+    )
 
 
 class AgentConnection:

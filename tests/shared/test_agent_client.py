@@ -222,7 +222,7 @@ async def test_following_a_task_catches_up_and_goes_on(client: Client) -> None:
     assert agent.methods == ["GetTask", "SubscribeToTask"]
 
 
-async def test_the_best_interface_of_a_card_is_chosen(client: Client) -> None:
+async def test_the_first_interface_of_a_card_in_the_newest_version_is_chosen(client: Client) -> None:
     def chosen(*offers: tuple[str, str]) -> str:
         card = card_for("http://127.0.0.1:9000")
         del card.supported_interfaces[:]
@@ -232,7 +232,8 @@ async def test_the_best_interface_of_a_card_is_chosen(client: Client) -> None:
         )
         return agent_client.connect(client, card).endpoint.binding
 
-    assert chosen(("JSONRPC", "0.3"), ("HTTP+JSON", "1.0"), ("JSONRPC", "1.0")) == "JSONRPC 1.0"
+    assert chosen(("JSONRPC", "0.3"), ("HTTP+JSON", "1.0"), ("JSONRPC", "1.0")) == "HTTP+JSON 1.0"
+    assert chosen(("GRPC", "1.0"), ("JSONRPC", "1.0"), ("HTTP+JSON", "1.0")) == "JSONRPC 1.0"
     assert chosen(("JSONRPC", "0.3.0"), ("HTTP+JSON", "1.0")) == "HTTP+JSON 1.0"
     assert chosen(("GRPC", "1.0"), ("JSONRPC", "0.3.0")) == "JSONRPC 0.3"
     with pytest.raises(AgentProtocolError, match="speaks only GRPC"):
