@@ -137,7 +137,7 @@ class _Call:
             raise AgentProtocolError(f"The agent's answer {error}.") from error
         if not isinstance(answer, dict):
             raise AgentProtocolError("The agent's answer is not a JSON object.")
-        if "error" in answer:
+        if answer.get("error") is not None:
             if self.rpc_id is not None and answer.get("id") not in (self.rpc_id, None):
                 raise AgentProtocolError("The agent answered another request than the one it was sent.")
             raise agent_refusals.told(answer["error"])

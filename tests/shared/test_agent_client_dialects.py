@@ -50,6 +50,19 @@ async def test_a_file_of_0_3_may_say_that_it_has_no_bytes(client: Client) -> Non
     assert ended.files == (File("a.png", "application/octet-stream", url="http://x.test/a.png"),)
 
 
+@pytest.mark.parametrize("streaming", [True, False])
+async def test_an_answer_may_say_that_there_is_no_error(client: Client, *, streaming: bool) -> None:
+    done = {"task": task("COMPLETED", artifact="hello")}
+
+    def answer(request: JsonObject) -> JSONResponse:
+        return JSONResponse({"jsonrpc": "2.0", "id": request["id"], "result": done, "error": None})
+
+    async with ScriptedAgent(SendMessage=answer, SendStreamingMessage=answer).serving() as agent:
+        connection = agent_client.connect(client, agent.card(streaming=streaming))
+        ended = await end_of(connection.send(agent_client.OutgoingMessage("m-1", "hello")))
+    assert (ended.state, ended.text) == ("completed", "hello")
+
+
 @pytest.mark.parametrize(
     ("address", "kind"),
     [
