@@ -1,17 +1,24 @@
 """What the SDK's HTTP+JSON routes leave open: a body that is not UTF-8 is the caller's fault, body or query may name a
-tenant, and a stream of A2A 0.3 that cannot be given is refused as a whole, where the SDK begins it and breaks it off.
+tenant, a stream of A2A 0.3 that cannot be given is refused as a whole, where the SDK begins it and breaks it off, and a
+push config of 0.3 can be deleted.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Final, cast
 
 import orjson
-from a2a.types import InvalidParamsError
+from a2a.compat.v0_3.context_builders import V03ServerCallContextBuilder
+from a2a.server.context import ServerCallContext
+from a2a.server.request_handlers.request_handler import RequestHandler
+from a2a.server.routes import ServerCallContextBuilder
+from a2a.types import DeleteTaskPushNotificationConfigRequest, InvalidParamsError
+from a2a.utils.constants import PROTOCOL_VERSION_0_3
 from a2a.utils.error_handlers import rest_error_handler
+from a2a.utils.version_validator import validate_version
 from pydantic import JsonValue
 from sse_starlette.sse import EventSourceResponse
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from shared import agent_bodies
@@ -44,6 +51,23 @@ def mended(route: Route) -> Route:
         return response
 
     return Route(route.path, answer, methods=[*(route.methods or ())])
+
+
+def deletion(handler: RequestHandler, contexts: ServerCallContextBuilder) -> Route:
+    """Return the route by which A2A 0.3 deletes a push config, in the SDK's way; the SDK has none."""
+
+    @validate_version(PROTOCOL_VERSION_0_3)
+    async def delete(request: Request, context: ServerCallContext) -> None:
+        names = request.path_params
+        config = DeleteTaskPushNotificationConfigRequest(task_id=names["id"], id=names["push_id"])
+        await handler.on_delete_task_push_notification_config(config, context)
+
+    @rest_error_handler
+    async def answer(request: Request) -> Response:
+        await delete(request, V03ServerCallContextBuilder(contexts).build(request))
+        return JSONResponse({})
+
+    return Route("/v1/tasks/{id}/pushNotificationConfigs/{push_id}", answer, methods=["DELETE"])
 
 
 def _tenant(request: Request, body: JsonValue) -> str:

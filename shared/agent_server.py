@@ -82,7 +82,10 @@ class AgentServer:
         contexts = _Contexts(self._card)
         [rpc] = create_jsonrpc_routes(handler, "/", contexts, enable_v0_3_compat=True)
         the_sdks_way = agent_mixed_dialect.understanding(rpc.endpoint)
-        rest = create_rest_routes(handler, contexts, enable_v0_3_compat=True)
+        rest = [
+            agent_rest.deletion(handler, contexts),
+            *create_rest_routes(handler, contexts, enable_v0_3_compat=True),
+        ]
         cards = card_routes.build(self._card, self._key, only_1_0=self._settings.a2a_conformance)
         add_a2a_routes_to_fastapi(
             app,

@@ -199,6 +199,22 @@ async def test_configs_of_0_3_are_kept_and_told(caller: Caller, agent: ScriptedA
     assert (await call("list", {"id": task_id}))["result"] == []
 
 
+async def test_configs_of_0_3_are_deleted_over_http(caller: Caller, receiver: Receiver) -> None:
+    task_id = (await caller.send("ask"))["id"]
+    configs = f"/v1/tasks/{task_id}/pushNotificationConfigs"
+    wanted: JsonObject = {"id": "old", "url": f"{receiver.url}/hook"}
+    named: JsonObject = {"name": f"tasks/{task_id}/pushNotificationConfigs/old", "pushNotificationConfig": wanted}
+    assert (await caller.http.post(configs, json={"parent": f"tasks/{task_id}", "config": named})).status_code == 200
+    assert (await caller.http.get(f"{configs}/old")).json() == named
+    for _ in range(2):  # again is the same
+        deleted = await caller.http.delete(f"{configs}/old")
+        assert (deleted.status_code, deleted.json()) == (200, {})
+    assert (await caller.http.get(f"{configs}/old")).status_code == 404
+    assert (await caller.http.delete("/v1/tasks/none/pushNotificationConfigs/old")).status_code == 404
+    newer = await caller.http.delete(f"{configs}/old", headers={"A2A-Version": "1.0"})
+    assert newer.json()["error"]["details"][0]["reason"] == "VERSION_NOT_SUPPORTED"
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
