@@ -42,7 +42,10 @@ def mended(route: Route) -> Route:
         agent_bodies.check_files(body)
         if route.path == _LIST:
             agent_bodies.check_state(request.query_params.get("status"))
-        if not route.path.startswith(_OLDER):
+        if route.path.startswith(_OLDER):
+            agent_bodies.check_content(body)
+            agent_bodies.check_history_length(request.query_params.get("historyLength") or None)
+        else:
             request.state.tenant = _tenant(request, body)
         response: Response = await begin(request)
         if waits and isinstance(response, EventSourceResponse):

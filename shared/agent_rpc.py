@@ -127,6 +127,11 @@ def _check(method: str, given: JsonValue) -> None:
     agent_bodies.check_files(given)
     if method == "ListTasks" and isinstance(given, dict):
         agent_bodies.check_state(given.get("status"))
+    match given:
+        case {"historyLength": int(length)} | {"configuration": {"historyLength": int(length)}}:
+            agent_bodies.check_history_length(length)
+        case _:
+            pass
 
 
 async def _begin_stream(batches: _Batches, context: ServerCallContext, call_id: str | int) -> Response:

@@ -1,5 +1,6 @@
 """What protobuf's JSON would take without a word, though nobody can have meant it."""
 
+from base64 import b64encode
 from typing import cast
 from uuid import uuid4
 
@@ -39,6 +40,53 @@ async def test_bytes_that_0_3_does_not_read_are_refused(caller: Caller, agent: S
     answer = await _send_0_3(caller, encoded)
     assert cast("JsonObject", answer["error"])["code"] == -32602
     assert not agent.requests
+
+
+@pytest.mark.parametrize(
+    ("part", "why"),
+    [
+        ({"file": {"fileWithBytes": "aGk=", "name": "a"}}, "not base64 of base64"),
+        ({"file": {"fileWithBytes": "höh=", "name": "a"}}, "not base64 of base64"),
+        ({"text": None}, "none of text, file and data"),
+        ({}, "none of text, file and data"),
+        ("hello", "none of text, file and data"),
+    ],
+)
+@pytest.mark.parametrize("name", ["request", "message"])
+async def test_a_part_of_0_3_over_http_that_cannot_be_read_is_the_callers_fault(
+    caller: Caller, agent: ScriptedAgent, part: JsonValue, why: str, name: str
+) -> None:
+    message: JsonObject = {"messageId": "m", "role": "ROLE_USER", "content": [{"text": "hello"}, part]}
+    for path in ("/v1/message:send", "/v1/message:stream"):
+        refused = await caller.http.post(path, json={name: message})
+        assert refused.status_code == 400
+        assert "art 2" in (said := refused.json()["error"]["message"])
+        assert why in said
+    assert not agent.requests
+
+
+async def test_a_file_of_0_3_over_http_arrives(caller: Caller, agent: ScriptedAgent) -> None:
+    file: JsonObject = {"fileWithBytes": b64encode(b64encode(b"\xfb\xff\x00")).decode(), "name": "a"}
+    message: JsonObject = {"messageId": "m", "role": "ROLE_USER", "content": [{"text": "hello"}, {"file": file}]}
+    assert (await caller.http.post("/v1/message:send", json={"message": message})).status_code == 200
+    assert agent.requests[0].files[0].content == b"\xfb\xff\x00"
+
+
+@pytest.mark.parametrize("length", [2**31, -(2**31), "many", 1.5])
+async def test_a_history_length_of_0_3_that_is_none_is_the_callers_fault(caller: Caller, length: JsonValue) -> None:
+    over_http = await caller.http.get("/v1/tasks/none", params={"historyLength": str(length)})
+    assert over_http.status_code == 400
+    message: JsonObject = {
+        "kind": "message",
+        "messageId": "m",
+        "role": "user",
+        "parts": [{"kind": "text", "text": "x"}],
+    }
+    sent: JsonObject = {"message": message, "configuration": {"historyLength": length}}
+    asked: JsonObject = {"id": "none", "historyLength": length}
+    for method, params in (("message/send", sent), ("tasks/get", asked)):
+        answer = await caller.rpc(method, params, **{"A2A-Version": "0.3"})
+        assert cast("JsonObject", answer["error"])["code"] in {-32600, -32602}
 
 
 @pytest.mark.parametrize("encoded", ["+/8A", "+/8A\n", " +/\r\n8A"])
