@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from shared import strict_json
 from shared.agent import JsonObject
 from shared.errors import AgentFailedError, AgentProtocolError, AgentUnavailableError, FederationError
-from shared.remote_parts import clean_note
+from shared.remote_parts import clean_note, objects
 from shared.retry_after import retry_after_s
 
 TASK_NOT_FOUND: Final = -32001
@@ -82,16 +82,21 @@ def refused(status: int, retry_after: str | None, content: bytes, *, asks_for_ta
 
 
 def told(error: JsonValue) -> FederationError:
-    """Return the error that the agent tells, by JSON-RPC or as HTTP+JSON's google.rpc.Status."""
+    """Return the error that the agent tells, by JSON-RPC or as HTTP+JSON's google.rpc.Status.
+
+    One of our own agents says by `retryable` that it passes by itself.
+    """
     told = error if isinstance(error, dict) else {}
-    details = told.get("details")
-    reasons = [item.get("reason") for item in details if isinstance(item, dict)] if isinstance(details, list) else []
+    details = objects(told.get("details", told.get("data")))
+    reasons = [str(item.get("reason")) for item in details]
     given = told.get("code")
-    named = (_CODES[str(reason)] for reason in reasons if str(reason) in _CODES)
+    named = (_CODES[reason] for reason in reasons if reason in _CODES)
     code = next(named, given if isinstance(given, int) else None)
     message = told.get("message")
     text = clean_note(message if isinstance(message, str) else "").rstrip(".") or "no reason given"
     facts: JsonObject = {} if code is None else {"rpc_code": code}
     if code in _NOT_OFFERED:
         return AgentProtocolError(f"The agent does not offer what was asked: {text}.", **facts)
+    if any(isinstance(said := item.get("metadata"), dict) and said.get("retryable") is True for item in details):
+        return AgentUnavailableError(f"The agent cannot answer now: {text}.", reached=None, **facts)
     return AgentFailedError(f"The agent refused the request: {text}.", **facts)

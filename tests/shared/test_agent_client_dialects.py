@@ -1,9 +1,11 @@
 """What agents write otherwise than the specification's examples, and what it means all the same."""
 
+import json
 from collections.abc import AsyncIterator
 
 import pytest
-from a2a.types import AgentCard, AgentInterface
+from a2a.server.request_handlers.response_helpers import build_error_response
+from a2a.types import AgentCard, AgentInterface, InternalError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -15,7 +17,7 @@ from shared.errors import NotFoundError
 from shared.http import Client, open_client
 from shared.settings import FederationSettings
 from tests.shared.test_agent_client_bindings import end_of
-from tests.support.misbehaving import ScriptedAgent, result, task
+from tests.support.misbehaving import ScriptedAgent, result, stream, task
 from tests.support.serving import serve
 
 
@@ -38,6 +40,15 @@ async def test_a_404_that_names_no_reason_means_that_there_is_no_such_task(clien
             await connection.get_task("t-1")
         with pytest.raises(NotFoundError):
             await connection.cancel("t-1")
+
+
+async def test_a_stream_that_ends_with_an_error_that_passes_is_asked_about(client: Client) -> None:
+    away = build_error_response("1", InternalError("The database is away.", {"retryable": True}))
+    broken = stream({"task": task("WORKING")}, after=b"data: " + json.dumps(away).encode() + b"\n\n")
+    stored = result(task("COMPLETED", artifact="done"))
+    async with ScriptedAgent(SendStreamingMessage=broken, GetTask=stored).serving() as agent:
+        ended = await end_of(agent_client.connect(client, agent.card()).send(agent_client.OutgoingMessage("m-1", "hi")))
+    assert (ended.state, ended.text) == ("completed", "done")
 
 
 async def test_a_file_of_0_3_may_say_that_it_has_no_bytes(client: Client) -> None:
