@@ -20,6 +20,7 @@ from a2a.server.routes import (
 )
 from a2a.types import AgentCard, ExtensionSupportRequiredError, VersionNotSupportedError
 from a2a.utils.constants import PROTOCOL_VERSION_0_3, PROTOCOL_VERSION_1_0, VERSION_HEADER
+from a2a.utils.errors import MethodNotFoundError
 from fastapi import FastAPI
 from pydantic import JsonValue
 from starlette.requests import Request
@@ -188,7 +189,7 @@ class _Contexts(DefaultServerCallContextBuilder):
         """Return the context.
 
         Raises: the SDK's ContentTypeNotSupportedError for a body that is not JSON, VersionNotSupportedError,
-        ExtensionSupportRequiredError.
+        MethodNotFoundError for a name of 0.3 in 1.0, ExtensionSupportRequiredError.
         """
         if request.method == "POST" and not is_json(request):
             has_body = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
@@ -198,6 +199,9 @@ class _Contexts(DefaultServerCallContextBuilder):
         context.tenant = getattr(request.state, "tenant", "")
         headers = cast("dict[str, str]", context.state["headers"])
         headers[_VERSION] = _find_version(request, headers.get(_VERSION, ""))
+        method: str = getattr(request.state, "rpc_method", "")
+        if "/" in method and headers[_VERSION] == PROTOCOL_VERSION_1_0:
+            raise MethodNotFoundError(f"A2A 1.0, which A2A-Version names, has no method {method[:64]}.")
         if self._required:
             older = get_requested_extensions(request.headers.getlist(LEGACY_HTTP_EXTENSION_HEADER))
             if missing := self._required - context.requested_extensions - older:

@@ -44,8 +44,10 @@ async def test_the_old_names_are_understood_in_the_old_version_only(caller: Call
     }
     assert "result" in await caller.rpc("message/send", params, **{"A2A-Version": "0.3"})
     assert "result" in await caller.rpc("message/send", params, **{"A2A-Version": "0.3.0"})
-    refusal = await caller.rpc("message/send", params, **{"A2A-Version": "1.0"})
-    assert "1.0" in str(cast("JsonObject", refusal["error"])["message"])
+    for method in ("message/send", "message/stream"):
+        refusal = cast("JsonObject", (await caller.rpc(method, params, **{"A2A-Version": "1.0"}))["error"])
+        assert refusal["code"] == -32601
+        assert "1.0" in str(refusal["message"])
 
 
 @pytest.mark.parametrize(("path", "code"), [("/", -32008), ("/message:send", 400)])
