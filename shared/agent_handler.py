@@ -3,7 +3,7 @@
 Its errors are the SDK's own classes, for the routes look them up by exact class.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Generator, Sequence
 from contextlib import aclosing, contextmanager
 from typing import Final
 from urllib.parse import quote
@@ -52,9 +52,7 @@ _MAX_SHOWN_BYTES: Final = 256 * 1024
 class AgentHandler(RequestHandler):
     """The calls of A2A on one service's tasks. `runs` is open while the service is; `card` is the extended one."""
 
-    def __init__(
-        self, service: ServiceName, runs: Callable[[], Runs], card: Callable[[], Awaitable[AgentCard]]
-    ) -> None:
+    def __init__(self, service: ServiceName, runs: Callable[[], Runs], card: AgentCard) -> None:
         self._service: ServiceName = service
         self._runs = runs
         self._card = card
@@ -191,10 +189,10 @@ class AgentHandler(RequestHandler):
     async def on_get_extended_agent_card(
         self, params: GetExtendedAgentCardRequest, context: ServerCallContext
     ) -> AgentCard:
-        """Return the extended card as it is now."""
+        """Return the extended card."""
         del context
         with _translated(params):
-            return await self._card()
+            return self._card
 
     def _scope(self, context: ServerCallContext) -> Scope:
         """Return whose tasks a call may see: (tenant, user), each quoted so that no two pairs look alike."""

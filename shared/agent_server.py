@@ -3,9 +3,8 @@
 `create` makes a whole service out of an agent. An app that has routes of its own installs an `AgentServer`.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from copy import deepcopy
 from pathlib import Path
 from typing import Final, cast
 
@@ -50,8 +49,8 @@ class AgentServer:
     """The A2A side of a service, for an app that also has other routes.
 
     `install` it after the app's own routes and keep `working` open in the app's lifespan. `resumable`: the agent may
-    be asked the same again after a restart, because what it does is found again by the task's id. `extend_card` returns
-    the extended card, made of a copy of the public one, as it is now; without it that is the extended card.
+    be asked the same again after a restart, because what it does is found again by the task's id. The extended card is
+    the public one.
     """
 
     def __init__(
@@ -62,7 +61,6 @@ class AgentServer:
         open_agent: Callable[[], AbstractAsyncContextManager[OpenAgent]],
         *,
         resumable: bool = False,
-        extend_card: Callable[[AgentCard], Awaitable[AgentCard]] | None = None,
     ) -> None:
         self._settings = settings
         self._service: ServiceName = service
@@ -71,7 +69,6 @@ class AgentServer:
         agent_conformance.check(settings)
         self._open_agent = agent_conformance.conforming(open_agent) if settings.a2a_conformance else open_agent
         self._resumable = resumable
-        self._extension = extend_card
         self._agent: OpenAgent | None = None
         self._runs: Runs | None = None
 
@@ -79,7 +76,7 @@ class AgentServer:
         """Add the card at its well-known path, JSON-RPC at `/`, and HTTP+JSON beside it; all of it in the docs."""
         on_stop(app, self.end_streams)
         handler_type = ConformingHandler if self._settings.a2a_conformance else AgentHandler
-        handler = handler_type(self._service, self._open_runs, self._extend_card)
+        handler = handler_type(self._service, self._open_runs, card_routes.sign(self._card, self._key))
         contexts = _Contexts(self._card)
         [rpc] = create_jsonrpc_routes(handler, "/", contexts, enable_v0_3_compat=True)
         the_sdks_way = agent_mixed_dialect.understanding(rpc.endpoint)
@@ -133,10 +130,6 @@ class AgentServer:
     def is_busy(self) -> bool:
         """Tell whether the agent works on a task in this process."""
         return self._runs is not None and bool(self._runs.live)
-
-    async def _extend_card(self) -> AgentCard:
-        card = self._card if self._extension is None else await self._extension(deepcopy(self._card))
-        return card_routes.sign(card, self._key)
 
     def _open_runs(self) -> Runs:
         if self._runs is None:

@@ -1,14 +1,11 @@
 """The card that a service shows: to whom, how long it is good for, who signed it, and how callers prove themselves."""
 
-import asyncio
 import base64
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
-import httpx
 import jwt
 import pytest
 import rfc8785
@@ -18,13 +15,10 @@ from a2a.utils.signing import InvalidSignaturesError, create_signature_verifier
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
-from shared import agent_signing, cards
+from shared import agent_signing
 from shared.agent import JsonObject
-from shared.agent_server import AgentServer
 from shared.errors import InvalidSettingError
-from shared.service import create_app
-from tests.shared.scripted_agent import Caller, ScriptedAgent, Settings, build_app, build_settings, serving
-from tests.support.serving import serve
+from tests.shared.scripted_agent import Caller, ScriptedAgent, build_app, build_settings, serving
 
 WELL_KNOWN = "/.well-known/agent-card.json"
 SECURITY: JsonObject = {
@@ -170,32 +164,10 @@ async def test_the_extended_card_is_the_public_one_in_every_binding_and_version(
     assert cast("JsonObject", old["result"])["name"] == public["name"]
 
 
-async def test_an_extended_card_is_made_anew_for_each_call(tmp_path: Path, pem: str) -> None:
-    asked = asyncio.Event()
-
-    async def extend(card: AgentCard) -> AgentCard:
-        card.description = "Again" if asked.is_set() else "Once"
-        asked.set()
-        return card
-
-    async with _serving(build_settings(tmp_path, card_signing_key=pem), extend) as caller:
+async def test_the_extended_card_is_signed(tmp_path: Path, pem: str) -> None:
+    async with serving(ScriptedAgent(), build_settings(tmp_path, card_signing_key=pem)) as caller:
         key = (await caller.http.get("/.well-known/jwks.json")).json()["keys"][0]
-        extended = [await caller.call("GetExtendedAgentCard", {}) for _ in range(2)]
-        public = (await caller.http.get(WELL_KNOWN)).json()
-    assert [card["description"] for card in extended] == ["Once", "Again"]
-    assert public["description"] == "Does as it is told."
-    for card in extended:
-        _verifier(key)(parse_agent_card(dict(card)))
-
-
-@asynccontextmanager
-async def _serving(settings: Settings, extend: Callable[[AgentCard], Awaitable[AgentCard]]) -> AsyncGenerator[Caller]:
-    card = cards.build(settings, "api", name="Scripted", description="Does as it is told.", skills=[])
-    server = AgentServer(settings, "api", card, ScriptedAgent().open, extend_card=extend)
-    app = create_app(settings, "api", "test", "test", lambda _: server.working())
-    server.install(app)
-    async with serve(app) as url, httpx.AsyncClient(base_url=url, trust_env=False) as client:
-        yield Caller(client)
+        _verifier(key)(parse_agent_card(dict(await caller.call("GetExtendedAgentCard", {}))))
 
 
 def _header(card: JsonObject) -> JsonObject:
