@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.agent import JsonObject
+from shared.agent_finality import finishing
 
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
@@ -32,6 +33,8 @@ def understanding(sdk: Endpoint) -> Endpoint:
     async def answer(request: Request) -> Response:
         is_mixed = _is_mixed(await request.body())
         response = await sdk(request)
+        if getattr(request.state, "rpc_method", "") == "message/stream":
+            response = finishing(response)
         return _named(response) if is_mixed else response
 
     return answer

@@ -22,9 +22,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from shared import agent_bodies
+from shared.agent_finality import finishing
 
 _LIST: Final = "/tasks"
 _OLDER: Final = "/v1/"
+_OLDER_STREAM: Final = "/v1/message:stream"
 _STREAMS: Final = (":stream", ":subscribe")
 
 
@@ -48,6 +50,8 @@ def mended(route: Route) -> Route:
         else:
             request.state.tenant = _tenant(request, body)
         response: Response = await begin(request)
+        if route.path == _OLDER_STREAM:
+            response = finishing(response)
         if waits and isinstance(response, EventSourceResponse):
             events = cast("AsyncIterator[object]", aiter(response.body_iterator))  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
             response.body_iterator = _chain(await anext(events, None), events)

@@ -1,5 +1,6 @@
 """Which version a call is made in, which extensions it needs, whose tasks it sees."""
 
+import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -171,6 +172,25 @@ async def test_a_stream_of_0_3_that_cannot_be_given_is_refused_as_a_whole(
     response = await caller.http.request(method, path, json={} if method == "POST" else None)
     assert 400 <= response.status_code < 500
     assert response.json()["error"]
+
+
+@pytest.mark.parametrize("path", ["/", "/v1/message:stream"])
+@pytest.mark.parametrize("text", ["ask", "write", "fail"])
+async def test_the_last_event_of_a_stream_of_0_3_says_so(caller: Caller, path: str, text: str) -> None:
+    older: JsonObject = {"messageId": "m", "role": "ROLE_USER", "content": [{"text": text}]}
+    message: JsonObject = {
+        "kind": "message",
+        "messageId": "m",
+        "role": "user",
+        "parts": [{"kind": "text", "text": text}],
+    }
+    call: JsonObject = {"jsonrpc": "2.0", "id": 1, "method": "message/stream", "params": {"message": message}}
+    answer = await caller.http.post(path, json=call if path == "/" else {"message": older})
+    events = [json.loads(line[5:]) for line in answer.text.splitlines() if line.startswith("data:")]
+    told = [event.get("result") or next(iter(event.values())) for event in events]
+    finals = [each.get("final", False) for each in told]
+    assert finals[-1] is True
+    assert not any(finals[:-1])
 
 
 @pytest.mark.parametrize("path", ["/message:send", "/message:stream", "/v1/message:send", "/v1/message:stream", "/"])
