@@ -133,7 +133,18 @@ def profile(table: Table) -> Profile:
 def read_vocabulary(table: Table) -> Vocabulary:
     """Return what words in a question about this table can mean. Blocking."""
     texts = [name for name, kind in table.kinds.items() if kind == "text"]
-    return vocabulary.build(table.kinds, [(name, values) for name, values in distinct_texts(table, texts).items()])
+    return vocabulary.build(table.kinds, distinct_texts(table, texts).items(), _flags(table))
+
+
+def _flags(table: Table) -> list[str]:
+    """Return the columns of numbers that are all 0 or 1."""
+    names = [name for name, kind in table.kinds.items() if kind == "number" and not vocabulary.is_identifier(name)]
+    if not names:
+        return []
+    found = table.store.row(
+        f"SELECT {', '.join(f'bool_and({database.name(name)} IN (0, 1))' for name in names)} FROM {TABLE}"
+    )
+    return [name for name, is_flag in zip(names, found, strict=True) if is_flag]
 
 
 def distinct_texts(table: Table, names: Sequence[str]) -> dict[str, list[str]]:

@@ -11,6 +11,8 @@ from api_agent_service.vocabulary import FALSE_WORDS, TRUE_WORDS, Vocabulary
 
 _LITERAL = "[NYDQVM]"
 _EXACT = 2**53
+_SWITCHING = frozenset({"is", "are", "was", "were", "be", "is not", "are not", "isn't", "of", "for"})
+"""Words before a column of 0 and 1 that make it a condition: not "=", as in "price = quantity"."""
 
 
 def spell_out(items: list[Item]) -> list[Item]:
@@ -81,9 +83,9 @@ def _told(items: list[Item], vocabulary: Vocabulary) -> list[Filter]:
     """Return a condition on a column of truth values whose value is said: "shipped is no"."""
     column = next(item.column for item in items if item.code == "C")
     word = items[-1].text.casefold()
-    if word not in TRUE_WORDS | FALSE_WORDS or vocabulary.kinds[column] != "boolean":
+    value = vocabulary.truth(column, of=word in TRUE_WORDS)
+    if word not in TRUE_WORDS | FALSE_WORDS or value is None:
         return []
-    value = str(word in TRUE_WORDS).lower()
     return [Filter(column=column, operator="!=" if items[-2].code == "x" else "=", value=value)]
 
 
@@ -94,6 +96,15 @@ def _flagged(items: list[Item], vocabulary: Vocabulary) -> list[Filter]:
         return []
     negated = any(item.code in "xX" for item in items)
     return [Filter(column=column, operator="=", value="false" if negated else "true")]
+
+
+def _switched(items: list[Item], vocabulary: Vocabulary) -> list[Filter]:
+    """Return a condition on a column of 0 and 1, where words around it tell that it is one: "how many are active"."""
+    column = items[-1].column
+    if column not in vocabulary.flags or any(item.text not in _SWITCHING for item in items[:-1] if item.code in "IXP"):
+        return []
+    negated = any(item.code in "xX" for item in items)
+    return [Filter(column=column, operator="=", value=vocabulary.truth(column, of=not negated))]
 
 
 def _period(items: list[Item], vocabulary: Vocabulary) -> list[Filter]:
@@ -130,7 +141,11 @@ _RULES: tuple[tuple[Pattern[str], _Make], ...] = tuple(
         (r"[Pw&]*S[YD]", _compared),
         (r"[Pw&]*CI?X?x?0|w0P?C|0P?C", _missing),
         (r"[Pw&]*CI?x?[Wx]", _told),
-        (r"(?<![BUAHLTtX])(?<![BC]C&)(?<!Z&)[Pw]*(?:Ix?|x|X)?C(?![IX])", _flagged),
+        (r"(?<![BUAHLTtX])(?<![BC]C&)(?<!Z&)[Pw]*(?:Ix?|x|X)?C(?!X|I[xXSWVNYDQM0C])", _flagged),
+        (
+            r"(?:(?<!G)(?:Ix?|X)|wx?|(?<=[K%])x?|(?<=K[WR])x?|(?<=%R)|(?<=[AHL]C)|(?<=[CR])(?<![BZ&]C)P)C(?!I?[XSNYDQVM0]|I[xWC])",
+            _switched,
+        ),
         (r"[Pw&]*xC(?![IX])", _lacking),
         (rf"[Pw&]*CIx?{_LITERAL}|[Pw&]*w[Pw&]*CI?x?(?:{_LITERAL}|W)", _equal),
         (r"[Pw]MY?|PY|(?<=C)Y", _period),

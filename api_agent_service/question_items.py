@@ -3,10 +3,11 @@
 Every item has a code of one letter, so that the grammar (`questions`, `question_filters`) is regular expressions over
 the row of codes:
 
-C column, V value of a text column, N number, Y year, D date, M month name, Q quoted text, A aggregation,
-H highest, L lowest, E "cheapest" (of a column), T top, t bottom, K "how many", % "share of", U distinct, B "by",
-Z time span, z "monthly", P preposition, X comparison, S comparison in time, I "is", w "where", x negation, 0 missing,
-& "and", G "which", R what rows are called, o what no query says ("second", "weekend", "growth"), W any other word.
+C column, V value of a text column or the opposite of a column of truth values, N number, Y year, D date, M month name,
+Q quoted text, A aggregation, H highest, L lowest, E "cheapest" (of a column), T top, t bottom, K "how many",
+% "share of", U distinct, B "by", Z time span, z "monthly", P preposition, X comparison, S comparison in time, I "is",
+w "where", x negation, 0 missing, & "and", G "which", R what rows are called, o what no query says ("second", "weekend",
+"growth"), W any other word.
 """
 
 import re
@@ -188,6 +189,8 @@ def _next(  # noqa: PLR0911 - one line for each way to read a word
     word = token.casefold()
     if word in _DROPPED or word in _ADVERBS:
         return None, 1
+    if (opposite := vocabulary.opposite(token)) and (false := vocabulary.truth(opposite, of=False)):
+        return Item("V", token, false, opposite), 1
     after, _ = _phrase(tokens, place + 1)
     if _EXPECTS_NAME.search(codes(before)) or (after and after.code in "XSI"):
         for length in range(min(3, len(tokens) - place), 0, -1):

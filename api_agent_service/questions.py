@@ -156,7 +156,7 @@ def _alternatives(items: list[Item], vocabulary: Vocabulary) -> list[str]:
         one = next(item for item in after if item.code in "CVMY")
         same = before.code == one.code == "V" and before.column == one.column
         named = one.code == "C" and not re.match("[PwIx]*C[IXS]", codes(after))
-        is_condition = vocabulary.kinds[one.column] == "boolean" if named else not same
+        is_condition = vocabulary.truth(one.column) is not None if named else not same
         if items[match.start()].text == "or" and is_condition:
             found.append(f"or {one.text}")
     return found

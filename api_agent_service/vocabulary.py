@@ -9,6 +9,8 @@ from typing import Literal, TypeAlias
 Kind: TypeAlias = Literal["number", "text", "date", "datetime", "boolean"]
 
 _LEAST_LIKENESS = 0.82
+_ASIDE = re.compile(r"^(?:is|was|has) ")
+_NEGATIONS = ("in", "un", "non", "non ", "dis", "not ")
 TRUTHS = (
     ("true", "false"),
     ("yes", "no"),
@@ -31,11 +33,15 @@ FALSE_WORDS = frozenset(no for _, no in TRUTHS)
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """The columns of a table with their kinds, and the values that occur in its text columns, by their columns."""
+    """The columns of a table with their kinds, and the values that occur in its text columns, by their columns.
+
+    `flags` are columns of numbers that are all 0 or 1.
+    """
 
     kinds: Mapping[str, Kind]
     columns: Mapping[str, str]
     values: Mapping[str, Mapping[str, str]]
+    flags: frozenset[str] = frozenset()
 
     def column(self, words: str, *, fuzzy: bool = True) -> str | None:
         """Return the column that some words name: by its name, its plural, a part of it, or nearly its name."""
@@ -51,7 +57,19 @@ class Vocabulary:
         if len(within) == 1:
             return within[0]
         close = get_close_matches(wanted, list(self.columns), 1, _LEAST_LIKENESS) if len(wanted) > 3 else []
-        return self.columns[close[0]] if close else None
+        return self.columns[close[0]] if close and not _are_opposites(wanted, close[0]) else None
+
+    def opposite(self, word: str) -> str | None:
+        """Return the column of truth values that a word is the opposite of: `active` for "inactive"."""
+        wanted = normalize(word)
+        found = (name for key, name in self.columns.items() if self.truth(name) and _are_opposites(wanted, key))
+        return next(found, None)
+
+    def truth(self, column: str, *, of: bool = True) -> str | None:
+        """Return what stands for true or false in a column, None in one that does not hold truth values."""
+        if column in self.flags:
+            return str(int(of))
+        return str(of).lower() if self.kinds[column] == "boolean" else None
 
     def value(self, words: str) -> Mapping[str, str]:
         """Return the values that some words are, whatever their case or plural, by the columns that have them."""
@@ -63,7 +81,9 @@ class Vocabulary:
         return [name for name, kind in self.kinds.items() if kind in kinds]
 
 
-def build(kinds: Mapping[str, Kind], values: Iterable[tuple[str, Sequence[str]]]) -> Vocabulary:
+def build(
+    kinds: Mapping[str, Kind], values: Iterable[tuple[str, Sequence[str]]], flags: Iterable[str] = ()
+) -> Vocabulary:
     """Make a vocabulary."""
     columns: dict[str, str] = {}
     for name in kinds:
@@ -73,7 +93,7 @@ def build(kinds: Mapping[str, Kind], values: Iterable[tuple[str, Sequence[str]]]
         for item in items:
             known.setdefault(" ".join(item.casefold().split()), {}).setdefault(column, item)
     known.pop("", None)
-    return Vocabulary(kinds, columns, known)
+    return Vocabulary(kinds, columns, known, frozenset(flags))
 
 
 def normalize(text: str) -> str:
@@ -91,6 +111,11 @@ def is_identifier(column: str) -> bool:
 def is_numbering(column: str) -> bool:
     """Tell whether a column's name says that its numbers are names of something: years, and what identifies things."""
     return is_identifier(column) or normalize(column).split()[-1:] == ["year"]
+
+
+def _are_opposites(one: str, other: str) -> bool:
+    bare, other_bare = _ASIDE.sub("", one), _ASIDE.sub("", other)
+    return any(f"{no}{bare}" == other_bare or f"{no}{other_bare}" == bare for no in _NEGATIONS)
 
 
 def singular(word: str) -> str:

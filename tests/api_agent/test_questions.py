@@ -405,6 +405,51 @@ async def test_long_numbers_are_told_apart(first: int, question: str, rows: list
     assert [tuple(row.values()) for row in outcome.rows] == rows
 
 
+SWITCHES = "id,active,units,city\n1,1,4,Oslo\n2,0,5,Oslo\n3,1,6,Rome\n4,0,7,Rome\n5,1,8,Rome\n"
+
+
+@pytest.mark.parametrize(
+    ("question", "rows"),
+    [
+        ("how many active", [(3,)]),
+        ("how many are active", [(3,)]),
+        ("how many people are active", [(3,)]),
+        ("how many active are there in Oslo", [(1,)]),
+        ("how many active people by city", [("Rome", 2, 66.7), ("Oslo", 1, 33.3)]),
+        ("how many are not active", [(2,)]),
+        ("how many are inactive", [(2,)]),
+        ("how many where active is true", [(3,)]),
+        ("how many where active is no", [(2,)]),
+        ("total units of active", [(18,)]),
+        ("total units for active people", [(18,)]),
+        ("total units active", [(18,)]),
+        ("average units where active", [(6.0,)]),
+        ("average units of inactive", [(6.0,)]),
+        ("percentage of people active", [(0, 2, 40.0), (1, 3, 60.0)]),
+        ("sum of active", [(3,)]),
+        ("average active", [(0.6,)]),
+        ("active by city", [("Rome", 2), ("Oslo", 1)]),
+        ("total units by active", [(0, 12), (1, 18)]),
+        ("how many different active", [(2,)]),
+        ("which city has the most active", [("Rome", 2)]),
+    ],
+)
+async def test_a_column_of_0_and_1_is_asked_as_truth_values_are(question: str, rows: list[tuple[object, ...]]) -> None:
+    outcome = await ask(f"{question}\n\n{SWITCHES}")
+
+    assert [tuple(row.values()) for row in outcome.rows] == rows
+
+
+@pytest.mark.parametrize(
+    ("question", "column"),
+    [("how many inactive", "active"), ("how many are inactive", "is_active"), ("how many active", "inactive")],
+)
+async def test_the_opposite_of_a_column_of_truth_values_is_those_that_are_not(question: str, column: str) -> None:
+    outcome = await ask(f"{question}\n\nid,{column},city\n1,yes,Oslo\n2,no,Oslo\n3,yes,Rome\n")
+
+    assert f"There is **1** row (where {column} = false)." in outcome.text
+
+
 @pytest.mark.parametrize(("yes", "no"), [("yes", "no"), ("ja", "nein"), ("Oui", "Non"), ("Y", "N"), ("sí", "no")])
 @pytest.mark.parametrize("question", ["how many are active", "how many active", "how many where active is {yes}"])
 async def test_words_for_true_and_false_are_truth_values_in_other_languages_too(
