@@ -1,6 +1,7 @@
 """MCP over HTTP by way of `shared.http`: the library's own client, on a transport that sends everything by ours.
 
-So each address is checked, redirects are not followed, and answers are capped, as for all outgoing calls.
+So each address is checked and answers are capped, as for all outgoing calls; redirects are followed within the server's
+own origin only.
 """
 
 from collections.abc import AsyncGenerator, Mapping

@@ -175,21 +175,22 @@ class _Connection:
 
     async def tools(self) -> list[Tool]:
         async with self._using() as client:
-            found: list[Tool] = []
+            found: dict[str, Tool] = {}
             cursor: str | None = None
             for _ in range(_MOST_PAGES):
                 async with self._bounded("list its tools"):
                     page = await client.list_tools(cursor=cursor)
                 for tool in page.tools:
-                    if tool.name in self._server.allow and len(found) < _MOST_TOOLS:
+                    name = f"{self._name}.{tool.name}"
+                    if tool.name in self._server.allow and name not in found:
                         schema = cast("JsonObject", tool.input_schema)
                         fits = len(json.dumps(schema)) <= _MAX_SCHEMA_CHARS
                         told = (tool.description or "")[:_MAX_DESCRIPTION_CHARS]
-                        found.append(Tool(f"{self._name}.{tool.name}", told, schema if fits else {"type": "object"}))
+                        found[name] = Tool(name, told, schema if fits else {"type": "object"})
                 cursor = page.next_cursor
                 if cursor is None:
                     break
-            return found
+            return [*found.values()]
 
     async def call(self, tool: str, arguments: JsonObject) -> str:
         if tool not in self._server.allow:
@@ -275,7 +276,7 @@ class _Connection:
             if ready.done():
                 logger.info("an MCP server broke off", extra={"server": self._name, "error": str(error)[:300]})
             else:
-                why = "in time" if isinstance(error, TimeoutError) else f"({type(error).__name__})"
+                why = "in time" if isinstance(error, TimeoutError) else f"({_said(error)})"
                 ready.set_exception(UnavailableError(f"The MCP server {self._name!r} could not be connected to {why}."))
         finally:
             ready.cancel()
@@ -317,6 +318,13 @@ def _text_of(result: "CallToolResult") -> str:
     if len(text) > MAX_OUTPUT_CHARS:
         return f"{text[:MAX_OUTPUT_CHARS]}\n(cut after {MAX_OUTPUT_CHARS:,} characters)"
     return text
+
+
+def _said(error: BaseException) -> str:
+    """Return what the first error of a group says, which may quote the server."""
+    while isinstance(error, BaseExceptionGroup):
+        error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
+    return f"{type(error).__name__}: {error}"[:500]
 
 
 def _filled(value: str) -> str:

@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 from pydantic import JsonValue
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
 
 from shared import mcp_tools
 from shared.agent import METADATA_KEY, JsonObject
@@ -14,6 +18,7 @@ from shared.mcp_tools import Server, ToolFailedError, open_tools, read_servers
 from shared.settings import FederationSettings
 from tests.research_agent.asking import ask, make_settings
 from tests.support.model_server import Fixed, model_server
+from tests.support.serving import serve
 from tests.teams.answering import Member, part, steps_of
 from tests.teams.hosting import hosted, mcp_over_http, servers_file, stdio_server, template
 
@@ -175,6 +180,47 @@ async def test_a_caller_that_is_cancelled_neither_waits_for_an_old_connection_no
         assert _runs(old)
         assert await tools.call("calc.add", {"a": 2, "b": 2}) == "4"
         assert not _runs(old)
+
+
+async def test_a_tool_that_a_server_lists_again_and_again_is_offered_once() -> None:
+    listing = (
+        "import json, sys\n"
+        "answers = {\n"
+        "    'initialize': lambda asked: {'protocolVersion': asked['protocolVersion'], 'capabilities': {'tools': {}},\n"
+        "                                 'serverInfo': {'name': 'endless', 'version': '1'}},\n"
+        "    'tools/list': lambda asked: {'nextCursor': 'more',\n"
+        "                                 'tools': 2 * [{'name': 'add', 'inputSchema': {'type': 'object'}}]},\n"
+        "}\n"
+        "for line in sys.stdin:\n"
+        "    asked = json.loads(line)\n"
+        "    if asked.get('method') in answers:\n"
+        "        result = answers[asked['method']](asked.get('params', {}))\n"
+        "        print(json.dumps({'jsonrpc': '2.0', 'id': asked['id'], 'result': result}), flush=True)\n"
+        "    elif 'id' in asked:\n"
+        "        error = {'code': -32601, 'message': 'not known'}\n"
+        "        print(json.dumps({'jsonrpc': '2.0', 'id': asked['id'], 'error': error}), flush=True)\n"
+    )
+    servers = {"calc": Server(command=[sys.executable, "-c", listing], allow=["add"])}
+    async with open_tools(FederationSettings(), servers) as tools:
+        assert [tool.name for tool in await tools.offered("calc")] == ["calc.add"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (RedirectResponse("http://127.0.0.2:1/mcp"), "Redirect to http://127.0.0.2:1/mcp not followed"),
+        (HTMLResponse("<p>Sign in</p>"), "Unexpected content type: text/html"),
+    ],
+)
+async def test_why_a_server_could_not_be_connected_to_is_told(answer: Response, says: str) -> None:
+    def turn_away(_: Request) -> Response:
+        return answer
+
+    async with serve(Starlette(routes=[Route("/mcp", turn_away, methods=["POST"])])) as url:
+        servers = {"calc": Server(url=f"{url}/mcp", allow=["add"])}
+        async with open_tools(FederationSettings(), servers) as tools:
+            with pytest.raises(UnavailableError, match=says):
+                await tools.call("calc.add", {})
 
 
 async def test_a_server_over_http_is_reached_by_the_guarded_way_only() -> None:
