@@ -38,6 +38,7 @@ logger = logging.getLogger(__name__)
 
 _ANSWER = "analysis"
 _MOST_QUERIES = 10
+_MOST_CHARTS = 4
 _HOW_TO_ASK = (
     "Ask as in 'average price by city' or 'top 5 products by revenue', or configure a model (LLM_BASE_URL, "
     "OPENAI_API_KEY or GROQ_API_KEY)."
@@ -49,6 +50,12 @@ _ALL = re.compile(
 _LEAD_IN = re.compile(
     r"\b(?:please|analy[sz]e|analysis|inspect|examine|look|study|check|evaluate|read|insights?)\b", re.IGNORECASE
 )
+_REQUEST = re.compile(
+    r"\W*(?:(?:and|also|then|please) )*(?:what|which|who|when|where|why|how|is|are|was|were|do|does|did|has|have|can|"
+    r"list|show|find|give|tell|compute|calculate|compare|rank|plot|chart|draw|predict|forecast)\b",
+    re.IGNORECASE,
+)
+_CHART = re.compile(r"\b(?:charts?|plots?|graphs?|diagrams?)\b", re.IGNORECASE)
 _NO_CHART = re.compile(r"\b(?:no|without(?: a| any)?) (?:charts?|plots?|graphs?|diagrams?)\b", re.IGNORECASE)
 _DRAWN: frozenset[Section] = frozenset({"numbers", "groups", "outliers"})
 _SECTIONS: dict[Section, str] = {
@@ -69,7 +76,7 @@ class _Found:
 
     text: str
     data: JsonObject
-    chart: JsonObject | None
+    charts: tuple[JsonObject, ...] = ()
 
 
 async def analyze(request: AgentRequest, resources: Resources) -> AsyncGenerator[Update]:
@@ -103,7 +110,7 @@ async def analyze(request: AgentRequest, resources: Resources) -> AsyncGenerator
                     yield update
     data: JsonObject = found[0].data if len(found) == 1 else {"tables": [item.data for item in found]}
     yield Answer(_ANSWER, "\n\n".join(item.text for item in found), data)
-    drawn = [item.chart for item in found if item.chart and not _NO_CHART.search(work.instruction)]
+    drawn = [] if _NO_CHART.search(work.instruction) else [chart for item in found for chart in item.charts]
     for number, chart in enumerate(drawn, 1):
         yield Progress("Drawing a chart")
         for file in await asyncio.to_thread(_draw, chart, "chart" if number == 1 else f"chart-{number}"):
@@ -129,6 +136,7 @@ async def _analyze(
     if reading.queries:
         asked_for = reading.queries[:_MOST_QUERIES]
         answered = await in_thread(store, lambda: [answers.answer(table, query) for query in asked_for], timeout_s)
+        notes += _left_out(reading, problem, vocabulary)
     elif _asks(question, vocabulary, refused=problem is not None):
         if resources.model is not None:
             yield Progress("Asking the language model for SQL")
@@ -153,8 +161,25 @@ async def _analyze(
     if reading.ignored and reading.queries:
         words = ", ".join(f"“{word}”" for word in reading.ignored[:5])
         notes.append(f"{words} in the question is neither a column nor a value, and changed nothing.")
-    noted = replace(table, notes=(*table.notes, *notes))
-    yield await in_thread(store, lambda: _tell(noted, question, answered, vocabulary), timeout_s)
+    noted, left = replace(table, notes=(*table.notes, *notes)), ". ".join(reading.rest) if answered else question
+    yield await in_thread(store, lambda: _tell(noted, left, answered, vocabulary, everything=everything), timeout_s)
+
+
+def _left_out(reading: questions.Reading, problem: InvalidRequestError | None, vocabulary: Vocabulary) -> list[str]:
+    """Return what to say of the questions that are not answered beside those that are."""
+
+    def only_draws(text: str) -> bool:
+        return bool(_CHART.search(text)) and not any(item.code in "CVZz" for item in itemize(text, vocabulary))
+
+    left = [text.strip() for text in reading.rest if _REQUEST.match(text) and not _sections(text)]
+    told = [
+        f"“{text[:200]}” is not answered: no rule reads it. Ask it by itself." for text in left if not only_draws(text)
+    ]
+    return told if problem is None else [str(problem), *told]
+
+
+def _sections(text: str) -> list[Section]:
+    return [section for section, words in _SECTIONS.items() if re.search(rf"\b(?:{words})\b", text, re.IGNORECASE)]
 
 
 def _problem(reading: questions.Reading, table: Table) -> InvalidRequestError | None:
@@ -179,20 +204,18 @@ def _problem(reading: questions.Reading, table: Table) -> InvalidRequestError | 
 def _asks(question: str, vocabulary: Vocabulary, *, refused: bool) -> bool:
     """Tell whether there is something in a question besides "profile this": then a model may read it."""
     left = _LEAD_IN.sub(" ", _ALL.sub(" ", question))
-    listed = any(re.search(rf"\b(?:{words})\b", left, re.IGNORECASE) for words in _SECTIONS.values())
+    listed = bool(_sections(left))
     names = any(item.code not in "RWPI&w" for item in itemize(left, vocabulary))
     says = names or len(re.findall(r"[^\W\d_]{3,}", left)) > 2
     return refused or (says and not listed and not _ALL.search(question))
 
 
-def _tell(table: Table, question: str, answered: list[Answered], vocabulary: Vocabulary) -> _Found:
-    wanted: list[Section] = [
-        section for section, words in _SECTIONS.items() if re.search(rf"\b(?:{words})\b", question, re.IGNORECASE)
-    ]
+def _tell(table: Table, question: str, answered: list[Answered], vocabulary: Vocabulary, *, everything: bool) -> _Found:
+    """Return the answers, and of the profile what the rest of a question wants."""
+    wanted = _sections(question)
     if len(wanted) > 1 and "columns" in wanted:
         wanted.remove("columns")  # "which columns have missing values"
-    everything = bool(_ALL.search(question))
-    if answered and not everything:
+    if answered and not everything and not wanted:
         return _answered(table, answered)
     profile = data_analysis.profile(table)
     sections: tuple[Section, ...] = tuple(wanted) if wanted and not everything else report.SECTIONS
@@ -201,10 +224,11 @@ def _tell(table: Table, question: str, answered: list[Answered], vocabulary: Voc
     text = report.write_profile(profile, sections, names)
     data: JsonObject = {"profile": report.profile_json(profile)}
     chart = charts.of_profile(profile, names) if _DRAWN & set(sections) else None
+    drawn = (chart,) if chart else ()
     if not answered:
-        return _Found(text, data, chart)
+        return _Found(text, data, drawn)
     told = _answered(table, answered)
-    return _Found(f"{told.text}\n\n{text}", told.data | data, told.chart or chart)
+    return _Found(f"{told.text}\n\n{text}", told.data | data, (*told.charts, *drawn)[:_MOST_CHARTS])
 
 
 def _answered(table: Table, answered: list[Answered]) -> _Found:
@@ -218,8 +242,8 @@ def _answered(table: Table, answered: list[Answered]) -> _Found:
         "answers": [item.to_json() for item in answered],
         "notes": list(table.notes),
     }
-    drawn = (charts.of_answer(item) for item in answered)
-    return _Found("\n\n".join(parts), data, next((chart for chart in drawn if chart), None))
+    drawn = [chart for item in answered if (chart := charts.of_answer(item))]
+    return _Found("\n\n".join(parts), data, tuple(drawn[:_MOST_CHARTS]))
 
 
 def _draw(chart: JsonObject, name: str) -> list[File]:

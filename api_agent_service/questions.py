@@ -23,7 +23,8 @@ class Reading:
 
     `unknown` are words where a column should be, but is none; `unread` are conditions that could not be read;
     `ambiguous` are values that stand in several columns, with these. A question with any of them has no query.
-    `ignored` are words that may have meant something in questions that have one.
+    `ignored` are words that may have meant something in questions that have one. `rest` are the sentences that no rule
+    reads at all.
     """
 
     queries: tuple[Query, ...] = ()
@@ -31,17 +32,20 @@ class Reading:
     unread: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     ambiguous: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    rest: tuple[str, ...] = ()
 
 
 def read(text: str, vocabulary: Vocabulary) -> Reading:
     """Return the queries that a text asks for, in order; none when it asks nothing that rules can read."""
-    readings = [_read_one(question, vocabulary) for question in _questions(text)]
+    asked = _questions(text)
+    readings = [_read_one(question, vocabulary) for question in asked]
     return Reading(
         tuple(dict.fromkeys(query for reading in readings for query in reading.queries)),
         tuple(dict.fromkeys(word for reading in readings for word in reading.unknown)),
         tuple(dict.fromkeys(word for reading in readings for word in reading.unread)),
         tuple(dict.fromkeys(word for reading in readings for word in reading.ignored)),
         tuple(dict.fromkeys(value for reading in readings for value in reading.ambiguous)),
+        tuple(question for question, reading in zip(asked, readings, strict=True) if reading == Reading()),
     )
 
 
@@ -53,12 +57,21 @@ _ASKING = (
 _JOINTS = re.compile(
     rf",?\s+(?:and|then|also|as well as)\s+(?=(?:also\s+)?(?:{_ASKING})\b)|,\s+(?=(?:{_ASKING})\b)", re.IGNORECASE
 )
+_DRAW = r"(?:please |also |then )*(?:plot|chart|graph|draw)"
+_DRAWING = re.compile(
+    rf"(?:,\s*|\s+)(?:and\s+)?(?={_DRAW}\s+(?!it\b|them\b|this\b|that\b|by\b|per\b)\w)", re.IGNORECASE
+)
+_DRAWING_IT = re.compile(rf"\W*(?:and )?{_DRAW}\s+(?:it|them|this|that)\s+(?=by\b|per\b|over\b)", re.IGNORECASE)
 
 
 def _questions(text: str) -> list[str]:
     """Return the questions in a text. "And" ends one only where what follows it groups by something of its own."""
     questions: list[str] = []
-    for line in re.split(r"[?;\n]+|[.!:](?:\s+|$)", text):
+    sentences = re.split(r"[?;\n]+|[.!:](?:\s+|$)", text)
+    for line in (part for sentence in sentences for part in _DRAWING.split(sentence)):
+        if questions and (found := _DRAWING_IT.match(line)):  # "what is the average price? Plot it by city"
+            questions.append(f"{questions[-1]} {line[found.end() :]}")
+            continue
         parts = [part for part in _JOINTS.split(line) if part.strip()]
         pending = ""
         for part in parts:
@@ -109,7 +122,7 @@ class _Question:
 
 
 def _read_one(text: str, vocabulary: Vocabulary) -> Reading:
-    items = spell_out(itemize(text, vocabulary))
+    items = _set_ends_before(spell_out(itemize(text, vocabulary)))
     asks = any(item.code in "AHLEKUTtG%" for item in items)
     if alternatives := _alternatives(items, vocabulary):
         return Reading(unread=tuple(alternatives))  # conditions are joined by "and" only
@@ -146,6 +159,14 @@ def _read_one(text: str, vocabulary: Vocabulary) -> Reading:
         rows=question.rows,
     )
     return Reading((query,), ignored=(*question.counted, *loose))
+
+
+def _set_ends_before(items: list[Item]) -> list[Item]:
+    """Return the items of "in which city was the total amount highest" as those of "which city has the highest ..."."""
+    found = re.search(r"G[WR]*[CZ]I?(A?C)I?([HL])$", codes(items))
+    if found is None:
+        return items
+    return [*items[: found.start(1)], items[found.start(2)], *items[slice(*found.span(1))]]
 
 
 def _alternatives(items: list[Item], vocabulary: Vocabulary) -> list[str]:
@@ -307,7 +328,7 @@ def _take_measures(question: _Question) -> None:
         question.measures.append(Measure(aggregation="distinct" if column else "count", column=column))
     if taken := question.take(r"[AHL](?:&?[AHL])*P?[WR]"):
         question.unknown.append(taken[-1].text)
-    elif not question.measures and (taken := question.take(r"[AHL](?:&?[AHL])*$")):
+    elif not question.measures and (taken := question.take(r"(?<!C)(?<!CI)[AHL](?:&?[AHL])*$")):
         numbers = [name for name in question.vocabulary.of_kind("number") if not is_identifier(name)]
         question.measures += [
             Measure(aggregation=_aggregation(item), column=column)

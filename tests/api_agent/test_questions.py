@@ -1,5 +1,6 @@
 """Questions about a table in plain words: every answer is a number that DuckDB computed."""
 
+import json
 from typing import cast
 
 import pytest
@@ -37,6 +38,8 @@ VOCABULARY = vocabulary.build(
         ("total revenue since 2024-02-20", [(120.0,)]),
         ("which city has the highest average price?", [("Oslo", 40.0)]),
         ("Which month had the highest revenue?", [("2024-02", 132.5)]),
+        ("In which month was the revenue highest?", [("2024-02", 132.5)]),
+        ("in which city is the average price lowest", [("Rome", 7.0)]),
         ("which year has the fewest orders", [(2023, 1, 16.7)]),
         ("top 2 months by quantity", [("2024-01", 12), ("2023-12", 5)]),
         ("compare Paris and Rome by revenue", [("Paris", 37.5), ("Rome", 34.0)]),
@@ -403,6 +406,60 @@ async def test_long_numbers_are_told_apart(first: int, question: str, rows: list
     outcome = await ask(f"{question.format(first + 1)}\n\n{ids(first)}", skill="analyze-data")
 
     assert [tuple(row.values()) for row in outcome.rows] == rows
+
+
+@pytest.mark.parametrize(
+    ("asked", "rest"),
+    [
+        (
+            "Average price by city? Which customer is the cleverest?",
+            "“Which customer is the cleverest” is not answered",
+        ),
+        ("Average price by city? Total profit by country?", "There is no column 'country'"),
+    ],
+)
+async def test_a_question_that_cannot_be_answered_beside_others_is_pointed_out(asked: str, rest: str) -> None:
+    outcome = await ask(f"{asked}\n\n{SALES}")
+
+    assert "| Paris | 7.5 |" in outcome.text
+    assert rest in outcome.text
+
+
+@pytest.mark.parametrize(
+    ("asked", "questions"),
+    [
+        ("What is the average price? Plot revenue by month.", ["average price", "total revenue by date (month)"]),
+        ("average price and plot revenue by month", ["average price", "total revenue by date (month)"]),
+        ("What is the average price? And plot it by city.", ["average price", "average price by city"]),
+        ("average price by city, and draw a chart", ["average price by city"]),
+    ],
+)
+async def test_a_plot_beside_another_question_is_drawn_and_answered_by_itself(asked: str, questions: list[str]) -> None:
+    outcome = await ask(f"{asked}\n\n{SALES}")
+
+    assert [answer["question"] for answer in cast("list[dict[str, object]]", outcome.data["answers"])] == questions
+    assert [file.name for file in outcome.files] == ["chart.vl.json", "chart.png"]
+    assert "is not answered" not in outcome.text
+
+
+async def test_each_plot_that_is_asked_for_is_drawn() -> None:
+    outcome = await ask(f"Average price by city, and plot revenue by month\n\n{SALES}")
+
+    titles = [json.loads(file.content or b"")["title"] for file in outcome.files if file.name.endswith(".json")]
+    assert titles == ["Average price by city", "Total revenue by date (month)"]
+
+
+async def test_what_of_the_profile_is_asked_for_beside_a_question_is_told_and_drawn() -> None:
+    outcome = await ask(f"What is the total revenue? Plot the distribution of price.\n\n{SALES}")
+
+    assert "The total revenue is **191.5**" in outcome.text
+    [spec, _] = outcome.files
+    assert json.loads(spec.content or b"")["title"] == "Distribution of price"
+
+
+async def test_an_end_of_no_column_is_not_the_end_of_all() -> None:
+    with pytest.raises(InvalidRequestError, match="highest"):
+        await ask(f"which city's price is highest\n\n{SALES}", skill="analyze-data")
 
 
 SWITCHES = "id,active,units,city\n1,1,4,Oslo\n2,0,5,Oslo\n3,1,6,Rome\n4,0,7,Rome\n5,1,8,Rome\n"
