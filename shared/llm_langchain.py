@@ -88,8 +88,16 @@ def open_openai(access: Access, timeout_s: float) -> LangChain:
     import openai  # noqa: PLC0415
     from langchain_openai import ChatOpenAI  # noqa: PLC0415
 
+    from shared.llm_bounds import UNCOMPRESSED, bound  # noqa: PLC0415
+
     timeout = openai.Timeout(timeout_s, connect=CONNECT_TIMEOUT_S)
-    client = openai.DefaultAsyncHttpxClient(trust_env=False, follow_redirects=False, timeout=timeout)
+    client = openai.DefaultAsyncHttpxClient(
+        trust_env=False,
+        follow_redirects=False,
+        timeout=timeout,
+        headers=UNCOMPRESSED,
+        event_hooks={"response": [bound]},
+    )
     chat = ChatOpenAI(
         base_url=access.base_url,
         api_key=access.key,
@@ -117,10 +125,17 @@ def open_groq(access: Access, timeout_s: float) -> LangChain:
     import httpx  # noqa: PLC0415
     from langchain_groq import ChatGroq  # noqa: PLC0415
 
+    from shared.llm_bounds import UNCOMPRESSED, bound  # noqa: PLC0415
     from shared.llm_groq import effort  # noqa: PLC0415
 
     timeout = httpx.Timeout(timeout_s, connect=CONNECT_TIMEOUT_S)
-    client = httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=timeout)
+    client = httpx.AsyncClient(
+        trust_env=False,
+        follow_redirects=False,
+        timeout=timeout,
+        headers=UNCOMPRESSED,
+        event_hooks={"response": [bound]},
+    )
     chat = ChatGroq(
         model="",  # said in each call
         api_key=access.key,

@@ -19,7 +19,9 @@ from shared.event_stream import EventReader
 from shared.llm_choice import Access
 from shared.llm_providers import (
     CONNECT_TIMEOUT_S,
+    MAX_ANSWER_BYTES,
     RUBBISH,
+    EndlessAnswerError,
     Form,
     Message,
     Reply,
@@ -31,7 +33,6 @@ from shared.llm_providers import (
 
 _LOST: Final = (aiohttp.ClientError, OSError)
 _KEEP_ALIVE_S: Final = 4.0  # below the 5 s after which uvicorn, and so vLLM, closes an idle connection
-_MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
 _END: Final = b"[DONE]"
 
 _Tokens = Annotated[int, BeforeValidator(count)]  # some servers say null
@@ -207,7 +208,7 @@ def _body(model: str, messages: list[Message]) -> dict[str, object]:
 
 
 async def _chunks(response: aiohttp.ClientResponse) -> AsyncGenerator[_Chunk]:
-    reader = EventReader(_MAX_ANSWER_BYTES)
+    reader = EventReader(MAX_ANSWER_BYTES)
     try:
         async for piece in response.content.iter_any():
             for event in reader.feed(piece):
@@ -222,12 +223,12 @@ async def _chunks(response: aiohttp.ClientResponse) -> AsyncGenerator[_Chunk]:
 
 
 async def _whole(response: aiohttp.ClientResponse) -> bytes:
-    """Return an answer's body. Raises: ValueError for one that no model's answer is as long as; errors of aiohttp."""
+    """Return an answer's body. Raises: EndlessAnswerError; errors of aiohttp."""
     body = bytearray()
     async for piece in response.content.iter_any():
         body += piece
-        if len(body) > _MAX_ANSWER_BYTES:
-            raise ValueError(f"more than {_MAX_ANSWER_BYTES:,} bytes")
+        if len(body) > MAX_ANSWER_BYTES:
+            raise EndlessAnswerError(f"more than {MAX_ANSWER_BYTES:,} bytes")
     return bytes(body)
 
 

@@ -15,6 +15,8 @@ from shared.llm_choice import Access
 from shared.retry_after import retry_after_s
 
 CONNECT_TIMEOUT_S = 10.0
+MAX_ANSWER_BYTES = 16 * 1024 * 1024
+"""No model's answer is as long."""
 
 Message: TypeAlias = tuple[Literal["system", "user", "assistant"], str]
 
@@ -23,6 +25,10 @@ ANSWER_TOOL = "answer"
 
 RUBBISH = (ValueError, KeyError, IndexError, TypeError, AttributeError)
 """What the SDKs let through when a body is no chat completion: wrong JSON, wrong shape, missing fields."""
+
+
+class EndlessAnswerError(ValueError):
+    """An answer is longer than any model's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +135,7 @@ def failed(
 ) -> CallFailedError:
     """Return what an SDK raised as the error to tell. `lost`: what its HTTP client raises when a connection breaks."""
     at = f"The language model at {access.base_url}"
+    error = error.__cause__ if isinstance(error.__cause__, EndlessAnswerError) else error
     kind = type(error).__name__
     status = cast("int | None", getattr(error, "status_code", None))
     if isinstance(error, TimeoutError) or "Timeout" in kind:

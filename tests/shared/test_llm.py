@@ -229,11 +229,26 @@ async def test_an_answer_that_was_cut_off_says_so(in_graph: bool) -> None:
     assert "".join(streamed) == said
 
 
-async def test_an_answer_without_end_is_not_taken_in() -> None:
-    answer = {"choices": [{"message": {"content": "x" * 17_000_000}}]}
-    error, server = await asking(Raw(json.dumps(answer)))
-    assert isinstance(error, ModelAnswerError)
-    assert len(server.requests) == 1
+@pytest.mark.parametrize(
+    ("provider", "in_graph"),
+    [("openai", False), ("openai", True), ("groq", False), ("groq", True), ("anthropic", False)],
+)
+async def test_an_answer_without_end_is_not_taken_in(provider: str, in_graph: bool) -> None:
+    long = "x" * 17_000_000
+    answer: dict[str, object] = {"choices": [{"message": {"role": "assistant", "content": long}}]}
+    if provider == "anthropic":
+        usage = {"input_tokens": 1, "output_tokens": 1}
+        answer = {"type": "message", "content": [{"type": "text", "text": long}], "usage": usage}
+    async with model_server(Raw(json.dumps(answer))) as server:
+        base = server.base_url if provider == "openai" else server.origin
+        keys = {f"{provider}_api_key": SecretStr(KEY)}
+        there = settings(llm_endpoints=(f"{provider}={base}",), llm_model=f"{provider}:m", **keys)
+        async with open_models(there, in_graph=in_graph) as models:
+            model = models.of("research")
+            assert model is not None
+            with pytest.raises(ModelAnswerError):
+                await model.complete("x")
+        assert len(server.requests) == 1
 
 
 async def test_a_form_that_was_cut_off_is_told_as_that() -> None:

@@ -1,17 +1,23 @@
 """Groq, by its own SDK: its API mocked, and streams from a real server."""
 
+import gzip
 from dataclasses import replace
 
 import httpx
 import pytest
 import respx
 from pydantic import SecretStr
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from shared.agent import Usage
-from shared.errors import ModelRefusedError, ModelUnavailableError
+from shared.errors import ModelAnswerError, ModelRefusedError, ModelUnavailableError
 from shared.llm import open_model
 from tests.shared.asking_model import KEY, City, collect, settings
 from tests.support.model_server import Cut, model_server
+from tests.support.serving import serve
 
 GROQ = "https://api.groq.com/openai/v1/chat/completions"
 
@@ -92,6 +98,22 @@ async def test_a_stream_of_groq_that_is_lost_is_an_error() -> None:
             assert model is not None
             with pytest.raises(ModelUnavailableError):
                 await collect(model, "hi", [])
+
+
+async def test_an_answer_that_is_compressed_unasked_is_not_unpacked() -> None:
+    asked: list[str | None] = []
+
+    def answer(request: Request) -> Response:
+        asked.append(request.headers.get("accept-encoding"))
+        return Response(gzip.compress(groq_answer("fast").content), headers={"Content-Encoding": "gzip"})
+
+    async with serve(Starlette(routes=[Route("/{path:path}", answer, methods=["POST"])])) as url:
+        there = settings(llm_provider="groq", llm_base_url=url, groq_api_key=SecretStr(KEY), llm_model="m")
+        async with open_model(there) as model:
+            assert model is not None
+            with pytest.raises(ModelAnswerError):
+                await model.complete("hi")
+    assert asked == ["identity"]
 
 
 async def test_a_provider_without_its_key_is_a_clear_error_at_the_call() -> None:
