@@ -56,6 +56,7 @@ _REQUEST = re.compile(
     re.IGNORECASE,
 )
 _CHART = re.compile(r"\b(?:charts?|plots?|graphs?|diagrams?)\b", re.IGNORECASE)
+_JOIN = re.compile(r"\b(?:join|merge)\b", re.IGNORECASE)
 _NO_CHART = re.compile(r"\b(?:no|without(?: a| any)?) (?:charts?|plots?|graphs?|diagrams?)\b", re.IGNORECASE)
 _DRAWN: frozenset[Section] = frozenset({"numbers", "groups", "outliers"})
 _SECTIONS: dict[Section, str] = {
@@ -82,8 +83,9 @@ class _Found:
 async def analyze(request: AgentRequest, resources: Resources) -> AsyncGenerator[Update]:
     """Answer the questions about the tables that the request brings along, or profile them.
 
-    Raises: InvalidRequestError when there is no table, it cannot be read, or a question names what it does not have;
-    TooLargeError; TimedOutError; one of MODEL_ERRORS when a question needs the model and the model fails.
+    Raises: InvalidRequestError when there is no table, it cannot be read, a question names what it does not have, or
+    tables are to be joined; TooLargeError; TimedOutError; one of MODEL_ERRORS when a question needs the model and the
+    model fails.
     """
     split = material.keep_whole if request.files else material.split_table
     work = await prepare(request, split, resources)
@@ -94,6 +96,10 @@ async def analyze(request: AgentRequest, resources: Resources) -> AsyncGenerator
         raise InvalidRequestError(
             "There is no table to analyze. Paste CSV or JSON below the question, attach a file (CSV, TSV, JSON, JSON "
             "Lines, Parquet), or give its URL."
+        )
+    if len(work.sources) > 1 and _JOIN.search(work.question()):
+        raise InvalidRequestError(
+            "Tables are not joined: each is asked by itself. Join them before, and send one table with all the columns."
         )
     found: list[_Found] = []
     for number, source in enumerate(work.sources):

@@ -512,3 +512,16 @@ def test_quoted_csv_is_read_as_it_was_written(rows: list[list[str]]) -> None:
     with open_table(Source("t.csv", "text/csv", "\n".join(quoted).encode())) as table:
         assert table.columns == ["name", "value"]
         assert table.rows == len(kept)
+
+
+async def test_tables_that_are_to_be_joined_are_refused() -> None:
+    files = (
+        File("orders.csv", "text/csv", b"customer,amount\n10,5\n11,7\n"),
+        File("refunds.csv", "text/csv", b"customer,amount\n10,1\n12,2\n"),
+    )
+    with pytest.raises(InvalidRequestError, match="Tables are not joined"):
+        await ask("join both by customer: total amount by customer", skill="analyze-data", files=files)
+    apart = await ask("total amount", skill="analyze-data", files=files)
+
+    assert "**12**" in apart.text
+    assert "**3**" in apart.text
