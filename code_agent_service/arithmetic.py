@@ -26,6 +26,7 @@ _REWRITES = tuple(
         (r"π", "pi"),
         (rf"{_WHOLE}(?:\+|plus\b)\s*{_N}\s*(?:%|percent|per cent)\s*$", r"(\1)*(1+\2/100)"),
         (rf"{_WHOLE}(?:-|−|–|minus\b)\s*{_N}\s*(?:%|percent|per cent)\s*$", r"(\1)*(1-\2/100)"),
+        (rf"(?<=[\d)])\s*(?:[-+−–]|plus\b|minus\b)\s*{_N}\s*(?:%|percent|per cent)(?!\s*(?:of\b|[\d(a-z]))", " ?"),
         (rf"\b(?:the )?square root of {_N}|√\s*{_N}", r"sqrt(\1\2)"),
         (rf"\b(?:the )?cube root of {_N}", r"cbrt(\1)"),
         (r"\b(?:the )?factorial of (\d+)|\b(\d+)(?:\s*!(?!=)|\s+factorial\b)", r"factorial(\1\2)"),

@@ -5,7 +5,7 @@ the program, in the sandbox.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
@@ -17,6 +17,7 @@ MAX_NUMBERS = 10_000
 
 _MAX_PHRASE_CHARS = 2_000
 _MAX_PHRASES = 100
+_MAX_UNREAD, _MAX_UNREAD_CHARS = 5, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,14 @@ class Formula:
     label: str
     expression: str
     setup: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What words ask to compute, in their order, and the `unread` parts of them, which no formula answers."""
+
+    formulas: tuple[Formula, ...] = ()
+    unread: tuple[str, ...] = ()
 
 
 _Translation: TypeAlias = tuple[str, tuple[str, ...]]
@@ -55,6 +64,21 @@ _LEAD = re.compile(
     rf"^(?:{_BY_MEANS}[\s,:]+)?(?:the\s+)?(?:(?:exact\s+)?(?:result|value|answer|outcome)\s+(?:of|to)\s+)?(?:the\s+)?",
     re.IGNORECASE,
 )
+_EARLIER = r'^Result of step \d+ \([^\n]*\):\n(?=""")'
+_EARLIER_HEAD = re.compile(_EARLIER, re.MULTILINE)
+_EARLIER_STEP = re.compile(rf'{_EARLIER}"""\n.*?^"""$', re.MULTILINE | re.DOTALL)
+_POLITE = re.compile(
+    r"(?:\W|\b(?:hello|hi|hey|thanks?|you|a lot|very much|in advance|please|can|could|would|and|then|to"
+    rf"|{_BY_MEANS})\b)+",
+    re.IGNORECASE,
+)
+_REQUEST = re.compile(
+    r"\b(?:what(?:'s| is| are)?|how|why|who|when|where|which|find|determine|give me|tell me|if|unless|otherwise)\b"
+    r"|^\W*(?:\d+[.)]\s*)?(?:then|and|also|finally|next|now|add|subtract|multiply|divide|round|convert|write|save|say"
+    r"|show|print|explain|sort|list|draw|plot|compare|check|translate|repeat)\b|\?\s*$|\band\W*$",
+    re.IGNORECASE,
+)
+_SENTENCE_END = re.compile(r"(?<=[.?;])(?=\s)|,?\s+(?:and\s+)?then\b", re.IGNORECASE)
 _PART_END = re.compile(r"[.?;](?=\s|$)|\n|,?\s+(?:and\s+)?then\b", re.IGNORECASE)
 
 _PLAIN_NUMBER = r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?"
@@ -94,6 +118,19 @@ _OVER = re.compile(
     r"\s+(?:of|from|in|among)\s+(?P<words>[^\d:]*?):?\s*(?P<list>(?<![a-z])[-+\[(]?\s*\d.*)?",
     re.IGNORECASE,
 )
+
+_ABOUT_NUMBERS = re.compile(
+    r"a|above|all|an|and|below|column|data|entries|figures|file|following|from|given|her|here|his|in|integers|its|items"
+    r"|list|listed|my|numbers?|of|our|set|table|text|the|their|these|this|those|values?|your"
+)
+_CHANGES_NUMBERS = re.compile(
+    r"squares?|cubes?|roots?|digits?|reciprocals?|inverses?|factorials?|factors?|divisors?|multiples?|powers?|log\w*"
+    r"|differences?|products?|sums?|half|halves|double|triple|absolute|even|odd|primes?|positive|negative|non|unique"
+    r"|distinct|different|first|last|top|bottom|middle|every|each|other|others|one|two|three|four|five|larg\w+|small\w+"
+    r"|high\w+|low\w+|big\w+|great\w+|less|least|more|most|than|over|under|after|before|between|with|without|except"
+    r"|excluding|but|only|not|no|or|that|which|whose|who|where|when|if|unless|by|per|minus|plus|times|lengths?|\w+ed"
+)
+_MAX_FREE_WORDS = 2  # "the unit prices"
 
 _PRIMES = (
     "def primes():",
@@ -176,17 +213,15 @@ _PATTERNS: tuple[tuple[str, Callable[[re.Match[str]], _Translation]], ...] = (
         lambda m: (f"math.{'lcm' if m[1] else 'gcd'}({', '.join(re.findall(r'[0-9]+', m[2]))})", ("import math",)),
     ),
     (
-        rf"(?:how many|number of) days (?:are (?:there )?)?(?:between|from) {_DATE} (?:and|to|until) {_DATE}",
-        lambda m: (
-            f"(date.fromisoformat('{m[2]}') - date.fromisoformat('{m[1]}')).days",
-            ("from datetime import date",),
-        ),
+        rf"(?:how many|number of) days (?:are (?:there )?)?(between|from) {_DATE} (?:and|to|until) {_DATE}",
+        lambda m: _days(m[2], m[3], is_signed=m[1].lower() == "from"),
     ),
 )
 _COUNT = re.compile(
     r"(?:how many|(?:the )?number of|count(?: the)?(?: number of)?) (?P<what>words|letters|characters|lines) "
     r"(?:are (?:there )?)?(?:in|of)\s*"
-    r"(?P<words>(?:the |this |that )?(?:following )?(?:text|sentence|heading|title|output|result|it|that))?"
+    r"(?P<words>(?:the |this |that )?(?:following )?(?:text|sentence|heading|title|output|result|it|that)"
+    r"(?: above| below)?)?"
     r"\s*:?\s*(?P<text>.*)",
     re.IGNORECASE | re.DOTALL,
 )
@@ -198,26 +233,31 @@ _COUNTS = {
 }
 
 
-def find_formulas(text: str) -> list[Formula]:
-    """Return what `text` asks to compute, in its order; nothing, when a part of that is not understood."""
+def read(text: str) -> Reading:
+    """Return what `text` asks to compute; no formulas, where it says "compute" of what is not understood."""
     text = text.strip()
-    whole = _translate(text, str)
-    if whole:
-        return whole
+    if whole := _translate(text, str):
+        return Reading(tuple(whole))
+    asked = _EARLIER_STEP.sub(lambda step: re.sub(r"[^\n]", " ", step[0]), text)
     found: list[Formula] = []
+    spans: list[tuple[int, int]] = []
+    referred: list[str] = []
     position = 0
     for _ in range(_MAX_PHRASES):
-        ask = _ASK.search(text, position)
+        ask = _ASK.search(asked, position)
         if ask is None:
-            return found
-        end = _PART_END.search(text, ask.end(), ask.end() + _MAX_PHRASE_CHARS)
-        stop = end.start() if end else len(text)
-        formulas = _translate(text[ask.end() : stop], partial(_context, text, ask.start(), stop))
-        if not formulas and ask["strong"] and not _ASK.match(text, ask.end()):  # but: "calculate what is …"
-            return []
-        found += formulas
+            unread = tuple(_find_unread(asked, spans, is_about_rest=bool(referred))) if found else ()
+            return Reading(tuple(found), unread)
+        end = _PART_END.search(asked, ask.end(), ask.end() + _MAX_PHRASE_CHARS)
+        stop = end.start() if end else len(asked)
+        formulas = _translate(asked[ask.end() : stop], partial(_context, text, ask.start(), stop, referred))
+        if not formulas and ask["strong"] and not _ASK.match(asked, ask.end()):  # but: "calculate what is …"
+            return Reading()
+        if formulas:
+            found += formulas
+            spans.append((ask.start(), stop))
         position = stop if formulas else max(ask.end(), ask.start() + 1)
-    return []
+    return Reading()
 
 
 def find_numbers(text: str) -> list[str]:
@@ -226,10 +266,31 @@ def find_numbers(text: str) -> list[str]:
     return [_clean(number) for number in numbers[:MAX_NUMBERS]]
 
 
-def _context(text: str, start: int, stop: int) -> str:
-    """Return what a part of `text` may refer to: what follows, or else the lines before its own."""
-    after = text[stop:]
-    return after if find_numbers(after) else text[: text.rfind("\n", 0, start) + 1] + after
+def _context(text: str, start: int, stop: int, referred: list[str]) -> str:
+    """Return what a part of `text` may refer to: what follows, or else the lines before its own; note that it did."""
+    before, after = text[: text.rfind("\n", 0, start) + 1], _EARLIER_HEAD.sub("", text[stop:])
+    referred.append(after if find_numbers(after) else before + after)
+    return referred[-1]
+
+
+def _find_unread(text: str, spans: Sequence[tuple[int, int]], *, is_about_rest: bool) -> list[str]:
+    """Return the parts of `text` outside `spans` that ask for something, or follow in a line that does.
+
+    `is_about_rest`: the other lines are what the formulas are about.
+    """
+    rest, position = "", 0
+    for start, stop in spans:
+        rest += f"{text[position:start]}\0"
+        position = stop
+    unread: list[str] = []
+    for line in f"{rest}{text[position:]}".split("\n"):
+        before, read_here, after = line.partition("\0")
+        if is_about_rest and not read_here:
+            continue
+        unread += [part for part in _SENTENCE_END.split(before) if _REQUEST.search(part)]
+        unread += _SENTENCE_END.split(after.replace("\0", " "))
+    parts = [" ".join(part.split()) for part in unread if not _POLITE.fullmatch(part)]
+    return [part[:_MAX_UNREAD_CHARS] for part in parts if any(map(str.isalpha, part))][:_MAX_UNREAD]
 
 
 def _translate(phrase: str, context: _Context) -> list[Formula]:
@@ -243,6 +304,8 @@ def _translate(phrase: str, context: _Context) -> list[Formula]:
     if translation is not None:
         return [Formula(phrase, *translation)]
     parts = [_strip(part) for part in re.split(r",?\s+and\s+", phrase)]
+    if not parts[0][:1].isdigit() and any(part[:1].isdigit() for part in parts):
+        return []  # "the sum of 3, 4 and 5 * 2": what is one, and what the other?
     translations = [_translate_one(part, str) for part in parts]
     known = [(part, one) for part, one in zip(parts, translations, strict=True) if one is not None]
     return [Formula(part, *one) for part, one in known] if len(known) == len(parts) > 1 else []
@@ -259,6 +322,9 @@ def _translate_one(phrase: str, context: _Context) -> _Translation | None:
 def _over_numbers(phrase: str, context: _Context) -> _Translation | None:
     match = _OVER.fullmatch(phrase)
     if match is None:
+        return None
+    free = [word for word in re.findall(r"[^\W\d]+", match["words"].lower()) if not _ABOUT_NUMBERS.fullmatch(word)]
+    if len(free) > _MAX_FREE_WORDS or any(map(_CHANGES_NUMBERS.fullmatch, free)):
         return None
     listed = match["list"]
     numbers = find_numbers(context()) if listed is None else _read_list(listed)
@@ -293,6 +359,11 @@ def _sum_of_range(first: str, last: str, parity: str | None) -> _Translation:
     only = f" if number % 2 == {int(parity.lower() == 'odd')}" if parity else ""
     numbers = f"range({first}, {last} + 1)"
     return (f"sum(number for number in {numbers}{only})" if only else f"sum({numbers})"), ()
+
+
+def _days(first: str, last: str, *, is_signed: bool) -> _Translation:
+    days = f"(date.fromisoformat('{last}') - date.fromisoformat('{first}')).days"
+    return (days if is_signed else f"abs({days})"), ("from datetime import date",)
 
 
 def _primes(expression: str, wanted: str | None) -> _Translation:

@@ -3,6 +3,7 @@
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from pydantic import JsonValue
 
@@ -56,8 +57,8 @@ def find_program(
     is_marked = code is not None and looks_like_code(code) and _RUN_THIS.match(text)
     if (scripts := _list_scripts(files)) and not is_marked:
         return _from_script(_choose_script(scripts, text), files, folder)
-    if code is None and (formulas := phrases.find_formulas(text)):
-        code = _write_out(formulas)
+    if code is None and (reading := phrases.read(text)).formulas:
+        return replace(from_code(_write_out(reading.formulas), folder), unread=reading.unread)
     if code is not None:
         return from_code(code, folder)
     scripts = _list_scripts(kept) if _RUN_AGAIN.search(text) else []
@@ -108,7 +109,7 @@ def _find_block(text: str) -> tuple[str, Language] | None:
     if untagged:
         return "\n".join(untagged), "python"
     other = next((block.language for block in blocks if block.language in _OTHER_LANGUAGES), None)
-    if other is not None and not phrases.find_formulas(text):
+    if other is not None and not phrases.read(text).formulas:
         raise InvalidRequestError(f"Only Python and JavaScript can be run; this is a block of {other}. {HOW_TO_ASK}")
     return None
 
@@ -138,7 +139,7 @@ def _find_unfenced(text: str) -> str | None:
     for candidate in _shortenings(given):
         if looks_like_code(candidate) or (match["marked"] and parse(candidate) is not None and candidate.strip()):
             return candidate
-    if match["marked"] is None or phrases.find_formulas(given):
+    if match["marked"] is None or phrases.read(given).formulas:
         return None
     return given.strip()
 

@@ -74,7 +74,8 @@ class WorkFile:
 class Program:
     """What to run: `main` is the name of one of `files`, which are put into the working folder.
 
-    `script` is Python text of our own that runs in place of `main`; `mounts` are what else is to be seen.
+    `script` is Python text of our own that runs in place of `main`; `mounts` are what else is to be seen; `unread` are
+    the parts of a request in words that it does not answer.
     """
 
     main: str
@@ -84,6 +85,7 @@ class Program:
     language: Language = "python"
     script: str = ""
     mounts: tuple[Mount, ...] = ()
+    unread: tuple[str, ...] = ()
 
     @property
     def code(self) -> str:

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from code_agent_service import phrases, programs
-from code_agent_service.phrases import find_formulas, find_numbers
-from tests.code_agent.asking import ask
+from code_agent_service.phrases import find_numbers, read
+from tests.code_agent.asking import ask, make_settings
+from tests.support.model_server import model_server
 
 
 @pytest.mark.parametrize(
@@ -40,6 +41,11 @@ from tests.code_agent.asking import ask
         ("find the prime factors of 360", "[2, 2, 2, 3, 3, 5]"),
         ("the 30th Fibonacci number", "832040"),
         ("gcd of 12 and 18", "6"),
+        ("what is the average of my test scores: 90, 85, 77?", "84"),
+        ("how many days between 2024-03-01 and 2024-01-01", "60"),
+        ("How many lines are in the text below?\n\none\ntwo\nthree", "3"),
+        ("Hello! Can you compute 17 * 23 for me? Thanks!", "391"),
+        ('compute the total of the numbers\n\nResult of step 1 (compute 17 * 23):\n"""\n391\n"""\n', "391"),
         ("How many days are there between 2024-01-01 and 2024-03-01?", "60"),
         ("how many words are in the text: the quick brown fox", "4"),
         ("compute 2+2 and 3*3", "2+2 = 4\n3*3 = 9"),
@@ -53,6 +59,35 @@ async def test_words_are_computed_in_the_sandbox(text: str, expected: str) -> No
 
     assert outcome.error is None
     assert outcome.text == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "computed", "unread"),
+    [
+        ("Is 97 prime? If so, what is its square?", "True", "If so, what is its square?"),
+        ("What is 15% of 80? And what is the capital of France?", "12", "And what is the capital of France?"),
+        ("compute 10 divided by 4, then multiply by 3", "2.5", "multiply by 3"),
+        ("What is 5 + 3?\nMultiply the result by 2.", "8", "Multiply the result by 2."),
+        ("Tell me a joke and what is 2+2?", "4", "Tell me a joke and"),
+        ("If 3 is bigger than 4, compute 5*5", "25", "If 3 is bigger than 4,"),
+        ("Compute the sum of the numbers. What is their mode?\n\n3\n4", "7", "What is their mode?"),
+    ],
+)
+async def test_an_answer_says_which_parts_of_the_words_it_does_not_answer(
+    text: str, computed: str, unread: str
+) -> None:
+    outcome = await ask(text)
+
+    assert outcome.text.startswith(f'{computed}\n\nNot answered, for it was not understood: "{unread}".')
+    assert outcome.data["unread"] == [unread]
+
+
+async def test_words_that_are_read_in_part_are_left_to_the_model_where_there_is_one() -> None:
+    async with model_server("```python\nprint('prime, 9409')\n```") as model:
+        settings = make_settings(llm_base_url=model.base_url, llm_model="scripted", egress_allow="")
+        outcome = await ask("Is 97 prime? If so, what is its square?", settings=settings)
+
+    assert outcome.data["stdout"] == "prime, 9409\n"
 
 
 async def test_very_large_numbers_are_shown_whole() -> None:
@@ -77,11 +112,20 @@ async def test_very_large_numbers_are_shown_whole() -> None:
         "compute (1).__class__ + 2",
         "compute open('x') + 1",
         "compute 5",
+        "the sum of the digits of 12345",
+        "compute the sum of the even numbers in this list: 1, 2, 3, 4",
+        "What is the average of the absolute values of -1, 2, -3?",
+        "the mean of the two largest of 1, 5, 9",
+        "Compute the total of the prices below, without the tax.\n\napple 3.50\ntax 1.00",
+        "What is the sum of 3, 4 and 5 divided by 2?",
+        "what is the maximum of 3, 4 and 10% of 80",
+        "what is 200 - 10% + 5",
+        "100 + 10% + 10%",
         "",
     ],
 )
 def test_what_is_not_understood_as_a_whole_is_not_computed(text: str) -> None:
-    assert find_formulas(text) == []
+    assert read(text).formulas == ()
 
 
 def test_numbers_that_are_no_values_are_left_out() -> None:
@@ -102,7 +146,7 @@ _EXPRESSIONS = st.recursive(
 
 @given(_EXPRESSIONS)
 def test_arithmetic_means_what_python_means(expression: str) -> None:
-    formulas = find_formulas(f"compute {expression} in Python.")
+    formulas = read(f"compute {expression} in Python.").formulas
     if not set(expression) & set("+-*/"):
         return
 
@@ -137,6 +181,6 @@ def test_a_megabyte_of_anything_is_read_in_no_time(text: str) -> None:
 
 @given(st.text(max_size=200))
 def test_any_text_is_either_a_program_or_refused(text: str) -> None:
-    for formula in find_formulas(f"compute {text}"):
+    for formula in read(f"compute {text}").formulas:
         assert programs.parse(formula.expression) is not None
     assert len(find_numbers(text)) <= phrases.MAX_NUMBERS
