@@ -54,7 +54,7 @@ class LandlockWalls:
 
             yield Entry(
                 partial(_build, base, program),
-                seccomp.build_filter(families=()),
+                seccomp.build_filter(families=(), is_alone=False),
                 lambda first, exact: consumption.measure(first, exact=exact, folder=base),
                 end_signal=SIGTERM,
                 is_alone=False,

@@ -17,7 +17,7 @@ _IF_AT_LEAST = 0x35  # BPF_JMP | BPF_JGE | BPF_K
 _IF_ANY_BIT = 0x45  # BPF_JMP | BPF_JSET | BPF_K
 _RETURN = 0x06
 
-_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16
+_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT, _SECOND_ARGUMENT = 0, 4, 16, 24
 
 _ALLOW = 0x7FFF0000
 _KILL = 0x80000000
@@ -78,10 +78,46 @@ _REFUSED = {  # a call's number on each of the architectures
 }
 
 
-def build_filter(families: Sequence[int] = _SOCKET_FAMILIES) -> bytes | None:
+_REFUSED_IN_SIGHT = {  # what Landlock lets programs do to any file of their user; -1: there is no such call
+    "chmod": (90, -1),
+    "fchmod": (91, 52),
+    "fchmodat": (268, 53),
+    "fchmodat2": (452, 452),
+    "chown": (92, -1),
+    "fchown": (93, 55),
+    "lchown": (94, -1),
+    "fchownat": (260, 54),
+    "utime": (132, -1),
+    "utimes": (235, -1),
+    "futimesat": (261, -1),
+    "utimensat": (280, 88),
+    "setxattr": (188, 5),
+    "lsetxattr": (189, 6),
+    "fsetxattr": (190, 7),
+    "setxattrat": (463, 463),
+    "removexattr": (197, 14),
+    "lremovexattr": (198, 15),
+    "fremovexattr": (199, 16),
+    "removexattrat": (466, 466),
+    "file_setattr": (469, 469),
+}
+_FOR_ITSELF = {  # what a process may do to itself only: where the process's id is, and the call's numbers
+    "prlimit64": (_FIRST_ARGUMENT, (302, 261)),
+    "sched_setaffinity": (_FIRST_ARGUMENT, (203, 122)),
+    "sched_setscheduler": (_FIRST_ARGUMENT, (144, 119)),
+    "sched_setparam": (_FIRST_ARGUMENT, (142, 118)),
+    "sched_setattr": (_FIRST_ARGUMENT, (314, 274)),
+    "setpriority": (_SECOND_ARGUMENT, (141, 140)),
+    "ioprio_set": (_SECOND_ARGUMENT, (251, 30)),
+}
+_WHOSE = {"setpriority": 2, "ioprio_set": 3}  # the first argument that means all processes of the user
+
+
+def build_filter(families: Sequence[int] = _SOCKET_FAMILIES, *, is_alone: bool = True) -> bytes | None:
     """Return the filter in the form of bubblewrap's `--seccomp`, or None for an architecture that it does not know.
 
-    `families`: the kinds of sockets that can be opened.
+    `families`: the kinds of sockets that can be opened. `is_alone`: no other processes and files of the user are in
+    sight, so that nothing need be done about them.
     """
     if platform.machine() not in _ARCHITECTURES:
         return None
@@ -96,6 +132,7 @@ def build_filter(families: Sequence[int] = _SOCKET_FAMILIES) -> bytes | None:
     ]
     for numbers in _REFUSED.values():
         code += [(_IF_EQUAL, 0, 1, numbers[column]), (_RETURN, 0, 0, _REFUSE | errno.EPERM)]
+    code += [] if is_alone else _refuse_what_reaches_others(column)
     # Its flags lie in memory, where a filter cannot look; told that it is missing, the C library uses clone.
     code += [(_IF_EQUAL, 0, 1, _CLONE3[column]), (_RETURN, 0, 0, _REFUSE | errno.ENOSYS)]
     code += [
@@ -110,3 +147,17 @@ def build_filter(families: Sequence[int] = _SOCKET_FAMILIES) -> bytes | None:
         code += [(_IF_EQUAL, 0, 1, family), (_RETURN, 0, 0, _ALLOW)]
     code.append((_RETURN, 0, 0, _REFUSE | errno.EAFNOSUPPORT))
     return b"".join(struct.pack("<HBBI", *instruction) for instruction in code)
+
+
+def _refuse_what_reaches_others(column: int) -> list[tuple[int, int, int, int]]:
+    refuse = (_RETURN, 0, 0, _REFUSE | errno.EPERM)
+    code: list[tuple[int, int, int, int]] = []
+    for numbers in _REFUSED_IN_SIGHT.values():
+        code += [(_IF_EQUAL, 0, 1, numbers[column]), refuse] if numbers[column] >= 0 else []
+    for name, (argument, numbers) in _FOR_ITSELF.items():
+        checks = [(_LOAD, 0, 0, argument), (_IF_EQUAL, 1, 0, 0), refuse]
+        if name in _WHOSE:
+            checks += [(_LOAD, 0, 0, _FIRST_ARGUMENT), (_IF_EQUAL, 0, 1, _WHOSE[name]), refuse]
+        checks.append((_RETURN, 0, 0, _ALLOW))
+        code += [(_IF_EQUAL, 0, len(checks), numbers[column]), *checks]
+    return code

@@ -9,7 +9,8 @@ import subprocess
 import sys
 import tempfile
 import uuid
-from contextlib import ExitStack
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
@@ -17,7 +18,7 @@ import pytest
 
 from code_agent_service import runs
 from code_agent_service.box import open_box
-from code_agent_service.bubblewrap import PACKAGES, Mount, list_ways
+from code_agent_service.bubblewrap import NOBODY, PACKAGES, Mount, list_ways
 from code_agent_service.bubblewrap_walls import BubblewrapWalls
 from code_agent_service.containers import ContainerSandbox
 from code_agent_service.landlock import LandlockWalls
@@ -84,6 +85,50 @@ print("secret-key" in str(os.environ), os.getuid() != 0)
     run = await _run(code)
 
     assert (run.stdout, run.stderr) == ("False True\n", "")
+
+
+@contextmanager
+def _sleeping() -> Generator[int]:
+    """Start a process of the user that programs run as, and give its id."""
+    user = NOBODY if os.geteuid() == 0 else None
+    process = subprocess.Popen(["sleep", "60"], user=user, group=user)
+    try:
+        yield process.pid
+    finally:
+        process.kill()
+        process.wait()
+
+
+async def test_behind_the_weaker_walls_files_and_processes_of_the_same_user_stay_as_they_are() -> None:
+    with tempfile.NamedTemporaryFile() as file, _sleeping() as pid:
+        if os.geteuid() == 0:
+            os.chown(file.name, NOBODY, -1)
+        code = f"""
+import os, resource
+path, pid = {file.name!r}, {pid}
+for attempt in (
+    lambda: os.chmod(path, 0o777),
+    lambda: os.chown(path, -1, os.getgid()),
+    lambda: os.utime(path, (0, 0)),
+    lambda: os.setxattr(path, "user.x", b"1"),
+    lambda: os.removexattr(path, "user.x"),
+    lambda: resource.prlimit(pid, resource.RLIMIT_CPU, (0, 0)),
+    lambda: os.setpriority(os.PRIO_PROCESS, pid, 19),
+    lambda: os.setpriority(os.PRIO_USER, 0, 19),
+    lambda: os.sched_setaffinity(pid, {{0}}),
+    lambda: os.sched_setscheduler(pid, os.SCHED_BATCH, os.sched_param(0)),
+):
+    try:
+        attempt()
+        print("done")
+    except PermissionError:
+        print("held")
+resource.setrlimit(resource.RLIMIT_CPU, (5, 5))
+os.nice(1)
+"""
+        run = await _run(code)
+
+    assert (run.stdout.split(), run.stderr, run.exit_code) == (["held"] * 10, "", 0)
 
 
 async def test_the_weaker_walls_run_tests_and_hand_files_back() -> None:
@@ -168,7 +213,7 @@ print(os.getcwd())
 open("kept.txt", "w").write("kept")
 for _ in range(25):
     os.mkdir("deep" * 50); os.chdir("deep" * 50)
-os.mkdir("closed"); open("closed/file", "w").close(); os.chmod("closed", 0)
+os.mkdir("unreadable", 0o300); open("unreadable/file", "w").close(); os.mkdir("closed", 0)
 """
     run = await _run(code)
 
