@@ -5,6 +5,7 @@ user and without control groups.
 """
 
 import os
+import sys
 from collections.abc import Generator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from code_agent_service.bubblewrap import FOLDERS
 CHILDREN_FILE = Path("/proc/thread-self/children")
 """Exists where the kernel can tell a process's children (CONFIG_PROC_CHILDREN)."""
 
+_LONG_PATH = 3000
+_MAX_HELD = 64
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -122,11 +125,35 @@ def _count_files(pid: int) -> int:
 
 
 def _look_over(folder: Path) -> tuple[int, int]:
-    """Return how many files there are below a folder, and the bytes they take."""
+    """Return how many files there are below a folder, and the bytes they take; beyond all bounds, what is too deep."""
     files = size_bytes = 0
-    for path, _, names in os.walk(folder):
-        files += len(names) + 1
-        for name in names:
+    waiting: list[str | int] = [str(folder)]
+    held = 0
+    try:
+        while waiting:
+            path = waiting.pop()
+            if isinstance(path, int):  # all below it is done
+                os.close(path)
+                held -= 1
+                continue
+            if held > _MAX_HELD:
+                return sys.maxsize, size_bytes
+            files += 1
             with suppress(OSError):
-                size_bytes += os.lstat(os.path.join(path, name)).st_blocks * 512  # noqa: PTH118 - as long as they are
+                if len(path) > _LONG_PATH:  # longer ones than the system takes are reached from here
+                    waiting.append(fd := os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW))
+                    held += 1
+                    path = f"/proc/self/fd/{fd}"
+                with os.scandir(path) as entries:
+                    for entry in entries:
+                        if entry.is_dir(follow_symlinks=False):
+                            waiting.append(entry.path)
+                            continue
+                        files += 1
+                        with suppress(OSError):
+                            size_bytes += entry.stat(follow_symlinks=False).st_blocks * 512
+    finally:
+        for fd in waiting:
+            if isinstance(fd, int):
+                os.close(fd)
     return files, size_bytes

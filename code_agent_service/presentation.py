@@ -32,7 +32,10 @@ def to_text(run: Run, limits: Limits) -> str:
     if run.left_out:
         more = f" and {run.more_left_out:,} more" if run.more_left_out else ""
         named = ", ".join(run.left_out)
-        parts.append(f"Not handed back, for there is a limit (SANDBOX_MAX_FILES, SANDBOX_FILES_KB): {named}{more}")
+        parts.append(
+            "Not handed back, for there is a limit (SANDBOX_MAX_FILES, SANDBOX_FILES_KB), or for the program closed "
+            f"them or put them too deep: {named}{more}"
+        )
     return "\n\n".join(parts)
 
 

@@ -13,7 +13,7 @@ import os
 import shutil
 import time
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -84,14 +84,17 @@ class BoxedSandbox:
             files_bytes=self.limits.files_bytes + more_bytes,
         )
         started_s = time.monotonic()
+        walls = ExitStack()
         try:
-            with self._walls.open(program, limits) as entry:
-                job = runs.pack(program, limits, is_alone=entry.is_alone, more_processes=entry.more_processes)
-                box, exit_code = await _run_box(entry, job, limits)
+            entry = walls.enter_context(self._walls.open(program, limits))
+            job = runs.pack(program, limits, is_alone=entry.is_alone, more_processes=entry.more_processes)
+            box, exit_code = await _run_box(entry, job, limits)
         except TimeoutError as error:
             raise UnavailableError("The sandbox did not start in time; the machine may be overloaded.") from error
         except OSError as error:
             raise UnavailableError(f"The sandbox could not be started: {error}.") from error
+        finally:
+            await asyncio.to_thread(walls.close)  # thousands of folders may have to be deleted
         duration_s = time.monotonic() - started_s
         stdout, stderr = box.stdout.text(), box.stderr.text()
         if box.stopped_by is not None:

@@ -44,6 +44,7 @@ MAX_ENTRIES = 10_000
 """Most files of the working folder that are looked at for changes."""
 
 _MAX_LEFT_OUT = 100
+_MAX_NAME_BYTES = 500  # of a name that lies so deep that it is longer than the system takes
 _SIGKILL = 9
 _FLOOD_FACTOR = 64
 
@@ -71,11 +72,15 @@ def main() -> None:
     if job["is_alone"]:
         _kill_rest()
     chosen, left_out = _choose(before, job["max_files"], job["max_files_bytes"])
-    contents = captured + [
-        (name, content) for name in chosen if (content := _content(name, job["max_files_bytes"])) is not None
-    ]
+    contents = captured
+    for name in chosen:
+        content = _content(name, job["max_files_bytes"])
+        if content is None:
+            left_out.append(name)
+        else:
+            contents.append((name, content))
     fields = [str(exit_code).encode(), *(b"%d:%s" % (len(content), os.fsencode(name)) for name, content in contents)]
-    fields += [b"-:" + os.fsencode(name) for name in left_out[:_MAX_LEFT_OUT]]
+    fields += [b"-:" + os.fsencode(name)[:_MAX_NAME_BYTES] for name in left_out[:_MAX_LEFT_OUT]]
     if len(left_out) > _MAX_LEFT_OUT:
         fields.append(b"*:%d" % (len(left_out) - _MAX_LEFT_OUT))
     header = b"\0".join(fields)
@@ -157,11 +162,22 @@ def _kill_rest() -> None:
         pass
 
 
-def _list_files() -> "Iterator[tuple[str, tuple[int, int, int]]]":
-    """Yield the regular files of the working folder, links not followed, with what tells a change."""
+def _list_files() -> "Iterator[tuple[str, tuple[int, int, int] | None]]":
+    """Yield the regular files of the working folder, links not followed, with what tells a change.
+
+    Folders that cannot be looked into, for they are closed or lie too deep, come without.
+    """
     seen = 0
-    for folder, _, names in os.walk("."):
-        for name in sorted(names):
+    waiting = ["."]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            names = sorted(os.listdir(folder))
+        except OSError:
+            yield os.path.normpath(folder), None
+            continue
+        folders: list[str] = []
+        for name in names:
             seen += 1
             if seen > MAX_ENTRIES:
                 return
@@ -169,18 +185,24 @@ def _list_files() -> "Iterator[tuple[str, tuple[int, int, int]]]":
             try:
                 status = os.lstat(path)
             except OSError:
+                yield path, None
                 continue
             if stat.S_ISREG(status.st_mode):
                 yield path, (status.st_ino, status.st_size, status.st_mtime_ns)
+            elif stat.S_ISDIR(status.st_mode):
+                folders.append(path)
+        waiting += reversed(folders)
 
 
-def _choose(before: dict[str, tuple[int, int, int]], max_files: int, max_bytes: int) -> tuple[list[str], list[str]]:
+def _choose(
+    before: "dict[str, tuple[int, int, int] | None]", max_files: int, max_bytes: int
+) -> tuple[list[str], list[str]]:
     chosen: list[str] = []
     left_out: list[str] = []
     for path, state in _list_files():
-        if before.get(path) == state:
+        if state is not None and before.get(path) == state:
             continue
-        if len(chosen) < max_files and state[1] <= max_bytes:
+        if state is not None and len(chosen) < max_files and state[1] <= max_bytes:
             chosen.append(path)
             max_bytes -= state[1]
         else:

@@ -141,12 +141,19 @@ async def test_the_weaker_walls_run_tests_and_hand_files_back() -> None:
     assert [each["rule"] for each in reviewed.rows("findings")] == ["F401"]
 
 
+_GO_DEEP = "import os\nfor _ in range(1200): os.mkdir('deep'); os.chdir('deep')\n"
+
+
 @pytest.mark.parametrize(
     ("code", "reason"),
     [
         ("while True: pass", "cpu"),
         ("import time; time.sleep(60)", "time"),
         ("f = open('x', 'wb')\nwhile True: f.write(bytes(1 << 16)); f.flush()", "files"),
+        (
+            f"{_GO_DEEP}for n in range(3): open(str(n), 'wb').write(bytes(5 << 20))\nimport time; time.sleep(60)",
+            "files",
+        ),
         ("while True: print('x' * 1000)", "output"),
         ("x = [bytearray(10_000_000) for _ in range(1000)]", "memory"),
     ],

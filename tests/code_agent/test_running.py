@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 from contextlib import AsyncExitStack
+from typing import cast
 
 import pytest
 from starlette.applications import Starlette
@@ -129,6 +130,24 @@ async def test_files_that_are_too_many_or_too_large_are_named_but_not_handed_bac
     assert sorted(outcome.files) == ["0.txt", "1.txt", "2.txt"]
     assert outcome.data["left_out"] == ["3.txt", "4.txt", "large.bin"]
     assert "SANDBOX_MAX_FILES" in outcome.text
+
+
+@pytest.mark.parametrize(
+    ("code", "named"),
+    [
+        ("os.close(os.open('shut.txt', os.O_CREAT | os.O_WRONLY)); os.chmod('shut.txt', 0)", ["shut.txt"]),
+        ("os.mkdir('closed'); open('closed/in.txt', 'w').close(); os.chmod('closed', 0)", ["closed"]),
+        ("for _ in range(60): os.mkdir('a' * 100); os.chdir('a' * 100)", ["a" * 9]),
+        ("for _ in range(1500): os.mkdir('a'); os.chdir('a')", []),
+    ],
+    ids=["closed file", "closed folder", "too deep", "deep"],
+)
+async def test_files_that_were_closed_or_put_too_deep_are_named(code: str, named: list[str]) -> None:
+    outcome = await ask(f"```python\nimport os\nopen('kept.txt', 'w').close()\n{code}\n```")
+
+    assert outcome.error is None
+    assert list(outcome.files) == ["kept.txt"]
+    assert [str(name)[:9] for name in cast("list[str]", outcome.data["left_out"])] == [name[:9] for name in named]
 
 
 async def test_of_very_many_files_those_that_are_not_named_are_counted() -> None:
