@@ -62,6 +62,8 @@ async def write(given: Given, bench: Bench, model: Model) -> AsyncGenerator[Upda
         try:
             completion = await model.complete(prompt, system=_SYSTEM, max_tokens=_MAX_TOKENS)
             yield completion.usage
+            if completion.cut and (repairs == bench.settings.code_max_repairs or not _has_whole_file(completion)):
+                raise ModelAnswerError(f"{completion.cut} Ask for less at once.")
             written = _read(completion)
         except MODEL_ERRORS as error:
             if (usage := spent(error)).llm_calls:
@@ -71,6 +73,10 @@ async def write(given: Given, bench: Bench, model: Model) -> AsyncGenerator[Upda
             break  # what there is fails, and is told as it is
         files = merge(files, written)
         plan = plan or _find_plan(completion.text)
+        if completion.cut:
+            yield Progress("The model's answer was cut off; asking for the rest")
+            prompt = _ask_rest(given.text, brought, files)
+            continue
         program = _choose_program(files, brought)
         yield Progress(bench.announce(f"Running {program.main if program else 'the tests'} in the sandbox"))
         attempt = await _try(bench, files, brought, program)
@@ -92,9 +98,7 @@ async def _try(
 
 
 def _read(completion: Completion) -> list[WorkFile]:
-    """Return the files in a model's answer. Raises: ModelAnswerError."""
-    if completion.cut:
-        raise ModelAnswerError(f"{completion.cut} Ask for less at once.")
+    """Return the files in a model's answer, those that are whole. Raises: ModelAnswerError."""
     answer = completion.text
     files = sources.find_files(answer)
     if not files and sources.parse(answer) is not None and answer.strip():
@@ -102,6 +106,10 @@ def _read(completion: Completion) -> list[WorkFile]:
     if not any(sources.is_code(file.name) for file in files):
         raise ModelAnswerError("The model's answer holds no program; ask again, or in other words.")
     return files
+
+
+def _has_whole_file(completion: Completion) -> bool:
+    return any(block.name or block.language for block in sources.find_blocks(completion.text))
 
 
 def _find_plan(answer: str) -> str:
@@ -123,6 +131,18 @@ def _choose_program(files: Sequence[WorkFile], brought: Sequence[WorkFile]) -> P
     main = next((name for name in scripts if name.rpartition("/")[2] in {"main.py", "main.js"}), scripts[-1])
     arguments = tuple(file.name for file in brought if sources.language_of(file.name) is None)
     return Program(main, merge(brought, files), arguments, language=sources.language_of(main) or "python")
+
+
+def _ask_rest(text: str, brought: Sequence[WorkFile], files: Sequence[WorkFile]) -> str:
+    return "\n\n".join(
+        [
+            text,
+            describe(brought),
+            "This was written for it before the answer was cut off:",
+            describe(files),
+            "Go on: give the files that are missing, each complete, in the same form; if none is, one of these again.",
+        ]
+    ).replace("\n\n\n\n", "\n\n")
 
 
 def _ask_again(text: str, brought: Sequence[WorkFile], attempt: _Attempt) -> str:

@@ -68,6 +68,31 @@ async def test_a_program_that_was_cut_off_is_not_run() -> None:
     assert "cut off after its 8,000 tokens" in outcome.error.detail
 
 
+async def test_after_an_answer_that_was_cut_off_the_model_goes_on_with_what_is_missing() -> None:
+    begun = "`ages.py`\n```python\ndef oldest(): return 'Ada'\n```\n`main.py`\n```python\nprint('the first half')\n"
+    rest = "`main.py`\n```python\nimport ages\nprint(ages.oldest())\n```"
+    async with model_server(Text(begun, finish_reason="length"), rest) as model:
+        outcome = await ask("who is the oldest?", settings=_settings(model), skill="write-code")
+        asked = model.requests[1].prompt
+
+    assert outcome.error is None
+    assert outcome.data["stdout"] == "Ada\n"
+    assert sorted(outcome.files) == ["ages.py", "main.py"]
+    assert "def oldest()" in asked
+    assert "the first half" not in asked
+
+
+async def test_answers_that_are_cut_off_again_and_again_end_with_what_to_do() -> None:
+    reply = Text("`ages.py`\n```python\nx = 1\n```\n`main.py`\n```python\n", finish_reason="length")
+    async with model_server(reply, reply, reply) as model:
+        outcome = await ask("write it", settings=_settings(model, code_max_repairs=2), skill="write-code")
+        calls = len(model.requests)
+
+    assert outcome.error is not None
+    assert "Ask for less at once" in outcome.error.detail
+    assert calls == 3
+
+
 async def test_a_model_that_answers_no_program_is_a_clear_error() -> None:
     async with model_server("I would rather talk about the weather.") as model:
         outcome = await ask("write something", settings=_settings(model), skill="write-code")
