@@ -1,5 +1,6 @@
 """How a run is told: the answer's text and data, and the sentence of a failure. Pure."""
 
+import json
 import mimetypes
 import re
 from collections.abc import Sequence
@@ -14,15 +15,17 @@ _SHORT_LINES, _SHORT_CHARS = 3, 400
 _TAIL_LINES, _TAIL_CHARS = 5, 600
 _MAX_COMMAND_CHARS = 300
 _SHOWN_CHARS = 60_000
+_MAX_OUTPUT_BYTES = 800 * 1024  # of a stream as JSON, where a control character is six: it is said in text and in data
 _MIB = 1024 * 1024
 _LANGUAGES = {"py": "python", "js": "javascript", "mjs": "javascript", "md": "markdown", "json": "json"}
 
 
 def to_text(run: Run, limits: Limits) -> str:
     """Return the run as Markdown: its output first."""
-    parts = [_block(run.stdout)] if run.stdout.strip() else []
-    if run.stderr.strip():
-        parts.append(f"Standard error:\n\n{fence(run.stderr)}")
+    stdout, stderr = _bound(run.stdout), _bound(run.stderr)
+    parts = [_block(stdout)] if stdout.strip() else []
+    if stderr.strip():
+        parts.append(f"Standard error:\n\n{fence(stderr)}")
     if run.exit_code or run.stopped_by:
         parts.append(explain(run, limits))
     elif not parts and not run.files:
@@ -42,8 +45,8 @@ def to_text(run: Run, limits: Limits) -> str:
 def to_data(run: Run, code: str) -> JsonObject:
     """Return the run as JSON."""
     return {
-        "stdout": run.stdout,
-        "stderr": run.stderr,
+        "stdout": _bound(run.stdout),
+        "stderr": _bound(run.stderr),
         "exit_code": run.exit_code,
         "duration_s": round(run.duration_s, 3),
         "timed_out": run.stopped_by == "time",
@@ -119,6 +122,16 @@ def fence(text: str, language: str = "") -> str:
 def tail(text: str) -> str:
     """Return the last lines of `text`."""
     return "\n".join(text.rstrip().splitlines()[-_TAIL_LINES:])[-_TAIL_CHARS:]
+
+
+def _bound(output: str) -> str:
+    """Return output as far as an answer has room for it, with a note where something is missing."""
+    most = len(output)
+    while (size := len(json.dumps(output[:most], ensure_ascii=False).encode(errors="replace"))) > _MAX_OUTPUT_BYTES:
+        most = min(most - 1, most * _MAX_OUTPUT_BYTES // size)
+    return (
+        output if most == len(output) else f"{output[:most]}\n[{len(output) - most:,} more characters are not shown]\n"
+    )
 
 
 def _language(name: str) -> str:

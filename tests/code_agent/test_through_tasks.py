@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 
+import pytest
 from pydantic import JsonValue
 
 from code_agent_service.main import create
@@ -100,10 +101,10 @@ def _answer(request: ModelRequest) -> Fixed:
 
 
 @asynccontextmanager
-async def _world(folder: Path, model: ModelServer | None = None) -> AsyncGenerator[Federation]:
+async def _world(folder: Path, model: ModelServer | None = None, *, output_kb: int = 128) -> AsyncGenerator[Federation]:
     chosen = {} if model is None else {"llm_base_url": model.base_url, "llm_model": "scripted"}
     port = free_port()
-    limits = {"sandbox_memory_mb": 512, "sandbox_processes": 64, "sandbox_output_kb": 128}
+    limits = {"sandbox_memory_mb": 512, "sandbox_processes": 64, "sandbox_output_kb": output_kb}
     settings = make_settings(data_dir=folder / "code", code_agent_port=port, **limits, **chosen)
     with_model: dict[str, Any] = {"llm_provider": None, "llm_base_url": None, **chosen}
     async with (
@@ -182,6 +183,16 @@ print("y" * 130_000, file=sys.stderr)
     assert task["status"] == "completed", task["error"]
     assert {name: len(content) for name, content in made.items()} == {"one.bin": 700_000, "two.bin": 700_000}
     assert "no room for more: files.zip" in str(cast("JsonObject", task["result"])["summary"])
+
+
+@pytest.mark.parametrize("character", ["\\1", "\\n", "\\u20ac"], ids=["control", "line", "euro"])
+async def test_the_most_output_of_any_characters_still_makes_an_answer(character: str, tmp_path: Path) -> None:
+    code = f"import sys\nprint('x' + '{character}' * 600_000)\nprint('{character}' * 600_000, file=sys.stderr)"
+    async with _world(tmp_path, output_kb=512) as running:
+        task = await running.submit(f"run:\n```python\n{code}\n```", wait_s=30)
+
+    assert task["status"] == "completed", task["error"]
+    assert "are not shown]" in str(_data(_steps(task)[0])["stdout"])
 
 
 async def test_write_test_review_and_document_are_one_task_with_a_model(tmp_path: Path) -> None:
