@@ -129,9 +129,8 @@ def _bound(output: str) -> str:
     most = len(output)
     while (size := len(json.dumps(output[:most], ensure_ascii=False).encode(errors="replace"))) > _MAX_OUTPUT_BYTES:
         most = min(most - 1, most * _MAX_OUTPUT_BYTES // size)
-    return (
-        output if most == len(output) else f"{output[:most]}\n[{len(output) - most:,} more characters are not shown]\n"
-    )
+    left_out = len(output) - most
+    return f"{output[:most]}\n[{left_out:,} more characters are not shown]\n" if left_out else output
 
 
 def _language(name: str) -> str:

@@ -36,6 +36,10 @@ _AFTERWARDS = re.compile(
     re.IGNORECASE,
 )
 _RUN_THIS = re.compile(rf"\W*(?:please\s+)?(?:run|execute|evaluate){_WHAT}\s*:", re.IGNORECASE)
+_ARGUMENTS = re.compile(
+    r"\b(?:with|using) (?:the |these )?(?:command[- ]line )?arguments?:? ([^\n]{1,2000})", re.IGNORECASE
+)
+_ARGUMENT = re.compile(r"\"[^\"]*\"|'[^']*'|`[^`]*`|[^\s,]+")
 _RUN_AGAIN = re.compile(r"\b(?:run|execute|start|try)\b", re.IGNORECASE)
 
 
@@ -56,13 +60,13 @@ def find_program(
     code = _find_unfenced(text)
     is_marked = code is not None and looks_like_code(code) and _RUN_THIS.match(text)
     if (scripts := _list_scripts(files)) and not is_marked:
-        return _from_script(_choose_script(scripts, text), files, folder)
+        return _from_script(_choose_script(scripts, text), text, files, folder)
     if code is None and (reading := phrases.read(text)).formulas:
         return replace(from_code(_write_out(reading.formulas), folder), unread=reading.unread)
     if code is not None:
         return from_code(code, folder)
     scripts = _list_scripts(kept) if _RUN_AGAIN.search(text) else []
-    return _from_script(_choose_script(scripts, text), files, folder) if scripts else None
+    return _from_script(_choose_script(scripts, text), text, files, folder) if scripts else None
 
 
 def from_code(code: str, files: Sequence[WorkFile], language: Language = "python") -> Program:
@@ -75,9 +79,18 @@ def from_code(code: str, files: Sequence[WorkFile], language: Language = "python
     return Program(name, (*files, WorkFile(name, code.encode(errors="replace"))), language=language)
 
 
-def _from_script(script: str, attached: Sequence[WorkFile], folder: Sequence[WorkFile]) -> Program:
-    arguments = tuple(names.as_argument(file.name) for file in attached if sources.language_of(file.name) is None)
+def _from_script(script: str, text: str, attached: Sequence[WorkFile], folder: Sequence[WorkFile]) -> Program:
+    said = _find_arguments(text)
+    data = [names.as_argument(file.name) for file in attached if sources.language_of(file.name) is None]
+    arguments = (*(name for name in data if name not in said), *said)
     return Program(script, tuple(folder), arguments, language=sources.language_of(script) or "python")
+
+
+def _find_arguments(text: str) -> list[str]:
+    """Return the arguments that words name: `with the arguments 3, "two words" and --fast`."""
+    found = _ARGUMENTS.search(text)
+    said = _ARGUMENT.findall(_AFTERWARDS.sub("", found[1]).rstrip(".!? ")) if found else []
+    return [word[1:-1] if word[0] in "\"'`" else word for word in said if word != "and"]
 
 
 def _list_scripts(files: Sequence[WorkFile]) -> list[str]:

@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from code_agent_service.agent import open_agent
 from shared.agent import File
-from tests.code_agent.asking import ask, ask_opened, make_settings
+from tests.code_agent.asking import ask, ask_opened, make_settings, python
 from tests.support.serving import serve
 
 
@@ -91,6 +91,25 @@ async def test_attached_files_whose_names_look_like_options_are_files(name: str)
 
     assert outcome.text == "a,b"
     assert outcome.rows("ran")[0]["command"] == f"python ./{name} ./-i.csv"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("run a.py with arguments 3 4", ["rows.csv", "3", "4"]),
+        (
+            'Run the script with the arguments --top, "two words" and 5, and tell me what it says.',
+            ["rows.csv", "--top", "two words", "5"],
+        ),
+        ("run a.py with the argument rows.csv.", ["rows.csv"]),
+        ("run a.py on the attached file", ["rows.csv"]),
+    ],
+)
+async def test_a_script_gets_the_arguments_that_the_words_name(text: str, expected: list[str]) -> None:
+    files = [python("a.py", "import sys; print(sys.argv[1:])"), File("rows.csv", "text/csv", b"a,b\n")]
+    outcome = await ask(text, files=files)
+
+    assert outcome.text == str(expected)
 
 
 async def test_an_unclear_choice_of_scripts_is_asked_back() -> None:
