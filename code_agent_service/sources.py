@@ -25,6 +25,7 @@ _BEFORE: Final = re.compile(
 )
 _IN_COMMENT: Final = re.compile(rf"^\s*(?:#|//)\s*(?:file(?:name)?\s*:\s*)?{_FILE_NAME}\s*$", re.IGNORECASE)
 _ENDINGS: Final = {"html": "html", "css": "css", "json": "json", "yaml": "yaml", "toml": "toml", "markdown": "md"}
+_MARKDOWN: Final = frozenset({"markdown", "md"})
 _MAX_DEPTH: Final = 120  # what ast.unparse can do without running out of stack, and more than people write
 _KNOWN: Final = PYTHON | JAVASCRIPT | set(_ENDINGS)
 _CODE_ENDINGS: Final = frozenset(
@@ -53,6 +54,7 @@ def find_blocks(text: str) -> list[Block]:
     """Return the fenced blocks of Markdown `text`."""
     blocks: list[Block] = []
     mark, language, name, lead, lines = "", "", "", "", list[str]()
+    inner = 0  # blocks that are open in one of Markdown: those with a language are known to begin
     for line in text.splitlines():
         stripped = line.strip()
         opening = None if mark else _FENCE.match(stripped)
@@ -60,6 +62,12 @@ def find_blocks(text: str) -> list[Block]:
             mark, language, lines = opening[1], opening[2].lower(), []
             name = _named(_IN_OPENING, opening[3]) or _named(_BEFORE, lead)
             lead = ""
+        elif mark and language in _MARKDOWN and re.fullmatch(rf"{mark}\w+", stripped):
+            inner += 1
+            lines.append(line)
+        elif mark and stripped == mark and inner:
+            inner -= 1
+            lines.append(line)
         elif mark and stripped == mark:
             content = textwrap.dedent("".join(f"{each}\n" for each in lines))  # a block in a list is indented
             blocks.append(Block(language, name or _named(_IN_COMMENT, lines[0] if lines else ""), content))

@@ -99,10 +99,7 @@ async def _try(
 
 def _read(completion: Completion) -> list[WorkFile]:
     """Return the files in a model's answer, those that are whole. Raises: ModelAnswerError."""
-    answer = completion.text
-    files = sources.find_files(answer)
-    if not files and sources.parse(answer) is not None and answer.strip():
-        files = [WorkFile("main.py", answer.encode(errors="replace"))]
+    files = sources.find_files(completion.text)
     if not any(sources.is_code(file.name) for file in files):
         raise ModelAnswerError("The model's answer holds no program; ask again, or in other words.")
     return files

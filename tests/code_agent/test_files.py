@@ -134,6 +134,10 @@ def test_an_encrypted_archive_is_refused_with_what_to_do() -> None:
         ("1. File: `a.py` (the module)\n```python\nx = 1\n```", ["a.py"]),
         ("In the function of stats.py there is an error.\n```python\nx = 1\n```", ["main.py"]),
         ("write a program", []),
+        (
+            "`README.md`\n```markdown\nUse it:\n```python\nimport ages\n```\n```\n`ages.py`\n```python\nx = 1\n```",
+            ["README.md", "ages.py"],
+        ),
     ],
 )
 def test_files_are_found_in_a_message(text: str, expected: list[str]) -> None:

@@ -102,6 +102,15 @@ async def test_a_model_that_answers_no_program_is_a_clear_error() -> None:
     assert outcome.answer is None
 
 
+async def test_a_word_in_place_of_a_repair_is_not_taken_for_a_program() -> None:
+    async with model_server("```python\n1 / 0\n```", "Sorry") as model:
+        outcome = await ask("write something", settings=_settings(model), skill="write-code")
+
+    assert outcome.error is not None
+    assert "ZeroDivisionError" in outcome.error.detail
+    assert outcome.data["code"] == "1 / 0\n"
+
+
 async def test_with_a_model_words_that_are_no_code_are_written_as_code() -> None:
     async with model_server("```python\nprint('a maze')\n```") as model:
         written = await ask("draw a maze", settings=_settings(model), skill="run-code")
