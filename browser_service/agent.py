@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from itertools import zip_longest
 
-from pydantic import JsonValue, ValidationError
+from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from browser_service import (
     actions,
@@ -39,6 +39,7 @@ from shared.background import background
 from shared.errors import FederationError, InvalidRequestError
 from shared.llm import MODEL_ERRORS, Model, open_model
 
+_PLACES = TypeAdapter(list[tuple[int, int]])
 _HARMLESS = frozenset({"navigate", "back", "extract", "assert", "screenshot", "wait_for", "scroll", "hover"})
 
 
@@ -191,7 +192,7 @@ def _read(request: AgentRequest) -> Instructions:
             if not isinstance(given[0], Navigate):
                 raise InvalidRequestError("The first action must be `navigate`: a task begins on a blank page.")
             return Instructions(tuple(given), (), urls)
-    return instructions.parse(request.text, request.skill, _named_url(request.data))
+    return instructions.parse(request.text, request.skill, _named_url(request.data), peer_text=_peer_text(request))
 
 
 def _given(raw: JsonValue) -> list[Action]:
@@ -208,6 +209,19 @@ def _named_url(data: tuple[JsonValue, ...]) -> str | None:
         if isinstance(part, dict) and isinstance(url := part.get("url"), str):
             return url
     return None
+
+
+def _peer_text(request: AgentRequest) -> list[tuple[int, int]]:
+    """Return where in the request's text stands what other agents said. Raises: InvalidRequestError."""
+    call = request.metadata.get(METADATA_KEY)
+    try:
+        places = _PLACES.validate_python(call.get("peer_text", ()) if isinstance(call, dict) else ())
+    except ValidationError as error:
+        raise InvalidRequestError("`peer_text` is not a list of places [start, end] in the text.") from error
+    ends = [0, *(end for place in places for end in place), len(request.text)]
+    if ends != sorted(ends):
+        raise InvalidRequestError("The places of `peer_text` are not in the text, or not in their order.")
+    return places
 
 
 def _allowance(settings: Settings, request: AgentRequest) -> Allowance:

@@ -21,7 +21,7 @@ from browser_service.actions import (
     WaitFor,
 )
 from browser_service.checks import Check
-from browser_service.masking import URL_TOKEN, Masked
+from browser_service.masking import QUOTE_TOKEN, URL_TOKEN, Masked
 from browser_service.phrase_context import Context
 from shared.errors import InvalidRequestError
 
@@ -57,8 +57,12 @@ _OPEN_NOTHING = re.compile(
     r"(?:\s+(?:(?:web\s*)?(?:page|site)|url|address|it))?",
     _I,
 )
-_SAID_BEFORE = re.compile(r'^(?:Result of step \d{1,9} \([^\n]{0,200}\)|The answer before):\n"""$', re.MULTILINE)
-"""How a plan hands on what was said before: from there on, to the end, nothing is what a person asks for."""
+_OPENED = re.compile(rf"{_OPEN.pattern}(?:the\s+)?(?P<what>{QUOTE_TOKEN})", _I)
+_SAID_BEFORE = re.compile(
+    r'^(?:(?:Result of step \d{1,9} \([^\n]{0,200}\)|The answer before):\n"""|An earlier answer to this was not good .*)$',
+    re.MULTILINE,
+)
+"""How what was said before is handed on: from there on, to the end, nothing is what a person asks for."""
 
 _DEFAULT = (Extract(what="title"), Extract(what="heading"), Extract(what="text"))
 
@@ -79,18 +83,28 @@ class _Clause:
     unread: str = ""
 
 
-def parse(text: str, skill: str | None = None, url: str | None = None, *, is_open: bool = False) -> Instructions:
+def parse(
+    text: str,
+    skill: str | None = None,
+    url: str | None = None,
+    *,
+    peer_text: Sequence[tuple[int, int]] = (),
+    is_open: bool = False,
+) -> Instructions:
     """Read `text` as actions; `url` is opened when the text itself names none, nothing when a page `is_open` already.
 
     Nothing asked for means title, main heading and text; with skill "screenshot" a screenshot, with "verify-page" that
-    the page loads. What other agents said asks for nothing: of that only addresses are taken, where no other is named.
+    the page loads. What other agents said asks for nothing: amid the text, at the places `peer_text` ([start, end), in
+    order), it is a value like a quoted one. Of it only addresses are taken, where no other is named or it is opened.
     Raises: InvalidRequestError for no address, one that is not http(s), or too much text or actions.
     """
     if len(text) > MAX_CHARS:
         raise InvalidRequestError(f"Instructions may have at most {MAX_CHARS:,} characters; these have {len(text):,}.")
-    masked = masking.mask(asked := _SAID_BEFORE.split(text, maxsplit=1)[0])
-    if len(asked) < len(text) and not (masked.urls or url or is_open):
-        masked = masking.mask("\n".join([asked, *masking.addresses(text[len(asked) :])]))
+    text, said = masking.set_apart(text, peer_text)
+    masked = masking.mask(asked := _SAID_BEFORE.split(text, maxsplit=1)[0], said)
+    if (said or len(asked) < len(text)) and not (masked.urls or url or is_open):
+        before = masking.addresses(Masked("", (), said).unmask(text[len(asked) :]))
+        masked = masking.mask("\n".join([masking.with_addresses(asked, said), *before]), said)
     context = Context(masked)
     actions: list[Action] = []
     unread: list[str] = []
@@ -99,7 +113,7 @@ def parse(text: str, skill: str | None = None, url: str | None = None, *, is_ope
         words = masked.text[start:end]
         named = _NAMES.fullmatch(_POLITE.sub("", words.strip())) if not verifying else None
         if named and not _THAT.match(named["name"]) and claims.parse(named["name"], masked, None) is None:
-            actions.append(InWords(words=masked.requote(named[0])[:2_000], about=context.subject))
+            actions.append(InWords(words=masked.requote(named[0]), about=context.subject))
             continue
         is_claim = bool(_VERIFY.match(_POLITE.sub("", words)))
         verifying = verifying or is_claim
@@ -120,7 +134,7 @@ def parse(text: str, skill: str | None = None, url: str | None = None, *, is_ope
             if clause.unread:
                 unread.append(masked.unmask(clause.unread))
                 if not verifying:
-                    actions.append(InWords(words=masked.requote(clause.unread)[:2_000], about=context.subject))
+                    actions.append(InWords(words=masked.requote(clause.unread), about=context.subject))
     if not is_open:
         actions = _opened_first(actions, url)
         actions = _with_question(actions, skill, is_understood=not unread)
@@ -144,6 +158,8 @@ def _read(words: str, context: Context, before: Sequence[Action], *, verifying: 
         if any(isinstance(action, Navigate) for action in before) and (found := _claim(bare, masked, before)):
             return found
         text = bare if is_claim else text
+    if (match := _OPENED.fullmatch(text)) and masking.is_address(opened := masked.unmask(match["what"])):
+        return _Clause((Navigate(url=opened),))
     opens: list[Action] = [Navigate(url=masked.unmask(token)) for token in _URLS.findall(text)]
     if opens:
         # In a claim only the first address is the page's own: "URL redirects to URL".

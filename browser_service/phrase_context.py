@@ -29,7 +29,7 @@ class Context:
 
     def target(self, words: str) -> Target:
         """Return the thing that `words`, a piece of the masked request, describe."""
-        return Target(described=self.masked.requote(words)[:2_000], near=self.subject)
+        return Target(described=self.masked.requote(words), near=self.subject)
 
     def plain(self, words: str) -> str:
         """Return the quoted text in `words`, else all of it without an article before."""
@@ -39,4 +39,4 @@ class Context:
 
 
 def in_words(text: str, context: Context) -> InWords:
-    return InWords(words=context.masked.requote(text)[:2_000], about=context.subject)
+    return InWords(words=context.masked.requote(text), about=context.subject)

@@ -246,21 +246,19 @@ def _finding(text: str, context: Context) -> list[Action] | None:
         context.seek = True
         if not match["name"] or re.search(r"\bword\b", match["name"], _I):
             return [in_words(text, context)] if match["name"] else []
-        context.subject = Target(described=context.masked.requote(match["name"])[:2_000])
-        return [InWords(words=f"find {context.masked.requote(match['name'])}"[:2_000])]
+        context.subject = Target(described=context.masked.requote(match["name"]))
+        return [InWords(words=f"find {context.masked.requote(match['name'])}")]
     if match := _FOR.fullmatch(text):
         context.subject = Target(
-            described=context.masked.requote(
-                re.sub(r"^(?:user|row|item|person|entry)\s+", "", match["name"], flags=_I)
-            )[:2_000]
+            described=context.masked.requote(re.sub(r"^(?:user|row|item|person|entry)\s+", "", match["name"], flags=_I))
         )
         return read(match["rest"], context)
     if match := _FOR_ONLY.fullmatch(text):
-        context.subject = Target(described=context.masked.requote(match["name"])[:2_000])
+        context.subject = Target(described=context.masked.requote(match["name"]))
         return []
     if (match := _USE.fullmatch(text)) and not match["name"].lower().startswith("browser"):
         name = re.sub(r"\s+(?:below|above)$", "", match["name"], flags=_I)
-        context.tool = Target(described=context.masked.requote(name)[:2_000])
+        context.tool = Target(described=context.masked.requote(name))
         return []
     return None
 

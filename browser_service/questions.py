@@ -68,7 +68,7 @@ def read(text: str, context: Context) -> tuple[list[Action], str]:
         unread = next((piece for piece, _, is_read in pieces if not is_read), "")
         return [action for _, actions, is_read in pieces if is_read for action in actions], unread
     if match := _TELL.fullmatch(text):
-        return [InWords(words=f"tell {context.masked.requote(match['what'])}"[:2_000], about=context.subject)], ""
+        return [InWords(words=f"tell {context.masked.requote(match['what'])}", about=context.subject)], ""
     return found, text
 
 

@@ -1,14 +1,14 @@
 """What is said to the agent of a step: the message that begins its task, an answer to it, or nothing but listening."""
 
 from collections.abc import AsyncGenerator
-from typing import Final, cast
+from typing import Final
 from uuid import UUID, uuid5
 
 from orchestrator_service import choosing
 from orchestrator_service.credentials import Credentials
+from orchestrator_service.engine import step_inputs
 from orchestrator_service.engine.work import OpenAttempt, StepWork
 from orchestrator_service.keys import Keys
-from orchestrator_service.planning.plan import fill
 from orchestrator_service.settings import Settings
 from shared import agent_client
 from shared.agent_client import AgentConnection, Deadlines, OutgoingMessage, PushConfig, RemoteEvent
@@ -61,15 +61,14 @@ class Conversations:
             return connection.send(message, deadlines=calls)
         if attempt.remote_task_id is not None:
             return connection.follow(attempt.remote_task_id, deadlines=calls, pushed=True)
-        step = work.step
-        inputs = {name: fill(value, work.values) for name, value in step.inputs.items() if name != "files"}
+        text, data, marks = step_inputs.told(work.step, work.values)
         message = OutgoingMessage(
             message_id=attempt.message_id,
-            text=cast("str", fill(step.instruction, work.values)),
-            data=(inputs,) if inputs else (),
+            text=text,
+            data=(data,) if data else (),
             files=work.files,
-            skill=step.skill,
-            metadata=work.metadata,
+            skill=work.step.skill,
+            metadata=work.metadata | marks,
             push=self._push(work, attempt) if connection.pushes else None,
         )
         return connection.send(message, deadlines=calls)

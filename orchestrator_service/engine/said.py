@@ -6,7 +6,7 @@ Messages are not kept: a try keeps the id of its message, and all that its text 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, cast
+from typing import Final
 
 from pydantic import JsonValue
 from sqlalchemy import Connection, RowMapping, bindparam, select
@@ -17,7 +17,7 @@ from orchestrator_service.engine import step_inputs, teams
 from orchestrator_service.engine.conversations import reply_id
 from orchestrator_service.models import Attempt, Event, PendingInput, PlanRow, StepRow, Task
 from orchestrator_service.planning import team
-from orchestrator_service.planning.plan import PlanStep, fill
+from orchestrator_service.planning.plan import PlanStep
 from orchestrator_service.registry_models import Agent
 from shared.agent import JsonObject
 from shared.agent_client import OutgoingMessage
@@ -99,8 +99,7 @@ def _try(
 def _first(connection: Connection, task: RowMapping, step: PlanStep, row: RowMapping) -> Said:
     """Return the message that began the try. Raises: FederationError, if it would not be sent any more."""
     values = step_inputs.values(connection, task["id"], step, task["request"])
-    text = cast("str", fill(step.instruction, values))
-    given = {name: fill(value, values) for name, value in step.inputs.items() if name != "files"}
+    text, data, marks = step_inputs.told(step, values)
     come = ancestry.child_metadata(
         task_id=task["id"],
         root_task_id=task["root_task_id"],
@@ -116,10 +115,10 @@ def _first(connection: Connection, task: RowMapping, step: PlanStep, row: RowMap
     message = OutgoingMessage(
         message_id=row["message_id"],
         text=text,
-        data=(given,) if given else (),
+        data=(data,) if data else (),
         files=tuple(step_inputs.files(connection, task["id"], step, task["request"], values)),
         skill=step.skill,
-        metadata=come | wishes | budget,
+        metadata=come | wishes | budget | marks,
     )
     return Said(row["started_at"], message)
 

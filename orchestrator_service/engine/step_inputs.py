@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from orchestrator_service import artifacts
 from orchestrator_service.models import StepRow
-from orchestrator_service.planning.plan import PlanStep, Reference, references
+from orchestrator_service.planning.plan import PlanStep, Reference, fill, fill_text, references
 from shared.agent import File, JsonObject
 from shared.llm import wanted_models
 from shared.prepared import OneOrMany
@@ -40,6 +40,13 @@ def values(
                 files = artifacts.load(connection, task_id, [reference.name], reference.step_id)
                 found[reference] = _readable(reference.name, files)
     return found
+
+
+def told(step: PlanStep, values: Mapping[Reference, str]) -> tuple[str, JsonObject, JsonObject]:
+    """Return what the step's agent is told: the words, the data, and where among the words peer text stands."""
+    text, places = fill_text(step.instruction, values)
+    data = {name: fill(value, values) for name, value in step.inputs.items() if name != "files"}
+    return text, data, {"peer_text": [[start, end] for start, end in places]} if places else {}
 
 
 def files(

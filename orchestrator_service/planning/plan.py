@@ -267,7 +267,7 @@ def fill(value: JsonValue, values: Mapping[Reference, str]) -> JsonValue:
     """
     match value:
         case str():
-            return _REFERENCE.sub(lambda found: found[0][1:] if found[1] else values[_parse(found[2], found[3])], value)
+            return fill_text(value, values)[0]
         case list():
             return [fill(item, values) for item in value]
         case dict():
@@ -276,19 +276,30 @@ def fill(value: JsonValue, values: Mapping[Reference, str]) -> JsonValue:
             return value
 
 
+def fill_text(text: str, values: Mapping[Reference, str]) -> tuple[str, list[tuple[int, int]]]:
+    """Return the text as `fill` does, and where in it what steps brought stands: [start, end). Raises: KeyError."""
+    places: list[tuple[int, int]] = []
+    longer = 0
+
+    def put(found: re.Match[str]) -> str:
+        nonlocal longer
+        named = None if found[1] else _parse(found[2], found[3])
+        value = found[0][1:] if named is None else values[named]
+        if named is not None and named.step_id and value:
+            places.append((found.start() + longer, found.start() + longer + len(value)))
+        longer += len(value) - len(found[0])
+        return value
+
+    return _REFERENCE.sub(put, text), places
+
+
 def strings(value: JsonValue) -> Iterator[str]:
     """Yield every string value in a JSON value; the names of fields are none."""
-    match value:
-        case str():
-            yield value
-        case list():
-            for item in value:
-                yield from strings(item)
-        case dict():
-            for item in value.values():
-                yield from strings(item)
-        case _:
-            return
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | dict):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from strings(item)
 
 
 def check(plan: Plan, *, skills: set[str] | None = None, inputs: Mapping[str, JsonValue] | None = None) -> Plan:

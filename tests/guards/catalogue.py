@@ -384,6 +384,20 @@ GUARDS: Final[Mapping[str, tuple[Guard, ...]]] = {
             "browser/test_instructions.py::test_what_another_agent_said_is_never_done",
         ),
         Guard(
+            "nor what it said amid a request, which is a value there",
+            "browser_service/instructions.py",
+            "masking.set_apart(text, peer_text)",
+            "masking.set_apart(text, ())",
+            "browser/test_instructions.py::test_what_another_agent_said_amid_the_request_is_a_value_and_never_done",
+        ),
+        Guard(
+            "a step says where in it that stands",
+            "orchestrator_service/engine/conversations.py",
+            "work.metadata | marks",
+            "work.metadata",
+            "orchestrator/test_peer_text.py::test_what_an_agent_answers_tells_a_browser_nothing_to_do",
+        ),
+        Guard(
             "an unforeseen failure of an agent says nothing of itself",
             "shared/agent_failures.py",
             'f"The agent failed unexpectedly; its log has the details under {where}."',
