@@ -246,10 +246,14 @@ class BrowserSession:
     async def following(self) -> AsyncGenerator[None]:
         """Let what is done to the page settle, and go on in the newest window that it opened, if it opened one.
 
-        A window that only brings a download is closed.
+        A window that only brings a download is closed. One that closes itself was done with.
         """
         page, before, downloads = self.page, set[Page](self.context.pages), self._downloads
-        yield
+        try:
+            yield
+        except ElementNotFoundError:
+            if not self._watch.has_left(page):
+                raise
         await self.settle()
         await self._watch.wait_for_windows(self._settings.browser_settle_timeout_s)
         if opened := [page for page in self.context.pages if page not in before]:

@@ -52,6 +52,7 @@ class Deadlines:
         """
         limit_s = self.action_timeout_s * 2 if limit_s is None else limit_s
         left_s = self._deadline - asyncio.get_running_loop().time()
+        page = self._watch.page
         task = asyncio.ensure_future(call)
         try:
             await asyncio.wait(
@@ -62,7 +63,7 @@ class Deadlines:
             if task.done():
                 return task.result()
         except Error as error:
-            if any(sign in str(error) for sign in _GONE):
+            if any(sign in str(error) for sign in _GONE) and not self._watch.has_left(page):
                 raise BrowserGoneError("The page crashed, or Chromium died under it. Try again.") from error
             raise
         finally:

@@ -25,9 +25,10 @@ class _DataReceived(BaseModel):
 class PageWatch:
     """Follows the pages of one context.
 
-    `broken` has the error as soon as the task cannot go on: a page crashed, too many bytes came, or an answer came from
-    an address that may not be reached. `under_way` are the requests not yet answered in full, `requests` counts how
-    often one began or ended, `status` is the HTTP status of the last document of `page`, the one that the task is at.
+    `page` is the one that the task is at; when it closes itself, the newest that is left. `broken` has the error once
+    the task cannot go on: a page crashed, too many bytes came, or an answer came from an address that may not be
+    reached. `under_way` are the requests not yet answered in full, `requests` counts how often one began or ended,
+    `status` is the HTTP status of the last document of `page`.
     """
 
     def __init__(self, context: BrowserContext, page: Page, settings: Settings, boundary: Boundary) -> None:
@@ -87,6 +88,10 @@ class PageWatch:
             await send(wire, "Page.stopLoading")
             await send(wire, "Runtime.terminateExecution")
 
+    def has_left(self, page: Page) -> bool:
+        """Tell whether the task was at `page`, which closed itself, and is at another one now."""
+        return self.page is not page and page.is_closed() and not self.page.is_closed()
+
     @property
     def script_errors(self) -> tuple[str, ...]:
         """What scripts of the pages threw and nobody caught, the first of it, since the task last opened an address."""
@@ -107,6 +112,7 @@ class PageWatch:
         page.on("requestfinished", self._end)
         page.on("requestfailed", self._fail)
         page.on("crash", self._crash)
+        page.on("close", self._leave)
         page.on("pageerror", self._note_script_error)
         page.on("framenavigated", self._count_frame)
         wire = self._wires[page] = await self._count_bytes(page)
@@ -162,6 +168,10 @@ class PageWatch:
 
     def _crash(self, page: Page) -> None:
         self.break_off(PageCrashedError(f"{page.url} crashed its page in Chromium. Try again."))
+
+    def _leave(self, page: Page) -> None:
+        if page is self.page and (left := self._context.pages):
+            self.page = left[-1]
 
     async def _judge_answer(self, response: Response) -> None:
         """Stop the task when an answer came from where it may not: the name led elsewhere than when it was checked."""

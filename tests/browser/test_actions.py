@@ -153,6 +153,22 @@ async def test_windows_are_switched_by_number_and_title(agent: OpenAgent, shop: 
         await act(agent, f"{shop}/parts", open_it, {"do": "switch_tab", "titled": "Elsewhere"})
 
 
+@pytest.mark.parametrize(
+    ("opener", "actions", "said"),
+    [
+        ("Print", [{"do": "wait_for", "text": "Printed"}], "Printed"),
+        ("Sign in", [{"do": "click", "target": "Agree"}], "Signed in"),
+        ("Sign in", [{"do": "click", "target": "Down"}], "Signed in early"),
+        ("Sign in", [{"do": "press", "key": "Enter", "target": "Name"}], "Signed in by key"),
+    ],
+)
+async def test_a_window_that_closes_itself_leads_back_to_the_one_before(
+    agent: OpenAgent, shop: str, opener: str, actions: list[JsonObject], said: str
+) -> None:
+    answered = await act(agent, f"{shop}/popups", {"do": "click", "target": opener}, *actions, SAID)
+    assert answered.text == said
+
+
 async def test_going_back_shows_the_page_before(agent: OpenAgent, shop: str) -> None:
     answered = await act(agent, f"{shop}/parts", {"do": "click", "target": "Guide"}, {"do": "back"}, TITLE)
     assert answered.text == "Parts"

@@ -147,6 +147,12 @@ document.modelContext?.registerTool({ name: 'close', description: 'Closes', exec
 STORM = "<title>Storm</title><h1>Storm</h1><script>setTimeout(() => { while (true) alert('Again'); }, 20);</script>"
 UNSAVED = """<title>Unsaved</title><h1>Unsaved</h1><label>Name <input></label> <a href="/list">Away</a>
 <script>window.onbeforeunload = (event) => { event.preventDefault(); return 'Stay?'; };</script>"""
+POPUPS = """<title>Account</title><h1>Account</h1><p role="status">Signed out</p>
+<button onclick="window.open('/popup')">Sign in</button><button onclick="window.open('/popup?soon')">Print</button>"""
+POPUP = """<title>Popup</title><h1>Popup</h1><label>Name <input onkeydown="done('Signed in by key')"></label>
+<button onclick="done('Signed in')">Agree</button><button onmousedown="done('Signed in early')">Down</button><script>
+const done = (text) => { opener.document.querySelector('[role=status]').textContent = text; window.close(); };
+if (location.search) setTimeout(() => done('Printed'), 400);</script>"""
 LEAVES = """<title>Leaves</title><h1>Leaves</h1><button onmousedown="location = '/list'">Go away</button>"""
 
 
@@ -189,6 +195,8 @@ def create() -> Starlette:
         "/storm": STORM,
         "/leaves": LEAVES,
         "/unsaved": UNSAVED,
+        "/popups": POPUPS,
+        "/popup": POPUP,
     }
     routes = [Route(path, page(html)) for path, html in pages.items()]
     return Starlette(routes=[*routes, Route("/file.txt", _file), Route("/many", _many)])
