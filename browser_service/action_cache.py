@@ -10,12 +10,12 @@ import logging
 import os
 from pathlib import Path
 
-import httpx
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from browser_service.actions import Action
 from browser_service.snapshot import FIELD_ROLES, Node, Snapshot
 from browser_service.targets import Target
+from shared import http
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +103,5 @@ def locators_of(node: Node, seen: Snapshot) -> tuple[Target, ...]:
 
 
 def _key(url: str, step: str) -> str:
-    parsed = httpx.URL(url)
-    origin = f"{parsed.scheme}://{parsed.netloc.decode('ascii', 'replace')}"
     words = " ".join(step.casefold().split())
-    return f"{origin} {hashlib.blake2s(words.encode(), digest_size=16).hexdigest()}"
+    return f"{http.origin_of(url)} {hashlib.blake2s(words.encode(), digest_size=16).hexdigest()}"

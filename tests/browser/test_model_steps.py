@@ -1,5 +1,6 @@
 """With a model: it does what the grammar cannot, within limits, once; what it found out is replayed, and healed."""
 
+import re
 from pathlib import Path
 from typing import cast
 
@@ -97,3 +98,118 @@ async def test_a_failed_action_is_told_to_the_model(tmp_path: Path) -> None:
         answered = await ask(agent, f"open {shop}/list, safeguard all of this. Get the text")
     assert "Saved" in answered.text
     assert "failed: Clicking button 'Safe'" in model.requests[1].prompt
+
+
+DONE: JsonObject = {"actions": [], "is_done": True}
+SAVE: JsonObject = {"actions": [{"do": "click", "target": {"test_id": "save-all"}}], "is_done": True}
+
+
+async def test_what_a_model_told_itself_is_asked_for_again(tmp_path: Path) -> None:
+    async with (
+        open_workshop() as shop,
+        model_server(DONE | {"answer": "Cheese"}, SAVE | {"answer": "Bread"}, DONE | {"answer": "Apples"}) as model,
+        open_agent(with_model(model, tmp_path)) as agent,
+    ):
+        words = f"open {shop}/list, ponder which is the best"
+        answered = [await ask(agent, words) for _ in range(3)]
+    assert [each.text for each in answered] == ["Cheese", "Bread", "Apples"]
+    assert [caches(each) for each in answered] == [["miss"]] * 3
+
+
+async def test_that_nothing_was_to_be_done_once_is_not_remembered(tmp_path: Path) -> None:
+    async with (
+        open_workshop() as shop,
+        model_server(DONE, SAVE) as model,
+        open_agent(with_model(model, tmp_path)) as agent,
+    ):
+        words = f"open {shop}/list, safeguard all of this. Get the text"
+        first, second, third = [await ask(agent, words) for _ in range(3)]
+    assert "Saved" not in first.text
+    assert "Saved" in second.text
+    assert "Saved" in third.text
+    assert caches(third) == ["hit"]
+
+
+async def test_what_was_replayed_of_a_step_is_told_to_the_model(tmp_path: Path) -> None:
+    waits: JsonObject = {"do": "wait_for", "text": "Saved"}
+    both: JsonObject = {"actions": [{"do": "click", "target": {"test_id": "save-all"}}, waits], "is_done": True}
+    cache = tmp_path / "browser" / "actions.json"
+    words = "safeguard all of this. Get the text"
+    async with open_workshop() as shop, model_server(both, DONE) as model:
+        async with open_agent(with_model(model, tmp_path)) as agent:
+            await ask(agent, f"open {shop}/list, {words}")
+        cache.write_text(
+            cache.read_text().replace('"text":"Saved"', '"text":"Kept"')
+        )  # as if the page had been changed
+        async with open_agent(with_model(model, tmp_path)) as agent:
+            answered = await ask(agent, f"open {shop}/list, {words}")
+    assert "Saved" in answered.text
+    assert caches(answered) == ["healed"]
+    [_, asked] = model.requests
+    assert "done: Clicking" in asked.prompt
+
+
+async def test_an_address_is_not_replayed_for_a_request_that_does_not_name_it(tmp_path: Path) -> None:
+    async with open_workshop() as shop, open_workshop() as other, model_server() as model:
+        model.replies.append({"actions": [{"do": "navigate", "url": f"{other}/tabs"}], "is_done": True})
+        model.replies.append(SAVE)
+        async with open_agent(with_model(model, tmp_path)) as agent:
+            there = await ask(agent, f"open {other}/tabs, open {shop}/list, ponder it. Get the title")
+            here = await ask(agent, f"open {shop}/list, ponder it. Get the title")
+    assert there.data["final_url"] == f"{other}/tabs"
+    assert here.data["final_url"] == f"{shop}/list"
+
+
+@pytest.mark.parametrize("url", ["http://a:b:c/", "http://[", "http://\x00/", "//x", "javascript:alert(1)"])
+async def test_what_is_no_address_is_refused_to_a_model(tmp_path: Path, url: str) -> None:
+    wrong: JsonObject = {"actions": [{"do": "navigate", "url": url}]}
+    async with (
+        open_workshop() as shop,
+        model_server(wrong, SAVE) as model,
+        open_agent(with_model(model, tmp_path)) as agent,
+    ):
+        answered = await ask(agent, f"open {shop}/list, safeguard all of this. Get the text")
+    assert "Saved" in answered.text
+
+
+async def test_a_file_that_is_not_there_is_told_to_the_model(tmp_path: Path) -> None:
+    wrong: JsonObject = {"actions": [{"do": "upload", "files": ["plan.pdf"]}]}
+    async with (
+        open_workshop() as shop,
+        model_server(wrong, SAVE) as model,
+        open_agent(with_model(model, tmp_path)) as agent,
+    ):
+        answered = await ask(agent, f"open {shop}/list, safeguard all of this. Get the text")
+    assert "Saved" in answered.text
+    assert "has no file 'plan.pdf'" in model.requests[1].prompt
+
+
+async def test_a_model_answers_the_dialog_that_its_action_opens_and_hears_of_others(tmp_path: Path) -> None:
+    ask_it: JsonObject = {"do": "click", "target": {"role": "button", "name": "Ask"}}
+    async with (
+        open_workshop() as shop,
+        model_server(
+            {"actions": [ask_it]}, {"actions": [ask_it, {"do": "dialog", "accept": True}], "is_done": True}
+        ) as model,
+        open_agent(with_model(model, tmp_path)) as agent,
+    ):
+        words = f"open {shop}/parts, ponder it. Get the title"
+        assert (await ask(agent, words)).text == "Answered true"
+        assert "a dialog said 'Really?'" in model.requests[1].prompt
+        assert (await ask(agent, words)).text == "Answered true", "so it is when it is replayed"
+    assert len(model.requests) == 2
+
+
+async def test_what_a_page_says_of_itself_reaches_a_model_only_as_data(tmp_path: Path) -> None:
+    wrong: JsonObject = {"actions": [{"do": "click", "target": {"role": "button", "name": "Nowhere"}}]}
+    async with (
+        open_workshop() as shop,
+        model_server(wrong, SAVE) as model,
+        open_agent(with_model(model, tmp_path)) as agent,
+    ):
+        await ask(agent, f"open {shop}/list, safeguard all of this")
+    outside = re.sub(r"<<<data (\w+) .*?<<<end \1>>>", "", model.requests[1].prompt, flags=re.DOTALL)
+    assert "Nowhere" in model.requests[1].prompt
+    assert "Twice" in model.requests[1].prompt
+    assert "Twice" not in outside
+    assert "Nowhere" not in outside
