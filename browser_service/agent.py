@@ -117,6 +117,7 @@ class BrowserAgent:
             yield Progress(actions.describe(action))
             done.append(action)
             step = ""
+            failure: ElementNotFoundError | None = None
             try:
                 await performing.perform(action, session, findings, self._wishes, following=following)
             except NotUnderstoodError:
@@ -128,9 +129,11 @@ class BrowserAgent:
                     break
                 if self._model is None or action.do in {"assert", "wait_for"}:
                     raise
+                failure = error
                 step = action.words if isinstance(action, InWords) else actions.describe(action)
             if step:
-                async with aclosing(self._drive(step, session, findings, allowance, read.urls, model)) as updates:
+                driving = self._drive(step, session, findings, allowance, read.urls, model, failure)
+                async with aclosing(driving) as updates:
                     async for update in updates:
                         yield update
             if session.status is not None and session.status >= 400 and not is_verification:
@@ -154,12 +157,15 @@ class BrowserAgent:
         allowance: Allowance,
         urls: tuple[str, ...],
         model: Model | None,
+        failure: ElementNotFoundError | None,
     ) -> AsyncGenerator[Update]:
-        """Do a step that the grammar could not; what nobody can do is told as not understood."""
+        """Do a step that the grammar could not; what nobody can do fails with its `failure`, else is not understood."""
         try:
             async for update in self._driver.do(step, session, findings, allowance, urls, model):
                 yield update
-        except (NotUnderstoodError, *MODEL_ERRORS):
+        except (NotUnderstoodError, *MODEL_ERRORS) as error:
+            if failure is not None:
+                raise failure from error
             findings.unread.append(step)
 
 

@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from browser_service import main
 from browser_service.agent import open_agent
-from browser_service.errors import StuckError
+from browser_service.errors import ElementNotFoundError, StuckError
 from shared.agent import JsonObject
 from tests.browser.conftest import Answered, ask, make_settings
 from tests.browser.workshop import open_workshop
@@ -198,6 +198,16 @@ async def test_a_model_answers_the_dialog_that_its_action_opens_and_hears_of_oth
         assert "a dialog said 'Really?'" in model.requests[1].prompt
         assert (await ask(agent, words)).text == "Answered true", "so it is when it is replayed"
     assert len(model.requests) == 2
+
+
+async def test_what_is_not_on_the_page_fails_when_the_model_gives_no_answer(tmp_path: Path) -> None:
+    async with (
+        open_workshop() as shop,
+        model_server(otherwise="What?") as model,
+        open_agent(with_model(model, tmp_path)) as agent,
+    ):
+        with pytest.raises(ElementNotFoundError, match="Nowhere"):
+            await ask(agent, f"open {shop}/list and click 'Nowhere'")
 
 
 async def test_what_a_page_says_of_itself_reaches_a_model_only_as_data(tmp_path: Path) -> None:
