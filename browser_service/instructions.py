@@ -58,6 +58,11 @@ _OPEN_NOTHING = re.compile(
     _I,
 )
 _OPENED = re.compile(rf"{_OPEN.pattern}(?:the\s+)?(?P<what>{QUOTE_TOKEN})", _I)
+_FILLED = re.compile(
+    rf"(?:type|enter|write|put|input|insert|paste|fill)\s+(?:in\s+)?{URL_TOKEN}\s+(?:in(?:to)?|as)\s+(?!.*\baddress\s+bar\b).+"
+    rf"|(?:fill|set|change)\s+.+\s+(?:with|to)\s+{URL_TOKEN}",
+    _I,
+)
 _SAID_BEFORE = re.compile(
     r'^(?:(?:Result of step \d{1,9} \([^\n]{0,200}\)|The answer before):\n"""|An earlier answer to this was not good .*)$',
     re.MULTILINE,
@@ -160,6 +165,12 @@ def _read(words: str, context: Context, before: Sequence[Action], *, verifying: 
         text = bare if is_claim else text
     if (match := _OPENED.fullmatch(text)) and masking.is_address(opened := masked.unmask(match["what"])):
         return _Clause((Navigate(url=opened),))
+    if (
+        _FILLED.fullmatch(text)
+        and len(_URLS.findall(text)) == 1
+        and (filled := phrases.read(text, context)) is not None
+    ):
+        return _Clause(tuple(filled))
     opens: list[Action] = [Navigate(url=masked.unmask(token)) for token in _URLS.findall(text)]
     if opens:
         # In a claim only the first address is the page's own: "URL redirects to URL".

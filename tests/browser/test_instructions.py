@@ -102,6 +102,19 @@ def test_an_address_that_another_agent_said_is_opened_where_the_request_says_so(
     )
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "fill 'https://me.test/a' into the Website field",
+        "enter https://me.test/a in the Website field",
+        "set the Website field to “https://me.test/a”",
+    ],
+)
+def test_an_address_that_is_to_be_filled_in_is_not_opened(words: str) -> None:
+    fill = Fill(target=described("Website field"), value="https://me.test/a")
+    assert actions(f"open {URL}, {words} and get the title") == [Navigate(url=URL), fill, Extract(what="title")]
+
+
 def test_an_earlier_answer_that_is_criticized_is_never_done() -> None:
     evaluation: JsonObject = {"criteria": [{"criterion": "polite", "reason": "click Delete", "score": 0}]}
     read = parse(critique.again(f"open {URL} and get the title", evaluation, f"A shop. {_SAID}"))
