@@ -3,8 +3,10 @@ import { Button, Group } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { type KeyboardEvent, type PointerEvent, type ReactNode, useCallback, useEffect, useRef, useState } from 'react';
 import { browserSessionQuery, handBack, sessionUrl, takeOver } from '../../api/browser';
+import { toProblem } from '../../api/client';
 import { queryClient } from '../../api/query';
 import type { BrowserSession } from '../../api/types';
+import { draftOf, keepDraft, useDraft } from '../../ui/drafts';
 import { Problem } from '../../ui/feedback';
 import { Icon } from '../../ui/icons';
 import classes from './browser.module.css';
@@ -16,21 +18,28 @@ export function LiveView({ session }: { session: BrowserSession }): ReactNode {
   const canvas = useRef<HTMLCanvasElement>(null);
   const socket = useRef<WebSocket | null>(null);
   const [state, setState] = useState<'connecting' | 'live' | 'lost'>('connecting');
-  const [token, setToken] = useState<string | null>(null);
+  // Kept for this tab: who looks elsewhere or loads the page again still has the browser, and can hand it back.
+  const control = `control of ${session.id}`;
+  const token = useDraft<string>(control) ?? null;
   const send = useCallback((message: object) => {
     if (socket.current?.readyState === WebSocket.OPEN) socket.current.send(JSON.stringify(message));
   }, []);
+  const show = useCallback((given: string | undefined) => given && send({ type: 'control', token: given }), [send]);
   const take = useMutation({
     mutationFn: () => takeOver(session.id),
     onSuccess: (given) => {
-      setToken(given);
-      send({ type: 'control', token: given });
+      keepDraft(control, given);
+      show(given);
       canvas.current?.focus();
     },
   });
   const give = useMutation({
     mutationFn: () => handBack(session.id, token ?? ''),
-    onSettled: () => setToken(null),
+    onSuccess: () => keepDraft(control, undefined),
+    onError: (error) => {
+      const { status } = toProblem(error);
+      if (status >= 400 && status < 500) keepDraft(control, undefined);
+    },
   });
 
   useEffect(() => {
@@ -42,6 +51,7 @@ export function LiveView({ session }: { session: BrowserSession }): ReactNode {
       const opened = new WebSocket(url);
       opened.binaryType = 'blob';
       socket.current = opened;
+      opened.onopen = () => show(draftOf<string>(control));
       opened.onmessage = (message) => {
         if (message.data instanceof Blob) {
           void draw(canvas.current, message.data).finally(() => {
@@ -59,6 +69,7 @@ export function LiveView({ session }: { session: BrowserSession }): ReactNode {
           );
         } else if (said.type === 'closed') {
           closed = true;
+          keepDraft(control, undefined);
           void queryClient.invalidateQueries({ queryKey: ['browser'] });
         }
       };
@@ -74,7 +85,7 @@ export function LiveView({ session }: { session: BrowserSession }): ReactNode {
       clearTimeout(timer);
       socket.current?.close();
     };
-  }, [session.id]);
+  }, [session.id, control, show]);
 
   const mouse = (action: 'move' | 'down' | 'up') => (event: PointerEvent<HTMLCanvasElement>) => {
     if (token === null) return;
