@@ -4,7 +4,7 @@ import re
 from collections.abc import AsyncGenerator
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 from pydantic import JsonValue
 
 from shared.agent import AgentRequest, Answer, File, JsonObject, Produced, Update
@@ -178,3 +178,19 @@ def test_a_task_is_printed_with_its_whole_result(page: Page, stage: Stage) -> No
     expect(page.get_by_role("navigation", name="Main")).to_be_hidden()
     expect(last).to_be_visible()
     poll(lambda: bool(page.evaluate("document.documentElement.scrollHeight > 4000")))
+
+
+@pytest.mark.parametrize("is_secure", [True, False])
+def test_an_answer_is_copied_over_plain_http_too(context: BrowserContext, stage: Stage, *, is_secure: bool) -> None:
+    if is_secure:
+        context.grant_permissions(["clipboard-write"])
+    else:  # as over plain HTTP, from elsewhere than the loopback
+        context.add_init_script("delete Navigator.prototype.clipboard")
+    task = stage.ended(stage.submit("To copy", step("a", "Write the report", skill="write-report")))
+    page = context.new_page()
+    page.goto(f"/tasks/{task['id']}")
+    page.get_by_role("button", name="Copy", exact=True).first.click()
+    expect(page.get_by_role("button", name="Copied", exact=True)).to_be_visible()
+    page.goto("/")
+    page.get_by_label("What is to be done?").press("Control+v")
+    expect(page.get_by_label("What is to be done?")).to_have_value(re.compile(r"return sum\(prices\)"))
