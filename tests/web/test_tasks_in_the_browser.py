@@ -390,3 +390,39 @@ def test_a_time_is_right_when_it_is_first_seen(page: Page, stage: Stage) -> None
     page.get_by_role("link", name="Tasks").click()
     expect(page.get_by_text("Seen later").first).to_be_visible()
     assert "just now" not in page.evaluate("window.times")
+
+
+def test_a_slow_list_is_read_to_its_end_though_tasks_change_meanwhile(page: Page, stage: Stage) -> None:
+    held: list[Route] = []
+    changes: list[str] = []
+    given_up: list[str] = []
+    is_slow = True
+
+    def hold(route: Route) -> None:
+        if is_slow:
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: _note(changes, frame)))
+    page.on("requestfailed", lambda request: given_up.append(request.url))
+    stage.ended(stage.submit("Before it is slow", step("a", "Say hello")))
+    page.goto("/tasks")
+    expect(page.get_by_role("link", name="Before it is slow")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    page.route("**/api/tasks?*", hold)
+    for name in ("First while slow", "Second while slow"):
+        seen = len(changes)
+        stage.ended(stage.submit(name, step("a", "Say hello")))
+        poll(lambda seen=seen: bool(page.title()) and len(changes) > seen and len(held) > 0)
+    is_slow = False
+    for route in held:
+        route.continue_()
+    expect(page.get_by_role("link", name="Second while slow")).to_be_visible()
+    assert given_up == []
+
+
+def _note(changes: list[str], frame: str | bytes) -> None:
+    """Note what tells that lists changed."""
+    if isinstance(frame, str) and '"changed"' in frame:
+        changes.append(frame)

@@ -45,9 +45,22 @@ export const questionsQuery = queryOptions({
     unwrap<Page<OpenQuestion>>(api.GET('/api/inputs', { params: { query: { limit: 200 } }, signal })),
 });
 
-export function refreshLists(): void {
-  void queryClient.invalidateQueries({ queryKey: ['tasks', 'list'] });
-  void queryClient.invalidateQueries({ queryKey: ['questions'] });
+let isRefreshing = false;
+let isAsked = false;
+
+/** Reads the lists again. Asked for while they are read, it is done once more afterwards: else they might never end. */
+export async function refreshLists(): Promise<void> {
+  isAsked = true;
+  if (isRefreshing) return;
+  isRefreshing = true;
+  while (isAsked) {
+    isAsked = false;
+    await Promise.all([
+      queryClient.invalidateQueries({ queryKey: ['tasks', 'list'] }),
+      queryClient.invalidateQueries({ queryKey: ['questions'] }),
+    ]);
+  }
+  isRefreshing = false;
 }
 
 export function submitTask(task: NewTask): Promise<Task> {
