@@ -284,6 +284,22 @@ def test_a_task_is_read_and_steered_by_keys_alone(page: Page, stage: Stage) -> N
         expect(page.get_by_label(panel)).to_be_visible()
 
 
+@pytest.mark.parametrize("view", ["graph", "list"])
+def test_who_closes_a_step_by_keys_is_where_it_was_opened(page: Page, stage: Stage, view: str) -> None:
+    task = stage.ended(stage.submit("Closed by keys", step("a", "Say one"), step("b", "Then {{ steps.a.output }}")))
+    page.goto(f"/tasks/{task['id']}?view={view}")
+    steps = page.get_by_label("Graph of the plan" if view == "graph" else "Steps")
+    opener = steps.get_by_role("button", name="Then")
+    for each in (steps.get_by_role("button", name="Say one"), opener):
+        each.focus()
+        page.keyboard.press("Enter")
+    expect(page.get_by_role("complementary", name="Step 2")).to_be_visible()
+    page.get_by_role("button", name="Close the step").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("complementary", name="Task")).to_be_visible()
+    expect(opener).to_be_focused()
+
+
 def test_nothing_moves_for_who_wants_it_so(browser: Browser, stage: Stage) -> None:
     task = stage.submit("Still", step("a", "still-gate", skill="wait-for-gate"))
     with browser.new_context(base_url=stage.url, reduced_motion="reduce") as context:

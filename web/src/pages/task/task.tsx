@@ -2,7 +2,7 @@
 import { SegmentedControl } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link, Outlet, useNavigate, useParams } from '@tanstack/react-router';
-import { lazy, type ReactNode, Suspense, useCallback, useEffect, useState } from 'react';
+import { lazy, type ReactNode, Suspense, useCallback, useEffect, useRef, useState } from 'react';
 import { queryClient } from '../../api/query';
 import { taskQuery } from '../../api/tasks';
 import type { Task } from '../../api/types';
@@ -66,15 +66,25 @@ function Open({ task }: { task: Task }): ReactNode {
   const title = firstLine(task.description, 80);
   usePageTitle(title);
 
+  const opener = useRef<Element | null>(null);
   const select = useCallback(
-    (next: string | null) =>
-      void (next === null
-        ? navigate({ to: '/tasks/$taskId', params: { taskId: task.id }, search: (before) => ({ view: before.view }) })
-        : navigate({
-            to: '/tasks/$taskId/steps/$stepId',
-            params: { taskId: task.id, stepId: next },
-            search: (before) => ({ view: before.view, tab: before.tab }),
-          })),
+    (next: string | null) => {
+      if (next === null) {
+        void navigate({
+          to: '/tasks/$taskId',
+          params: { taskId: task.id },
+          search: (before) => ({ view: before.view }),
+        });
+        if (opener.current instanceof HTMLElement) opener.current.focus({ preventScroll: true });
+        return;
+      }
+      opener.current = document.activeElement;
+      void navigate({
+        to: '/tasks/$taskId/steps/$stepId',
+        params: { taskId: task.id, stepId: next },
+        search: (before) => ({ view: before.view, tab: before.tab }),
+      });
+    },
     [navigate, task.id],
   );
   return (
