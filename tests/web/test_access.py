@@ -300,6 +300,15 @@ def test_who_closes_a_step_by_keys_is_where_it_was_opened(page: Page, stage: Sta
     expect(opener).to_be_focused()
 
 
+@pytest.mark.parametrize("view", ["graph", "list"])
+def test_a_step_that_is_opened_on_a_telephone_is_in_view(page: Page, stage: Stage, view: str) -> None:
+    task = stage.ended(stage.submit("On a telephone", step("a", "Say one"), step("b", "Then {{ steps.a.output }}")))
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.goto(f"/tasks/{task['id']}?view={view}")
+    page.get_by_label("Graph of the plan" if view == "graph" else "Steps").get_by_role("button", name="Say one").click()
+    expect(page.get_by_role("complementary", name="Step 1").get_by_text("You said: Say one")).to_be_in_viewport()
+
+
 def test_nothing_moves_for_who_wants_it_so(browser: Browser, stage: Stage) -> None:
     task = stage.submit("Still", step("a", "still-gate", skill="wait-for-gate"))
     with browser.new_context(base_url=stage.url, reduced_motion="reduce") as context:

@@ -2,7 +2,7 @@
 import { ActionIcon, Button, Select, Tabs } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { type ReactNode, useCallback, useMemo } from 'react';
+import { type ReactNode, useCallback, useEffect, useMemo, useRef } from 'react';
 import { taskQuery } from '../../api/tasks';
 import type { Step } from '../../api/types';
 import { STEP_TABS, type StepTab } from '../../app/tabs';
@@ -51,6 +51,12 @@ export default function StepPanel(props: Props): ReactNode {
   const isRead = useLive(taskId, isReadOf);
   const over = useLive(taskId, overOf);
   const stored = useQuery(taskQuery(taskId)).data?.steps.find((each) => each.id === stepId);
+  const panel = useRef<HTMLElement>(null);
+  const isKnown = live !== undefined;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: on a small screen each step would open out of sight, below
+  useEffect(() => {
+    panel.current?.scrollIntoView({ block: 'start' });
+  }, [stepId, isKnown]);
   const tabs = STEP_TABS.filter((each) => each !== 'answers' || isTeam(live));
   if (!live) {
     return (
@@ -61,7 +67,7 @@ export default function StepPanel(props: Props): ReactNode {
     );
   }
   return (
-    <aside className={classes.panel} aria-label={`Step ${live.planned.step_number}`}>
+    <aside ref={panel} className={classes.panel} aria-label={`Step ${live.planned.step_number}`}>
       <PanelHead title={firstLine(live.planned.instruction, 160)} close={props.close} />
       <div className={classes.panelMeta}>
         <Status status={live.status} />
