@@ -137,6 +137,17 @@ def test_a_conversation_that_could_not_be_forgotten_is_said(page: Page, stage: S
     expect(page.get_by_role("alert")).to_contain_text("Not now.")
 
 
+def test_older_conversations_are_shown_when_one_asks_for_them(page: Page, stage: Stage) -> None:
+    for title in ("The oldest", "In between", "The newest"):
+        stage.client.post("/api/sessions", json={"title": title})
+    page.route("**/api/sessions?*", lambda route: route.continue_(url=route.request.url.replace("=200", "=2")))
+    page.goto("/chat")
+    expect(page.get_by_role("link", name="In between")).to_be_visible()
+    expect(page.get_by_role("link", name="The oldest")).to_have_count(0)
+    page.get_by_role("button", name="Show older ones").click()
+    expect(page.get_by_role("link", name="The oldest")).to_be_visible()
+
+
 def test_a_file_that_was_taken_away_can_be_attached_again(page: Page, stage: Stage) -> None:
     page.goto("/chat")
     with page.expect_file_chooser() as chooser:

@@ -1,13 +1,17 @@
 // Sessions and what was said in them.
-import { queryOptions } from '@tanstack/react-query';
+import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
 import { api, every, unwrap } from './client';
 import { queryClient } from './query';
 import type { Message, Session } from './types';
 
-export const sessionsQuery = queryOptions({
+export const sessionsQuery = infiniteQueryOptions({
   queryKey: ['sessions', 'list'],
-  queryFn: ({ signal }) =>
-    unwrap<{ items: Session[] }>(api.GET('/api/sessions', { params: { query: { limit: 200 } }, signal })),
+  queryFn: ({ pageParam, signal }) =>
+    unwrap<{ items: Session[]; next_cursor: string | null }>(
+      api.GET('/api/sessions', { params: { query: { limit: 200, cursor: pageParam ?? undefined } }, signal }),
+    ),
+  initialPageParam: null as string | null,
+  getNextPageParam: (last) => last.next_cursor,
 });
 
 export const messagesQuery = (sessionId: string) =>

@@ -23,7 +23,8 @@ import { addressed, turnsOf, unsent } from './turns';
 
 export function Chat(): ReactNode {
   const { sessionId = null } = useParams({ strict: false });
-  const session = useQuery(sessionsQuery).data?.items.find((each) => each.id === sessionId);
+  const sessions = useInfiniteQuery(sessionsQuery).data?.pages.flatMap((page) => page.items);
+  const session = sessions?.find((each) => each.id === sessionId);
   const title = firstLine(session?.title || 'Chat', 80);
   usePageTitle(title);
   return (
@@ -37,7 +38,8 @@ export function Chat(): ReactNode {
 }
 
 function Sessions({ current }: { current: string | null }): ReactNode {
-  const sessions = useQuery(sessionsQuery);
+  const sessions = useInfiniteQuery(sessionsQuery);
+  const items = sessions.data?.pages.flatMap((page) => page.items);
   const navigate = useNavigate();
   const [asked, setAsked] = useState<Session | null>(null);
   const remove = useMutation({
@@ -56,7 +58,7 @@ function Sessions({ current }: { current: string | null }): ReactNode {
       </Link>
       {sessions.error && <Problem error={sessions.error} again={() => void sessions.refetch()} />}
       <ul>
-        {sessions.data?.items.map((session) => (
+        {items?.map((session) => (
           <li key={session.id} className={classes.session}>
             <Link to="/chat/$sessionId" params={{ sessionId: session.id }} className={classes.sessionLink}>
               <span className="truncate">{firstLine(session.title || 'Untitled', 80)}</span>
@@ -80,6 +82,17 @@ function Sessions({ current }: { current: string | null }): ReactNode {
           </li>
         ))}
       </ul>
+      {sessions.hasNextPage && (
+        <Button
+          size="compact-sm"
+          variant="subtle"
+          style={{ flex: 'none' }}
+          loading={sessions.isFetchingNextPage}
+          onClick={() => void sessions.fetchNextPage()}
+        >
+          Show older ones
+        </Button>
+      )}
       {asked && (
         <Confirm
           title="Forget this conversation?"
