@@ -164,6 +164,17 @@ def test_a_step_is_run_again_with_other_words(page: Page, stage: Stage) -> None:
     expect(page.get_by_label("Result")).to_contain_text("Now say You said: Say one louder")
 
 
+def test_a_fork_says_which_words_it_does_not_send(page: Page, stage: Stage) -> None:
+    task = stage.ended(stage.submit("Forks", step("a", "Say one"), step("b", "Now say {{ steps.a.output }}")))
+    page.goto(f"/tasks/{task['id']}/steps/b")
+    page.get_by_role("button", name="Run again from here").click()
+    editor = page.get_by_role("dialog")
+    editor.get_by_label("What the step is told").fill("Now shout {{ steps.a.output }}")
+    expect(editor.get_by_role("status")).to_have_count(0)
+    editor.get_by_label("1. Say one").check()
+    expect(editor.get_by_role("status")).to_contain_text("what you wrote for step 2 is not sent")
+
+
 def test_a_lost_connection_is_said_and_resumed_without_a_gap_or_a_repeat(
     page: Page, context: BrowserContext, stage: Stage
 ) -> None:

@@ -27,6 +27,7 @@ export default function ForkEditor(props: { task: Task; fromStep: string | null;
   const instruction = edited[from] ?? before;
   const again = useMemo(() => dependents(steps, from), [steps, from]);
   const kept = steps.filter((step) => step.status === 'completed' && !again.has(step.id));
+  const unsent = steps.filter((step) => step.id !== from && (edited[step.id] ?? step.instruction) !== step.instruction);
   const forget = (): void => {
     keepDraft(draft, undefined);
     props.close();
@@ -66,6 +67,12 @@ export default function ForkEditor(props: { task: Task; fromStep: string | null;
         <p className="dim" style={{ margin: 0 }}>
           A new task: {count(again.size, 'step')} again, {count(kept.length, 'result')} kept. This task stays as it is.
         </p>
+        {unsent.length > 0 && (
+          <p style={{ margin: 0 }} role="status">
+            Only the step that it begins with is told other words; what you wrote for{' '}
+            {unsent.length === 1 ? 'step' : 'steps'} {unsent.map((step) => step.step_number).join(', ')} is not sent.
+          </p>
+        )}
         {fork.error && <Problem error={fork.error} />}
         <Group justify="flex-end">
           <Button variant="default" onClick={forget}>
