@@ -54,6 +54,15 @@ def test_an_api_that_is_down_is_said_and_comes_back_by_itself(page: Page, stage:
     expect(page.get_by_role("region", name="Agents")).to_contain_text("Writer", timeout=30_000)
 
 
+def test_a_task_that_did_not_arrive_is_not_said_to_go_on(page: Page, stage: Stage) -> None:
+    page.goto("/")
+    page.get_by_label("What is to be done?").fill("Say hello")
+    page.route("**/api/tasks", lambda route: route.abort())
+    page.get_by_role("button", name="Start").click()
+    expect(page.get_by_role("alert")).to_contain_text("cannot be reached")
+    expect(page.get_by_role("alert")).not_to_contain_text("by itself")
+
+
 @pytest.mark.parametrize("path", ["/tasks/nobody", "/agents/nobody", "/chat/nobody", "/nowhere"])
 def test_what_is_not_there_is_said(page: Page, stage: Stage, path: str) -> None:
     page.goto(path)

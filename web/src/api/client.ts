@@ -102,7 +102,7 @@ function titleOf(status: number): string {
 function sentence(status: number): string {
   switch (status) {
     case 0:
-      return 'Check that it runs (`make run`) and that this machine is online. This page goes on by itself.';
+      return 'Check that it runs (`make run`) and that this machine is online.';
     case 401:
       return 'Sign in, or give the key that this orchestrator asks for.';
     case 429:
