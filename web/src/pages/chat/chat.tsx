@@ -122,7 +122,8 @@ function Conversation({ sessionId }: { sessionId: string | null }): ReactNode {
   const begun = useRef(sessionId); // kept when the message could not be sent: trying again begins no other one
   const send = useMutation({
     mutationFn: async ({ text, files }: { text: string; files: readonly File[] }) => {
-      const to = addressed(text, agents);
+      const isAddressed = text.trimStart().startsWith('@');
+      const to = addressed(text, isAddressed ? (await queryClient.ensureQueryData(agentsQuery())).items : []);
       begun.current ??= (await createSession()).id;
       const session = begun.current;
       await submitTask({
