@@ -7,6 +7,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pydantic import ValidationError
+
 from browser_service import claims, clauses, masking, phrases, questions
 from browser_service.actions import (
     MAX_ACTIONS,
@@ -101,7 +103,8 @@ def parse(
     Nothing asked for means title, main heading and text; with skill "screenshot" a screenshot, with "verify-page" that
     the page loads. What other agents said asks for nothing: amid the text, at the places `peer_text` ([start, end), in
     order), it is a value like a quoted one. Of it only addresses are taken, where no other is named or it is opened.
-    Raises: InvalidRequestError for no address, one that is not http(s), or too much text or actions.
+    Raises: InvalidRequestError for no address, one that is not http(s), or too much text, in all or in one action, or
+    too many actions.
     """
     if len(text) > MAX_CHARS:
         raise InvalidRequestError(f"Instructions may have at most {MAX_CHARS:,} characters; these have {len(text):,}.")
@@ -152,7 +155,20 @@ def parse(
 
 
 def _read(words: str, context: Context, before: Sequence[Action], *, verifying: bool) -> _Clause:
-    """Read one clause; `before` are the actions of the earlier ones."""
+    """Read one clause; `before` are the actions of the earlier ones.
+
+    Raises: InvalidRequestError for a text that is longer than its action takes.
+    """
+    try:
+        return _understand(words, context, before, verifying=verifying)
+    except ValidationError as error:
+        wrong = str(error.errors(include_url=False)[0]["msg"])
+        raise InvalidRequestError(
+            f"A text in the request is not one for what is to be done with it: {wrong}."
+        ) from error
+
+
+def _understand(words: str, context: Context, before: Sequence[Action], *, verifying: bool) -> _Clause:
     masked = context.masked
     if len(words) > _MAX_CLAUSE_CHARS:
         return _Clause((), words)

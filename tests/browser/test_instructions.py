@@ -280,6 +280,12 @@ def test_too_much_is_refused() -> None:
         parse(f"open {URL}" + " and get the title" * 51)
 
 
+@pytest.mark.parametrize("words", ["fill '{}' into Name", "wait for '{}'", "verify it shows '{}'"])
+def test_a_text_longer_than_an_action_takes_is_refused_in_a_sentence(words: str) -> None:
+    with pytest.raises(InvalidRequestError, match=r"A text in the request .* at most \d+ characters"):
+        parse(f"open {URL} and {words.format('x' * 10_500)}")
+
+
 @given(st.text(max_size=200), st.sampled_from([None, "browse", "screenshot", "verify-page"]))
 def test_any_text_is_read_or_refused_with_a_sentence(text: str, skill: str | None) -> None:
     try:
