@@ -8,7 +8,7 @@ import anthropic
 import httpx2
 
 from shared.errors import ModelRefusedError
-from shared.llm_bounds import UNCOMPRESSED, bound
+from shared.llm_bounds import BOUNDED
 from shared.llm_choice import Access
 from shared.llm_providers import (
     ANSWER_TOOL,
@@ -38,13 +38,7 @@ class Anthropic:
         self._access = access
         self._timeout_s = timeout_s
         timeout = anthropic.Timeout(timeout_s, connect=CONNECT_TIMEOUT_S)
-        self._http = anthropic.DefaultAsyncHttpxClient(
-            trust_env=False,
-            follow_redirects=False,
-            timeout=timeout,
-            headers=UNCOMPRESSED,
-            event_hooks={"response": [bound]},
-        )
+        self._http = anthropic.DefaultAsyncHttpxClient(timeout=timeout, **BOUNDED)
         self._client = anthropic.AsyncAnthropic(
             base_url=access.base_url,
             api_key=access.key.get_secret_value(),

@@ -4,21 +4,18 @@ The SDKs use `httpx` or its fork `httpx2`; a hook for answers is what the client
 """
 
 from collections.abc import AsyncIterator
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import httpx
 import httpx2
 
 from shared.llm_providers import MAX_ANSWER_BYTES, EndlessAnswerError
 
-UNCOMPRESSED: Final = {"Accept-Encoding": "identity"}
-"""Headers of a client whose answers are bounded: a small answer may unpack to a large one."""
-
 _STREAM_TIMES: Final = 16  # each piece comes in an event of its own
 
 
-async def bound(response: httpx.Response | httpx2.Response) -> None:
-    """Have the reading of an answer end at MAX_ANSWER_BYTES, of a stream at 16 times as many; for `event_hooks`.
+async def _bound(response: httpx.Response | httpx2.Response) -> None:
+    """Have the reading of an answer end at MAX_ANSWER_BYTES, of a stream at 16 times as many.
 
     Raises: EndlessAnswerError, there and for an answer that is compressed.
     """
@@ -27,6 +24,15 @@ async def bound(response: httpx.Response | httpx2.Response) -> None:
     streams = response.headers.get("content-type", "").startswith("text/event-stream")
     inner = cast("httpx.AsyncByteStream", response.stream)
     response.stream = _Bounded(inner, MAX_ANSWER_BYTES * (_STREAM_TIMES if streams else 1))
+
+
+BOUNDED: Final[dict[str, Any]] = {
+    "trust_env": False,
+    "follow_redirects": False,
+    "headers": {"Accept-Encoding": "identity"},  # a small answer may unpack to a large one
+    "event_hooks": {"response": [_bound]},
+}
+"""Options of an SDK's HTTP client that goes where it is told, and whose answers are bounded."""
 
 
 class _Bounded(httpx.AsyncByteStream, httpx2.AsyncByteStream):

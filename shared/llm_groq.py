@@ -8,7 +8,7 @@ import groq
 import httpx
 
 from shared import llm_chat
-from shared.llm_bounds import UNCOMPRESSED, bound
+from shared.llm_bounds import BOUNDED
 from shared.llm_choice import Access
 from shared.llm_providers import CONNECT_TIMEOUT_S, RUBBISH, CallFailedError, Form, Message, Reply, failed, openai_form
 
@@ -26,13 +26,7 @@ class Groq:
         self._access = access
         self._timeout_s = timeout_s
         timeout = httpx.Timeout(timeout_s, connect=CONNECT_TIMEOUT_S)
-        self._http = httpx.AsyncClient(
-            trust_env=False,
-            follow_redirects=False,
-            timeout=timeout,
-            headers=UNCOMPRESSED,
-            event_hooks={"response": [bound]},
-        )
+        self._http = httpx.AsyncClient(timeout=timeout, **BOUNDED)
         self._client = groq.AsyncGroq(
             api_key=access.key.get_secret_value(),
             base_url=access.base_url,

@@ -88,16 +88,10 @@ def open_openai(access: Access, timeout_s: float) -> LangChain:
     import openai  # noqa: PLC0415
     from langchain_openai import ChatOpenAI  # noqa: PLC0415
 
-    from shared.llm_bounds import UNCOMPRESSED, bound  # noqa: PLC0415
+    from shared.llm_bounds import BOUNDED  # noqa: PLC0415
 
     timeout = openai.Timeout(timeout_s, connect=CONNECT_TIMEOUT_S)
-    client = openai.DefaultAsyncHttpxClient(
-        trust_env=False,
-        follow_redirects=False,
-        timeout=timeout,
-        headers=UNCOMPRESSED,
-        event_hooks={"response": [bound]},
-    )
+    client = openai.DefaultAsyncHttpxClient(timeout=timeout, **BOUNDED)
     chat = ChatOpenAI(
         base_url=access.base_url,
         api_key=access.key,
@@ -125,17 +119,11 @@ def open_groq(access: Access, timeout_s: float) -> LangChain:
     import httpx  # noqa: PLC0415
     from langchain_groq import ChatGroq  # noqa: PLC0415
 
-    from shared.llm_bounds import UNCOMPRESSED, bound  # noqa: PLC0415
+    from shared.llm_bounds import BOUNDED  # noqa: PLC0415
     from shared.llm_groq import effort  # noqa: PLC0415
 
     timeout = httpx.Timeout(timeout_s, connect=CONNECT_TIMEOUT_S)
-    client = httpx.AsyncClient(
-        trust_env=False,
-        follow_redirects=False,
-        timeout=timeout,
-        headers=UNCOMPRESSED,
-        event_hooks={"response": [bound]},
-    )
+    client = httpx.AsyncClient(timeout=timeout, **BOUNDED)
     chat = ChatGroq(
         model="",  # said in each call
         api_key=access.key,
