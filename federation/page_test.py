@@ -83,7 +83,7 @@ async def _run(client: Client, wish: Wish) -> Task:
     task: Task | None = None
     try:
         async with asyncio.timeout(wish.timeout_s):
-            task = await canceling.hand_in(client, _hand_in(client, wish), lambda _: None)
+            task = await canceling.hand_in(client, _hand_in(client, wish), _note)
             await _follow(client, task, wish)
     except TimeoutError as error:
         said = f"The test was not over after {wish.timeout_s:g} s (--timeout)."
@@ -142,6 +142,11 @@ def _tell_not_run(why: str, wish: Wish) -> int:
     else:
         _say(tell_verdict(verdict))
     return NOT_RUN
+
+
+def _note(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
 
 
 def _say(line: str) -> None:

@@ -173,15 +173,15 @@ async def test_a_task_that_is_not_accepted_in_time_is_said_and_canceled_when_it_
     assert fake.canceled
 
 
-@pytest.mark.slow
 async def test_a_page_test_that_is_not_accepted_in_time_is_one_that_was_not_run() -> None:
     fake = FakeOrchestrator(hold_answer=True)
-    async with (
-        serve(fake.app()) as url,
-        begun("--url", url, "verify", "--timeout", "0.5", "http://127.0.0.1/", "it loads") as process,
-    ):
-        run = await ended(process)
+    asked = "verify", "--timeout", "0.5", "http://127.0.0.1/", "it loads"
+    async with serve(fake.app()) as url, begun("--url", url, *asked) as process:
+        assert process.stderr
+        async with asyncio.timeout(PATIENCE_S):
+            assert await process.stderr.readline() == "Canceling the task …\n".encode()
         fake.released.set()
+        run = await ended(process)
     assert run.code == 2
     assert "The test was not over after 0.5 s (--timeout)." in run.out
 
