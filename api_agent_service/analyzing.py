@@ -56,7 +56,11 @@ _REQUEST = re.compile(
     re.IGNORECASE,
 )
 _CHART = re.compile(r"\b(?:charts?|plots?|graphs?|diagrams?)\b", re.IGNORECASE)
-_JOIN = re.compile(r"\b(?:join|merge)\b", re.IGNORECASE)
+_JOIN = re.compile(
+    r"(?:^|[.;:!?\n]|\b(?:and|then|please|to|you)\b)\s*(?:join|merge)\b(?!\s+(?:date|day|month|year|time))",
+    re.IGNORECASE,
+)
+"""An order to join tables; "join date" is a column's name, and people join."""
 _NO_CHART = re.compile(r"\b(?:no|without(?: a| any)?) (?:charts?|plots?|graphs?|diagrams?)\b", re.IGNORECASE)
 _DRAWN: frozenset[Section] = frozenset({"numbers", "groups", "outliers"})
 _SECTIONS: dict[Section, str] = {

@@ -519,9 +519,22 @@ async def test_tables_that_are_to_be_joined_are_refused() -> None:
         File("orders.csv", "text/csv", b"customer,amount\n10,5\n11,7\n"),
         File("refunds.csv", "text/csv", b"customer,amount\n10,1\n12,2\n"),
     )
-    with pytest.raises(InvalidRequestError, match="Tables are not joined"):
-        await ask("join both by customer: total amount by customer", skill="analyze-data", files=files)
+    for asked in (
+        "join both by customer: total amount by customer",
+        "Could you merge these and show the total amount?",
+    ):
+        with pytest.raises(InvalidRequestError, match="Tables are not joined"):
+            await ask(asked, skill="analyze-data", files=files)
     apart = await ask("total amount", skill="analyze-data", files=files)
 
     assert "**12**" in apart.text
     assert "**3**" in apart.text
+
+
+async def test_a_column_whose_name_says_join_asks_for_no_join() -> None:
+    files = (
+        File("north.csv", "text/csv", b"name,join date,amount\nAda,2024-01-02,5\nBo,2024-02-03,7\n"),
+        File("south.csv", "text/csv", b"name,join date,amount\nCy,2024-01-05,1\nDi,2024-03-01,2\n"),
+    )
+    apart = await ask("total amount by month of join date", skill="analyze-data", files=files)
+    assert apart.text.count("| total amount |") == 2
