@@ -7,6 +7,9 @@ SHELL := /bin/sh
 override TASK := $(value TASK)
 export TASK
 
+# What a process compiles is kept: the services and the tests start many that import the same.
+unexport PYTHONDONTWRITEBYTECODE
+
 # The first Python that is new enough; `make PYTHON=/path/to/python run` decides otherwise.
 ifndef PYTHON
 PYTHON := $(shell for python in python3 python3.13 python3.12 python3.11 python3.14 python; do \

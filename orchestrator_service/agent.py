@@ -131,7 +131,7 @@ class OrchestratorAgent:
         text = remote_parts.with_addresses(request.text, request.files)
         data = request.data[0] if request.data else None
         try:
-            approve = _approval(request.text) if question["kind"] in {"plan", "step"} else None
+            approve = inputs.approval(request.text) if question["kind"] in {"plan", "step"} else None
             given = inputs.Answer(str(question["input_id"]), text or None, data, approve)
             await self._intake.answer(self._caller, request.task_id, given)
         except InvalidRequestError as error:
@@ -201,15 +201,6 @@ def _inputs(request: AgentRequest) -> JsonObject:
             return only
         case many:
             return {"data": list(many)}
-
-
-def _approval(text: str) -> bool:
-    word = text.strip().lower().rstrip(".!")
-    if word in {"yes", "y", "ok", "approve", "approved", "go"}:
-        return True
-    if word in {"no", "n", "reject", "rejected", "stop"}:
-        return False
-    raise InvalidRequestError('Say "yes" to run it or "no" to drop it.')
 
 
 def _failure(task: JsonObject) -> FederationError:

@@ -111,7 +111,8 @@ class EventLog:
         self._polling: asyncio.Task[None] | None = None
         self._hearing = ExitStack()
         self._waits: set[asyncio.Timeout] = set()
-        self._ends_waits = False
+        self.ends_waits = False
+        """Whether the process is about to stop, and nobody may wait for an event any more."""
 
     async def write(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work(connection, ...)` in a transaction, as `Database.write`, then tell the followers of the tasks.
@@ -202,7 +203,7 @@ class EventLog:
 
         Or after `limit_s`, or when waits are ended.
         """
-        waiting = asyncio.timeout(0 if self._ends_waits else limit_s)
+        waiting = asyncio.timeout(0 if self.ends_waits else limit_s)
         self._waits.add(waiting)
         try:
             async with waiting, aclosing(self.follow(task_id, after)) as log:
@@ -216,7 +217,7 @@ class EventLog:
 
     def end_waits(self) -> None:
         """Let all go that wait for an event, now and from now on: the process is about to stop."""
-        self._ends_waits = True
+        self.ends_waits = True
         for waiting in self._waits:
             if not waiting.expired():
                 waiting.reschedule(asyncio.get_running_loop().time())

@@ -114,6 +114,16 @@ def refusal(kind: str, answer: JsonObject) -> FederationError | None:
     return None
 
 
+def approval(text: str) -> bool:
+    """Return what words say of a plan or step that waits for approval. Raises: InvalidRequestError."""
+    word = text.strip().lower().rstrip(".!")
+    if word in {"yes", "y", "ok", "approve", "approved", "go"}:
+        return True
+    if word in {"no", "n", "reject", "rejected", "stop"}:
+        return False
+    raise InvalidRequestError('Say "yes" to run it or "no" to drop it.')
+
+
 def answer(connection: Connection, caller: Caller, task_id: str, given: Answer) -> bool:
     """Store the answer; True if the task is in the queue now, False if a run of it is under way or it is over.
 

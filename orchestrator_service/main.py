@@ -12,6 +12,7 @@ from orchestrator_service.api import (
     agents,
     browser,
     catalog,
+    chat,
     learned_plans,
     live,
     page_tests,
@@ -35,7 +36,7 @@ from shared.background import background
 _TITLE: Final = "Agent Federation"
 _NOUNS: Final = (
     *(status, tasks, live, sessions, agents, learned_plans, page_tests, browser),
-    *(wire, push, catalog, usage),
+    *(wire, push, catalog, usage, chat),
 )
 
 

@@ -5,8 +5,10 @@ holds changed cards back, and suspends.)
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final, Literal, cast
 
 import orjson
@@ -77,6 +79,17 @@ def identify(connection: Connection, caller: Caller, name_or_id: str) -> str:
         raise NotFoundError(f"Several agents are named {name_or_id!r}; give the id of the one you mean.")
     known = connection.execute(select(Agent.name).where(visible_to(caller)).order_by(Agent.name).limit(20)).scalars()
     raise NotFoundError(f"There is no agent {name_or_id!r}. Registered: {', '.join(known) or 'none'}.")
+
+
+def names(connection: Connection, caller: Caller, limit: int) -> list[tuple[str, datetime]]:
+    """Return the names of active agents, by which `identify` finds each, and since when they are here, oldest first.
+
+    Of those that share a name, the ids.
+    """
+    query = select(Agent.id, Agent.name, Agent.created_at).where(visible_to(caller), Agent.status == "active")
+    rows = connection.execute(query.order_by(Agent.id).limit(limit)).all()
+    times = Counter(row.name.lower() for row in rows)
+    return [(row.name if times[row.name.lower()] == 1 else row.id, row.created_at) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)

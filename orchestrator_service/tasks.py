@@ -70,15 +70,16 @@ class NewTask:
     """A goal to submit. `id` is given by doors that have one already (A2A); `user_id` is already hashed.
 
     `budget` may hold cost_usd, tokens, steps, seconds and depth; `deadlines` connect_s, first_byte_s, gap_s, step_s and
-    task_s. `agent` skips planning, `plan` is run as it is, `evaluate` says what the result has to be like. `ancestry`
-    is what came with an agent's call, `origin` the task that this one retries or forks, `test_run` the page test that
-    this one runs.
+    task_s. `agent` skips planning, `plan` is run as it is, `evaluate` says what the result has to be like. `history`
+    is what was said before, oldest first, as (role, text), where no session keeps it. `ancestry` is what came with an
+    agent's call, `origin` the task that this one retries or forks, `test_run` the page test that this one runs.
     """
 
     description: str
     id: str = field(default_factory=new_id)
     session_id: str | None = None
     user_id: str | None = None
+    history: tuple[tuple[str, str], ...] = ()
     inputs: JsonObject = field(default_factory=dict)
     files: tuple[File, ...] = ()
     agent: str | None = None
@@ -159,6 +160,7 @@ def submit(
             "description": task.description,
             "request": {
                 "inputs": task.inputs,
+                "history": task.history,
                 "files": [file.name for file in task.files],
                 "agent": task.agent,
                 "plan": None if task.plan is None else task.plan.model_dump(mode="json"),

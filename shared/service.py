@@ -268,8 +268,8 @@ async def _answer_foreseen(_request: Request, error: Exception) -> JSONResponse:
     return problem(error)
 
 
-async def _answer_invalid(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)  # noqa: S101 - Starlette's types are wider than what it does
+def invalid(request: Request, error: RequestValidationError) -> InvalidRequestError:
+    """Return what is wrong with a request's form, each fault with its place in `errors`."""
     faults: list[JsonValue] = [
         {"pointer": _pointer(fault["loc"]), "detail": str(fault["msg"])} for fault in error.errors()
     ]
@@ -283,7 +283,12 @@ async def _answer_invalid(request: Request, error: Exception) -> JSONResponse:
         detail = f"The body is not valid JSON: something is wrong at character {place}."
     else:
         detail = "The request does not have the expected form; see `errors`."
-    return problem(InvalidRequestError(detail, errors=faults))
+    return InvalidRequestError(detail, errors=faults)
+
+
+async def _answer_invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - Starlette's types are wider than what it does
+    return problem(invalid(request, error))
 
 
 async def _answer_http(request: Request, error: Exception) -> JSONResponse:

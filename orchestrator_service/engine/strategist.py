@@ -172,7 +172,7 @@ class Strategist:
 
     async def _goal(self, run: Run) -> Goal:
         files = run.request.get("files")
-        turns: list[tuple[str, str]] = []
+        turns = task_reads.given_history(run.request)
         if run.session_id is not None:
             limit = self._settings.history_turns
             turns = await self._log.database.read(memory.recent_turns, run.session_id, run.task_id, limit)

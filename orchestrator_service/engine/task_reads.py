@@ -82,6 +82,13 @@ def given_inputs(request: JsonObject) -> JsonObject:
     return given if isinstance(given, dict) else {}
 
 
+def given_history(request: JsonObject) -> list[tuple[str, str]]:
+    """Return what was said before, as the task was told, oldest first, as (role, text)."""
+    given = request.get("history")
+    turns = given if isinstance(given, list) else []
+    return [(str(turn[0]), str(turn[1])) for turn in turns if isinstance(turn, list)]
+
+
 def plan_json(plan: Plan) -> JsonObject:
     """Return a plan as the API shows it."""
     steps: list[JsonValue] = [step.model_dump(mode="json") for step in plan.steps]
