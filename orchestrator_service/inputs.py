@@ -4,10 +4,12 @@ An answer changes rows only: it is stored, the task is back in the queue, and wh
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
+import orjson
 from pydantic import JsonValue
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
@@ -24,7 +26,7 @@ Kind = Literal["agent", "auth", "plan", "step"]
 
 _AT_ONCE: Final = 10_000
 """How many tasks are asked for in one statement: PostgreSQL takes 65,535 values."""
-_APPROVALS: Final = frozenset({"plan", "step"})
+APPROVALS: Final = frozenset({"plan", "step"})
 _EXPIRED: Final[JsonObject] = {"expired": True}
 
 
@@ -109,7 +111,7 @@ def refusal(kind: str, answer: JsonObject) -> FederationError | None:
         return InputExpiredError(
             "Nobody answered in time (input_timeout_s, INPUT_TIMEOUT_S); retry the task to ask again."
         )
-    if kind in _APPROVALS and answer.get("approve") is not True:
+    if kind in APPROVALS and answer.get("approve") is not True:
         return (PlanRejectedError if kind == "plan" else StepRejectedError)(_rejection(kind, answer.get("comment")))
     return None
 
@@ -122,6 +124,21 @@ def approval(text: str) -> bool:
     if word in {"no", "n", "reject", "rejected", "stop"}:
         return False
     raise InvalidRequestError('Say "yes" to run it or "no" to drop it.')
+
+
+def worded(question: JsonObject, text: str) -> Answer:
+    """Return the answer to a question, as the API shows it, that somebody gives in words: JSON where it has a form.
+
+    Raises: InvalidRequestError for an approval that says neither yes nor no.
+    """
+    input_id = str(question["input_id"])
+    if question["kind"] in APPROVALS:
+        return Answer(input_id, approve=approval(text))
+    if question["schema"] is not None:
+        with suppress(orjson.JSONDecodeError):
+            data: JsonValue = orjson.loads(text)
+            return Answer(input_id, data=data) if isinstance(data, dict) else Answer(input_id, text)
+    return Answer(input_id, text)
 
 
 def answer(connection: Connection, caller: Caller, task_id: str, given: Answer) -> bool:
@@ -146,7 +163,7 @@ def answer(connection: Connection, caller: Caller, task_id: str, given: Answer) 
     if task.status in events.TERMINAL or task.cancel_requested:
         state = task.status if task.status in events.TERMINAL else "being canceled"
         raise ConflictError(f"The task is {state}; its questions are void.")
-    is_approval = asked.kind in _APPROVALS
+    is_approval = asked.kind in APPROVALS
     content = _approval(given, asked.kind) if is_approval else _reply(given, asked.json_schema)
     is_plan = asked.kind == "plan"
     if given.plan is not None and not (is_plan and given.approve):

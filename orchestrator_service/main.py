@@ -26,6 +26,7 @@ from orchestrator_service.api import (
 from orchestrator_service.api.parts import Parts
 from orchestrator_service.core import open_core
 from orchestrator_service.intake import Intake
+from orchestrator_service.mcp_door import McpDoor
 from orchestrator_service.schedules import Schedules
 from orchestrator_service.settings import Settings
 from shared import service
@@ -45,13 +46,14 @@ def create(settings: Settings | None = None) -> FastAPI:
     settings = settings or Settings()
     agent_card = card.build(settings)
     server = AgentServer(settings, "orchestrator", agent_card, lambda: _open_agent(app), resumable=True)
+    mcp_door = McpDoor()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         async with _open_parts(settings) as parts:
             app.state.parts = parts
             try:
-                async with server.working():
+                async with server.working(), mcp_door.open(parts):
                     yield
             finally:
                 app.state.parts = None
@@ -62,6 +64,7 @@ def create(settings: Settings | None = None) -> FastAPI:
         app.include_router(noun.router)
     app.include_router(tasks.more_router)
     server.install(app)
+    mcp_door.install(app)
     web_ui.install(app)
     service.on_stop(app, lambda: _drain(app))
     return app

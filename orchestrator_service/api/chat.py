@@ -8,11 +8,9 @@ from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing, suppress
 from typing import Any, Final
 
-import orjson
 from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from pydantic import JsonValue
 
 from orchestrator_service import inputs, registry, task_views, tasks
 from orchestrator_service.api import chat_answers
@@ -119,21 +117,10 @@ async def _answer_question(parts: Parts, who: Caller, body: NewCompletion) -> tu
         task = await parts.database.read(task_views.find, who, task_id)
         if (question := chat_answers.open_question(task)) is not None:
             after = await parts.log.last_seq(task_id)
-            await parts.intake.answer(who, task_id, _answer(question, body.messages[-1].text))
+            await parts.intake.answer(who, task_id, inputs.worded(question, body.messages[-1].text))
             task = await parts.database.read(task_views.find, who, task_id)
             return task_id, None if task["pending_inputs"] else after
     return None
-
-
-def _answer(question: JsonObject, text: str) -> inputs.Answer:
-    input_id = str(question["input_id"])
-    if chat_answers.is_approval(question):
-        return inputs.Answer(input_id, approve=inputs.approval(text))
-    if question["schema"] is not None:
-        with suppress(orjson.JSONDecodeError):
-            data: JsonValue = orjson.loads(text)
-            return inputs.Answer(input_id, data=data) if isinstance(data, dict) else inputs.Answer(input_id, text)
-    return inputs.Answer(input_id, text)
 
 
 async def _whole(request: Request, parts: Parts, who: Caller, task_id: str, after: int | None) -> JsonObject:

@@ -4,15 +4,16 @@ Source: https://platform.openai.com/docs/api-reference/chat/object
 """
 
 import re
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
 import orjson
 from pydantic import JsonValue
 
+from orchestrator_service import inputs
 from shared.agent import JsonObject
 from shared.errors import FederationError, NotFoundError, UnavailableError
+from shared.remote_parts import objects
 
 _ID: Final = "chatcmpl-"
 _OWNER: Final = "agent-federation"
@@ -20,7 +21,6 @@ _COUNTED: Final = ("input_tokens", "output_tokens")
 _KINDS: Final = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 _LINK: Final = "Open the task"
 _ASKED: Final = re.compile(rf"\[{_LINK}\]\(\S*/tasks/([0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}})\)\s*\Z")
-_APPROVALS: Final = frozenset({"plan", "step"})
 
 
 class TaskFailedError(FederationError):
@@ -68,7 +68,7 @@ def answer(task: JsonObject, url: str) -> str:
     links = [
         f"{'!' if str(file['media_type']).startswith('image/') else ''}[{_label(str(file['name']))}]"
         f"({url}/api/tasks/{task['id']}/artifacts/{file['id']})"
-        for file in _objects(result.get("artifacts"))
+        for file in objects(result.get("artifacts"))
     ]
     return "\n\n".join([str(result.get("summary", "")), *links])
 
@@ -87,12 +87,7 @@ def asked_by(said: str) -> str | None:
 
 def open_question(task: JsonObject) -> JsonObject | None:
     """Return what the task asks, the oldest question first."""
-    return next(iter(_objects(task["pending_inputs"])), None)
-
-
-def is_approval(question: JsonObject) -> bool:
-    """Tell whether it is answered by yes or no."""
-    return question["kind"] in _APPROVALS
+    return next(iter(objects(task["pending_inputs"])), None)
 
 
 def usage(task: JsonObject) -> JsonObject:
@@ -116,7 +111,7 @@ def told(error: FederationError) -> JsonObject:
     """Return a failure as these clients look for it."""
     kind = _KINDS.get(error.status, "server_error" if error.status >= 500 else "invalid_request_error")
     code = "model_not_found" if isinstance(error, UnknownModelError) else error.slug
-    faults = _objects(error.facts.get("errors"))
+    faults = objects(error.facts.get("errors"))
     wrong = "; ".join(f"{fault['pointer']}: {fault['detail']}" for fault in faults)
     param = faults[0]["pointer"] if faults else None
     return {"message": wrong or error.detail, "type": kind, "param": param, "code": code}
@@ -129,7 +124,7 @@ def _head(task: JsonObject, name: str) -> JsonObject:
 
 def _way(question: JsonObject) -> str:
     """Return how the question is answered, where that is not plain."""
-    if is_approval(question):
+    if question["kind"] in inputs.APPROVALS:
         return "\n\nAnswer yes or no."
     schema = question["schema"] if isinstance(question["schema"], dict) else {}
     fields, required = schema.get("properties"), schema.get("required")
@@ -142,7 +137,3 @@ def _way(question: JsonObject) -> str:
 
 def _label(name: str) -> str:
     return re.sub(r"([\\\[\]])", r"\\\1", name)
-
-
-def _objects(value: JsonValue) -> Sequence[JsonObject]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

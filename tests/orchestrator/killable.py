@@ -61,6 +61,10 @@ class Killable:
     async def stop(self) -> None:
         """Tell it to stop, wait for that, and close the client."""
         await self.client.aclose()
+        await self.terminate()
+
+    async def terminate(self) -> None:
+        """Tell it to stop, and wait for that."""
         if self._process is not None and self._process.returncode is None:
             self._process.terminate()
             await asyncio.wait_for(self._process.wait(), 30)

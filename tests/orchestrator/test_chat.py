@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import httpx
 import openai
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage
@@ -15,9 +16,11 @@ from openai.types.chat import ChatCompletionMessageParam
 from pydantic import SecretStr
 
 from shared.agent import AgentRequest, Answer, Delta, File, JsonObject, Produced, Update, Usage
+from shared.remote_parts import objects
+from tests.orchestrator.killable import killable
 from tests.orchestrator.test_people import FORM, Asking
 from tests.support.echo import ECHO
-from tests.support.federation import Federation, TestAgent, federation, names
+from tests.support.federation import Federation, TestAgent, federation, names, serve_agent, until
 from tests.support.model_server import model_server
 
 
@@ -31,12 +34,6 @@ async def client_of(running: Federation) -> AsyncGenerator[AsyncOpenAI]:
 def says(text: str) -> list[ChatCompletionMessageParam]:
     """Return a conversation of one message."""
     return [{"role": "user", "content": text}]
-
-
-def tasks_of(listed: JsonObject) -> list[JsonObject]:
-    """Return the tasks of a list."""
-    assert isinstance(items := listed["items"], list)
-    return [item for item in items if isinstance(item, dict)]
 
 
 async def test_a_message_becomes_a_task_and_its_result_the_answer(tmp_path: Path) -> None:
@@ -73,7 +70,7 @@ async def test_an_agent_that_does_not_exist_is_a_model_that_does_not(tmp_path: P
     async with federation(tmp_path, ECHO) as running, client_of(running) as client:
         with pytest.raises(openai.NotFoundError, match="Registered: Echo") as refused:
             await client.chat.completions.create(model="agent/Nobody", messages=says("Hello"))
-        assert tasks_of(await running.get("/api/tasks")) == []
+        assert objects((await running.get("/api/tasks"))["items"]) == []
     assert refused.value.code == "model_not_found"
 
 
@@ -113,7 +110,7 @@ async def test_a_failed_task_is_an_error_and_is_not_done_again(tmp_path: Path) -
     async with federation(tmp_path, ECHO) as running, client_of(running) as client:
         with pytest.raises(openai.InternalServerError, match="This cannot be done") as failed:
             await client.chat.completions.create(model="agent/Echo", messages=says("fail"))
-        assert [task["status"] for task in tasks_of(await running.get("/api/tasks"))] == ["failed"]
+        assert [task["status"] for task in objects((await running.get("/api/tasks"))["items"])] == ["failed"]
         with pytest.raises(openai.APIError, match="This cannot be done"):
             async for _ in await client.chat.completions.create(model="agent/Echo", messages=says("fail"), stream=True):
                 pass
@@ -129,9 +126,9 @@ async def test_what_a_task_asks_is_an_answer_and_the_next_message_answers_it(tmp
         talk.append({"role": "assistant", "content": question})
         talk += says("Oslo")
         said = await client.chat.completions.create(model="agent/Asks", messages=talk)
-        assert len(tasks_of(await running.get("/api/tasks"))) == 1
+        assert len(objects((await running.get("/api/tasks"))["items"])) == 1
         later = await client.chat.completions.create(model="agent/Asks", messages=talk)  # asked again: it is a new task
-        assert len(tasks_of(await running.get("/api/tasks"))) == 2
+        assert len(objects((await running.get("/api/tasks"))["items"])) == 2
     assert question.startswith("Which city?")
     assert "It is Oslo." in str(said.choices[0].message.content)
     assert str(later.choices[0].message.content).startswith("Which city?")
@@ -181,7 +178,7 @@ async def test_an_agent_is_addressed_at_the_beginning_of_a_message(tmp_path: Pat
     async with federation(tmp_path, ECHO, other) as running, client_of(running) as client:
         await client.chat.completions.create(model="federation", messages=says('@agent "The other" Hello'))
         await client.chat.completions.create(model="federation", messages=says("@agent Echo Hello"))
-        later, earlier = tasks_of(await running.get("/api/tasks"))
+        later, earlier = objects((await running.get("/api/tasks"))["items"])
     told = [(task["description"], names(task["steps"], "agent_name")) for task in (earlier, later)]
     assert told == [("Hello", ["The other"]), ("Hello", ["Echo"])]
 
@@ -240,9 +237,43 @@ async def test_who_hangs_up_cancels_the_task(tmp_path: Path, *, stream: bool) ->
         async with asyncio.timeout(20):
             await has_begun.wait()
         asking.cancel()
-        [task] = tasks_of(await running.get("/api/tasks"))
+        [task] = objects((await running.get("/api/tasks"))["items"])
         ended = await running.task_when(task, lambda found: found["completed_at"] is not None)
     assert ended["status"] == "canceled"
+
+
+async def test_a_stop_of_the_service_cancels_nothing(tmp_path: Path) -> None:
+    may_end = asyncio.Event()
+
+    async def work(request: AgentRequest) -> AsyncGenerator[Update]:
+        await may_end.wait()
+        yield Answer("work", request.text)
+
+    async with (
+        serve_agent(tmp_path, TestAgent("Busy", work, ("work",))) as endpoint,
+        killable(tmp_path, DRAIN_TIMEOUT_S="0.1") as running,
+    ):
+        await running.start()
+        assert (await running.client.post("/api/agents", json={"endpoint": endpoint})).status_code == 201
+
+        async def listed() -> JsonObject:
+            return (await running.client.get("/api/tasks")).json()
+
+        body = {"model": "agent/Busy", "messages": says("Work")}
+        asking = [
+            asyncio.create_task(running.client.post("/v1/chat/completions", json={**body, "stream": stream}))
+            for stream in (False, True)
+        ]
+        await until(listed, lambda found: str(found).count("'executing'") == 2)
+        await running.terminate()
+        whole, streamed = await asyncio.gather(*asking, return_exceptions=True)
+        may_end.set()
+        await running.start()
+        await until(listed, lambda found: str(found).count("'status': 'completed', 'plan'") == 2)
+    assert isinstance(whole, httpx.Response)
+    assert (whole.status_code, whole.json()["title"]) == (503, "Not available now")
+    assert isinstance(streamed, httpx.Response)
+    assert "[DONE]" not in streamed.text
 
 
 async def test_the_same_key_answers_the_same_task_again(tmp_path: Path) -> None:
@@ -293,7 +324,7 @@ async def test_the_same_key_answers_the_same_task_again(tmp_path: Path) -> None:
 async def test_what_cannot_be_done_is_refused_with_its_place(tmp_path: Path, body: JsonObject, wrong: str) -> None:
     async with federation(tmp_path, ECHO) as running:
         refused = await running.client.post("/v1/chat/completions", json={"model": "federation", **body})
-        listed = tasks_of(await running.get("/api/tasks"))
+        listed = objects((await running.get("/api/tasks"))["items"])
     told = refused.json()
     assert refused.status_code == 422
     assert told["error"]["param"] == wrong
