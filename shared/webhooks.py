@@ -5,7 +5,6 @@ Who delivers keeps the id over all tries, signs each try anew, and tries again a
 
 import asyncio
 import base64
-import binascii
 import hashlib
 import hmac
 import random
@@ -43,7 +42,7 @@ def parse_secret(text: str) -> bytes:
     """Return the key in `whsec_BASE64` (24 to 64 bytes). Raises: InvalidSettingError."""
     try:
         secret = base64.b64decode(text.strip().removeprefix(_PREFIX), validate=True)
-    except binascii.Error as error:
+    except ValueError as error:  # binascii's, or one for what is not ASCII
         raise InvalidSettingError("WEBHOOK_SECRET is written whsec_ and then its bytes in base64.") from error
     if len(secret) not in _SECRET_BYTES:
         raise InvalidSettingError(f"WEBHOOK_SECRET has 24 to 64 bytes after whsec_; this one has {len(secret)}.")

@@ -80,7 +80,7 @@ def test_any_of_several_signatures_is_enough() -> None:
 
 def test_a_secret_is_read_as_it_is_written() -> None:
     assert webhooks.parse_secret(webhooks.write_secret(SECRET)) == SECRET
-    for wrong in ("whsec_", "whsec_!!", "whsec_" + base64.b64encode(b"short").decode()):
+    for wrong in ("whsec_", "whsec_!!", "whsec_schlüssel", "whsec_" + base64.b64encode(b"short").decode()):
         with pytest.raises(InvalidSettingError):
             webhooks.parse_secret(wrong)
 
