@@ -13,11 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import lru_cache, partial
 from ssl import SSLContext
-from typing import Final, TypeAlias
+from typing import Final, Self, TypeAlias
 
 import aiohttp
 import httpx
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.connector import Connection
 from yarl import URL
 
 from shared.egress import Address, EgressPolicy, unmapped
@@ -146,6 +147,7 @@ async def open_session(
             headers=HEADERS,
             trust_env=False,
             auto_decompress=False,
+            response_class=_Response,
         ) as session:
             yield session
     finally:
@@ -186,6 +188,15 @@ def to_addresses(found: Sequence[AddressInfo]) -> list[Address]:
     """Return the addresses in what `getaddrinfo` gave, each once; an IPv4-mapped one as the IPv4 address that it is."""
     texts = [str(sockaddr[0]).partition("%")[0] for *_, sockaddr in found]
     return list(dict.fromkeys(unmapped(ipaddress.ip_address(text)) for text in texts))
+
+
+class _Response(aiohttp.ClientResponse):
+    """An answer without the words beside its status: nobody needs them, and httpx-aiohttp reads only UTF-8."""
+
+    async def start(self, connection: Connection) -> Self:
+        await super().start(connection)
+        self.reason = None
+        return self
 
 
 class _CheckedResolver(AbstractResolver):

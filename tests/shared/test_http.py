@@ -107,6 +107,19 @@ async def get(client: httpx.AsyncClient, url: str, *, timeout_s: float = 5, max_
     return await http.fetch(client, url, timeout_s=timeout_s, max_bytes=max_bytes)
 
 
+async def test_an_answer_is_read_whatever_words_stand_beside_its_status() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 Succ\xe8s\r\nContent-Length: 5\r\n\r\nhello")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server, open_client(configure()) as client:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        found = await http.fetch(client, url, timeout_s=10, max_bytes=100)
+    assert (found.status, found.content) == (200, b"hello")
+
+
 async def test_a_page_is_fetched_without_cookies_proxies_or_encodings(
     web: Web, monkeypatch: pytest.MonkeyPatch
 ) -> None:
