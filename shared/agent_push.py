@@ -17,6 +17,7 @@ from google.protobuf.json_format import MessageToDict
 
 from shared import agent_push_records, http, secret_key, webhooks
 from shared.agent_push_records import Due, SealedConfig
+from shared.background import foreseen
 from shared.db import Database, now
 from shared.errors import AddressRefusedError, FederationError, InvalidRequestError, UnavailableError
 from shared.settings import FederationSettings, ServiceName
@@ -130,7 +131,8 @@ class Push:
         facts: dict[str, object] = {"notification": due.id, "a2a_task_id": due.task_id, "try": due.attempts}
         try:
             try:
-                await self._post(client, due)
+                with foreseen(f"push notification {due.id}"):
+                    await self._post(client, due)
             except FederationError as error:
                 is_over = await self._database.write(agent_push_records.record_failure, due, error)
                 said = "a push notification was given up" if is_over else "a push notification was not taken"

@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from shared import secret_key, webhooks
 from shared.agent import JsonObject
-from shared.agent_tables import NOTIFICATIONS, PUSH_CONFIGS
+from shared.agent_tables import EVENTS, NOTIFICATIONS, PUSH_CONFIGS
 from shared.db import database_url, now, open_database
 from tests.shared.scripted_agent import Caller, ScriptedAgent, Settings, serving, state_of, to_params
 from tests.support.serving import serve
@@ -144,6 +144,32 @@ async def test_a_notification_is_given_up_after_a_day(settings: Settings, receiv
                     await asyncio.sleep(0.05)
                     left = await database.read(count)
     assert len(receiver.told) == 3
+
+
+async def test_a_notification_that_cannot_be_read_holds_up_no_other(settings: Settings, receiver: Receiver) -> None:
+    receiver.statuses.append(503)
+    async with serving(ScriptedAgent(), settings) as caller:
+        spoilt = await _ask(caller, "hello", receiver.config())
+        await receiver.until(1)
+
+    def spoil(connection: Connection) -> None:
+        connection.execute(update(EVENTS).values(event=b"\xff"))
+        connection.execute(update(NOTIFICATIONS).values(next_at=now()))
+
+    def left(connection: Connection) -> set[str]:
+        return {row.task_id for row in connection.execute(select(NOTIFICATIONS.c.task_id))}
+
+    async with open_database(database_url(settings, "a2a-api")) as database:
+        await database.write(spoil)
+        async with serving(ScriptedAgent(), settings) as caller:
+            await _ask(caller, "hello", receiver.config())
+            await receiver.until(3)
+            found: set[str] = set()
+            async with asyncio.timeout(30):
+                while found != {str(spoilt["id"])}:
+                    await asyncio.sleep(0.02)
+                    found = await database.read(left)
+    assert len({headers["webhook-id"] for headers, _ in receiver.told}) == len(receiver.told) == 3
 
 
 async def test_a_receiver_that_is_gone_is_told_nothing_more(caller: Caller, receiver: Receiver) -> None:
