@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import Connection, select, update
 
 from orchestrator_service import budgets
 from orchestrator_service.budgets import Amount, BudgetExhaustedError
 from orchestrator_service.ledger import Call, Ledger, Spent, parts, read, share
+from orchestrator_service.models import Task, TenantSpending
 from orchestrator_service.planning.plan import Plan, check, needs
 from shared.agent import JsonObject, Usage
 from shared.db import Database, now
@@ -128,6 +130,16 @@ async def test_the_next_try_of_a_step_keeps_what_the_failed_one_left(tmp_path: P
         assert await database.write(reserve, task_id, "b") == Amount(tokens=25)
 
 
+async def test_a_step_that_spent_its_share_gets_another_for_its_next_try(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    async with tables(tmp_path, database_url) as database:
+        task_id = await database.write(add_task, budget={"tokens": 100})
+        assert await database.write(reserve, task_id, "a", 2) == Amount(tokens=50)
+        await database.write(settle, task_id, "a", Usage(input_tokens=60), again_after=1)
+        assert await database.write(reserve, task_id, "a", 2) == Amount(tokens=20)
+
+
 async def test_what_a_sub_task_spends_after_the_call_that_began_it_is_counted_at_every_level(
     tmp_path: Path, database_url: str | None
 ) -> None:
@@ -191,6 +203,45 @@ async def test_a_tenants_day_holds_over_all_its_tasks(tmp_path: Path, database_u
         assert await database.write(reserve, other, "a", 1, DAILY) == Amount(tokens=100, cost_usd=1.0)
 
 
+async def test_tasks_at_the_same_time_reserve_no_more_than_their_tenant_may_spend(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    async with tables(tmp_path, database_url) as database:
+        tasks = [await database.write(add_task) for _ in range(12)]
+        grants = await asyncio.gather(*(database.write(reserve, task, "a", 1, DAILY) for task in tasks))
+        assert sum(grant.tokens or 0 for grant in grants if grant is not None) <= 800
+
+
+async def test_a_call_that_lasts_over_midnight_is_settled_on_the_day_that_it_began(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    async with tables(tmp_path, database_url) as database:
+        task_id = await database.write(add_task)
+        assert await database.write(reserve, task_id, "a", 1, DAILY) == Amount(tokens=100, cost_usd=1.0)
+        await database.write(settle, task_id, "a", Usage(input_tokens=100, cost_usd=1.0), again_after=1)
+        await database.write(_begun_on, task_id, "2026-01-01")
+        other = await database.write(add_task)
+        assert await database.write(reserve, other, "a", 1, DAILY) == Amount(tokens=100, cost_usd=1.0)
+        assert await database.write(reserve, task_id, "a", 1, DAILY) == Amount(tokens=87, cost_usd=0.875)
+        await database.write(settle, task_id, "a", Usage(input_tokens=7))
+        assert await database.read(_days) == [(107, 0), (0, 100)]
+
+
+def _begun_on(connection: Connection, task_id: str, day: str) -> None:
+    """Let the task's calls have begun on another day."""
+    book = ledger_of(connection, task_id)
+    calls = {name: call.model_copy(update={"day": day}) for name, call in book.calls.items()}
+    stored = book.model_copy(update={"calls": calls}).to_json()
+    connection.execute(update(Task).where(Task.id == task_id).values(reserved=stored))
+    connection.execute(update(TenantSpending).values(day=day))
+
+
+def _days(connection: Connection) -> list[tuple[int, int]]:
+    """Return the tokens that were spent on each day, and those that calls have reserved."""
+    rows = connection.execute(select(TenantSpending).order_by(TenantSpending.day)).mappings()
+    return [(row["tokens"], row["reserved_tokens"]) for row in rows]
+
+
 async def test_a_task_that_ends_leaves_nothing_reserved(tmp_path: Path, database_url: str | None) -> None:
     async with tables(tmp_path, database_url) as database:
         task_id = await database.write(add_task, budget={"tokens": 90})
@@ -227,6 +278,18 @@ async def test_sub_tasks_spend_what_the_call_that_they_work_for_was_granted(
             await database.write(reserve, children[0], "b")
 
 
+async def test_a_sub_task_gets_its_part_of_what_the_others_left_of_the_grant(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    async with tables(tmp_path, database_url) as database:
+        parent_id = await database.write(add_task, budget={"tokens": 1_000})
+        await database.write(reserve, parent_id, "call")
+        first, second = [await _sub_task(database, parent_id, {"tokens": 1_000}) for _ in range(2)]
+        await database.write(reserve, first, "a")
+        await database.write(settle, first, "a", Usage(input_tokens=300))
+        assert await database.write(reserve, second, "a") == Amount(tokens=350)
+
+
 async def test_what_a_sub_task_holds_after_its_call_is_over_stays_held_until_it_is_settled(
     tmp_path: Path, database_url: str | None
 ) -> None:
@@ -255,6 +318,23 @@ async def test_a_sub_task_of_a_sub_task_is_charged_up_to_the_root(tmp_path: Path
         await database.write(close, child)
         await database.write(settle, root, "call", Usage(input_tokens=1))
         assert await database.write(reserve, root, "next") == Amount(tokens=989)
+
+
+async def test_what_was_spent_below_a_sub_task_that_is_canceled_is_charged_up_to_the_root(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    async with tables(tmp_path, database_url) as database:
+        root = await database.write(add_task, budget={"tokens": 1_000})
+        await database.write(reserve, root, "call")
+        child = await _sub_task(database, root, {"tokens": 1_000})
+        await database.write(reserve, child, "call")
+        grandchild = await _sub_task(database, child, {"tokens": 500})
+        await database.write(reserve, grandchild, "a")
+        await database.write(settle, grandchild, "a", Usage(input_tokens=7))
+        for task_id in (grandchild, child):
+            await database.write(close, task_id)  # the child's call is still under way
+        await database.write(settle, root, "call", Usage())
+        assert await database.write(reserve, root, "next") == Amount(tokens=993)
 
 
 async def test_the_steps_of_a_task_and_of_all_its_sub_tasks_are_bounded(
