@@ -238,6 +238,16 @@ async def test_a_step_that_is_rejected_is_skipped_and_the_task_fails_with_it(
         assert "<one>" in str(failed["result"])
 
 
+async def test_a_step_that_waits_for_approval_is_canceled_with_its_task(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    async with federation(tmp_path, ECHO, database_url=database_url) as running:
+        task = await running.run(step("a", "one", approve=True), step("b", "{{ steps.a.output }}"))
+        assert task["status"] == "input_required"
+        canceled = await running.post(f"/api/tasks/{task['id']}/cancel")
+        assert names(canceled["steps"], "status") == ["canceled", "canceled"]
+
+
 async def test_an_authorization_is_given_elsewhere_and_the_agent_told_so(
     tmp_path: Path, database_url: str | None
 ) -> None:
