@@ -10,7 +10,7 @@ import psycopg
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.engine import make_url
 
-from orchestrator_service import budgets
+from orchestrator_service import budgets, tasks
 from orchestrator_service.ledger import Amount, Ledger, Spent, read
 from orchestrator_service.models import StepRow, Task, TenantSpending
 from shared.agent import JsonObject, Usage
@@ -104,10 +104,8 @@ def settle(connection: Connection, task_id: str, call: str, usage: Usage, *, aga
 
 
 def close(connection: Connection, task_id: str) -> None:
-    """End the task, as the engine does."""
-    row, payer = _held(connection, task_id)
-    budgets.close(connection, payer, row[1])
-    connection.execute(update(Task).where(Task.id == task_id).values(reserved=None, status="completed"))
+    """End the task."""
+    tasks.finish(connection, tasks.ending(connection, task_id), "completed")
 
 
 def ledger_of(connection: Connection, task_id: str) -> Ledger:

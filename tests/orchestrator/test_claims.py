@@ -7,25 +7,29 @@ import logging
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar, cast
+from typing import Concatenate, LiteralString, ParamSpec, TypeVar, cast
 
+import psycopg
 import pytest
+from psycopg.sql import SQL
 from pydantic import JsonValue
-from sqlalchemy import Connection
+from sqlalchemy import Connection, insert, select, update
 
 from orchestrator_service.engine import engine, queue, task_records
 from orchestrator_service.engine.at_once import Begun
 from orchestrator_service.engine.held import Held
 from orchestrator_service.engine.step_records import Rules
 from orchestrator_service.engine.work import Move, Run
+from orchestrator_service.models import Task, Worker
 from orchestrator_service.planning.plan import Plan
 from shared import transactions
 from shared.agent import AgentRequest, Answer, InputRequired, JsonObject, Update
-from shared.db import now
+from shared.db import database_url, now, open_database
 from tests.orchestrator.fleet import Holding
-from tests.orchestrator.stored_tasks import add_task, tables
+from tests.orchestrator.stored_tasks import add_task, tables, until_blocked
+from tests.support import ready_made
 from tests.support.echo import ECHO
 from tests.support.federation import Federation, TestAgent, federation, step, until
 
@@ -82,6 +86,38 @@ async def test_a_task_that_was_just_claimed_is_not_taken_for_left_behind(
     assert "a run is another worker's by now, or its task is over" not in caplog.messages
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"run": Task.run + 1, "worker": "another"},
+        {"run_state": "queued", "runnable_at": datetime.max.replace(tzinfo=UTC)},
+        {"status": "canceled"},
+    ],
+    ids=["claimed", "handed over", "over"],
+)
+async def test_what_a_run_brings_that_has_lost_its_task_is_not_written(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, changes: dict[str, object]
+) -> None:
+    caplog.set_level(logging.INFO)
+    agent = Holding()
+
+    def lose(connection: Connection) -> None:
+        connection.execute(update(Task).values(**changes))
+
+    async def said() -> JsonObject:
+        return {"events": [*await running.events(task)], "messages": [*caplog.messages]}
+
+    async with federation(tmp_path, agent.served()) as running:
+        task = await running.run(step("a", "held", skill="work"), wait_s=None)
+        await until(said, lambda now: "'begun'" in str(now))
+        async with open_database(database_url(running.settings, "orchestrator")) as database:
+            await database.write(lose)
+        told = await running.events(task)
+        agent.let_go("held")
+        await until(said, lambda now: "a run is another worker's by now, or its task is over" in str(now))
+        assert await running.events(task) == told
+
+
 async def test_a_task_that_just_began_as_it_was_stored_is_not_taken_for_left_behind(
     tmp_path: Path, database_url: str | None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -90,7 +126,8 @@ async def test_a_task_that_just_began_as_it_was_stored_is_not_taken_for_left_beh
     looking = look_before_it_is_told(monkeypatch, queue.owned, _is_begun)
     async with federation(tmp_path, ECHO, database_url=database_url) as running:
         assert await asyncio.to_thread(looking.wait, 20)
-        assert await statuses(running, await running.run(step("a"))) == ["running", "completed"]
+        for task in (await running.run(step("a")), await running.submit("Please echo this.")):
+            assert await statuses(running, task) == ["running", "completed"]
     assert "a run is another worker's by now, or its task is over" not in caplog.messages
 
 
@@ -138,6 +175,77 @@ async def test_a_new_task_does_not_begin_before_one_that_waits(tmp_path: Path, d
             else:  # its time has not come: it holds nobody up
                 assert begun is not None
                 assert (begun.run.task_id, begun.run.number) == (new, 1)
+
+
+async def test_a_task_is_not_claimed_before_its_time(tmp_path: Path, database_url: str | None) -> None:
+    async with tables(tmp_path, database_url) as database:
+        later = now() + timedelta(hours=1)
+        await database.write(add_task, run=0, run_state="queued", runnable_at=later)
+        assert await database.write(queue.claim, "me", 2, 10) == ([], False)
+
+
+async def test_only_what_is_queued_and_canceled_is_claimed_to_be_stopped(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    async with tables(tmp_path, database_url) as database:
+        queued = await database.write(add_task, run_state="queued", cancel_requested=True)
+        others = await database.write(add_task, worker="other", cancel_requested=True)
+        wanted = await database.write(add_task, run_state="queued")
+        claimed = await database.write(queue.claim_to_stop, "me", [queued, others, wanted])
+        assert [run.task_id for run in claimed] == [queued]
+
+
+async def test_a_worker_hands_over_what_is_its_own(tmp_path: Path, database_url: str | None) -> None:
+    async with tables(tmp_path, database_url) as database:
+        mine = await database.write(add_task, worker="me")
+        await database.write(add_task, worker="other")
+        assert await database.write(queue.hand_over, "me") == [mine]
+
+
+async def test_a_task_whose_workers_die_again_and_again_waits_longer_each_time(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    async with tables(tmp_path, database_url) as database:
+        task_id = await database.write(add_task, worker="dead")
+
+        def die(connection: Connection) -> float:
+            """Return how long the task has to wait for its next worker."""
+            assert queue.recover(connection, "dead") == [task_id]
+            at = connection.execute(select(Task.runnable_at).where(Task.id == task_id)).scalar_one()
+            assert at is not None
+            connection.execute(update(Task).values(run_state="running", worker="dead"))
+            return round((at - now()).total_seconds())
+
+        assert [await database.write(die) for _ in range(12)] == [0, 0, 0, 0, 2, 4, 8, 16, 32, 60, 60, 60]
+
+
+async def test_a_task_of_a_worker_that_is_gone_is_queued_again(tmp_path: Path, database_url: str | None) -> None:
+    async with tables(tmp_path, database_url) as database:
+
+        def add_worker(connection: Connection, worker_id: str, state: str) -> str:
+            at = now()
+            told = {"host": "h", "pid": 1, "version": "v", "beat": 0, "started_at": at, "seen_at": at}
+            connection.execute(insert(Worker).values(id=worker_id, state=state, **told))
+            return add_task(connection, worker=worker_id)
+
+        left = [await database.write(add_worker, state, state) for state in ("gone", "working", "draining")]
+        assert await database.write(queue.recover_orphans) == left[:1]
+
+
+@pytest.mark.parametrize("change", ["run = 2, worker = 'other'", "run_state = 'idle'"])
+async def test_a_task_that_goes_on_just_as_its_worker_is_found_dead_is_left_as_it_is(
+    tmp_path: Path, change: LiteralString
+) -> None:
+    with ready_made.on_postgres() as url, psycopg.connect(url) as other:
+        async with tables(tmp_path, url) as database:
+            task_id = await database.write(add_task, worker="dead")
+            other.execute(SQL("UPDATE tasks SET {}").format(SQL(change)))
+            recovering = asyncio.create_task(database.write(queue.recover, "dead"))
+            await until_blocked(url)
+            other.commit()
+            await recovering
+        found = other.execute("SELECT run_state, recoveries FROM tasks WHERE id = %s", [task_id]).fetchone()
+        assert found == ("idle" if "idle" in change else "running", 0)
 
 
 async def test_a_new_task_does_not_begin_beyond_its_tenants_share(tmp_path: Path, database_url: str | None) -> None:

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import JsonValue
+from sqlalchemy import Connection
 
-from orchestrator_service import ancestry
+from orchestrator_service import ancestry, tasks
 from orchestrator_service.ancestry import Ancestry, LoopDetectedError
 from orchestrator_service.budgets import BudgetExhaustedError
 from shared.agent import METADATA_KEY, AgentRequest, Answer, InputRequired, JsonObject, Update, Usage
@@ -190,17 +191,23 @@ async def test_a_canceled_task_gets_no_more_sub_tasks_and_knows_those_it_has(
     async with tables(tmp_path, database_url) as database:
         parent_id = await database.write(add_task)
         children = [await database.write(add_task, parent_task_id=parent_id) for _ in range(3)]
-        await database.write(ancestry.require_open, parent_id)
+        children.append(await database.write(submit_below, parent_id))
         await database.write(close, children[1])
-        assert await database.read(ancestry.below, parent_id) == [children[0], children[2]]
+        assert await database.read(ancestry.below, parent_id) == [children[0], *children[2:]]
         assert await database.read(ancestry.is_sub_task, children[0])
         assert not await database.read(ancestry.is_sub_task, parent_id)
         stopping = await database.write(add_task, cancel_requested=True)
         for task_id in (stopping, children[1], "nothing"):
             with pytest.raises(ConflictError):
-                await database.write(ancestry.require_open, task_id)
+                await database.write(submit_below, task_id)
         with pytest.raises(ConflictError, match="canceled"):
             await database.read(ancestry.link, LOCAL, new_id(), Ancestry(task_id=stopping), DOOR, "x")
+
+
+def submit_below(connection: Connection, parent_id: str) -> str:
+    """Submit a sub-task and return its id."""
+    new = tasks.NewTask("x", parent_task_id=parent_id)
+    return tasks.submit(connection, LOCAL, new, None, is_full=False).task_id
 
 
 async def test_an_agent_that_hands_its_request_back_is_refused_at_the_door(tmp_path: Path) -> None:

@@ -7,15 +7,19 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
+import pytest
 from pydantic import JsonValue
 from sqlalchemy import Connection, insert, inspect, select, update
 
+from orchestrator_service import tasks
 from orchestrator_service.models import Base, Task
 from orchestrator_service.registry_models import Agent, AgentSkill
 from shared.agent import JsonObject
+from shared.auth import LOCAL
 from shared.db import Database, database_url, new_id, open_database
 from tests.orchestrator.fleet import Holding
 from tests.orchestrator.killable import killable
+from tests.orchestrator.stored_tasks import add_task, tables
 from tests.support.federation import Federation, federation, serve_agent, step, until
 
 BURST = 600
@@ -184,6 +188,21 @@ async def test_tasks_that_begin_at_once_do_not_fill_the_queue(tmp_path: Path) ->
             answer = await running.client.post("/api/tasks", json={"description": "x", "plan": plan})
             answers.append(answer.status_code)
         assert answers == [202, 202, 202, 429]
+
+
+async def test_a_task_that_is_there_already_is_known_though_the_queue_is_full(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    """Who restarts submits again what it had in hand."""
+
+    def submit_when_full(connection: Connection, task_id: str) -> tasks.Submitted:
+        return tasks.submit(connection, LOCAL, tasks.NewTask("x", id=task_id), None, is_full=True)
+
+    async with tables(tmp_path, database_url) as database:
+        known = await database.write(add_task)
+        assert await database.write(submit_when_full, known) == tasks.Submitted(known, is_new=False)
+        with pytest.raises(tasks.QueueFullError):
+            await database.write(submit_when_full, new_id())
 
 
 async def burst(url: str) -> list[int]:
