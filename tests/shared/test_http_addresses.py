@@ -15,7 +15,8 @@ from shared.settings import FederationSettings
 CLOSED = EgressPolicy(own=frozenset(), allowed=(), loopback=False)
 PRIVATE_V4 = (
     "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.2.0/24 192.168.0.0/16 "
-    "198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/4 240.0.0.0/4 168.63.129.16/32"
+    "198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/4 240.0.0.0/4 168.63.129.16/32 "
+    "192.88.99.0/24"
 )
 SPECIAL_V6 = "[::] [::1] [fe80::1] [fe80::1%25eth0] [fc00::1] [fd00:ec2::254] [fec0::1] [ff02::1] [2001:db8::1]"
 private_networks = st.sampled_from([ipaddress.IPv4Network(text) for text in PRIVATE_V4.split(" ")])
@@ -55,6 +56,7 @@ def test_a_private_address_is_refused_in_every_spelling(number: int) -> None:
         f"[2002:{number >> 16:x}:{number & 0xFFFF:x}::1]",
         f"[2001:0:{number >> 16:x}:{number & 0xFFFF:x}::1]",
         f"[2606:4700::5efe:{dotted}]",
+        f"[2606:4700::200:5efe:{dotted}]",
     ):
         assert is_refused(f"http://{host}/"), host
         assert is_refused(f"https://{host}:8443/"), host
@@ -69,6 +71,11 @@ def test_a_public_address_is_reached_as_four_decimal_numbers_only(number: int) -
     assert not is_refused(f"http://[64:ff9b::{dotted}]/")
     assert is_refused(f"http://{number}/")
     assert is_refused(f"http://{hex(number)}/")
+
+
+def test_of_the_addresses_of_a_name_only_public_ones_are_connected_to() -> None:
+    inside, outside = ipaddress.ip_address("10.0.0.1"), ipaddress.ip_address("93.184.216.34")
+    assert CLOSED.check_addresses("mixed.test", [inside, outside], 443) == [outside]
 
 
 @pytest.mark.parametrize("host", SPECIAL_V6.split())
