@@ -178,7 +178,7 @@ def check_steps(connection: Connection, task_id: str, request: JsonObject, root_
     own = _most_steps(request)
     if own is not None and (steps := _count_steps(connection, task_id) + new) > own:
         raise BudgetExhaustedError(f"The plan has {steps} steps, more than the {own} that the task's budget allows.")
-    if root_task_id is None or root_task_id == task_id:
+    if root_task_id is None:
         return
     root = connection.execute(_ROOT, {"of_task": root_task_id}).scalar_one_or_none()
     most = None if root is None else _most_steps(root)
