@@ -17,6 +17,7 @@ from psycopg.sql import SQL
 from pydantic import JsonValue
 from sqlalchemy import Connection, insert, select, update
 
+from orchestrator_service import event_log
 from orchestrator_service.engine import engine, queue, task_records
 from orchestrator_service.engine.at_once import Begun
 from orchestrator_service.engine.held import Held
@@ -26,7 +27,8 @@ from orchestrator_service.models import Task, Worker
 from orchestrator_service.planning.plan import Plan
 from shared import transactions
 from shared.agent import AgentRequest, Answer, InputRequired, JsonObject, Update
-from shared.db import database_url, now, open_database
+from shared.db import database_url as url_of
+from shared.db import now, open_database
 from tests.orchestrator.fleet import Holding
 from tests.orchestrator.stored_tasks import add_task, tables, until_blocked
 from tests.support import ready_made
@@ -68,6 +70,11 @@ async def statuses(running: Federation, task: JsonObject) -> list[JsonValue]:
     return [event["status"] for event in await running.events(task) if event["type"] == "step.status"]
 
 
+def runs(connection: Connection) -> list[int]:
+    """Return how often each task was taken up."""
+    return list(connection.execute(select(Task.run)).scalars())
+
+
 async def test_a_task_that_was_just_claimed_is_not_taken_for_left_behind(
     tmp_path: Path, database_url: str | None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -83,6 +90,8 @@ async def test_a_task_that_was_just_claimed_is_not_taken_for_left_behind(
         for task in (first, second):
             await running.task_when(task, lambda found: bool(found["completed_at"]))
             assert await statuses(running, task) == ["running", "completed"]
+        async with open_database(url_of(running.settings, "orchestrator")) as database:
+            assert await database.read(runs) == [1, 1]
     assert "a run is another worker's by now, or its task is over" not in caplog.messages
 
 
@@ -110,7 +119,7 @@ async def test_what_a_run_brings_that_has_lost_its_task_is_not_written(
     async with federation(tmp_path, agent.served()) as running:
         task = await running.run(step("a", "held", skill="work"), wait_s=None)
         await until(said, lambda now: "'begun'" in str(now))
-        async with open_database(database_url(running.settings, "orchestrator")) as database:
+        async with open_database(url_of(running.settings, "orchestrator")) as database:
             await database.write(lose)
         told = await running.events(task)
         agent.let_go("held")
@@ -128,6 +137,8 @@ async def test_a_task_that_just_began_as_it_was_stored_is_not_taken_for_left_beh
         assert await asyncio.to_thread(looking.wait, 20)
         for task in (await running.run(step("a")), await running.submit("Please echo this.")):
             assert await statuses(running, task) == ["running", "completed"]
+        async with open_database(url_of(running.settings, "orchestrator")) as database:
+            assert await database.read(runs) == [1, 1]
     assert "a run is another worker's by now, or its task is over" not in caplog.messages
 
 
@@ -289,12 +300,14 @@ def _is_claim(result: object) -> bool:
 
 
 def _is_begun(result: object) -> bool:
-    return (
-        isinstance(result, tuple)
-        and isinstance(result[0], tuple)
-        and any(isinstance(part, Begun) for part in result[0])  # pyright: ignore[reportUnknownVariableType]
-    )
+    parts = _done(result)
+    return isinstance(parts, tuple) and any(isinstance(part, Begun) for part in parts)  # pyright: ignore[reportUnknownVariableType]
 
 
 def _is_move(result: object) -> bool:
-    return isinstance(result, tuple) and isinstance(result[0], Move)
+    return isinstance(_done(result), Move)
+
+
+def _done(result: object) -> object:
+    """Return what a transaction of the log brought."""
+    return result.result if isinstance(result, event_log._Done) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
