@@ -283,6 +283,14 @@ async def test_after_a_cancel_there_is_nothing_to_answer(tmp_path: Path, databas
         await give(running, task, {"input_id": "none"}, 404, text="Oslo")
 
 
+async def test_a_question_is_answered_at_its_own_task(tmp_path: Path, database_url: str | None) -> None:
+    agent = Asking()
+    async with federation(tmp_path, agent.served(), database_url=database_url) as running:
+        one, other = [await running.run(step("a", skill="ask")) for _ in range(2)]
+        await give(running, one, question_of(other), 404, text="Oslo")
+        assert (await running.get(f"/api/tasks/{other['id']}"))["status"] == "input_required"
+
+
 async def test_several_questions_are_answered_in_any_order(tmp_path: Path, database_url: str | None) -> None:
     async with federation(tmp_path, Asking().served(), ECHO, database_url=database_url) as running:
         task = await running.run(step("a", skill="ask"), step("b", skill="ask"), step("c", "go", approve=True))
