@@ -11,6 +11,7 @@ import pytest
 from starlette.responses import JSONResponse
 
 from shared import agent_client
+from shared.agent import JsonObject
 from shared.agent_client import AgentConnection, Deadlines, Ended, Limits, OutgoingMessage, RemoteEvent, Started
 from shared.errors import (
     AddressRefusedError,
@@ -83,13 +84,27 @@ async def test_an_answer_to_another_request_is_refused(client: Client, *, stream
     assert "another request" in failure.detail
 
 
-async def test_an_event_of_another_task_is_refused(client: Client) -> None:
-    answers = stream({"task": task("WORKING")}, status("COMPLETED", task_id="foreign"))
+@pytest.mark.parametrize(
+    "event",
+    [
+        status("COMPLETED", task_id="foreign"),
+        {"message": {"messageId": "m", "taskId": "foreign", "role": "ROLE_AGENT", "parts": [{"text": "not yours"}]}},
+    ],
+    ids=["status", "message"],
+)
+async def test_an_event_of_another_task_is_refused(client: Client, event: JsonObject) -> None:
+    answers = stream({"task": task("WORKING")}, event)
     async with connected(client, ScriptedAgent(SendStreamingMessage=answers)) as to:
         failure = await refused(to.send(HI))
     assert isinstance(failure, AgentProtocolError)
     assert "another task (foreign)" in failure.detail
     assert failure.facts["remote_task_id"] == "t-1"
+
+
+async def test_a_task_whose_id_is_longer_than_any_is_refused(client: Client) -> None:
+    answers = stream({"task": task("WORKING", task_id="t" * 501)})
+    async with connected(client, ScriptedAgent(SendStreamingMessage=answers)) as to:
+        assert isinstance(await refused(to.send(HI)), AgentProtocolError)
 
 
 async def test_another_task_than_the_one_asked_for_is_refused(client: Client) -> None:

@@ -1,5 +1,8 @@
 """Whatever a card says of its security, what it lacks is said in a sentence, and no secret goes where only it says."""
 
+from contextlib import nullcontext
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
@@ -96,3 +99,19 @@ def test_a_secret_is_bound_to_its_scheme_and_the_agents_own_origin_or_refused(
             assert made.location
         case _:
             pass
+
+
+@pytest.mark.parametrize(
+    ("url", "is_refused"),
+    [
+        ("http://elsewhere.example/token", True),
+        ("https://elsewhere.example/token", False),
+        ("http://127.0.0.1:9000/token", False),
+    ],
+)
+def test_a_secret_goes_to_no_other_machine_without_tls_whoever_names_it(url: str, *, is_refused: bool) -> None:
+    raw = card_of(ORIGIN, "Any")
+    raw["securitySchemes"] = {"one": oauth(f"{ORIGIN}/token")}
+    client = OAuthClient(type="oauth2", client_id="us", client_secret=SECRET, token_url=url)
+    with pytest.raises(InvalidRequestError, match="https") if is_refused else nullcontext():
+        assert bind(client, parse_card(raw), ORIGIN) == {"one": client.model_copy(update={"scopes": ()})}
