@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, field_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 ServiceName = Literal["orchestrator", "research", "api", "browser", "code", "host"]
@@ -18,6 +18,8 @@ PORT_SETTINGS: Final[dict[ServiceName, str]] = {
     "code": "CODE_AGENT_PORT",
     "host": "AGENT_HOST_PORT",
 }
+
+_LONGEST_S: Final = 100 * 365 * 86_400
 
 
 def _is_address(value: str, schemes: frozenset[str]) -> bool:
@@ -249,6 +251,16 @@ class FederationSettings(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("*")
+    @classmethod
+    def _check_size(cls, value: object, info: ValidationInfo) -> object:
+        """Refuse numbers that no clock counts to, infinity above all; those that are no times are bounded alike."""
+        if isinstance(value, float):
+            unit_s = 3_600 if str(info.field_name).endswith(("_h", "_hours")) else 1
+            if not value * unit_s <= _LONGEST_S:
+                raise ValueError(f"Input should be at most {_LONGEST_S // unit_s}")
+        return value
 
     def port_of(self, service: ServiceName) -> int:
         """Return the port that `service` listens on."""

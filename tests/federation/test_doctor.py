@@ -184,6 +184,20 @@ async def test_a_wrong_setting_is_named_with_its_value() -> None:
         assert "ORCHESTRATOR_PORT (it is '99999')" in run.out + run.err
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "most"),
+    [
+        ("TASK_TIMEOUT_S", "inf", "3153600000"),
+        ("IDEMPOTENCY_HOURS", "1e9", "876000"),
+        ("BROWSER_TASK_TIMEOUT_S", "infinity", "3153600000"),
+    ],
+)
+async def test_a_time_that_no_clock_counts_to_is_a_wrong_setting(name: str, value: str, most: str) -> None:
+    run = await federation("doctor", env={name: value})
+    assert run.code == 1
+    assert f"✗ settings: {name} (it is '{value}'): Input should be at most {most}." in run.out
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_a_service_that_is_started_by_itself_says_too_which_setting_is_wrong(name: ServiceName) -> None:
     env = {"LLM_BASE_URL": "garbage", "PYTHONPATH": str(ROOT)}
