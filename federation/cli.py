@@ -99,7 +99,19 @@ def _global_options(
         bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
     ] = False,
 ) -> None:
+    for word in sys.argv[1:]:
+        if not _is_text(word):
+            raise typer.BadParameter(f"{word!r} is not written in {sys.getfilesystemencoding()}: save or type it so.")
     context.obj = url
+
+
+def _is_text(word: str) -> bool:
+    """Return whether a word of the command line could be decoded, and so be sent."""
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @app.command("up")

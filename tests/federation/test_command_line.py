@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 import signal
 import sys
@@ -459,6 +460,13 @@ async def test_wrong_use_ends_with_2(arguments: tuple[str, ...], said: str) -> N
     run = await federation(*arguments)
     assert run.code == 2
     assert said in run.err
+
+
+@pytest.mark.parametrize("command", [("run",), ("tasks", "show"), ("verify", "http://example.org"), ("agents", "add")])
+async def test_words_in_another_encoding_are_said_to_be_so(command: tuple[str, ...]) -> None:
+    run = await federation(*command, os.fsdecode(b"caf\xe9"), env={"COLUMNS": "200"})
+    assert run.code == 2
+    assert "'caf\\udce9' is not written in utf-8: save or type it so." in run.err
 
 
 async def test_the_version_is_printed() -> None:
