@@ -43,7 +43,7 @@ async def migrate(database: Database, scripts: Path, version_table: str, head: s
             if db_trouble.explain(error) is None:
                 raise
             reason = db_trouble.first_line(error)
-            what, remedy = "The database", "Start the database, or correct DATABASE_URL."
+            what, remedy = "The database", "Start it, let its user make tables, or correct DATABASE_URL."
             if database.is_sqlite:
                 what = f"The database {database.engine.url.database}"
                 remedy = "Let it be written if it is one; else put a backup in its place, or move it away."

@@ -9,6 +9,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 _LOCKED: Final = "The database is locked by another process. Nothing was stored; try again in a moment."
 _FULL: Final = "The database has no room left on its disk. Nothing was stored; free some space and try again."
 _READ_ONLY: Final = "The database can only be read now. Nothing was stored; let it be written, and try again."
+_FORBIDDEN: Final = "The database's user may not do this. Nothing was stored; give it the right, and try again."
 _DAMAGED: Final = "The database's file is damaged, or is none. Nothing was stored; put a backup in its place."
 _NO_CONNECTION: Final = "The database gives no more connections. Nothing was stored; try again in a moment."
 _AWAY: Final = "The database does not answer. Try again in a moment, with the same Idempotency-Key if there was one."
@@ -31,6 +32,7 @@ _POSTGRESQL: Final = {
     "53300": _NO_CONNECTION,
     "55P03": _LOCKED,
     "25006": _READ_ONLY,
+    "42501": _FORBIDDEN,
     "08": _AWAY,  # the connection broke
     "40": _LOCKED,  # a lost race for locks
     "53": _AWAY,  # out of memory, and the like

@@ -3,14 +3,16 @@
 import shutil
 from pathlib import Path
 
+import psycopg
 import pytest
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from shared.db import database_url, open_database
 from shared.db_migration import DatabaseUnusableError, migrate
 from shared.settings import FederationSettings
 from tests.shared.scripted_agent import Settings
+from tests.support.postgres import new_database
 
 ROOT = Path(__file__).parents[2]
 
@@ -53,6 +55,19 @@ async def test_a_file_that_is_no_database_is_named_and_left_as_it_is(tmp_path: P
         with pytest.raises(DatabaseUnusableError, match=r"test\.db cannot be used: file is not a database"):
             await migrate(database, ROOT / "shared/migrations/models", "test_version", "0001")
     assert file.read_text().startswith("a text, long enough")
+
+
+async def test_a_database_whose_user_may_not_make_tables_is_refused_in_a_sentence() -> None:
+    with new_database() as url, psycopg.connect(url, autocommit=True) as owner:
+        owner.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+        owner.execute("CREATE ROLE reader_only LOGIN PASSWORD 'reader'")
+        try:
+            reader = make_url(url).set(drivername="postgresql+psycopg", username="reader_only", password="reader")
+            async with open_database(reader.render_as_string(hide_password=False)) as database:
+                with pytest.raises(DatabaseUnusableError, match=r"permission denied for schema public.* make tables"):
+                    await migrate(database, ROOT / "shared/migrations/models", "test_version", "0001")
+        finally:
+            owner.execute("DROP ROLE reader_only")
 
 
 async def test_a_folder_with_a_percent_sign_in_its_name_is_migrated_from(tmp_path: Path) -> None:
