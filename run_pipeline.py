@@ -16,7 +16,7 @@ def main() -> None:
             sys.stderr.write(f"{error}. Run `make setup` first.\n")
             raise SystemExit(2) from None
         os.execv(_VENV_PYTHON, [str(_VENV_PYTHON), *sys.argv])  # noqa: S606 - our own interpreter
-    sys.argv[1:1] = ["verify"]
+    sys.argv[:1] = ["federation", "verify"]
     cli.main()
 
 

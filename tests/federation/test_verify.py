@@ -76,6 +76,12 @@ async def test_without_a_federation_it_starts_what_it_needs_says_just_this_and_s
     poll(lambda: not _alive(data))
 
 
+async def test_what_the_script_shows_for_help_can_be_typed(tmp_path: Path) -> None:
+    code, said = await call(sys.executable, str(ROOT / "run_pipeline.py"), "--help", folder=tmp_path)
+    assert code == 0
+    assert "Usage: federation verify [OPTIONS] {URL} {goal}" in said
+
+
 async def test_a_failed_test_says_what_was_there_ends_with_1_and_is_reported(tmp_path: Path) -> None:
     async with running(tmp_path) as (url, site):
         report = tmp_path / "report.xml"
