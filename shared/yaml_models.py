@@ -6,6 +6,7 @@ from typing import TypeVar, cast
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from shared import strict_yaml
 from shared.agent import JsonObject
@@ -52,8 +53,13 @@ def read(content: bytes, model: type[T]) -> T:
         return model.model_validate(value)
     except ValidationError as error:
         root = yaml.compose(content, Loader=yaml.SafeLoader)
-        faults = [_fault(root, each["loc"], str(each["msg"])) for each in error.errors()[:_MOST_FAULTS]]
+        faults = [_fault(root, each["loc"], describe(each)) for each in error.errors()[:_MOST_FAULTS]]
         raise YamlModelError(faults) from error
+
+
+def describe(fault: ErrorDetails) -> str:
+    """Return what Pydantic says of a value, without the names of our models."""
+    return "Input should be a valid dictionary" if fault["type"] == "model_type" else fault["msg"]
 
 
 def _syntax_fault(error: strict_yaml.YamlError) -> Fault:

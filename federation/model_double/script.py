@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from federation.model_double.replies import Cut, Failure, Fixed, Hang, Raw, Reply, Slow, Text, ToolCall
 from federation.model_double.server import ModelDouble, Rule
-from shared import strict_yaml
+from shared import strict_yaml, yaml_models
 from shared.errors import InvalidRequestError, NotFoundError
 
 
@@ -147,6 +147,6 @@ def read(path: Path) -> ModelDouble:
     except ValidationError as error:
         problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
         place = ".".join(map(str, problem["loc"])) or "the script"
-        raise InvalidRequestError(f"In the script {str(path)!r}, {place}: {problem['msg']}.") from error
+        raise InvalidRequestError(f"In the script {str(path)!r}, {place}: {yaml_models.describe(problem)}.") from error
     except ValueError as error:
         raise InvalidRequestError(f"In the script {str(path)!r}: {error}") from error

@@ -96,6 +96,8 @@ async def asked_once(url: str) -> None:
         ("rules: [{prompt: '(', reply: x}]", "regular expression"),
         ("repleis: []", "repleis"),
         ("replies: [", "line 1"),
+        ("- a", r"the script: Input should be a valid dictionary\.$"),
+        ("replies: [5]", r"replies\.0: Input should be a valid dictionary\.$"),
     ],
 )
 def test_what_is_wrong_with_a_script_is_said(tmp_path: Path, text: str, says: str) -> None:
