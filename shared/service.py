@@ -282,7 +282,7 @@ def invalid(request: Request, error: RequestValidationError) -> InvalidRequestEr
         place = error.errors()[0]["loc"][-1]
         detail = f"The body is not valid JSON: something is wrong at character {place}."
     else:
-        detail = "The request does not have the expected form; see `errors`."
+        detail = "The request does not have the expected form."
     return InvalidRequestError(detail, errors=faults)
 
 

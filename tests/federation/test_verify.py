@@ -105,7 +105,7 @@ async def test_what_could_not_be_run_ends_with_2(tmp_path: Path) -> None:
     async with running(tmp_path) as (url, _):
         code, said = await call(*_FEDERATION, "--url", url, "verify", "ftp://example.org", GOAL, folder=tmp_path)
         assert (code, said.splitlines()[-1][:16]) == (2, "[Result] ERROR —")
-        assert "#/url: 'ftp://example.org' is no address of a web page; write it like https://example.com" in said
+        assert "form. #/url: 'ftp://example.org' is no address of a web page; write it like https://example.com" in said
     code, said = await call(*_FEDERATION, "--url", url, "verify", "http://example.org", GOAL, folder=tmp_path)
     assert (code, said.splitlines()[-1][:16]) == (2, "[Result] ERROR —")
     code, said = await call(*_FEDERATION, "verify", "http://example.org", "  ", folder=tmp_path)
