@@ -8,7 +8,7 @@ import csv
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, count, islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Final, TextIO, TypeAlias
 
@@ -34,8 +34,8 @@ csv.field_size_limit(_LONGEST_FIELD)  # one for the whole process: at import, or
 class TextTable:
     """A table in a file of UTF-8 text: its columns, how they are separated, and how many lines come before the rows.
 
-    With `skips_blanks`, a line without any value is no row. `notes` are sentences on what had to be decided. `header`
-    is the line of names as it stands there; `is_ours` says that the file was written by `write_rows`.
+    With `skips_blanks`, a line without any value is no row. `notes` are sentences on what had to be decided. `above`
+    has the cells of the lines before the rows; `is_ours` says that the file was written by `write_rows`.
     """
 
     path: Path
@@ -44,7 +44,7 @@ class TextTable:
     skipped_lines: int = 0
     skips_blanks: bool = False
     notes: tuple[str, ...] = ()
-    header: tuple[str, ...] | None = None
+    above: tuple[str, ...] = ()
     is_ours: bool = True
 
     def scan(self) -> str:
@@ -82,9 +82,14 @@ def open_csv(label: str, path: Path) -> TextTable:
     reader = csv.reader(sample, delimiter=separator, skipinitialspace=True)
     if stated:
         next(reader)
-    header = next((row for row in reader if any(cell.strip() for cell in row)), list[str]())
-    notes: list[str] = []
-    skipped = reader.line_num
+    found = [(row, reader.line_num) for row in reader if any(cell.strip() for cell in row)]
+    titles = _titles(found)
+    header, skipped = found[len(titles)] if found else (list[str](), 0)
+    notes = (
+        [f"The lines above the column names are left out: {', '.join(repr(title[:100]) for title in titles[:5])}."]
+        if titles
+        else []
+    )
     is_data = _is_data(header)
     if is_data:
         notes.append("There is no line of column names; the columns are called column_1, column_2, and so on.")
@@ -99,15 +104,15 @@ def open_csv(label: str, path: Path) -> TextTable:
         skipped,
         skips_blanks=True,
         notes=tuple(notes),
-        header=None if is_data else tuple(header),
+        above=() if is_data else (*titles, *header),
         is_ours=False,
     )
 
 
 def is_plain(table: TextTable) -> bool:
-    """Tell whether nothing speaks against scanning a file as it is: no blanks before quotes, its names on one line."""
+    """Tell whether nothing speaks against scanning a file as it is: no blanks before quotes, no broken lines above."""
     return not re.search(rf'{re.escape(table.separator)}[ \t]+"', "".join(_sample(table.path))) and not any(
-        "\n" in name or "\r" in name for name in table.header or ()
+        "\n" in cell or "\r" in cell for cell in table.above
     )
 
 
@@ -117,10 +122,9 @@ def rewrite(label: str, table: TextTable, to: Path, watch: Watch, *, max_rows: i
     Raises: InvalidRequestError, naming the line, for ragged lines and open quotes.
     """
     with table.path.open(encoding="utf-8-sig", newline="") as file:
-        rows = _rows(label, _lines(label, file), table.separator)
-        first = next(rows, list[str]())
-        body = rows if table.header is not None else chain([first], rows)
-        write_rows(to, watch(islice(body, max_rows + 1)))
+        lines = islice(_lines(label, file), table.skipped_lines, None)
+        rows = _rows(label, lines, table.separator, len(table.names), table.skipped_lines)
+        write_rows(to, watch(islice(rows, max_rows + 1)))
     return replace(table, path=to, separator=",", skipped_lines=0, is_ours=True)
 
 
@@ -193,17 +197,15 @@ def _is_single_column(sample: list[str]) -> bool:
     return len(lines) > 1 and short and any(re.search(r"\d", line) for line in lines[1:])
 
 
-def _rows(label: str, lines: Iterable[str], separator: str) -> Iterator[list[str]]:
-    """Yield the rows without blank lines, all as wide as the first."""
+def _rows(label: str, lines: Iterable[str], separator: str, width: int, skipped: int) -> Iterator[list[str]]:
+    """Yield the rows without blank lines, all of a width. `skipped`: lines of the file before these."""
     reader = csv.reader(lines, delimiter=separator, strict=True, skipinitialspace=True)
-    width = 0
-    line = 1
+    line = skipped + 1
     try:
         for row in reader:
-            begun, line = line, reader.line_num + 1
+            begun, line = line, skipped + reader.line_num + 1
             if not any(cell.strip() for cell in row):
                 continue
-            width = width or len(row)
             while len(row) > width and not row[-1].strip():
                 row.pop()
             if len(row) != width:
@@ -218,6 +220,18 @@ def _rows(label: str, lines: Iterable[str], separator: str) -> Iterator[list[str
             f"{label} is not valid CSV at line {line}: {error}. Double the quotation marks inside quoted values.",
             line=line,
         ) from error
+
+
+def _titles(rows: Sequence[tuple[list[str], int]]) -> list[str]:
+    """Return what stands alone on the lines above the column names, as "Sales 2024" does, and these names below it."""
+    filled = [[cell.strip() for cell in row if cell.strip()] for row, _ in rows]
+    place = next((number for number, cells in enumerate(filled) if len(cells) > 1), 0)
+    if place == 0 or _is_data(filled[place]):
+        return []
+    is_padded = len(rows[0][0]) == 2  # `,city` above `Anna,Paris` are two names, of which one is empty
+    if is_padded and not (place + 1 < len(rows) and _is_data(filled[place + 1])):
+        return []
+    return [cells[0] for cells in filled[:place]]
 
 
 _NUMBER = re.compile(r"[-+]?[$€£]?\d[\d.,' ]*%?")

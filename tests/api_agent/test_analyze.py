@@ -326,6 +326,25 @@ async def test_a_last_row_that_is_only_called_a_total_counts_like_the_others(con
     assert outcome.text.count("is called 'Total' but has no sum of the rows above it") == noted
 
 
+@pytest.mark.parametrize("above", ["Sales 2024\n\n", "Sales 2024,,\n,,\n", '"Sales\n2024"\nin thousands\n'])
+@pytest.mark.parametrize("quote", ["", ' "'], ids=["plain", "written anew"])
+async def test_a_title_above_the_names_is_left_out_and_said(above: str, quote: str) -> None:
+    table = f"{above}region,month,sales\nNorth,{quote}Jan{quote.strip()},10\nSouth,Feb,20\n"
+    outcome = await ask(f"total sales by region\n\n```\n{table}```")
+
+    assert [list(row.values()) for row in outcome.rows] == [["South", 20], ["North", 10]]
+    assert "The lines above the column names are left out: 'Sales" in outcome.text
+
+
+async def test_one_name_beside_an_empty_one_is_no_title() -> None:
+    assert (await ask("Profile this", data=({"csv": ",city\nAnna,Paris\nBob,Rome\n"},))).profile["rows"] == 2
+
+
+async def test_the_line_of_a_ragged_table_is_counted_with_those_above_it() -> None:
+    with pytest.raises(InvalidRequestError, match="line 4 has 4 columns where the first line has 3"):
+        await ask("Profile this", data=({"csv": "Sales 2024\na,b,c\n1,2,3\n1,2,3,4\n"},))
+
+
 async def test_the_line_that_tells_a_spreadsheet_the_separator_is_no_row() -> None:
     outcome = await profile("sep=;\r\nStadt;Preis\r\nBonn;2\r\nUlm;3\r\n", "t.csv")
 
