@@ -86,7 +86,8 @@ def _readable(name: str, files: Sequence[File]) -> str:
         return f"(attached: {', '.join(file.name for file in files)})"
     file = files[0]
     content = file.content or b""
-    textual = file.media_type.startswith("text/") or "json" in file.media_type or "xml" in file.media_type
+    kind = file.media_type.partition(";")[0].strip()
+    textual = kind.startswith("text/") or "json" in kind or kind.endswith("xml")
     return content.decode("utf-8", "replace") if textual else f"(the file {file.name} is attached)"
 
 

@@ -270,6 +270,22 @@ async def test_files_go_in_and_out_byte_for_byte(tmp_path: Path, database_url: s
         await running.get(f"/api/tasks/{task['id']}/artifacts/nothing", 404)
 
 
+async def test_a_step_that_refers_to_a_spreadsheet_is_told_of_it_and_not_its_bytes(tmp_path: Path) -> None:
+    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+    async def make(_request: AgentRequest) -> AsyncGenerator[Update]:
+        yield Produced(File("a.xlsx", kind, b"PK\x03\x04"))
+        yield Produced(File("a.xml", "application/xml; charset=utf-8", b"<a/>"))
+
+    maker = TestAgent("Maker", make, ("make",))
+    async with federation(tmp_path, ECHO, maker) as running:
+        refers = "{{ steps.a.artifacts.a.xlsx }} {{ steps.a.artifacts.a.xml }}"
+        task = await running.run(step("a", skill="make"), step("b", refers))
+
+    told = names(task["steps"], "output_data")[1]
+    assert "(the file a.xlsx is attached) <a/>" in str(told)
+
+
 async def test_a_file_is_given_out_whatever_its_agent_says_that_it_is(tmp_path: Path) -> None:
     kinds = ("text/html\r\nSet-Cookie: a=b", "\U0001f99c", "", "x", "text/html", "text/csv; header=present")
 
