@@ -20,13 +20,18 @@ from shared.llm import open_models
 
 _Skill: TypeAlias = Callable[[AgentRequest, Resources], AsyncGenerator[Update]]
 
-_TABLES = frozenset({".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet", ".json"})
+_TABLES = frozenset(
+    {".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet", ".json", ".xlsx", ".xlsm", ".xls", ".ods"}
+)
 _TABLE_TYPES = (
     "text/csv",
     "text/tab-separated-values",
     "application/x-ndjson",
     "application/json",
     "application/jsonl",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml",
+    "application/vnd.ms-excel",
+    "application/vnd.oasis.opendocument.spreadsheet",
 )
 _EXTRACTING = re.compile(r"\b(?:extract|pull out|parse out|scrape)\b", re.IGNORECASE)
 _SUMMARIZING = re.compile(

@@ -20,6 +20,7 @@ from api_agent_service import (
     material,
     questions,
     report,
+    spreadsheets,
     tables,
 )
 from api_agent_service.answers import Answered
@@ -27,7 +28,7 @@ from api_agent_service.database import Database, in_thread
 from api_agent_service.material import Source
 from api_agent_service.question_items import itemize
 from api_agent_service.report import Section
-from api_agent_service.sources import Resources, fetch_all, prepare
+from api_agent_service.sources import Resources, Work, fetch_all, prepare
 from api_agent_service.tables import Table
 from api_agent_service.vocabulary import Vocabulary
 from shared.agent import AgentRequest, Answer, File, JsonObject, Produced, Progress, Update
@@ -98,8 +99,8 @@ async def analyze(request: AgentRequest, resources: Resources) -> AsyncGenerator
             yield progress
     if not work.sources:
         raise InvalidRequestError(
-            "There is no table to analyze. Paste CSV or JSON below the question, attach a file (CSV, TSV, JSON, JSON "
-            "Lines, Parquet), or give its URL."
+            "There is no table to analyze. Paste CSV or JSON below the question, attach a file (CSV, TSV, Excel, "
+            "JSON, JSON Lines, Parquet), or give its URL."
         )
     if len(work.sources) > 1 and _JOIN.search(work.question()):
         raise InvalidRequestError(
@@ -111,7 +112,7 @@ async def analyze(request: AgentRequest, resources: Resources) -> AsyncGenerator
         folder = resources.folder / f"table-{number}"
         async with (
             database.opened(folder, resources.settings) as store,
-            aclosing(_analyze(source, store, work.question(), resources)) as updates,
+            aclosing(_analyze(source, store, work, resources)) as updates,
         ):
             async for update in updates:
                 if isinstance(update, _Found):
@@ -128,17 +129,18 @@ async def analyze(request: AgentRequest, resources: Resources) -> AsyncGenerator
 
 
 async def _analyze(
-    source: Source, store: Database, asked: str, resources: Resources
+    source: Source, store: Database, work: Work, resources: Resources
 ) -> AsyncGenerator[Update | _Found]:
     """Answer one table's questions: by rules where these read them, by a model's SQL where not, else with a profile."""
-    settings, question = resources.settings, _NO_CHART.sub(" ", asked)
-    timeout_s = settings.data_timeout_s
+    settings, timeout_s = resources.settings, resources.settings.data_timeout_s
 
-    def load() -> tuple[Table, Vocabulary]:
-        table = tables.read(source, store, settings)
-        return table, data_analysis.read_vocabulary(table)
+    def load() -> tuple[Table, Vocabulary, str]:
+        sheet = spreadsheets.open_sheet(source, work.question(), work.sheet, store, settings)
+        table = tables.read(sheet.source, store, settings)
+        table = replace(table, notes=tuple(filter(None, (sheet.note, *table.notes))))
+        return table, data_analysis.read_vocabulary(table), _NO_CHART.sub(" ", sheet.question)
 
-    table, vocabulary = await in_thread(store, load, timeout_s)
+    table, vocabulary, question = await in_thread(store, load, timeout_s)
     reading = await asyncio.to_thread(questions.read, question, vocabulary)
     problem, everything = _problem(reading, table), bool(_ALL.search(question))
     notes: list[str] = []

@@ -28,14 +28,16 @@ _SKILLS = (
         id=ANALYZE,
         name="Analyze data",
         description=(
-            "Profiles a table (CSV, TSV, JSON, JSON Lines, Parquet; as text, file or URL): columns, missing values, "
-            "distributions, "
+            "Profiles a table (CSV, TSV, XLSX, JSON, JSON Lines, Parquet; as text, file or URL): columns, missing "
+            "values, distributions, "
             "correlations, outliers, top groups; and answers questions about it with numbers, a table and a chart."
         ),
         tags=(
             "analyze",
             "data",
             "csv",
+            "xlsx",
+            "spreadsheet",
             "json",
             "parquet",
             "table",
@@ -83,6 +85,9 @@ def build(settings: Settings) -> AgentCard:
             "text/html",
             "text/csv",
             "text/tab-separated-values",
+            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            "application/vnd.ms-excel",
+            "application/vnd.oasis.opendocument.spreadsheet",
             "application/json",
             "application/x-ndjson",
             "application/vnd.apache.parquet",

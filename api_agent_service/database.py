@@ -100,7 +100,7 @@ class Database:
         """Yield the items; raises StoppedError when the work is stopped."""
         for number, item in enumerate(items):
             if not number % _LOOK_EVERY:
-                self._look()
+                self.look()
             yield item
 
     def close(self) -> None:
@@ -126,13 +126,14 @@ class Database:
         return connection
 
     def _execute(self, sql: str) -> duckdb.DuckDBPyConnection:
-        self._look()
+        self.look()
         try:
             return self._connection.execute(sql)
         except duckdb.Error as error:
             raise self._translated(error) from error
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Raise StoppedError when the work is stopped."""
         if self._is_stopped:
             raise StoppedError
 

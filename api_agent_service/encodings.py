@@ -89,6 +89,6 @@ def _transcode_lines(file: BinaryIO, to: Path) -> tuple[int, int]:
 
 def _binary(label: str) -> InvalidRequestError:
     return InvalidRequestError(
-        f"{label} is binary and not Parquet. Send CSV (as spreadsheets can be saved), TSV, JSON, JSON Lines or "
-        "Parquet; unpack and decrypt it before."
+        f"{label} is binary, and neither Parquet nor a spreadsheet. Send CSV, TSV, a spreadsheet (.xlsx, .xls, .ods), "
+        "JSON, JSON Lines or Parquet; unpack and decrypt it before."
     )

@@ -64,6 +64,7 @@ class Parameters:
     text: str = ""
     urls: tuple[str, ...] = ()
     schema: JsonObject | None = None
+    sheet: str = ""
     sources: tuple[Source, ...] = ()
 
 
@@ -125,11 +126,12 @@ def urls(text: str) -> tuple[str, ...]:
 def read_parameters(request: AgentRequest) -> Parameters:
     """Return what the data parts say.
 
-    An object whose keys are all of `instruction`, `question`, `text`, `url`, `urls`, `csv`, `data`, `schema`, each with
-    a value of its kind, is read as parameters; anything else is data.
+    An object whose keys are all of `instruction`, `question`, `text`, `url`, `urls`, `csv`, `data`, `sheet`, `schema`,
+    each with a value of its kind, is read as parameters; anything else is data.
     """
     instruction, text, addresses = list[str](), list[str](), list[str]()
     schema: JsonObject | None = None
+    sheet = ""
     sources: list[Source] = []
     for value in request.data:
         if not _is_parameters(value):
@@ -147,11 +149,13 @@ def read_parameters(request: AgentRequest) -> Parameters:
                     addresses.extend(str(url) for url in item)
                 case "csv", str():
                     sources.append(Source("data", "text/csv", item.encode()))
+                case "sheet", str():
+                    sheet = item
                 case "schema", dict():
                     schema = item
                 case _:
                     sources.append(_json_source(item))
-    return Parameters("\n".join(instruction), "\n".join(text), tuple(addresses), schema, tuple(sources))
+    return Parameters("\n".join(instruction), "\n".join(text), tuple(addresses), schema, sheet, tuple(sources))
 
 
 def file_source(file: File) -> Source:
@@ -165,7 +169,7 @@ def without_names(instruction: str) -> str:
 
 
 _FILE_NAME = re.compile(
-    r"(?<![\w/:.-])((?:[\w.-]+/)*[\w.-]+\.(?:csv|tsv|json|jsonl|ndjson|parquet|txt|text|md|markdown|html?|pdf))\b",
+    r"(?<![\w/:.-])((?:[\w.-]+/)*[\w.-]+\.(?:csv|tsv|json|jsonl|ndjson|parquet|xlsx|xlsm|xls|ods|txt|text|md|markdown|html?|pdf))\b",
     re.IGNORECASE,
 )
 
@@ -330,6 +334,7 @@ def _is_parameters(value: JsonValue) -> TypeGuard[JsonObject]:
         "url": str,
         "urls": list,
         "csv": str,
+        "sheet": str,
         "schema": dict,
         "data": (list, dict),
     }

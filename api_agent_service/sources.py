@@ -37,6 +37,7 @@ class Work:
 
     instruction: str
     schema: JsonObject | None
+    sheet: str
     sources: list[Source]
     addresses: list[str]
 
@@ -68,7 +69,7 @@ async def prepare(request: AgentRequest, split: Callable[[str], Parts], resource
         found += [named] if named else []
     if len(addresses) + len(found) > _MOST_SOURCES:
         raise InvalidRequestError(f"At most {_MOST_SOURCES} files and URLs are taken in one request; send fewer.")
-    return Work(instruction, parameters.schema, found, list(dict.fromkeys(addresses)))
+    return Work(instruction, parameters.schema, parameters.sheet, found, list(dict.fromkeys(addresses)))
 
 
 async def fetch_all(work: Work, resources: Resources) -> AsyncGenerator[Progress]:

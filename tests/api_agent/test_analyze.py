@@ -402,7 +402,7 @@ async def test_rare_types_of_parquet_are_made_plain() -> None:
         ('{"a": ' + "9" * 5000 + "}", "t.json", r"a number has too many digits"),
         ('{"a": 1}\n{"a": }\n', "t.jsonl", r"'t.jsonl' is not valid JSON Lines at line 2, column 7"),
         (b"PAR1 and rubbish PAR1", "t.parquet", r"'t.parquet' is not Parquet that can be read"),
-        (b"\x7fELF\x00\x00\x01", "t.bin", r"'t.bin' is binary and not Parquet"),
+        (b"\x7fELF\x00\x00\x01", "t.bin", r"'t.bin' is binary, and neither Parquet nor a spreadsheet"),
         ("It was a dark and stormy night.\nThe wind blew.\n", "t.txt", r"'t.txt' is not a table that can be read"),
         ("<html><p>Nothing here</p></html>", "t.html", r"'t.html' is a web page without a table"),
     ],

@@ -147,8 +147,12 @@ def _records(text: str) -> bytes:
 @pytest.mark.parametrize(
     ("content", "name", "said"),
     [
-        (_zip("xl/workbook.xml"), "t.xlsx", "'t.xlsx' is binary and not Parquet.*unpack and decrypt it before"),
-        (b"Salted__" + bytes(range(256)), "t.csv.enc", "is binary and not Parquet"),
+        (_zip("sales.csv"), "t.zip", "'t.zip' is an archive, .* unpack and decrypt it before"),
+        (
+            b"Salted__" + bytes(range(256)),
+            "t.csv.enc",
+            "is binary, and neither Parquet nor a spreadsheet.*unpack and decrypt it before",
+        ),
         (b"\xff\xfea\x00,", "t.csv", "begins as UTF-16 but is not"),
         (b"PAR1" + SALES.encode() + b"PARE", "t.parquet", "is not Parquet that can be read"),
         (b"".join([*_lines(20_000), b"1,2\n", *_lines(5)]), "t.csv", "is ragged: line 20002 has 2 columns where .* 5"),

@@ -10,6 +10,7 @@ from api_agent_service.main import create
 from shared.agent import JsonObject
 from tests.api_agent.asking import SALES, make_settings
 from tests.api_agent.test_summarize import TEXT, is_extract
+from tests.api_agent.workbook import XLSX, make_xlsx
 from tests.support.federation import Federation, federation, free_port, step
 from tests.support.model_server import Fixed, ModelRequest, ModelServer, model_server
 from tests.support.serving import serve
@@ -52,6 +53,12 @@ def _attached(name: str, media_type: str, text: str) -> JsonObject:
     return {"name": name, "media_type": media_type, "content": base64.b64encode(text.encode()).decode()}
 
 
+def _workbook(name: str) -> JsonObject:
+    """Return a spreadsheet as a browser attaches it."""
+    content = make_xlsx({"Sales": [["region", "sales"], ["North", 10], ["South", 5], ["North", 2.5]]})
+    return {"name": name, "media_type": XLSX, "content": base64.b64encode(content).decode()}
+
+
 def _only(task: JsonObject) -> JsonObject:
     assert task["status"] == "completed", task["error"]
     [only] = cast("list[JsonObject]", task["steps"])
@@ -89,6 +96,24 @@ async def test_every_skill_works_through_a_task_without_a_model(tmp_path: Path) 
     assert files["chart.png"].content.startswith(b"\x89PNG")
     assert (_data(summed)["method"], is_extract(str(_data(summed)["summary"]))) == ("extractive", True)
     assert _data(found)["emails"] == ["ann@x.org", "bob@y.org"]
+
+
+async def test_a_spreadsheet_goes_through_a_task_as_a_csv_does(tmp_path: Path) -> None:
+    async with _world(tmp_path) as running:
+        tasks = [
+            await running.submit("total sales by region", files=[_workbook("figures.xlsx")]),
+            await running.submit("Total sales by region in figures.xlsx", files=[_workbook("figures.xlsx")]),
+            await running.run(
+                step("only", "total sales by region", skill="analyze-data", inputs={"files": ["figures.xlsx"]}),
+                files=[_workbook("figures.xlsx")],
+            ),
+        ]
+        summed = await running.submit("Summarize figures.xlsx", files=[_workbook("figures.xlsx")])
+
+    for task in tasks:
+        [answer] = cast("list[JsonObject]", _data(task)["answers"])
+        assert answer["rows"] == [{"region": "North", "total sales": 12.5}, {"region": "South", "total sales": 5}]
+    assert cast("JsonObject", _data(summed)["profile"])["rows"] == 3
 
 
 async def test_every_skill_works_through_a_task_with_a_model(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ type NewFile = NonNullable<NewTask['files']>[number];
 
 const TYPES: Record<string, string> = {
   csv: 'text/csv',
+  xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet',
   md: 'text/markdown',
   json: 'application/json',
   txt: 'text/plain',
