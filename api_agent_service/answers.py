@@ -154,7 +154,15 @@ def _unique(names: list[str]) -> list[str]:
 
 
 def _check_text(table: Table, item: Filter) -> None:
-    """Check that a text that rows shall equal is there. Raises: InvalidRequestError, with hints."""
+    """Check that a text is not compared with a number, and is there where rows shall equal it.
+
+    Raises: InvalidRequestError, with hints.
+    """
+    if isinstance(item.value, float) and item.operator in {">", ">=", "<", "<="} and table.kinds[item.column] == "text":
+        numbers = ", ".join(name for name, kind in table.kinds.items() if kind == "number") or "none"
+        raise InvalidRequestError(
+            f"The column {item.column} holds text and is not compared with a number. Columns with numbers: {numbers}."
+        )
     if item.operator != "=" or table.kinds[item.column] != "text":
         return
     column, wanted = database.name(item.column), str(item.value).strip().lower()

@@ -7,12 +7,12 @@ measures are taken one after another. What cannot be read is told, never guessed
 import re
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from api_agent_service.query import Aggregation, Bucket, Filter, Group, Measure, Query, label
 from api_agent_service.question_filters import spell_out, take_filters
 from api_agent_service.question_items import Item, codes, itemize
-from api_agent_service.vocabulary import Vocabulary, is_identifier, normalize, singular
+from api_agent_service.vocabulary import Vocabulary, is_amount, is_identifier, normalize, singular
 
 Order: TypeAlias = Literal["descending", "ascending"]
 
@@ -213,7 +213,7 @@ def _take_ranking(question: _Question) -> None:
             question.unknown.append(taken[-1].text)
             return
     elif taken := question.take(r"G[WR]*w?[HL]A?C|N[WR]*w?[HL]A?C|[Tt]N?R(?!B)"):
-        subject, measure = taken, [item for item in taken if item.code == "C"][-1:]
+        subject, measure = _end_of_rows(question, taken)
         question.limit = 1
         question.rows = True
         if taken[0].text.casefold() in {"top", "bottom"} and taken[-1].text.casefold() not in _LINES:
@@ -246,6 +246,14 @@ def _take_ranking(question: _Question) -> None:
     _add_ranked_measure(question, measure, averaged="B" in codes(taken))
 
 
+def _end_of_rows(question: _Question, taken: list[Item]) -> tuple[list[Item], list[Item]]:
+    """Return which end is wanted, of what: "when was the last order" asks by day, "the last order" by place."""
+    dates = question.vocabulary.of_kind("date", "datetime")
+    if dates and question.items[:1] and normalize(question.items[0].text) == "when":
+        return [Item("L" if "T" in codes(taken) else "H", "")], [Item("C", dates[0], column=dates[0])]
+    return taken, [item for item in taken if item.code == "C"][-1:]
+
+
 def _sorting(measure: list[Item], order: Order) -> Measure:
     column = next((item.column for item in measure if item.code in "CE"), None)
     if column is None:
@@ -256,8 +264,7 @@ def _sorting(measure: list[Item], order: Order) -> Measure:
 def _add_ranked_measure(question: _Question, measure: list[Item], *, averaged: bool) -> None:
     column = next((item.column for item in measure if item.code == "C"), None)
     if any(item.code == "K" for item in measure):
-        aggregation: Aggregation = "distinct" if column else "count"
-        question.measures.append(Measure(aggregation=aggregation, column=column))
+        question.measures.append(_count(question, next((item for item in measure if item.code == "C"), None)))
     elif column is None:
         if measure and measure[0].code in "AHL":
             question.unknown.append(measure[-1].text)
@@ -320,12 +327,12 @@ def _take_measures(question: _Question) -> None:
             if item.code in "AHL"
         ]
     while taken := question.take(r"KU?P?C|K[RW]?|UP?C"):
-        column = next((item.column for item in taken if item.code == "C"), None)
+        column = next((item for item in taken if item.code == "C"), None)
         question.counted += [item.text for item in taken if item.code == "W"]
         if taken[0].code == "U" and column:
-            question.groups.append(Group(column=column))
+            question.groups.append(Group(column=column.column))
             column = None
-        question.measures.append(Measure(aggregation="distinct" if column else "count", column=column))
+        question.measures.append(_count(question, column, distinct="U" in codes(taken)))
     if taken := question.take(r"[AHL](?:&?[AHL])*P?[WR]"):
         question.unknown.append(taken[-1].text)
     elif not question.measures and (taken := question.take(r"(?<!C)(?<!CI)[AHL](?:&?[AHL])*$")):
@@ -336,6 +343,14 @@ def _take_measures(question: _Question) -> None:
             for item in taken
             if item.code in "AHL"
         ]
+
+
+def _count(question: _Question, item: Item | None, *, distinct: bool = False) -> Measure:
+    """Return how many rows there are, or values of a column; of amounts, as in "how many units", how many in all."""
+    if item is None:
+        return Measure(aggregation="count")
+    adds_up = not distinct and question.adds_up(item) and is_amount(item.column)
+    return Measure(aggregation="sum" if adds_up else "distinct", column=item.column)
 
 
 def _take_default_measure(question: _Question, *, filtered: bool) -> None:
@@ -367,20 +382,8 @@ def _total_of_rows(question: _Question) -> str:
     return item.column
 
 
-_BUCKETS: dict[str, Bucket] = {
-    "year": "year",
-    "quarter": "quarter",
-    "month": "month",
-    "week": "week",
-    "day": "day",
-    "hour": "hour",
-    "weekday": "weekday",
-}
+_BUCKETS: dict[str, Bucket] = {bucket: bucket for bucket in get_args(Bucket)}
 _AGGREGATIONS: dict[str, Aggregation] = {"mean": "mean", "median": "median", "sum": "sum", "std": "std", "min": "min"}
-_INTENSIVE = re.compile(
-    r"\b(?:price|rate|rating|score|temperature|temp|age|ratio|percent|percentage|average|avg|mean|height|weight|speed|grade|"
-    r"duration|latency|density|index|humidity|pressure|salary|margin|year)\b"
-)
 
 
 def _aggregation(item: Item) -> Aggregation:
@@ -391,4 +394,4 @@ def _aggregation(item: Item) -> Aggregation:
 
 def _usual_aggregation(column: str) -> Aggregation:
     """Return what one does with a column's numbers: amounts add up, prices and temperatures do not."""
-    return "mean" if _INTENSIVE.search(normalize(column)) else "sum"
+    return "sum" if is_amount(column) else "mean"

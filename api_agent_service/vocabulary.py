@@ -102,6 +102,17 @@ def normalize(text: str) -> str:
     return " ".join(singular(word) for word in re.findall(r"[^\W_]+", spaced.casefold()))
 
 
+_INTENSIVE = re.compile(
+    r"\b(?:price|rate|rating|score|temperature|temp|age|ratio|percent|percentage|average|avg|mean|height|weight|speed|grade|"
+    r"duration|latency|density|index|humidity|pressure|salary|margin|year|pct)\b"
+)
+
+
+def is_amount(column: str) -> bool:
+    """Tell by a column's name whether its numbers add up: prices and temperatures do not."""
+    return not _INTENSIVE.search(normalize(column))
+
+
 def is_identifier(column: str) -> bool:
     """Tell whether a column's name says that it numbers things: `order_id`, `customerNumber`."""
     words = normalize(column).split()

@@ -141,6 +141,7 @@ async def test_a_profile_and_an_answer_come_together_when_both_are_asked_for() -
         ("sum of price times quantity", r"'times' in the question"),
         ("what share of revenue is from Paris", r"'share of revenue' in the question"),
         ("percentage of revenue by city", r"'percentage of revenue' in the question"),
+        ("which cities have more than 2 orders", r"The column city holds text and is not compared with a number"),
         ("what is the best product", r"The column product holds text, so it has no maximum\. Say by what"),
     ],
 )
@@ -163,7 +164,14 @@ async def test_a_short_question_that_no_rule_reads_is_told_so(question: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("question", "ids"), [("first 2 orders", [1, 2]), ("last order", [6]), ("last 2 rows", [6, 5])]
+    ("question", "ids"),
+    [
+        ("first 2 orders", [1, 2]),
+        ("last order", [6]),
+        ("last 2 rows", [6, 5]),
+        ("when was the first order", [5]),
+        ("when was the last order from Paris", [3]),
+    ],
 )
 async def test_the_first_and_the_last_rows_are_told_apart(question: str, ids: list[int]) -> None:
     outcome = await ask(f"{question}\n{SALES}", skill="analyze-data")
@@ -193,6 +201,9 @@ FLAGS = "id,paid,units,city\n1,yes,4,Oslo\n2,no,5,Oslo\n3,yes,6,Rome\n1004,no,7,
         ("percentage of orders paid", [(False, 2, 50.0), (True, 2, 50.0)]),
         ("total units by paid", [(False, 12), (True, 10)]),
         ("number of different paid", [(2,)]),
+        ("how many units in Oslo", [(9,)]),
+        ("number of units by city", [("Rome", 13), ("Oslo", 9)]),
+        ("how many different units", [(4,)]),
     ],
 )
 async def test_a_column_of_truth_values_is_a_condition_by_its_name(
