@@ -1,6 +1,7 @@
 """Text files in UTF-8, whatever they are in: read piece by piece, written anew only where they are not UTF-8."""
 
 import codecs
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -8,6 +9,14 @@ from typing import BinaryIO, Final
 from shared.errors import InvalidRequestError
 
 _PIECE_BYTES: Final = 1_000_000
+_UTF16: Final = {
+    "utf-16": re.compile(rb"\xff\xfe|\xfe\xff"),
+    "utf-16-le": re.compile(rb"(?:[\t -~]\0){2}"),
+    "utf-16-be": re.compile(rb"(?:\0[\t -~]){2}"),
+}
+"""How files in UTF-16 begin: with a mark, or without one with two characters of ASCII."""
+
+_ACCENTED: Final = re.compile(rb"[\x80-\xff]+")
 
 
 def to_utf8(label: str, path: Path, to: Path) -> tuple[Path, str]:
@@ -19,13 +28,13 @@ def to_utf8(label: str, path: Path, to: Path) -> tuple[Path, str]:
     with path.open("rb") as file:
         head = file.read(4)
         file.seek(0)
-        if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-            _transcode_utf16(label, file, to)
+        if codec := next((name for name, start in _UTF16.items() if start.match(head)), ""):
+            _transcode_utf16(label, file, to, codec)
             return to, "The file is in UTF-16."
         if _is_utf8(label, file):
             return path, ""
         file.seek(0)
-        foreign, wide = _transcode_lines(file, to)
+        foreign, wide = _transcode_lines(label, file, to)
     if not wide:
         return to, "The file is not in UTF-8; it was read as Windows-1252."
     lines = "1 line was" if foreign == 1 else f"{foreign:,} lines were"
@@ -54,8 +63,8 @@ def _is_utf8(label: str, file: BinaryIO) -> bool:
     return is_utf8
 
 
-def _transcode_utf16(label: str, file: BinaryIO, to: Path) -> None:
-    decoder = codecs.getincrementaldecoder("utf-16")()
+def _transcode_utf16(label: str, file: BinaryIO, to: Path, codec: str) -> None:
+    decoder = codecs.getincrementaldecoder(codec)()
     try:
         with to.open("w", encoding="utf-8", errors="replace", newline="") as target:
             for piece in iter(_pieces(file), b""):
@@ -71,19 +80,27 @@ def _checked(label: str, text: str) -> str:
     return text
 
 
-def _transcode_lines(file: BinaryIO, to: Path) -> tuple[int, int]:
-    """Write the lines in UTF-8; returns how many were not, and how many were and have more than ASCII."""
-    foreign = wide = 0
+def _transcode_lines(label: str, file: BinaryIO, to: Path) -> tuple[int, int]:
+    """Write the lines in UTF-8; returns how many were not, and how many were and have more than ASCII.
+
+    Raises: InvalidRequestError where most letters beyond ASCII stand in rows, as in no Western European language.
+    """
+    foreign = wide = single = many = 0
     with to.open("wb") as target:
         for line in file:
             try:
                 line.decode()
             except UnicodeDecodeError:
                 foreign += 1
+                runs = _ACCENTED.findall(line)
+                single += sum(len(run) == 1 for run in runs)
+                many += sum(len(run) for run in runs if len(run) > 1)
                 target.write(line.decode("cp1252", errors="replace").encode())
             else:
                 wide += not line.isascii()
                 target.write(line)
+    if many > 2 * single and not wide:
+        raise InvalidRequestError(f"{label} is neither in UTF-8 nor in Windows-1252. Save it in UTF-8, and send that.")
     return foreign, wide
 
 

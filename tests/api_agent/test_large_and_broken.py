@@ -188,6 +188,27 @@ async def test_lines_in_another_encoding_are_read_and_counted() -> None:
     assert "was read as Windows-1252" in whole.text
 
 
+@pytest.mark.parametrize("codec", ["utf-16", "utf-16-le", "utf-16-be"])
+async def test_a_table_in_utf_16_is_read_with_a_mark_and_without(codec: str) -> None:
+    outcome = await _profile("name,n\nŁódź,1\nBonn,2\n".encode(codec), "t.csv")
+
+    top = cast("list[JsonObject]", outcome.column("name")["top"])
+    assert {str(each["value"]) for each in top} == {"Łódź", "Bonn"}
+
+
+@pytest.mark.parametrize(
+    ("text", "codec"),
+    [
+        ("都市,売上\n東京,10\n大阪,20\n", "shift-jis"),
+        ("城市,销售额\n北京,10\n上海,20\n", "gb18030"),
+        ("город,сумма\nМосква,10\nКазань,20\n", "cp1251"),
+    ],
+)
+async def test_a_table_in_an_encoding_that_is_not_known_is_refused_not_misread(text: str, codec: str) -> None:
+    with pytest.raises(InvalidRequestError, match=r"is neither in UTF-8 nor in Windows-1252\. Save it in UTF-8"):
+        await _profile(text.encode(codec), "t.csv")
+
+
 async def test_a_table_with_many_columns_is_read() -> None:
     header = ",".join(f"c{number}" for number in range(210))
     rows = "\n".join(",".join(str(number * row) for number in range(210)) for row in range(20))
