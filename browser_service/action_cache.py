@@ -1,5 +1,7 @@
 """Keeps what a model found out: which actions do a step on the pages of an origin, each thing with several locators.
 
+What one caller (tenant and user) asked for is replayed for that one only: steps hold texts and addresses of theirs.
+
 A file in DATA_DIR; one that is lost or spoiled costs some model calls, nothing else.
 """
 
@@ -33,42 +35,44 @@ class CachedAction(BaseModel):
 
 
 class _Entries(BaseModel):
-    entries: dict[str, list[CachedAction]] = {}
+    """The file. Earlier ones, with `entries` that had no caller, are read as empty."""
+
+    by_caller: dict[str, list[CachedAction]] = {}
 
 
 class ActionCache:
-    """Sequences of actions by origin and step. Safe for one process; the last writer wins among several."""
+    """Sequences of actions by caller, origin and step. Safe for one process; the last writer wins among several."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._entries: dict[str, list[CachedAction]] | None = None
         self._writing = asyncio.Lock()
 
-    async def find(self, url: str, step: str) -> list[CachedAction] | None:
-        """Return how `step` was done on this origin before; None if it was not."""
+    async def find(self, caller: str, url: str, step: str) -> list[CachedAction] | None:
+        """Return how `step` was done for `caller` on this origin before; None if it was not."""
         if self._entries is None:
             self._entries = await asyncio.to_thread(self._read)
-        key = _key(url, step)
+        key = _key(caller, url, step)
         if (found := self._entries.pop(key, None)) is not None:
             self._entries[key] = found  # the last used goes last
         return found
 
-    async def keep(self, url: str, step: str, actions: list[CachedAction]) -> None:
-        """Keep how `step` was done."""
-        await self.find(url, step)
+    async def keep(self, caller: str, url: str, step: str, actions: list[CachedAction]) -> None:
+        """Keep how `step` was done for `caller`."""
+        await self.find(caller, url, step)
         entries = self._entries or {}
-        entries[_key(url, step)] = actions
+        entries[_key(caller, url, step)] = actions
         while len(entries) > _MAX_ENTRIES:
             entries.pop(next(iter(entries)))
         self._entries = entries
         async with self._writing:
             await asyncio.to_thread(
-                self._write, _Entries(entries=entries).model_dump_json(exclude_none=True, by_alias=True)
+                self._write, _Entries(by_caller=entries).model_dump_json(exclude_none=True, by_alias=True)
             )
 
     def _read(self) -> dict[str, list[CachedAction]]:
         try:
-            return dict(_Entries.model_validate_json(self._path.read_bytes()).entries)
+            return dict(_Entries.model_validate_json(self._path.read_bytes()).by_caller)
         except FileNotFoundError:
             return {}
         except (ValidationError, OSError, json.JSONDecodeError) as error:
@@ -102,6 +106,6 @@ def locators_of(node: Node, seen: Snapshot) -> tuple[Target, ...]:
     return tuple(candidates[:_MAX_LOCATORS])
 
 
-def _key(url: str, step: str) -> str:
+def _key(caller: str, url: str, step: str) -> str:
     words = " ".join(step.casefold().split())
-    return f"{http.origin_of(url)} {hashlib.blake2s(words.encode(), digest_size=16).hexdigest()}"
+    return f"{caller} {http.origin_of(url)} {hashlib.blake2s(words.encode(), digest_size=16).hexdigest()}"

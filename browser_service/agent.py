@@ -147,7 +147,7 @@ class BrowserAgent:
 
     def _open_session(self, request: AgentRequest) -> AbstractAsyncContextManager[BrowserSession]:
         """Open a session for the request, on the terms that it names. Raises: as `Rooms.open`."""
-        return self._rooms.open(Owner(request.task_id, request.context_id), terms.read(request.data))
+        return self._rooms.open(Owner(request.task_id, request.context_id, request.caller), terms.read(request.data))
 
     async def _drive(
         self,

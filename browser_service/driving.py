@@ -1,7 +1,7 @@
 """Lets a model find out how a step is done on a page that the grammar does not understand; and remembers it.
 
-The model sees a bounded observation and answers with typed actions. What it did is cached by origin and step with
-several locators for each thing, and replayed without it the next time.
+The model sees a bounded observation and answers with typed actions. What it did is cached by caller, origin and step
+with several locators for each thing, and replayed without it the next time.
 """
 
 import hashlib
@@ -93,7 +93,7 @@ class Driver:
         Raises: NotUnderstoodError without a model, StuckError when it does not get on, one of MODEL_ERRORS.
         """
         url = session.url
-        known = await self._cache.find(url, step)
+        known = await self._cache.find(session.owner.caller, url, step)
         done: list[CachedAction] = []
         outcome: Cached = "miss"
         if known:
@@ -196,7 +196,7 @@ class Driver:
         """Remember what did the step, unless something secret was typed in it."""
         written = "".join(each.action.model_dump_json() for each in done)
         if redaction.redact(written, session.secrets) == written:
-            await self._cache.keep(url, step, done)
+            await self._cache.keep(session.owner.caller, url, step, done)
 
     async def _locate(self, action: Action, session: BrowserSession) -> tuple[Target, ...]:
         target = _target_of(action)

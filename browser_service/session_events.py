@@ -22,10 +22,11 @@ HEARING_TIMEOUT_S = 8.0
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """For whom a session works: the A2A task and its context; made-up ids where there is no A2A task."""
+    """For whom a session works: the A2A task, its context and caller; made-up ids where there is no A2A task."""
 
     task_id: str
     context_id: str
+    caller: str = "/"
 
 
 class Watched(Protocol):

@@ -51,8 +51,9 @@ class AgentRequest:
 
     `text` joins the text parts with newlines, `data` holds the JSON parts, `files` the file parts. `skill` is the skill
     id the sender asked for, if any, now or earlier in the task. `history` has the earlier turns of the same task,
-    oldest first. `context_id` is that of a conversation; tenants who name theirs alike do not share one. `resumed`: it
-    was asked this before, and is asked again after a restart, or because its question was answered elsewhere.
+    oldest first. `context_id` is that of a conversation; tenants who name theirs alike do not share one. `caller` is
+    "tenant/user", both quoted and "" where none is named: what is kept for one is not for another. `resumed`: it was
+    asked this before, and is asked again after a restart, or because its question was answered elsewhere.
     """
 
     text: str
@@ -65,6 +66,7 @@ class AgentRequest:
     history: tuple[Turn, ...] = ()
     resumed: bool = field(default=False, compare=False)
     metadata: JsonObject = field(default_factory=dict)
+    caller: str = "/"
 
     def onward(self, spent: "Usage | None" = None) -> JsonObject:
         """Return the metadata for a message that the agent sends to others for the sake of this request.

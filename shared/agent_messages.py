@@ -71,11 +71,12 @@ def is_complete(request: SendMessageRequest) -> bool:
     )
 
 
-def to_request(task: Task, tenant: str = "") -> AgentRequest:
-    """Return what the agent of `task` is asked: its last user message, with the turns before it.
+def to_request(task: Task, caller: str = "/") -> AgentRequest:
+    """Return what `caller` asks the agent of `task`: its last user message, with the turns before it.
 
     A tenant's context is told apart from those of all others with the same id: agents keep by it what is one caller's.
     """
+    tenant = caller.partition("/")[0]
     last = max(index for index, message in enumerate(task.history) if message.role == Role.ROLE_USER)
     message = task.history[last]
     content = [part for part in message.parts if not part.filename]
@@ -89,6 +90,7 @@ def to_request(task: Task, tenant: str = "") -> AgentRequest:
         skill=_skill(task.history),
         history=tuple(_to_turn(earlier) for earlier in task.history[:last]),
         metadata=_metadata_of(tenant, message),
+        caller=caller,
     )
 
 

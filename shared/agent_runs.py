@@ -254,7 +254,7 @@ class Runs:
     async def _ask(self, run: Run) -> None:
         """Ask the agent and hand its updates to the writer."""
         with contained(f"the request of task {run.task.id}") as failures:
-            request = replace(to_request(run.task, run.scope.tenant), resumed=run.resumed)
+            request = replace(to_request(run.task, run.scope.owner), resumed=run.resumed)
         if failures:  # it cannot be read: that ends this run alone
             await run.tell(run.narrator.fail(failures[0]))
             return

@@ -115,11 +115,6 @@ class Scope:
     service: ServiceName
     owner: str
 
-    @property
-    def tenant(self) -> str:
-        """A2A's tenant, quoted as in `owner`; "" where none was named."""
-        return self.owner.partition("/")[0]
-
 
 class Added(Enum):
     """Whether events were stored, and whether anybody is to be told of them by push notifications."""

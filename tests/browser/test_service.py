@@ -1,5 +1,7 @@
 """The browser service as its users call it: over A2A, with a model where one is configured."""
 
+import hashlib
+import json
 from pathlib import Path
 
 import httpx
@@ -11,6 +13,7 @@ from browser_service import main
 from browser_service.agent import open_agent
 from shared.agent import JsonObject
 from tests.browser.conftest import ask, make_settings, open_site
+from tests.browser.workshop import open_workshop
 from tests.support.model_server import ModelServer, model_server
 from tests.support.serving import serve
 
@@ -81,13 +84,45 @@ async def test_a_models_plan_that_is_not_allowed_is_not_followed(tmp_path: Path)
             assert len(model.requests) == 2 * (number + 1)
 
 
-def _with_model(model: ModelServer, folder: Path) -> main.Settings:
-    return make_settings(data_dir=folder, llm_base_url=model.base_url, llm_model="scripted", llm_max_attempts=1)
+async def test_what_a_model_found_out_for_one_tenant_is_not_replayed_for_another(
+    tmp_path: Path, unused_tcp_port: int
+) -> None:
+    save: JsonObject = {"actions": [{"do": "click", "target": {"test_id": "save-all"}}], "is_done": True}
+    async with open_workshop() as shop, model_server(otherwise=save) as model:
+        settings = _with_model(model, tmp_path, browser_port=unused_tcp_port, federation_register=False)
+        async with serve(main.create(settings), port=unused_tcp_port) as url, httpx.AsyncClient(timeout=30) as http:
+            asked: list[int] = []
+            for number, tenant in enumerate(("acme", "acme", "zenith", "", "zenith/", "acme", "zenith", "")):
+                words = f"open {shop}/list, safeguard all of this. Get the text"
+                assert "Saved" in (await _send(http, url, words, f"m{number}", tenant)).artifacts[0].parts[0].text
+                asked.append(len(model.requests))
+    assert asked == [1, 1, 2, 3, 4, 4, 4, 4]
 
 
-async def _send(http: httpx.AsyncClient, url: str, text: str) -> Task:
+async def test_what_was_remembered_for_nobody_in_particular_is_replayed_for_nobody(tmp_path: Path) -> None:
+    kept = tmp_path / "browser" / "actions.json"
+    save: JsonObject = {"actions": [{"do": "click", "target": {"test_id": "save-all"}}], "is_done": True}
+    words = "safeguard all of this. Get the text"
+    async with open_workshop() as shop, model_server(otherwise=save) as model:
+        async with open_agent(_with_model(model, tmp_path)) as agent:
+            await ask(agent, f"open {shop}/list, {words}")
+        [actions] = json.loads(kept.read_text())["by_caller"].values()
+        digest = hashlib.blake2s(b"safeguard all of this", digest_size=16).hexdigest()
+        kept.write_text(json.dumps({"entries": {f"{shop} {digest}": actions}}))  # as it was kept before
+        async with open_agent(_with_model(model, tmp_path)) as agent:
+            await ask(agent, f"open {shop}/list, {words}")
+    assert len(model.requests) == 2
+
+
+def _with_model(model: ModelServer, folder: Path, **changes: object) -> main.Settings:
+    return make_settings(
+        data_dir=folder, llm_base_url=model.base_url, llm_model="scripted", llm_max_attempts=1, **changes
+    )
+
+
+async def _send(http: httpx.AsyncClient, url: str, text: str, message_id: str = "", tenant: str = "") -> Task:
     card = await A2ACardResolver(http, url).get_agent_card()
     client = ClientFactory(ClientConfig(httpx_client=http, streaming=False)).create(card)
-    message = Message(role=Role.ROLE_USER, message_id=text, parts=[Part(text=text)])
-    [event] = [event async for event in client.send_message(SendMessageRequest(message=message))]
+    message = Message(role=Role.ROLE_USER, message_id=message_id or text, parts=[Part(text=text)])
+    [event] = [event async for event in client.send_message(SendMessageRequest(message=message, tenant=tenant))]
     return event.task

@@ -558,6 +558,13 @@ GUARDS: Final[Mapping[str, tuple[Guard, ...]]] = {
             "context_id=task.context_id",
             "shared/test_agent_negotiation.py::test_what_an_agent_keeps_for_a_context_is_not_another_tenants",
         ),
+        Guard(
+            "nor what the browser remembers of another tenant's steps",
+            "browser_service/action_cache.py",
+            "{caller} {http",
+            "{http",
+            "browser/test_service.py::test_what_a_model_found_out_for_one_tenant_is_not_replayed_for_another",
+        ),
     ),
     "SQL from a model": (
         Guard(
