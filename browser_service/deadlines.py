@@ -8,7 +8,7 @@ from typing import TypeVar
 from playwright.async_api import Error
 from playwright.async_api import TimeoutError as PlaywrightTimeoutError
 
-from browser_service.errors import BrowserGoneError, ElementNotFoundError
+from browser_service.errors import BrowserGoneError, ElementNotFoundError, ModelLateError
 from browser_service.page_watch import PageWatch
 from browser_service.settings import Settings
 from shared.errors import TimedOutError
@@ -73,6 +73,11 @@ class Deadlines:
             raise TimedOutError(f"The browser task took more than {self._task_timeout_s:g} s (BROWSER_TASK_TIMEOUT_S).")
         raise failure(f"{late or self.busy}.")
 
+    async def bound_model(self, call: Coroutine[None, None, T]) -> T:
+        """Await a model's answer, until the task's deadline. Raises: ModelLateError, what `call` raises."""
+        left_s = self._deadline - asyncio.get_running_loop().time()
+        return await bound_model(call, self._task_timeout_s, left_s)
+
     async def act(self, action: Coroutine[None, None, T], failure: str, *, limit_s: float | None = None) -> T:
         """Await what is done to an element.
 
@@ -89,6 +94,24 @@ class Deadlines:
             raise ElementNotFoundError(f"{failure} within {self.action_timeout_s:g} s: {why}.") from error
         except Error as error:
             raise ElementNotFoundError(f"{failure}: {_first_line(error)}.") from error
+
+
+async def bound_model(call: Coroutine[None, None, T], limit_s: float, left_s: float | None = None) -> T:
+    """Await a model's answer for a task that may take `limit_s`, at most what is left of that.
+
+    Raises: ModelLateError, what `call` raises.
+    """
+    deadline = asyncio.timeout(limit_s if left_s is None else left_s)
+    try:
+        async with deadline:
+            return await call
+    except TimeoutError as error:
+        if not deadline.expired():
+            raise
+        raise ModelLateError(
+            f"The browser task took more than {limit_s:g} s (BROWSER_TASK_TIMEOUT_S): the language model had not "
+            "answered yet. See whether its server works, or give the task more time."
+        ) from error
 
 
 def _first_line(error: Error) -> str:

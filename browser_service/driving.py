@@ -90,7 +90,8 @@ class Driver:
     ) -> AsyncGenerator[Update]:
         """Do `step`, by what was done before or by the model; `urls` may be opened, and what is of the page's origin.
 
-        Raises: NotUnderstoodError without a model, StuckError when it does not get on, one of MODEL_ERRORS.
+        Raises: NotUnderstoodError without a model, StuckError when it does not get on, ModelLateError, one of
+        MODEL_ERRORS.
         """
         url = session.url
         known = await self._cache.find(session.owner.caller, url, step)
@@ -138,9 +139,10 @@ class Driver:
                 ]
             )
             try:
-                answer, usage = await model.structured(
+                asking = model.structured(
                     prompt, _Next, system=_SYSTEM, verify=lambda answer: _check(answer, session.url, urls)
                 )
+                answer, usage = await session.deadlines.bound_model(asking)
             except MODEL_ERRORS as error:
                 yield spent(error)
                 raise

@@ -80,6 +80,10 @@ class PageCrashedError(UnavailableError):
     title = "The page crashed"
 
 
+class ModelLateError(TimedOutError):
+    """The language model had not answered when the time of the browser task was over."""
+
+
 class StuckError(FederationError):
     """The model does not get on with a step: it repeats itself, or used up what it may."""
 

@@ -19,7 +19,8 @@ from browser_service.actions import Action, Click, Fill, InWords, Navigate
 from browser_service.browser import Browser
 from browser_service.browser_session import BrowserSession
 from browser_service.checks import Around, Check, CheckResult
-from browser_service.errors import BrowserGoneError
+from browser_service.deadlines import bound_model
+from browser_service.errors import BrowserGoneError, ModelLateError
 from browser_service.findings import Findings
 from browser_service.page_content import Content
 from browser_service.page_test_goals import GoalStep, GoTo, Move, Unread
@@ -36,7 +37,7 @@ from shared.page_tests import BrowserResult, PageTest, PageTestRequest, StepResu
 OpenSession: TypeAlias = Callable[[], AbstractAsyncContextManager[BrowserSession]]
 
 _POLL_S = 0.2
-_TECHNICAL = (AddressRefusedError, BrowserGoneError, InvalidRequestError, NotInstalledError)
+_TECHNICAL = (AddressRefusedError, BrowserGoneError, InvalidRequestError, ModelLateError, NotInstalledError)
 
 
 def requested(request: AgentRequest) -> PageTestRequest | None:
@@ -118,11 +119,15 @@ class PageTester:
         yield done
 
     async def _plan(self, request: PageTestRequest) -> tuple[list[GoalStep], Usage | None]:
-        """Plan with the model; without one, or when it does not answer, by grammar. Raises: InvalidRequestError."""
+        """Plan with the model; without one, or when it does not answer, by grammar.
+
+        Raises: InvalidRequestError, ModelLateError.
+        """
         if self._model is None:
             return page_test_goals.read(request), None
         try:
-            return await page_test_model.plan(self._model, request)
+            planning = page_test_model.plan(self._model, request)
+            return await bound_model(planning, self._settings.browser_task_timeout_s)
         except MODEL_ERRORS as error:
             return page_test_goals.read(request), spent(error)
 
@@ -261,7 +266,8 @@ class _Run:
                 "This could not be checked: it is not understood without a language model. Say for example: shows "
                 "'Welcome', has a button 'Save', the title is 'Home'.",
             )
-        result, usage = await page_test_model.judge(self.model, claim, await self.session.read())
+        judging = page_test_model.judge(self.model, claim, await self.session.read())
+        result, usage = await self.session.deadlines.bound_model(judging)
         self.usage += usage
         self.has_checked = True
         if not result.passed:

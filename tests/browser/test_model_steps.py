@@ -11,9 +11,10 @@ from browser_service import main
 from browser_service.agent import open_agent
 from browser_service.errors import ElementNotFoundError, StuckError
 from shared.agent import JsonObject
+from shared.errors import TimedOutError
 from tests.browser.conftest import Answered, ask, make_settings
 from tests.browser.workshop import open_workshop
-from tests.support.model_server import ModelRequest, ModelServer, model_server
+from tests.support.model_server import Hang, ModelRequest, ModelServer, model_server
 
 
 def with_model(model: ModelServer, folder: Path, **changes: object) -> main.Settings:
@@ -85,6 +86,17 @@ async def test_a_model_gets_no_more_answers_than_it_may(tmp_path: Path) -> None:
             with pytest.raises(StuckError, match="BROWSER_MAX_STEPS"):
                 await ask(agent, f"open {shop}/list, ponder the meaning of it")
     assert len(model.requests) == 4
+
+
+async def test_a_model_that_does_not_answer_ends_the_task_at_its_limit(tmp_path: Path) -> None:
+    async with (
+        open_workshop() as shop,
+        model_server(otherwise=Hang()) as model,
+        open_agent(with_model(model, tmp_path, browser_task_timeout_s=4.0)) as agent,
+    ):
+        with pytest.raises(TimedOutError, match=r"4 s \(BROWSER_TASK_TIMEOUT_S\): the language model .* not answer"):
+            await ask(agent, f"open {shop}/list, ponder the meaning of it")
+    assert len(model.requests) == 1
 
 
 async def test_a_failed_action_is_told_to_the_model(tmp_path: Path) -> None:

@@ -8,12 +8,12 @@ from pydantic import JsonValue
 
 from browser_service.agent import open_agent
 from shared.agent import JsonObject, OpenAgent
-from shared.errors import AddressRefusedError, InvalidRequestError, NotInstalledError
+from shared.errors import AddressRefusedError, InvalidRequestError, NotInstalledError, TimedOutError
 from shared.page_tests import PageTest
 from tests.browser import tested_site
 from tests.browser.conftest import Answered, Site, ask, make_settings
 from tests.support.federation import free_port
-from tests.support.model_server import model_server
+from tests.support.model_server import Hang, model_server
 from tests.support.serving import serve
 
 
@@ -188,3 +188,22 @@ async def test_a_model_plans_and_its_checks_are_still_judged_by_what_is_seen(tes
         test, _ = await run(agent, f"{tested}/", "it greets people and is for examples")
     assert [each.status for each in test.result.step_results] == ["passed", "failed"]
     assert "is not on it" in test.result.step_results[1].found
+
+
+async def test_a_model_that_does_not_answer_ends_a_page_test_at_its_limit_without_a_verdict(tested: str) -> None:
+    opened: JsonObject = {
+        "description": "Open it",
+        "success_criteria": "It loads",
+        "actions": [{"do": "navigate", "url": f"{tested}/"}],
+    }
+    claimed: JsonObject = {"description": "Read it", "success_criteria": "It is kind", "claims": ["it is kind"]}
+    async with (
+        model_server({"steps": [opened, claimed]}, Hang(), Hang()) as model,
+        open_agent(
+            make_settings(llm_base_url=model.base_url, llm_model="scripted", browser_task_timeout_s=4.0)
+        ) as agent,
+    ):
+        for _ in ("where a claim is judged", "where the test is planned"):
+            with pytest.raises(TimedOutError, match=r"BROWSER_TASK_TIMEOUT_S\): the language model .* not answer"):
+                await run(agent, f"{tested}/", "it is kind")
+    assert len(model.requests) == 3
