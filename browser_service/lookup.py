@@ -12,6 +12,7 @@ from browser_service.snapshot import CHECK_ROLES, Node, Snapshot
 from browser_service.targets import Target, Use
 
 _LISTED = 8
+_ANY_FILE_FIELD = Target(role="file")
 _UNDOES = re.compile(r"\b(?:delete|remove|trash|discard|erase|buy|order|pay|archive|block)\b", re.IGNORECASE)
 _GOOD = 40.0  # the least score that counts as found
 _TEXT_FIELDS = frozenset({"textbox", "searchbox", "spinbutton", "combobox", "date", "time", "color"})
@@ -365,4 +366,6 @@ def _missing(target: Target, snapshot: Snapshot, use: Use) -> ElementNotFoundErr
     kind = {"fill": "field", "select": "list", "check": "tick box", "upload": "file field"}.get(
         use, "button, link or text"
     )
+    if target == _ANY_FILE_FIELD:
+        return ElementNotFoundError("No file field is on the page. Say which button opens the choice of files.")
     return ElementNotFoundError(f"No {kind} {target} is on the page. {also}")

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
+from playwright.async_api import ElementHandle, FileChooser
+
 from browser_service import (
     actions,
     checks,
@@ -244,16 +246,38 @@ async def _upload(session: BrowserSession, names: list[str], target: Target | No
     paths = [session.files.path_of(name) for name in names]
     node, _ = await session.elements.find(target or Target(role="file"), "upload")
     element = await session.elements.handle(node)
-    if node.role != "file":
-        failure = f"{node.name or node.ref!r} opens no choice of files"
-        async with asyncio.timeout(session.deadlines.action_timeout_s * 2):
-            async with session.page.expect_file_chooser(timeout=session.deadlines.action_timeout_s * 1000) as opened:
-                await session.deadlines.act(element.click(), failure)
-            chooser = await opened.value
-            await session.deadlines.act(chooser.set_files(paths), failure)
+    refused = f"{node.name or node.ref!r} takes no such files"
+    if node.role == "file":
+        await session.deadlines.act(element.set_input_files(paths), refused)
     else:
-        await session.deadlines.act(element.set_input_files(paths), f"{node.name or node.ref!r} takes no such files")
+        chooser = await _choose_files(session, node, element)
+        await session.deadlines.act(chooser.set_files(paths), refused)
     await session.settle()
+
+
+async def _choose_files(session: BrowserSession, node: Node, element: ElementHandle) -> FileChooser:
+    """Return the choice of files that a click on `element` opens. Raises: ElementNotFoundError when it opens none."""
+    page, name = session.page, node.name or node.ref
+    opened: list[FileChooser] = []
+
+    def take(chooser: FileChooser) -> None:
+        opened.append(chooser)
+
+    page.on("filechooser", take)
+    try:
+        click = element.click(timeout=session.deadlines.action_timeout_s * 1000)
+        await session.deadlines.act(click, f"{name!r} could not be clicked")
+        await session.settle()
+    finally:
+        page.remove_listener("filechooser", take)
+    if opened:
+        return opened[0]
+    fields = ", ".join(map(repr, lookup.names_for("upload", await session.elements.look())))
+    there = f"has the file fields: {fields}" if fields else "has no file field"
+    raise ElementNotFoundError(
+        f"A click on {name!r} opened no choice of files. The page {there}. Say which field or button takes the file, "
+        "and what is to be clicked before to get there."
+    )
 
 
 async def _download(session: BrowserSession, target: Target):

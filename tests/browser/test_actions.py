@@ -1,5 +1,6 @@
 """Typed actions, as they come in a request's JSON: every kind of them, every kind of target, and what is said else."""
 
+import re
 from collections.abc import AsyncGenerator
 from typing import cast
 
@@ -198,6 +199,25 @@ async def test_downloads_and_uploads_go_through_the_sessions_folder(agent: OpenA
     assert texts[0].endswith("papers=cv.txt")
     with pytest.raises(NotFoundError, match="has no file 'other'"):
         await act(agent, f"{shop}/form", {"do": "upload", "files": ["other"]})
+
+
+@pytest.mark.parametrize(
+    ("page", "button", "told"),
+    [
+        ("form", "Send order", "opened no choice of files. The page has the file fields: 'Papers'."),
+        ("opposites", "Cancel order", "opened no choice of files. The page has no file field."),
+        ("opposites", "", "No file field is on the page."),
+    ],
+)
+async def test_a_file_for_what_takes_none_is_told_with_what_to_do(
+    agent: OpenAgent, shop: str, page: str, button: str, told: str
+) -> None:
+    words = f"open {shop}/{page} and upload cv.txt{f' to {button}' if button else ''}"
+    sent = AgentRequest(words, "t", "c", "m", files=(File("cv.txt", "text/plain", b"me"),))
+    with pytest.raises(ElementNotFoundError, match=re.escape(told)) as failure:
+        async for _ in agent.answer(sent):
+            pass
+    assert "Say" in failure.value.detail
 
 
 @pytest.mark.parametrize("link", ["Brochure", "Leaflet"])
