@@ -18,7 +18,8 @@ _MAX_WORDS = 1_990
 _PRIVATE = re.compile(r"[\ue000-\uf8ff]")
 _WEB_ADDRESS = re.compile(r"https?://[^\s<>\"'“”‘’«»`]+", re.IGNORECASE)
 _OTHER_SCHEME = re.compile(
-    r"(?<![\w.])(?:(?!https?:)[a-z][a-z0-9+.-]{1,30}://|(?:javascript|data|file|about|chrome|view-source|blob):)\S*",
+    r"(?<![\w.])(?:(?!https?:)[a-z][a-z0-9+.-]{1,30}://|(?:javascript|data|file|about|chrome|view-source|blob):(?=\S))"
+    r"\S*",
     re.IGNORECASE,
 )
 _QUOTED = re.compile(
@@ -78,7 +79,9 @@ def addresses(text: str) -> tuple[str, ...]:
 
 
 def is_address(text: str) -> bool:
-    """Tell whether a text is one http or https address and nothing else."""
+    """Tell whether a text is one http or https address and nothing else. Raises: InvalidRequestError for others."""
+    if _OTHER_SCHEME.fullmatch(text):
+        raise _refusal(text)
     return _WEB_ADDRESS.fullmatch(text) is not None
 
 
@@ -103,13 +106,11 @@ def mask(text: str, said: Sequence[str] = ()) -> Masked:
 
     `said` are the quotes that stand there as tokens already, as `set_apart` put them. Of blanks between
     the words that are left, one stays: what reads them would take very long for many.
-    Raises: InvalidRequestError for an address that is neither http nor https.
+    Raises: InvalidRequestError for an address outside quotes that is neither http nor https.
     """
     urls: list[str] = []
     quotes: list[str] = [*said]
     text = text if said else _PRIVATE.sub("", text)
-    if other := _OTHER_SCHEME.search(_WEB_ADDRESS.sub("", text)):
-        raise InvalidRequestError(f"Only http and https addresses can be opened, not {other[0][:100]!r}.")
 
     def whole(url: str) -> str:
         return _BLANKS.sub("%20", Masked("", (), tuple(quotes)).unmask(url))
@@ -136,9 +137,18 @@ def mask(text: str, said: Sequence[str] = ()) -> Masked:
 
     text = _WEB_ADDRESS.sub(keep_url, text)
     text = _QUOTED.sub(keep_quote, text)
+    if other := _OTHER_SCHEME.search(text):
+        raise _refusal(Masked("", tuple(urls), tuple(quotes)).unmask(other[0]))
     text = _BARE_ADDRESS.sub(keep_bare, text)
     text = _BLANKS.sub(lambda found: "\n" if "\n" in found[0] else " ", text)
     return Masked(text, tuple(urls), tuple(quotes))
+
+
+def _refusal(address: str) -> InvalidRequestError:
+    return InvalidRequestError(
+        f"Only http and https addresses can be opened, not {address[:100]!r}. What is to be filled in or looked for "
+        "stands in quotes."
+    )
 
 
 def _is_address(host: str, port: str | None, path: str | None) -> bool:

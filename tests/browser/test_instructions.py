@@ -248,6 +248,26 @@ def test_an_address_that_is_not_http_is_refused(text: str) -> None:
         parse(text)
 
 
+@pytest.mark.parametrize("said", ["file:///etc/passwd", "javascript:alert(1)", "ftp://a.test/", "about:blank"])
+def test_a_quoted_address_that_is_not_http_is_a_value_that_cannot_be_opened(said: str) -> None:
+    assert actions(f"open {URL}, fill '{said}' into Link")[1] == Fill(target=described("Link"), value=said)
+    with pytest.raises(InvalidRequestError, match="Only http and https"):
+        parse(f"open {URL} and go to '{said}'")
+    with pytest.raises(InvalidRequestError, match="quotes"):
+        parse(f"open {URL}, fill {said} into Link")
+
+
+@pytest.mark.parametrize("value", ["About: me", "about:me", "File: a, data: b", "Read about: http://a.test/b"])
+def test_a_value_may_have_a_colon(value: str) -> None:
+    read = parse(f"open {URL} and fill '{value}' into Bio")
+    assert read.actions[:2] == (Navigate(url=URL), Fill(target=described("Bio"), value=value))
+    assert [action.url for action in read.actions if isinstance(action, Navigate)] == [URL]
+
+
+def test_a_word_before_a_colon_is_no_address() -> None:
+    assert actions(f"open {URL}, type About: me into Bio")[1] == Fill(target=described("Bio"), value="About: me")
+
+
 def test_the_address_may_come_as_data() -> None:
     assert parse("get the title", url=URL).actions == (Navigate(url=URL), Extract(what="title"))
     with pytest.raises(InvalidRequestError):
