@@ -38,6 +38,8 @@ class Wishes:
     async def __call__(self, action: InWords, session: BrowserSession, findings: Findings) -> None:
         """Do what `action` says. Raises: NotUnderstoodError, and all that acting on a page raises."""
         wish = Wish(action, session, findings)
+        if (match := _CLICK.fullmatch(wish.text)) and await wishes_for_controls.click_called(wish, match["name"]):
+            return
         for pattern, do in _DONE:
             if match := pattern.fullmatch(wish.text):
                 await do(wish, match)
@@ -89,6 +91,7 @@ async def _find(wish: Wish, match: re.Match[str]) -> None:
         wish.findings.notes.append(f"The first was taken: {error.detail}")
 
 
+_CLICK = re.compile(r"(?:click|tap|press|push|hit|open|follow)(?:\s+on)?\s+(?P<name>.+)", _I)
 _SAME = 84.0  # from here on a name is what was asked for
 _OF = re.compile(r"(?P<what>.+?)\s+(?:of|for)\s+(?P<whom>.+)", _I)
 _Q = masking.QUOTE_TOKEN.replace("(", "(?:")

@@ -2,13 +2,15 @@
 
 import re
 
-from browser_service import clauses, controls, filling, likeness, lookup, pointing
+from browser_service import clauses, controls, described, filling, likeness, lookup, pointing
 from browser_service.errors import ElementNotFoundError, NotUnderstoodError
+from browser_service.phrase_context import ALL
 from browser_service.snapshot import CHECK_ROLES, Snapshot
 from browser_service.targets import Target
 from browser_service.wish import Wish
 
 _I = re.IGNORECASE
+_CLICKS = frozenset({"click", "tap", "press", "push", "hit"})
 
 
 async def submit(wish: Wish, _match: re.Match[str]) -> None:
@@ -32,6 +34,21 @@ async def press_named(wish: Wish, match: re.Match[str]) -> None:
         if node is None:
             raise
     await wish.click(node, seen)
+
+
+async def click_called(wish: Wish, words: str) -> bool:
+    """Click what is called as the words say, "Accept all" or "Lowest price"; tell whether anything is."""
+    target = wish.target(words)
+    seen = await wish.look()
+    names = {likeness.folded(each.name) for each in described.interpret(wish.masked.requote(words))}
+    called = [
+        node
+        for node in lookup.matches(target, seen, "click")
+        if node.is_clickable and ALL.search(node.name) and likeness.folded(node.name) in names
+    ]
+    if called:
+        await wish.click(lookup.find(target, seen), seen)
+    return bool(called)
 
 
 async def answer_dialog(wish: Wish, _match: re.Match[str]) -> None:
@@ -161,6 +178,8 @@ async def use_control(wish: Wish) -> None:
     if match is None:
         raise NotUnderstoodError(f"{words!r} was not understood.")
     verb, rest = match["verb"].lower(), match["rest"]
+    if verb in _CLICKS:
+        raise NotUnderstoodError(f"{words!r} was not understood: nothing is called so.")
     if flagged := re.match(r"(?:it|that|this|them|the\s+\w+|that\s+\w+)?\s*\bas\s+(?P<as>\w+)", rest, _I):
         verb, rest = flagged["as"].lower(), ""
     named = re.sub(r"^(?:it|them|this|that|that\s+\w+|the)\b\s*", "", rest, flags=_I).strip()

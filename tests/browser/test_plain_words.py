@@ -155,6 +155,26 @@ async def test_which_of_several_is_to_be_undone_must_be_said(agent: OpenAgent, s
         await ask(agent, f"open {shop}/list and click Delete")
 
 
+@pytest.mark.parametrize(
+    ("words", "title"),
+    [
+        ("click Accept all", "Accepted"),
+        ("press the Accept all button", "Accepted"),
+        ("click on Lowest price", "By price"),
+        ("click the cheapest one", "Bought Tea"),
+    ],
+)
+async def test_a_control_whose_name_speaks_of_all_or_of_the_best_is_clicked_by_its_name(
+    agent: OpenAgent, shop: str, words: str, title: str
+) -> None:
+    assert (await ask(agent, f"open {shop}/deals, {words} and get the title")).text == title
+
+
+async def test_what_is_told_as_not_understood_was_not_clicked(agent: OpenAgent, shop: str) -> None:
+    answered = await ask(agent, f"open {shop}/deals, click all buttons and get the title")
+    assert answered.text == "Deals\n\nNote: This part of the request was not understood: 'click all buttons'."
+
+
 async def test_what_no_control_is_called_is_told_as_not_understood(agent: OpenAgent, shop: str) -> None:
     answered = await ask(agent, f"open {shop}/list, get the title and frobnicate")
     assert answered.text == "Stock\n\nNote: This part of the request was not understood: 'frobnicate'."

@@ -144,6 +144,14 @@ FRAMED_TOOLS = """<!doctype html><title>Shop</title><h1>Shop</h1><iframe src="/t
 <iframe allow="tools"></iframe><script>
 document.querySelectorAll('iframe')[1].src = `http://localhost:${location.port}/tools`;
 document.modelContext?.registerTool({ name: 'close', description: 'Closes', execute: async () => 'Closed' });</script>"""
+DEALS = """<!doctype html><title>Deals</title><h1>Deals</h1><h2>Book</h2><label>Day <input type="date"></label>
+<a href="#" onclick="document.title = 'By price'">Lowest price</a>
+<button onclick="document.title = 'Accepted'">Accept all</button><button onclick="document.title = 'Booked'">Book now</button>
+<button onclick="document.title = 'Deleted ' + confirm('Really?')">Delete all</button>
+<label><input type="checkbox">Tea</label><label><input type="checkbox">Mug</label>
+<table><tr><th>Item</th><th>Price</th></tr>
+<tr><td>Tea</td><td>$4</td><td><button onclick="document.title = 'Bought Tea'">Buy</button></td></tr>
+<tr><td>Mug</td><td>$7</td><td><button onclick="document.title = 'Bought Mug'">Buy</button></td></tr></table>"""
 STORM = "<title>Storm</title><h1>Storm</h1><script>setTimeout(() => { while (true) alert('Again'); }, 20);</script>"
 UNSAVED = """<title>Unsaved</title><h1>Unsaved</h1><label>Name <input></label> <a href="/list">Away</a>
 <script>window.onbeforeunload = (event) => { event.preventDefault(); return 'Stay?'; };</script>"""
@@ -192,6 +200,7 @@ def create() -> Starlette:
         "/names": NAMES,
         "/tools": TOOLS,
         "/framed-tools": FRAMED_TOOLS,
+        "/deals": DEALS,
         "/storm": STORM,
         "/leaves": LEAVES,
         "/unsaved": UNSAVED,
