@@ -120,7 +120,8 @@ def interpret(words: str) -> Iterator[Described]:
     """Yield what `words` may mean, the likeliest first: as one name, then with what it stands near or in."""
     text = " ".join(words.split()).strip(" ,.;:")
     article = _ARTICLE.match(text)
-    bare = _TRAILING.sub("", text[article.end() :] if article else text)
+    entire = text[article.end() :] if article else text
+    bare = _TRAILING.sub("", entire)
     is_any = bool(article and article["any"])
     plain = _QUOTE.sub(lambda match: "\x00" * len(match[0]), bare)
     if named := _NAMED.search(plain):
@@ -147,6 +148,8 @@ def interpret(words: str) -> Iterator[Described]:
     for each in related:
         if each.relation == "near" and not each.is_quoted:  # "the email by Ann": what is by Ann
             yield Described(name=_unquoted(each.anchor), is_any=each.is_any)
+    if entire != bare and "\x00" not in plain:  # "Book now" may be all of its name
+        yield Described(name=entire, is_any=is_any)
 
 
 def _read(text: str) -> Described:

@@ -70,6 +70,7 @@ async def shop() -> AsyncGenerator[str]:
         ("form", "choose Blue as the colour, submit and tell me the output", "colour=Blue"),
         ("form", "select Blue in Colour, submit and tell me the output", "colour=Blue"),
         ("opposites", "click Undo and get the title", "Undone"),
+        ("deals", "click Book now and get the title", "Booked"),
         ("bill", "click the most expensive one and tell me the message", "Took Mug"),
         ("nota", "click the most expensive one and tell me the message", "Took Mug"),
         ("names", "enter 'Ada' as the first name, submit and tell me the output", "first=Ada; "),
