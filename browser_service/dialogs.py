@@ -11,7 +11,11 @@ from browser_service.errors import PageNotLoadedError
 from browser_service.page_content import clean
 from shared.errors import FederationError
 
-ANSWER = re.compile(r"(?:(?P<accept>accept|confirm)|dismiss|cancel|close)\s+(?:it|this|that)", re.IGNORECASE)
+ANSWER = re.compile(
+    r"(?:(?P<accept>accept|confirm)|dismiss|cancel|close)\s+"
+    r"(?:it|this|that|(?:the\s+)?(?:dialog(?:\s+box)?|pop-?up|confirmation|question))",
+    re.IGNORECASE,
+)
 """Words that answer a dialog, if one came; else they mean something on the page."""
 
 _MAX_DIALOGS = 100

@@ -42,6 +42,10 @@ async def shop() -> AsyncGenerator[str]:
         ("parts", "click Ask, accept it, then get the title", "Answered true"),
         ("parts", "click Ask, dismiss it, then get the title", "Answered false"),
         ("modal", "click Ask, accept it, then get the title", "Agreed"),
+        ("parts", "click Ask, accept the dialog, then get the title", "Answered true"),
+        ("parts", "click Ask, accept the popup, then get the title", "Answered true"),
+        ("parts", "click Ask, dismiss the dialog box, then get the title", "Answered false"),
+        ("modal", "click Ask, accept the dialog, then get the title", "Agreed"),
         ("parts", "drag Alpha onto the basket and read the text of the basket", "Got Alpha"),
         ("parts", "tell me the opening hours", "9 to 5"),
         ("unsaved", "type 'x' into Name, click Away and get the title", "Stock"),
@@ -86,6 +90,7 @@ async def shop() -> AsyncGenerator[str]:
 async def test_a_sentence_is_done(agent: OpenAgent, shop: str, path: str, words: str, answer: str) -> None:
     answered = await ask(agent, f"open {shop}/{path}, {words}")
     assert answer in answered.text
+    assert "not understood" not in answered.text or "not understood" in answer
 
 
 @pytest.mark.parametrize("asked", ["the colour of Pear", "the weight of Apple", "the discount for Fig"])
