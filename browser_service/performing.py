@@ -244,7 +244,10 @@ async def _press(session: BrowserSession, key: str, target: Target | None) -> No
 
 async def _upload(session: BrowserSession, names: list[str], target: Target | None) -> None:
     paths = [session.files.path_of(name) for name in names]
-    node, _ = await session.elements.find(target or Target(role="file"), "upload")
+    node, seen = await session.elements.find(target or Target(role="file"), "upload")
+    if target is None and len(fields := lookup.names_for("upload", seen)) > 1:
+        names_there = ", ".join(map(repr, fields))
+        raise AmbiguousTargetError(f"The page has {len(fields)} file fields: {names_there}. Say which takes the file.")
     element = await session.elements.handle(node)
     refused = f"{node.name or node.ref!r} takes no such files"
     if node.role == "file":

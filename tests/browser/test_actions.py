@@ -207,6 +207,7 @@ async def test_downloads_and_uploads_go_through_the_sessions_folder(agent: OpenA
         ("form", "Send order", "opened no choice of files. The page has the file fields: 'Papers'."),
         ("opposites", "Cancel order", "opened no choice of files. The page has no file field."),
         ("opposites", "", "No file field is on the page."),
+        ("deals", "", "The page has 2 file fields: 'Photo', 'Letter'."),
     ],
 )
 async def test_a_file_for_what_takes_none_is_told_with_what_to_do(

@@ -148,7 +148,7 @@ DEALS = """<!doctype html><title>Deals</title><h1>Deals</h1><h2>Book</h2><label>
 <a href="#" onclick="document.title = 'By price'">Lowest price</a>
 <button onclick="document.title = 'Accepted'">Accept all</button><button onclick="document.title = 'Booked'">Book now</button>
 <button onclick="document.title = 'Deleted ' + confirm('Really?')">Delete all</button>
-<label><input type="checkbox">Tea</label><label><input type="checkbox">Mug</label>
+<label>Photo <input type="file"></label><label>Letter <input type="file"></label>
 <table><tr><th>Item</th><th>Price</th></tr>
 <tr><td>Tea</td><td>$4</td><td><button onclick="document.title = 'Bought Tea'">Buy</button></td></tr>
 <tr><td>Mug</td><td>$7</td><td><button onclick="document.title = 'Bought Mug'">Buy</button></td></tr></table>"""
