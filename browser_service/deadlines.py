@@ -90,7 +90,9 @@ class Deadlines:
         except PlaywrightTimeoutError as error:
             await self.bound(self._watch.page.evaluate("0"), _ALIVE_S, busy)
             covered = _COVERED.search(error.message)
-            why = f"it is covered by {covered[1]}" if covered else "it is disabled, covered or moving"
+            why = "it is disabled, covered or moving"
+            if covered:
+                why = f"it is covered by {covered[1]}; close or answer that first"
             raise ElementNotFoundError(f"{failure} within {self.action_timeout_s:g} s: {why}.") from error
         except Error as error:
             raise ElementNotFoundError(f"{failure}: {_first_line(error)}.") from error

@@ -181,6 +181,13 @@ async def test_what_is_told_as_not_understood_was_not_clicked(agent: OpenAgent, 
     assert answered.text == "Deals\n\nNote: This part of the request was not understood: 'click all buttons'."
 
 
+async def test_what_is_covered_is_told_with_what_to_do_first(agent: OpenAgent, shop: str) -> None:
+    with pytest.raises(ElementNotFoundError, match='covered by <div id="consent">; close or answer that first'):
+        await ask(agent, f"open {shop}/covered and click Go on")
+    answered = await ask(agent, f"open {shop}/covered, click Agree, click Go on and get the title")
+    assert answered.text == "Went on"
+
+
 async def test_what_no_control_is_called_is_told_as_not_understood(agent: OpenAgent, shop: str) -> None:
     answered = await ask(agent, f"open {shop}/list, get the title and frobnicate")
     assert answered.text == "Stock\n\nNote: This part of the request was not understood: 'frobnicate'."

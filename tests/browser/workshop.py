@@ -112,6 +112,9 @@ for (const row of document.querySelectorAll('tr')) row.onclick = () => {
 
 MODAL = """<!doctype html><title>Modal</title><h1>Modal</h1><button onclick="document.querySelector('div').hidden = false">
 Ask</button><div hidden><button onclick="document.title = 'Agreed'">Accept</button></div>"""
+COVERED = """<!doctype html><title>Covered</title><h1>Covered</h1><button onclick="document.title = 'Went on'">Go on</button>
+<div id="consent" style="position:fixed;inset:0;background:#eee">We use cookies <button onclick="consent.remove()">Agree</button>
+</div>"""
 HANGS = "<!doctype html><title>Hangs</title><h1>Hangs</h1><button onclick='while (true) {}'>Hang</button>"
 
 CONTACT = """<!doctype html><title>Contact</title><h1>Contact</h1><p>Phone: +1 555<br>Email: x@y.example</p>
@@ -201,6 +204,7 @@ def create() -> Starlette:
         "/tools": TOOLS,
         "/framed-tools": FRAMED_TOOLS,
         "/deals": DEALS,
+        "/covered": COVERED,
         "/storm": STORM,
         "/leaves": LEAVES,
         "/unsaved": UNSAVED,
