@@ -20,6 +20,8 @@ from shared.settings import FederationSettings, ServiceName
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _DRAIN_S: Final = 5.0
 _DRAIN_TIMES: Final = 8
+_BODY_S = 60.0
+_BODY_BYTES_PER_S: Final = 1_024
 _SERVICES: Final[tuple[ServiceName, ...]] = ("orchestrator", "research", "api", "browser", "code")
 
 
@@ -45,6 +47,15 @@ class EncodingRefusedError(FederationError):
     slug = "encoding-refused"
     title = "Compressed requests are not accepted"
     status = 415
+
+
+class BodySlowError(FederationError):
+    """The request's body does not come, or only in drips."""
+
+    slug = "body-slow"
+    title = "The body did not come in time"
+    status = 408
+    retryable = True
 
 
 def hosts_of(settings: FederationSettings, service: ServiceName, origins: Sequence[str]) -> frozenset[str] | None:
@@ -119,7 +130,10 @@ class KnownCallers:
 
 
 class BodyLimit:
-    """Refuses bodies that are too large, as soon as that shows, and compressed ones."""
+    """Refuses bodies that are too large, as soon as that shows, compressed ones, and those that do not come.
+
+    A body has 60 s, and a second more for each KiB that has come.
+    """
 
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
         self._app = app
@@ -144,22 +158,34 @@ class BodyLimit:
 
     async def _serve_counted(self, scope: Scope, receive: Receive, send: Send) -> None:
         received = 0
-        refused = answered = False
+        is_whole = refused = answered = False
+        begun = asyncio.get_running_loop().time()
+
+        async def refuse(problem: JSONResponse) -> Message:
+            nonlocal refused
+            refused = True  # for the app the caller is gone; what it still says is not sent
+            if not answered:
+                await problem(scope, receive, send)
+            return {"type": "http.disconnect"}
 
         async def receive_counted() -> Message:
-            nonlocal received, refused
+            nonlocal received, is_whole
             if refused:
                 return {"type": "http.disconnect"}
-            message = await receive()
+            if is_whole:
+                return await receive()
+            try:
+                async with asyncio.timeout_at(begun + _BODY_S + received / _BODY_BYTES_PER_S):
+                    message = await receive()
+            except TimeoutError:
+                return await refuse(_problem(BodySlowError("The rest of the body did not come; send it again.")))
+            is_whole = not message.get("more_body", False)
             received += len(message.get("body", b""))
             if received <= self._max_bytes:
                 return message
-            refused = True  # for the app the caller is gone; what it still says is not sent
-            if not answered:
-                if message.get("more_body", False):
-                    await self._drain(receive)
-                await self._too_large()(scope, receive, send)
-            return {"type": "http.disconnect"}
+            if not is_whole and not answered:
+                await self._drain(receive)
+            return await refuse(self._too_large())
 
         async def send_unless_refused(message: Message) -> None:
             nonlocal answered

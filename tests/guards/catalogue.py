@@ -510,11 +510,25 @@ GUARDS: Final[Mapping[str, tuple[Guard, ...]]] = {
             f"{_DOOR}test_a_body_over_the_limit_is_refused_whether_announced_or_streamed",
         ),
         Guard(
+            "a body has a limit of time",
+            "shared/front_door.py",
+            "async with asyncio.timeout_at(begun + _BODY_S + received / _BODY_BYTES_PER_S):",
+            "async with asyncio.timeout(None):",
+            f"{_DOOR}test_a_body_that_does_not_come_in_time_is_given_up",
+        ),
+        Guard(
             "headers have a limit",
             "shared/http_protocol.py",
             "if self._head_bytes <= _MAX_HEAD_BYTES or",
             "if True or",
             f"{_DOOR}test_a_head_without_end_is_refused_and_others_are_answered",
+        ),
+        Guard(
+            "and so has the time until they are there",
+            "shared/http_protocol.py",
+            "self._until = self.loop.call_later(_HEAD_S, self.transport.close)",
+            "pass",
+            f"{_DOOR}test_a_head_that_does_not_come_is_given_up",
         ),
         Guard(
             "compressed bodies are refused",

@@ -10,7 +10,7 @@ from pathlib import Path
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from shared import service, telemetry
+from shared import http_protocol, service, telemetry
 from shared.errors import NotInstalledError
 from shared.settings import FederationSettings
 
@@ -18,8 +18,10 @@ logger = logging.getLogger(__name__)
 
 
 def main() -> None:
-    """Serve on the port given; the third argument "broken" makes the start fail."""
+    """Serve on the port given; the third argument "broken" makes the start fail, "hasty" waits for no head."""
     data_dir, port, mode = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    if mode == "hasty":
+        http_protocol._HEAD_S = 0.2  # pyright: ignore[reportPrivateUsage] - a test cannot wait for half a minute
     settings = FederationSettings.model_validate({"data_dir": data_dir, "api_agent_port": port, "log_format": "json"})
 
     @asynccontextmanager

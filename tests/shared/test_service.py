@@ -19,7 +19,7 @@ from pydantic import BaseModel, Field
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from shared import service, telemetry
+from shared import front_door, service, telemetry
 from shared.agent import JsonObject
 from shared.errors import UnavailableError
 from tests.shared.scripted_agent import Settings, build_settings
@@ -162,6 +162,18 @@ async def test_an_endless_body_is_cut_off(door: httpx.AsyncClient) -> None:
     with contextlib.suppress(httpx.TransportError):
         response = await door.post("/orders", content=endless())
         assert response.status_code == 413
+
+
+@pytest.mark.parametrize("pieces", [(), (b"{", b"}")])
+async def test_a_body_that_does_not_come_in_time_is_given_up(
+    door: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, pieces: tuple[bytes, ...]
+) -> None:
+    monkeypatch.setattr(front_door, "_BODY_S", 0.2)
+    head = b"POST /orders HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n"
+    answer = await _say(door.base_url.port or 0, head, *pieces)
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"urn:agent-federation:error:body-slow" in answer
+    assert (await door.post("/orders", json={"name": "x"})).status_code == 200
 
 
 async def test_a_compressed_body_is_refused(door: httpx.AsyncClient) -> None:
@@ -332,6 +344,19 @@ async def test_a_head_without_end_is_refused_and_others_are_answered(tmp_path: P
     assert long.startswith(b"HTTP/1.1 200 ")
     assert [answer[:13] for answer in endless] == [b"HTTP/1.1 431 "] * 2
     assert errors.count(b"its head is larger than 65536 bytes") == 2
+
+
+@pytest.mark.parametrize(
+    "begin", [b"", b"GET /health HTTP/1.1\r\nHost: ", b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nGET"]
+)
+async def test_a_head_that_does_not_come_is_given_up(tmp_path: Path, begin: bytes) -> None:
+    port = build_settings(tmp_path).port_of("api")
+    process = await _start(tmp_path, port, "hasty")
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+        await _until_up(client)
+    assert (await _say(port, begin)).count(b"HTTP/1.1 200 ") == begin.count(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1")
+    process.send_signal(signal.SIGTERM)
+    await asyncio.wait_for(process.communicate(), 20)
 
 
 async def test_a_service_leaves_what_it_made_at_its_start_to_itself_and_still_looks_for_garbage(tmp_path: Path) -> None:
