@@ -24,8 +24,14 @@ router = APIRouter(prefix="/v1", tags=["sessions"])
 _SessionId = Annotated[str, PathParameter(max_length=64, pattern=r"^[A-Za-z0-9-]+$")]
 _Name = Annotated[str, PathParameter(max_length=100, pattern=r"^[A-Za-z0-9._-]+$")]
 _VIEW: Final = files("browser_service").joinpath("live_view.html").read_text(encoding="utf-8")
-_VIEWER: Final = Path(playwright.__file__).parent / "driver" / "package" / "lib" / "vite" / "traceViewer"
+_VIEWER: Final = Path(playwright.__file__).resolve().parent / "driver" / "package" / "lib" / "vite" / "traceViewer"
 _PRIVATE: Final = {"Cache-Control": "private, no-store"}
+# The viewer shows whatever trace a page sends it that holds its window: no page of elsewhere may.
+_ALONE: Final = {
+    "Content-Security-Policy": "default-src 'self' blob: data:; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
 
 
 def sessions(request: Request) -> Sessions:
@@ -152,5 +158,4 @@ async def trace_viewer(path: str) -> FileResponse:
     found = (_VIEWER / (path or "index.html")).resolve()
     if not found.is_relative_to(_VIEWER) or not found.is_file():
         raise NotFoundError(f"The trace viewer has no {path[:100]!r}.")
-    policy = "default-src 'self' blob: data:; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'"
-    return FileResponse(found, headers={"Content-Security-Policy": policy})
+    return FileResponse(found, headers=_ALONE)

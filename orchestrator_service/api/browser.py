@@ -4,6 +4,7 @@ A session is the caller's when it works for a task of the caller's; any other is
 """
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, suppress
 from typing import Annotated, Final, TypeVar
@@ -29,6 +30,7 @@ M = TypeVar("M", bound=BaseModel)
 router = APIRouter(prefix="/api/browser", tags=["browser"])
 
 _OK, _NO_CONTENT, _REFUSED, _NOT_FOUND = 200, 204, 400, 404
+_TRACE: Final = re.compile(r"(https?://[^/?#\\]+)?/api/browser/sessions/[\w-]+/trace", re.ASCII)
 _MAX_LIST_BYTES: Final = 8_000_000
 _MAX_FILE_BYTES: Final = 2_000_000_000
 _PASSED_ON: Final = (
@@ -36,6 +38,7 @@ _PASSED_ON: Final = (
     "content-length",
     "content-disposition",
     "content-security-policy",
+    "cross-origin-opener-policy",
     "cache-control",
     "retry-after",
 )
@@ -142,10 +145,16 @@ async def live(socket: WebSocket, session_id: SessionId, parts: OpenParts, who: 
 
 
 @router.get("/trace-viewer/{path:path}", summary="Playwright's trace viewer")
-async def trace_viewer(path: Annotated[str, Path(max_length=300)], parts: OpenParts) -> Response:
-    """Answer a file of the viewer: `index.html?trace=ADDRESS` shows the trace at that address."""
+async def trace_viewer(
+    path: Annotated[str, Path(max_length=300)],
+    parts: OpenParts,
+    trace: Annotated[list[str] | None, Query(max_length=10, description="Address of a session's trace.")] = None,
+) -> Response:
+    """Answer a file of the viewer: `index.html?trace=ADDRESS` shows the trace of a session, and nothing else."""
     if ".." in path.split("/"):  # it would lead to what is not the caller's
         raise NotFoundError(f"The trace viewer has no {path[:100]!r}.")
+    if not all(_TRACE.fullmatch(address) for address in trace or ()):  # such as a file that an agent made up
+        raise NotFoundError("The trace viewer shows traces of browser sessions only.")
     return await _forward(parts, "GET", f"/v1/trace-viewer/{quote(path)}")
 
 

@@ -68,6 +68,17 @@ async def test_a_session_is_seen_taken_over_and_kept_for_whoever_has_its_task(
         assert "default-src 'none'" in page.headers["content-security-policy"]
         viewer_page = await running.client.get("/api/browser/trace-viewer/index.html")
         assert "Playwright Trace Viewer" in viewer_page.text
+        policy = viewer_page.headers["content-security-policy"]
+        assert "frame-ancestors 'self'" in policy  # it shows what the page sends it that holds its window
+        assert viewer_page.headers["cross-origin-opener-policy"] == "same-origin"
+        assert {"connect-src 'self'", "script-src 'self'"} <= set(policy.split("; "))
+        for address, status in (
+            (f"{running.url}{path}/trace", 200),
+            (f"/api/tasks/{task['id']}/artifacts/a", 404),
+            ("data:application/zip;base64,UEsFBg==", 404),
+        ):
+            shown = await running.client.get("/api/browser/trace-viewer/index.html", params={"trace": address})
+            assert shown.status_code == status, address
         run = (await direct.post("/v1/automation/run", json={"url": f"{site}/login", "goal": "get the title"})).json()
         assert run["status"] == "COMPLETED"
         assert len((await direct.get("/v1/sessions")).json()["items"]) == 2
