@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from federation.client import Client, find_url
 from federation.connection import check_address
+from federation.display import printable_json
 from shared.errors import InvalidRequestError
 
 T = TypeVar("T")
@@ -68,4 +69,4 @@ def print_json(answer: BaseModel | Sequence[BaseModel]) -> None:
         if isinstance(answer, BaseModel)
         else [item.model_dump(mode="json") for item in answer]
     )
-    sys.stdout.write(json.dumps(plain, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(printable_json(json.dumps(plain, indent=2, ensure_ascii=False)) + "\n")

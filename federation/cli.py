@@ -17,7 +17,7 @@ from federation import attachments
 from federation.agent_commands import agents
 from federation.calling import FAILED, INTERRUPTED, AsJson, call, orchestrator_url, print_json, wait
 from federation.client import Client
-from federation.display import Display
+from federation.display import Display, printable
 from federation.learned_commands import learned
 from federation.models import PendingInput, Task
 from federation.progress import first_line
@@ -72,7 +72,7 @@ def main() -> None:
         finally:
             sys.stdout.flush()
     except FederationError as error:
-        Display().err.print(str(error), style="red")
+        Display().err.print(printable(str(error)), style="red")
         sys.exit(FAILED)
     except OSError as error:
         if error.errno not in _NOT_WRITTEN:

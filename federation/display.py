@@ -6,9 +6,10 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.live import Live
 from rich.markdown import Markdown
+from rich.segment import Segment
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
@@ -39,6 +40,11 @@ _MARKS: Final[dict[str, tuple[str, str]]] = {
 def printable(text: str) -> str:
     """Return `text` without the characters that steer a terminal: much of what is shown was written by others."""
     return _HIDDEN.sub("", text)
+
+
+def printable_json(text: str) -> str:
+    """Return JSON that says the same, with escapes for the characters that steer a terminal."""
+    return _HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 class Display:
@@ -101,7 +107,7 @@ class Display:
         text = printable(task.summary or outputs) if outputs or task.status == "completed" else ""
         if text and self.out.is_terminal:
             self.out.print()
-            self.out.print(Markdown(text, hyperlinks=False))
+            self.out.print(_Formatted(text))
         elif text:
             self.out.print(Text(text))
         if task.status == "failed":
@@ -141,6 +147,17 @@ class Display:
         for name, value in facts.items():
             if value:
                 self.out.print(Text.assemble((f"{name}: ", "bold"), printable(value)))
+
+
+class _Formatted:
+    """Markdown, whose references to characters (`&#x202e;`) steer no terminal either."""
+
+    def __init__(self, text: str) -> None:
+        self._text = Markdown(text, hyperlinks=False)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for text, style, control in console.render(self._text, options):
+            yield Segment(printable(text), style, control)
 
 
 def _console(*, stderr: bool) -> Console:

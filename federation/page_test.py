@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from federation import canceling
 from federation.calling import wait
 from federation.client import Client
-from federation.display import printable
+from federation.display import printable, printable_json
 from federation.events import StepProgress
 from federation.models import Task
 from shared.errors import FederationError, TimedOutError, UnavailableError
@@ -50,7 +50,7 @@ async def verify(url: str, wish: Wish) -> int:
         why = str(task.error) if task.error is not None else f"The task {task.id} is {task.status}."
         return _tell_not_run(why, wish)
     if wish.as_json:
-        sys.stdout.write(test.model_dump_json(indent=2) + "\n")
+        sys.stdout.write(printable_json(test.model_dump_json(indent=2)) + "\n")
     else:
         _say(tell_verdict(test.result))
     if not _report(test, wish) or test.result.error is not None:
@@ -138,14 +138,14 @@ def _tell_not_run(why: str, wish: Wish) -> int:
         passed=False, duration_ms=0, steps_passed=0, steps_total=0, details=why, step_results=(), error=why
     )
     if wish.as_json:
-        sys.stdout.write(verdict.model_dump_json(indent=2) + "\n")
+        sys.stdout.write(printable_json(verdict.model_dump_json(indent=2)) + "\n")
     else:
         _say(tell_verdict(verdict))
     return NOT_RUN
 
 
 def _note(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
+    sys.stderr.write(f"{printable(line)}\n")
     sys.stderr.flush()
 
 

@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from federation import attachments, canceling
 from federation.client import Client
 from federation.connection import RefusedError
-from federation.display import Display
+from federation.display import Display, printable_json
 from federation.events import InputRequired
 from federation.models import PendingInput, Task
 from shared.errors import FederationError, TimedOutError
@@ -175,7 +175,7 @@ async def _save(client: Client, task: Task, folder: Path, display: Display) -> N
 
 def _print(task: Task, watch: Watch, display: Display) -> int:
     if watch.as_json:
-        sys.stdout.write(task.model_dump_json(indent=2) + "\n")
+        sys.stdout.write(printable_json(task.model_dump_json(indent=2)) + "\n")
     else:
         display.result(task)
     if task.status == "completed":

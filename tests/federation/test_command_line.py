@@ -10,7 +10,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
+from shared.errors import NotFoundError
 from tests.federation.commands import at_a_terminal, begun, ended, federation
 from tests.federation.fake_orchestrator import (
     AGENT,
@@ -380,6 +385,26 @@ async def test_what_agents_write_cannot_steer_the_terminal() -> None:
         run = await federation("--url", url, "run", "open the page")
     assert "[2Jgone" in run.err
     assert "\x1b" not in run.err
+
+
+async def test_nothing_that_an_agent_writes_steers_the_terminal_in_a_result_its_json_or_an_error() -> None:
+    steers = "\x9b2Jgone \u202eevil"
+    result = {**RESULT, "summary": f"{steers} &#x202e;hidden &rlm;too"}
+    fake = FakeOrchestrator(script=[*BEGIN, {"type": "task.result", "result": result}, *END[-1:]])
+    missing = NotFoundError(f"There is no agent {steers}.").to_problem()
+
+    async def refuse(_request: Request) -> Response:
+        return JSONResponse(missing, 404, media_type="application/problem+json")
+
+    async with serve(fake.app()) as url, serve(Starlette(routes=[Route("/{path:path}", refuse)])) as refusing:
+        _, shown = await at_a_terminal("--url", url, "run", "open the page", answer_to="none", answer="")
+        as_json = await federation("--url", url, "run", "open the page", "--json")
+        refused = await federation("--url", refusing, "tasks", "show", "a")
+    assert "hidden" in shown
+    assert json.loads(as_json.out)["result"]["summary"] == result["summary"]
+    assert "There is no agent" in refused.err
+    for said in (shown, as_json.out, refused.err):
+        assert not {"\x9b", "\u202e", "\u200f"} & set(said)
 
 
 async def test_tasks_can_be_listed_shown_and_canceled() -> None:
