@@ -43,9 +43,7 @@ _MAX_COPIES: Final = 10
 _MENTION_FIRST: Final = re.compile(
     rf"(?:(?:please|ask|use|have|let|tell|via|with)\s+)*{MENTION.pattern}[,:]?\s*(?:to\s+)?", re.IGNORECASE
 )
-_ADDRESSES: Final = re.compile(
-    rf"{URL.pattern}(?:(?:\s*,\s*(?:and\s+)?|\s+and\s+|\s+(?:[-*•]\s+)?){URL.pattern})+", re.IGNORECASE
-)
+_BETWEEN_ADDRESSES: Final = re.compile(r"\s*,\s*(?:and\s+)?|\s+and\s+|\s+(?:[-*•]\s+)?", re.IGNORECASE)
 _ON_PAGE: Final = re.compile(
     r"\b(?:on|from|of)\s+(?:it|there|that|this|(?:the|that|this)\s+page)\b|\bthere\b|\bit\s+says\b", re.IGNORECASE
 )
@@ -223,15 +221,26 @@ def _copied(drafts: Sequence[_Draft]) -> list[_Draft]:
     """Make one draft for each page where one clause names several: "get the title of URL and URL"."""
     copies: list[_Draft] = []
     for draft in drafts:
-        found = _ADDRESSES.search(draft.text) if draft.need.kind in {"page", "summary"} and not draft.several else None
-        urls = URL.findall(found[0]) if found else []
-        if found is None or len(urls) > _MAX_COPIES or re.match(r"compare|contrast", draft.text, re.IGNORECASE):
+        urls = _in_a_row(draft.text) if draft.need.kind in {"page", "summary"} and not draft.several else []
+        if not 1 < len(urls) <= _MAX_COPIES or re.match(r"compare|contrast", draft.text, re.IGNORECASE):
             copies.append(draft)
             continue
         for place, url in enumerate(urls):
-            text = draft.text[: found.start()] + url + draft.text[found.end() :]
+            text = draft.text[: urls[0].start()] + url[0] + draft.text[urls[-1].end() :]
             copies.append(replace(draft, text=text, joint="beside" if place else draft.joint))
     return copies
+
+
+def _in_a_row(text: str) -> list[re.Match[str]]:
+    """Return the first addresses in a text that nothing but commas, "and" or marks of a list stand between."""
+    row: list[re.Match[str]] = []
+    for url in URL.finditer(text):
+        if row and not _BETWEEN_ADDRESSES.fullmatch(text, row[-1].end(), url.start()):
+            if len(row) > 1:
+                break
+            row = []
+        row.append(url)
+    return row
 
 
 def _given_files(drafts: Sequence[_Draft], files: Sequence[str]) -> list[_Draft]:

@@ -19,6 +19,7 @@ MEGABYTES = {
     "one word": "x" * 900_000,
     "lines": "\n" * 900_000,
     "address": "http://" + "." * 900_000,
+    "addresses": "http://" * 128_000,
     "file name": "a.a." * 200_000,
     "brackets": "(" * 900_000,
     "spaces": " " * 900_000,
