@@ -13,7 +13,7 @@ import logging
 import socket
 import struct
 from collections import OrderedDict
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol
@@ -60,10 +60,14 @@ class Rules:
 
     def refuse(self, host: str, port: int) -> None:
         """Raise AddressRefusedError unless `host` at `port` is within the rules."""
-        if any(_fits(entry, host, port) for entry in self.deny):
-            raise AddressRefusedError(f"This session may not reach {host}:{port}: it is on the session's deny list.")
+        self.refuse_any_of([host], host, port)
         if self.allow and not any(_fits(entry, host, port) for entry in self.allow):
             raise AddressRefusedError(f"This session may not reach {host}:{port}: it is not on its allow list.")
+
+    def refuse_any_of(self, names: Collection[str], host: str, port: int) -> None:
+        """Raise AddressRefusedError if one of the names or addresses of `host` is on the deny list."""
+        if any(_fits(entry, name, port) for entry in self.deny for name in names):
+            raise AddressRefusedError(f"This session may not reach {host}:{port}: it is on the session's deny list.")
 
 
 class Door:
@@ -129,6 +133,7 @@ class Door:
     async def _find(self, host: str, port: int) -> None:
         self.rules.refuse(host, port)
         addresses = await self._tunnels.find(host, port)
+        self.rules.refuse_any_of([str(address) for address in addresses], host, port)
         if port in self._proxy.ports and any(address.is_loopback for address in addresses):
             raise AddressRefusedError(f"{host}:{port} is a part of the browser service itself.")
 

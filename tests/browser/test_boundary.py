@@ -103,6 +103,7 @@ async def test_a_name_means_the_address_that_was_checked_whatever_it_is_later() 
         (Rules(deny=("127.0.0.1",)), "127.0.0.1", False),
         (Rules(deny=("127.0.0.1",)), "[::ffff:127.0.0.1]", False),
         (Rules(deny=("[::ffff:7f00:1]",)), "127.0.0.1", False),
+        (Rules(deny=("127.0.0.1",)), "localhost", False),
         (Rules(allow=("127.0.0.1",)), "[::ffff:7f00:1]", True),
         (Rules(allow=("other.test",)), "127.0.0.1", False),
         (Rules(allow=("localhost",)), "localhost", True),
