@@ -16,6 +16,7 @@ from typing import Final, TypeAlias
 
 from pydantic import JsonValue
 
+from orchestrator_service import schemas
 from orchestrator_service.planning.team import PASSES, Evaluation
 from shared.agent import JsonObject
 from shared.strict_json import JsonError, parse
@@ -218,12 +219,11 @@ def _is_json(text: str, data: Sequence[JsonValue]) -> str:
 
 
 def _schema(written: str) -> Check | None:
-    import jsonschema_rs  # noqa: PLC0415 - 10 MB that only these checks need
-
     try:
         schema = parse(written.encode())
-        validator = jsonschema_rs.validator_for(schema if isinstance(schema, dict) else {}, offline=True)
-    except (ValueError, jsonschema_rs.ReferencingError):  # JsonError is a ValueError
+    except JsonError:
+        return None
+    if (validator := schemas.validator_of(schema if isinstance(schema, dict) else {})) is None:
         return None
 
     def check(text: str, data: Sequence[JsonValue]) -> str:

@@ -19,6 +19,15 @@ def _deep(levels: int) -> JsonObject:
     return form
 
 
+def _doubled(times: int) -> JsonObject:
+    """Return a form that a text fits, with 2^`times` ways to see it."""
+    parts: JsonObject = {}
+    for at in range(times):
+        further: JsonObject = {"$ref": f"#/$defs/d{at + 1}"}
+        parts[f"d{at}"] = {"allOf": [further, further]}
+    return {"$ref": "#/$defs/d0", "$defs": {**parts, f"d{times}": {"type": ["string", "object"]}}}
+
+
 _FORMS: Final[tuple[JsonValue, ...]] = (
     "a text",
     [{"type": "string"}],
@@ -36,6 +45,9 @@ _FORMS: Final[tuple[JsonValue, ...]] = (
     {"allOf": [{"$ref": "#"}]},
     {"$dynamicRef": "#x", "$dynamicAnchor": "x"},
     _deep(10),
+    _doubled(40),
+    {"$defs": {"a": {"$id": "http://a.test/", **_doubled(40)}}, "$ref": "http://a.test/"},
+    {"properties": {"x": {"allOf": [{"$ref": "#"}, {"$ref": "#"}]}}},
     {"enum": [*["x"] * 5_000]},
     {"multipleOf": 0},
     {"minLength": -1, "maxLength": 1e308},
