@@ -10,6 +10,7 @@ from pydantic import BaseModel, JsonValue, RootModel
 
 from api_agent_service import extraction, merging
 from api_agent_service.vocabulary import normalize
+from shared import json_schemas
 from shared.agent import JsonObject
 from shared.errors import InvalidRequestError
 
@@ -31,14 +32,15 @@ class Schema:
 
 
 def compile_schema(form: JsonObject) -> Schema:
-    """Check a schema and make it ready. It cannot make this service fetch, and its patterns are bounded in time.
+    """Check a schema and make it ready. It cannot make this service fetch, and is bounded in time.
 
-    Raises: InvalidRequestError for what is no JSON schema, or refers to other documents.
+    Raises: InvalidRequestError for what is no JSON schema, refers to other documents, or could take for ever.
     """
     import jsonschema_rs  # noqa: PLC0415 - 10 MB that only a schema needs
 
     try:
         validator = jsonschema_rs.validator_for(form, offline=True)
+        json_schemas.check_size(form)
     except ValueError as error:
         reason = str(error).partition("\n")[0][:300]
         raise InvalidRequestError(f"The schema is no JSON schema that can be used: {reason}.") from error

@@ -14,6 +14,7 @@ from browser_service.errors import ElementNotFoundError, PageNotLoadedError
 from browser_service.findings import PartReading
 from browser_service.page_content import Image, Label, Link, Table, Text, records
 from browser_service.page_scripts import PART
+from shared import json_schemas
 from shared.agent import JsonObject
 from shared.errors import InvalidRequestError
 
@@ -80,6 +81,7 @@ def shape(part: Part, schema: JsonObject) -> JsonValue:
 
     try:
         validator = jsonschema_rs.validator_for(schema, offline=True)
+        json_schemas.check_size(schema)
     except (ValueError, jsonschema_rs.ReferencingError) as error:
         raise InvalidRequestError(f"`schema` is not a JSON Schema: {str(error)[:300]}") from error
     data = _value(part, schema, "")

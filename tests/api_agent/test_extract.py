@@ -114,6 +114,7 @@ async def test_a_schema_is_filled_by_rules_as_far_as_they_go() -> None:
         ),
         ({"type": "array", "items": {"type": "string"}}, "only a schema of type object with properties"),
         ({"type": "wrong"}, "The schema is no JSON schema that can be used"),
+        ({"type": "object", "properties": {"a": {"$ref": "#"}}}, "a reference leads back to where it stands"),
         ({"$ref": "http://127.0.0.1:9/schema.json"}, "The schema is no JSON schema that can be used: .*127.0.0.1"),
     ],
 )

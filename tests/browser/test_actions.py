@@ -255,6 +255,9 @@ async def test_data_is_read_in_the_form_of_a_schema(agent: OpenAgent, shop: str)
         await act(
             agent, f"{shop}/parts", {"do": "extract", "what": "data", "schema": {"type": "object", "required": ["vat"]}}
         )
+    endless: JsonObject = {"type": "object", "properties": {"vat": {"$ref": "#"}}}
+    with pytest.raises(InvalidRequestError, match="a reference leads back to where it stands"):
+        await act(agent, f"{shop}/parts", {"do": "extract", "what": "data", "schema": endless})
 
 
 async def test_cells_that_go_over_several_rows_or_columns_keep_the_columns(agent: OpenAgent, shop: str) -> None:
