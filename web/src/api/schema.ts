@@ -1,4 +1,4 @@
-// Made by `make types`; do not edit. OpenAPI document: sha256 137315a3f3ba0b29e4f712b8375857b4454a21355bf9a68297545db080695dd6
+// Made by `make types`; do not edit. OpenAPI document: sha256 cfc0249fb0a243f277f4fde5b8accd0f1e6c53182f3c78663d34e85f7d2a9f18
 
 export interface paths {
     "/api/agents": {
@@ -394,7 +394,7 @@ export interface paths {
         };
         /**
          * Playwright's trace viewer
-         * @description Answer a file of the viewer: `index.html?trace=ADDRESS` shows the trace at that address.
+         * @description Answer a file of the viewer: `index.html?trace=ADDRESS` shows the trace of a session, and nothing else.
          */
         get: operations["trace_viewer_api_browser_trace_viewer__path__get"];
         put?: never;
@@ -4423,7 +4423,10 @@ export interface operations {
     };
     trace_viewer_api_browser_trace_viewer__path__get: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Address of a session's trace. */
+                trace?: string[] | null;
+            };
             header?: never;
             path: {
                 path: string;
