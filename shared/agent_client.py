@@ -35,7 +35,7 @@ from shared.agent_events import (
     StatusChanged,
     TextPart,
 )
-from shared.agent_reading import MOST_LOST_CALLS, ask, get, hear_once, listen
+from shared.agent_reading import MOST_LOST_CALLS, ask, ask_about, get, hear_once, listen
 from shared.agent_wire import HIDDEN, AgentWire, Binding, Clock, Deadlines, Endpoint, ShownCall, Tap
 from shared.errors import (
     AgentFailedError,
@@ -279,7 +279,10 @@ class AgentConnection:
             nudged.clear()
             has_news = False
             if not (resuming and subscribing and task.seq is not None):
-                for event in task.read_task(await self._ask(task_id, clock)):
+                told = task.read_task(await self._ask(task_id, clock))
+                if task.says_nothing:
+                    told = told[:-1] + await ask_about(task, self._wire, clock)
+                for event in told:
                     has_news = True
                     yield event
                 if task.repeats_itself and now() > stale_at:

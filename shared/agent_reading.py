@@ -23,7 +23,7 @@ async def hear_once(
     events = task.read(await wire.call("send", params, clock))
     if task.says_nothing:
         yield events[:-1]
-        events = await _ask_about(task, wire, clock)
+        events = await ask_about(task, wire, clock)
     yield events
 
 
@@ -62,7 +62,7 @@ async def listen(
             received = received or not resumes or bool(events)
             if task.says_nothing:
                 yield events[:-1]
-                events = await _ask_about(task, wire, clock)
+                events = await ask_about(task, wire, clock)
             yield events
     finally:
         if task.ended is None:
@@ -91,12 +91,13 @@ async def ask(wire: AgentWire, task_id: str, clock: Clock) -> JsonObject:
     raise AssertionError("unreachable: the loop has no end")
 
 
-async def get(wire: AgentWire, task_id: str, clock: Clock) -> JsonObject:
-    """Return the task as the agent has it. Raises: NotFoundError, and as `AgentWire.call`.
+async def get(wire: AgentWire, task_id: str, clock: Clock, *, history: int = 0) -> JsonObject:
+    """Return the task as the agent has it, with so many of its last messages. Raises: NotFoundError, and as `call`.
 
-    An agent that fails at telling says nothing about the task: that is AgentUnavailableError.
+    None by default: with files in them, they can be larger than an answer may be. An agent that fails at telling says
+    nothing about the task: that is AgentUnavailableError.
     """
-    params: JsonObject = {"id": task_id, "historyLength": 0}  # with files in it, it can be larger than an answer may be
+    params: JsonObject = {"id": task_id, "historyLength": history}
     try:
         return await wire.call("get", params, clock)
     except FederationError as error:
@@ -109,9 +110,12 @@ async def get(wire: AgentWire, task_id: str, clock: Clock) -> JsonObject:
                 raise
 
 
-async def _ask_about(task: RemoteTask, wire: AgentWire, clock: Clock) -> list[RemoteEvent]:
-    """Ask once about an end without a word: some agents store their answer, and do not send it."""
+async def ask_about(task: RemoteTask, wire: AgentWire, clock: Clock) -> list[RemoteEvent]:
+    """Ask once about an end without a word: some agents store their answer, and do not send it.
+
+    Others have said it last, and have it in the history and nowhere else.
+    """
     try:
-        return task.fill_in(await get(wire, cast("str", task.id), clock))
+        return task.fill_in(await get(wire, cast("str", task.id), clock, history=1))
     except FederationError:
         return [cast("Ended", task.ended)]  # the end itself stands

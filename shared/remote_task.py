@@ -108,7 +108,7 @@ class RemoteTask:
 
     @property
     def says_nothing(self) -> bool:
-        """Whether a stream ended it without an answer, a question or a reason. A cancel needs none."""
+        """Whether it ended, for what is known, without an answer, a question or a reason. A cancel needs none."""
         if self.ended is None or self._is_whole or self.state == "canceled":
             return False
         answered = self.state == "completed" and self._artifacts
@@ -220,7 +220,7 @@ class RemoteTask:
         return self._take_in(task) + self._read_status(task.get("status"))
 
     def _take_in(self, task: JsonObject) -> list[RemoteEvent]:
-        self._is_whole = True
+        self._is_whole = bool(task.get("history"))
         events = self._identify(task.get("id"), task.get("contextId"))
         for message in objects(task.get("history")):
             if message.get("role") == "ROLE_AGENT":

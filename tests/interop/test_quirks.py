@@ -13,6 +13,7 @@ from a2a.server.routes import create_jsonrpc_routes
 from a2a.server.tasks import InMemoryTaskStore, TaskUpdater
 from a2a.types import Part, Task, TaskState, TaskStatus
 from starlette.applications import Starlette
+from starlette.responses import Response
 from starlette.routing import Route
 
 from shared import agent_client
@@ -57,6 +58,11 @@ def fasta2a_task(state: str, **more: object) -> JsonObject:
     status = {"state": f"TASK_STATE_{state}", "timestamp": "2026-11-21T12:00:00.123456"}
     task = {"id": "t-1", "contextId": "c-1", "status": status, "history": [asked], **more}
     return json.loads(json.dumps(task))
+
+
+def bare_task(state: str) -> JsonObject:
+    """Return a task that tells of its state and of nothing else."""
+    return {"id": "t-1", "contextId": "c-1", "status": {"state": f"TASK_STATE_{state}"}}
 
 
 def bare(state: str) -> JsonObject:
@@ -111,6 +117,26 @@ async def test_a_question_or_a_reason_that_only_the_history_has_is_found(
 
     assert (found.state, found.text) == (ended, "Which colour?")
     assert found.error is None or found.error.detail == "Which colour?"
+
+
+@pytest.mark.parametrize("how", ["streamed", "at once", "polled"])
+@pytest.mark.parametrize(("state", "ended"), [("COMPLETED", "completed"), ("INPUT_REQUIRED", "input_required")])
+async def test_what_only_the_history_has_is_found_at_an_agent_that_sends_no_history_unasked(
+    client: Client, state: str, ended: str, how: str
+) -> None:
+    def stored(body: JsonObject) -> Response:
+        assert isinstance(params := body["params"], dict)
+        history = {"history": [said("here it is")]} if params["historyLength"] else {}
+        return result({**bare_task(state), **history})(body)
+
+    async with ScriptedAgent(
+        SendStreamingMessage=stream({"task": bare_task("SUBMITTED")}, bare(state)),
+        SendMessage=result({"task": bare_task(state if how == "at once" else "SUBMITTED")}),
+        GetTask=stored,
+    ).serving() as agent:
+        found = await end_of(client, agent, streaming=how == "streamed")
+
+    assert (found.state, found.text) == (ended, "here it is")
 
 
 async def test_an_end_without_a_word_stands_though_the_agent_cannot_be_asked(client: Client) -> None:

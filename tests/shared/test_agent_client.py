@@ -59,7 +59,8 @@ async def test_what_the_caller_is_doing_is_traced_at_the_agent(client: Client) -
 
 
 async def test_credentials_go_with_every_call(client: Client) -> None:
-    agent = ScriptedAgent(SendMessage=result({"task": task("WORKING")}), GetTask=result(task("COMPLETED")))
+    done = result(task("COMPLETED", artifact="hi"))
+    agent = ScriptedAgent(SendMessage=result({"task": task("WORKING")}), GetTask=done)
     async with agent.serving():
         secrets = Secrets(headers={"Authorization": SecretStr("Bearer x")})
         auth = AgentAuth(secrets, AgentCard(), Tokens(client))

@@ -65,7 +65,8 @@ async def test_an_agent_that_streams_need_not_push(client: Client) -> None:
 
 
 async def test_an_agent_of_0_3_is_told_in_its_own_words(client: Client) -> None:
-    done = {"kind": "task", "id": "t-1", "contextId": "c-1", "status": {"state": "completed"}}
+    said = {"kind": "message", "messageId": "m-2", "role": "agent", "parts": [{"kind": "text", "text": "ok"}]}
+    done = {"kind": "task", "id": "t-1", "contextId": "c-1", "status": {"state": "completed", "message": said}}
     async with ScriptedAgent(**{"message/send": result(done)}).serving() as agent:
         await end_of(agent_client.connect(client, pushing(agent.card(streaming=False, version="0.3.0"))).send(HI))
     assert [configuration_of(request) for request in agent.requests] == [
@@ -80,7 +81,7 @@ async def test_an_agent_is_told_over_http_and_json_too(client: Client) -> None:
 
 
 async def test_an_agent_that_cannot_push_is_not_told(client: Client) -> None:
-    async with ScriptedAgent(SendMessage=result({"task": task("COMPLETED")})).serving() as agent:
+    async with ScriptedAgent(SendMessage=result({"task": task("COMPLETED", artifact="ok")})).serving() as agent:
         await end_of(agent_client.connect(client, agent.card(streaming=False)).send(HI))
     assert [configuration_of(request) for request in agent.requests] == [AT_ONCE]
 
