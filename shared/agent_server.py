@@ -26,7 +26,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from shared import agent_conformance, agent_mixed_dialect, agent_rest, card_routes
+from shared import agent_conformance, agent_mixed_dialect, agent_openapi, agent_rest, card_routes
 from shared.agent import OpenAgent
 from shared.agent_conformance import ConformingHandler
 from shared.agent_handler import AgentHandler
@@ -92,6 +92,7 @@ class AgentServer:
             # The mount for tenants in paths would swallow everything below it, and our cards name no tenants.
             rest_routes=[agent_rest.mended(route) for route in rest if isinstance(route, Route)],
         )
+        agent_openapi.describe(app)
 
         for card in cards:
             app.add_route(card.path, card.endpoint, methods=["HEAD"], include_in_schema=False)

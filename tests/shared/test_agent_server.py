@@ -2,9 +2,10 @@
 
 import asyncio
 import base64
+import re
 from contextlib import aclosing
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from a2a.client import ClientConfig, ClientFactory
@@ -458,6 +459,20 @@ async def test_health_readiness_and_docs_are_there(caller: Caller) -> None:
     assert (await caller.http.get("/docs")).status_code == 200
     paths = (await caller.http.get("/openapi.json")).json()["paths"]
     assert {"/", "/message:send", "/health", "/.well-known/agent-card.json"} <= set(paths)
+
+
+async def test_the_openapi_document_tells_what_each_call_of_a2a_takes_and_answers(caller: Caller) -> None:
+    paths: dict[str, dict[str, dict[str, Any]]] = (await caller.http.get("/openapi.json")).json()["paths"]
+    for path, item in paths.items():
+        for operation in item.values():
+            given = [each["name"] for each in operation.get("parameters", []) if each["in"] == "path"]
+            assert given == re.findall(r"{(\w+)}", path)
+            if path.startswith(("/tasks", "/v1/", "/message")):
+                assert "4XX" in operation["responses"]
+    [version] = paths["/tasks"]["get"]["parameters"]
+    assert not version.get("required", False)
+    assert list(paths["/tasks"]["get"]["responses"]["200"]["content"]) == ["application/a2a+json"]
+    assert list(paths["/message:stream"]["post"]["responses"]["200"]["content"]) == ["text/event-stream"]
 
 
 def _message(text: str) -> Message:
