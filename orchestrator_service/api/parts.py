@@ -1,12 +1,13 @@
 """What routes work with: the open parts of the orchestrator, who asks, and one page of a list."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, cast
+from typing import Annotated, Final, cast
 
 from fastapi import Depends, Header, Query
-from pydantic import AfterValidator, Field, JsonValue
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, WithJsonSchema
 from starlette.requests import HTTPConnection
 
 from orchestrator_service import choosing
@@ -25,6 +26,8 @@ from shared.agent_client import AgentConnection, Deadlines, Tap, parse_card
 from shared.auth import LOCAL, Caller
 from shared.db import Database
 from shared.errors import UnavailableError
+
+_DATE: Final = re.compile(r"[0-9]{4}-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +86,20 @@ def _to_utc(time: datetime) -> datetime:
         raise ValueError("it is before the year 1 or after the year 9999 in UTC") from error
 
 
+def _of_a_date(value: object) -> object:
+    if isinstance(value, str) and not _DATE.match(value):  # a bare number would be seconds since 1970
+        raise ValueError("it is not a time such as 2026-01-31T12:00:00Z (RFC 3339)")
+    return value
+
+
 OpenParts = Annotated[Parts, Depends(opened)]
 WhoAsks = Annotated[Caller, Depends(caller)]
 SeqNumber = Annotated[int, Field(ge=0, le=2**53 - 1)]
 """The number of an event, within what every reader of JSON can tell apart (RFC 7493, 2.2)."""
-Time = Annotated[datetime, AfterValidator(_to_utc)]
+Time = Annotated[datetime, BeforeValidator(_of_a_date), AfterValidator(_to_utc)]
 """A moment of a query, in UTC."""
-Prefer = Annotated[list[str] | None, Header(max_length=20)]
+Prefer = Annotated[list[str] | None, WithJsonSchema({"type": "string"}), Header(max_length=20)]
+"""Several headers are one, with commas (RFC 9110, 5.3): a list only because each comes by itself."""
 Limit = Annotated[int, Query(ge=1, le=200, description="Most items to answer.")]
 Cursor = Annotated[
     str | None,

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, func, select
 
 from orchestrator_service import tasks
 from orchestrator_service.api.parts import OpenParts, Parts, opened
+from orchestrator_service.api.shapes import Answer
 from orchestrator_service.models import Task
 from orchestrator_service.registrar import base_of
 from orchestrator_service.registry import visible_to
@@ -20,7 +21,18 @@ from shared.errors import FederationError
 router = APIRouter(tags=["health"])
 
 
-@router.get("/ready", summary="Whether everything that belongs to the federation is there")
+class Readiness(Answer):
+    """Whether all is there, and in sentences what is not."""
+
+    ready: bool
+    missing: list[str]
+
+
+@router.get(
+    "/ready",
+    summary="Whether everything that belongs to the federation is there",
+    responses={200: {"model": Readiness}, 503: {"model": Readiness, "description": "What is missing"}},
+)
 async def ready(request: Request) -> Response:
     """Answer 200 when the database, the engine and every bundled agent are; else 503 with what is not."""
     try:

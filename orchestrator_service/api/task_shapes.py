@@ -192,7 +192,7 @@ class TaskResult(Sparse):
     rounds: list[EvaluationReport] | None = None
 
 
-class Origin(Answer):
+class Origin(Sparse):
     """Which task this one repeats."""
 
     kind: Literal["retry", "fork"]

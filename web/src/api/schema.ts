@@ -1,4 +1,4 @@
-// Made by `make types`; do not edit. OpenAPI document: sha256 cfc0249fb0a243f277f4fde5b8accd0f1e6c53182f3c78663d34e85f7d2a9f18
+// Made by `make types`; do not edit. OpenAPI document: sha256 63ee6d71940111efa23dfd42b343c6d2e7df3c7f52b60626e4a9a90af8ef449c
 
 export interface paths {
     "/api/agents": {
@@ -394,7 +394,7 @@ export interface paths {
         };
         /**
          * Playwright's trace viewer
-         * @description Answer a file of the viewer: `index.html?trace=ADDRESS` shows the trace of a session, and nothing else.
+         * @description Answer a file of the viewer: `index.html?trace=ADDRESS` shows the trace at that address.
          */
         get: operations["trace_viewer_api_browser_trace_viewer__path__get"];
         put?: never;
@@ -2134,7 +2134,7 @@ export interface components {
          */
         Origin: {
             /** From Step */
-            from_step: string | null;
+            from_step?: string | null;
             /**
              * Kind
              * @enum {string}
@@ -4423,10 +4423,7 @@ export interface operations {
     };
     trace_viewer_api_browser_trace_viewer__path__get: {
         parameters: {
-            query?: {
-                /** @description Address of a session's trace. */
-                trace?: string[] | null;
-            };
+            query?: never;
             header?: never;
             path: {
                 path: string;
@@ -5208,7 +5205,7 @@ export interface operations {
             query?: never;
             header?: {
                 "idempotency-key"?: string | null;
-                prefer?: string[] | null;
+                prefer?: string;
             };
             path?: never;
             cookie?: never;
@@ -5488,7 +5485,7 @@ export interface operations {
             query?: never;
             header?: {
                 "idempotency-key"?: string | null;
-                prefer?: string[] | null;
+                prefer?: string;
             };
             path: {
                 task_id: string;
@@ -5610,7 +5607,7 @@ export interface operations {
             query?: never;
             header?: {
                 "idempotency-key"?: string | null;
-                prefer?: string[] | null;
+                prefer?: string;
             };
             path: {
                 task_id: string;
@@ -5837,7 +5834,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                prefer?: string[] | null;
+                prefer?: string;
             };
             path?: never;
             cookie?: never;
@@ -6062,7 +6059,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                prefer?: string[] | null;
+                prefer?: string;
             };
             path: {
                 test_id: string;
