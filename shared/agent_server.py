@@ -93,9 +93,6 @@ class AgentServer:
             rest_routes=[agent_rest.mended(route) for route in rest if isinstance(route, Route)],
         )
         agent_openapi.describe(app)
-
-        for card in cards:
-            app.add_route(card.path, card.endpoint, methods=["HEAD"], include_in_schema=False)
         card_routes.add_keys(app, self._key)
 
     @asynccontextmanager

@@ -57,15 +57,14 @@ class EventResponse(Response):
         if self._watching is not None:
             self._watching.cancel()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         _open.add(self)
         try:
             async with asyncio.TaskGroup() as group:
                 self._watching = group.create_task(self._watch(receive, send))
-                if scope["method"] != "HEAD":
-                    await self._send_events(send)
+                await self._send_events(send)
                 self._watching.cancel()
         except* _ClientGoneError:
             pass

@@ -4,7 +4,7 @@ Plain ASGI, so that streams stay streams and mounted apps are behind it too.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
@@ -127,6 +127,38 @@ class KnownCallers:
         if origin is None or not changes or origin in self._origins or origin.partition("://")[2] == host:
             return None
         return OriginRefusedError(f"Pages of '{origin[:200]}' may not call this service.")
+
+
+class Heads:
+    """Answers HEAD as GET is answered, without the body; who would go on sending is told that the caller is gone.
+
+    Source: https://www.rfc-editor.org/rfc/rfc9110#section-9.3.2
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+        requests: Iterator[Message] = iter([{"type": "http.request", "body": b"", "more_body": False}])
+        answered = asyncio.Event()
+
+        async def receive_nothing() -> Message:
+            if (request := next(requests, None)) is not None:
+                return request
+            await answered.wait()
+            return {"type": "http.disconnect"}
+
+        async def send_head(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                await send(message)
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+                answered.set()
+
+        await self._app({**scope, "method": "GET"}, receive_nothing, send_head)
 
 
 class BodyLimit:

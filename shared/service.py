@@ -78,12 +78,12 @@ def create_app(
         state: dict[str, JsonValue] = {"status": "degraded" if lacks else "ok", "version": app.version}
         return {**state, "service": service, "instance": INSTANCE, **({"problems": lacks} if lacks else {})}
 
-    app.add_api_route("/health", health, methods=["HEAD"], include_in_schema=False)
     api_page.install(app)
     app.add_exception_handler(FederationError, _answer_foreseen)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_exception_handler(HTTPException, _answer_http)
     app.add_exception_handler(Exception, _answer_unexpected)
+    app.add_middleware(front_door.Heads)
     if origins:
         app.add_middleware(
             CORSMiddleware,
@@ -100,7 +100,7 @@ def create_app(
     return app
 
 
-_METHODS: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+_METHODS: Final = ("DELETE", "GET", "PATCH", "POST", "PUT")
 # FastAPI takes such objects of OpenAPI as they are.
 _PROBLEM: Final[dict[str, Any]] = {
     "description": "What is wrong, as problem details (RFC 9457)",
@@ -316,7 +316,8 @@ def _methods_at(request: Request) -> list[str]:
     """Return the methods that are taken at the request's path: those of all routes, for each knows only its own."""
     scopes = [{**request.scope, "method": method} for method in _METHODS]
     routes = request.app.routes
-    return [str(scope["method"]) for scope in scopes if any(each.matches(scope)[0] is Match.FULL for each in routes)]
+    taken = [str(scope["method"]) for scope in scopes if any(each.matches(scope)[0] is Match.FULL for each in routes)]
+    return sorted([*taken, "HEAD"]) if "GET" in taken else taken
 
 
 async def _answer_unexpected(_request: Request, _error: Exception) -> JSONResponse:

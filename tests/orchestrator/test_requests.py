@@ -63,7 +63,7 @@ async def test_a_callers_trace_goes_on_through_the_agents_whether_its_task_began
 
 async def test_a_refused_method_is_answered_with_all_that_are_taken(tmp_path: Path) -> None:
     async with federation(tmp_path) as running:
-        for path, allowed in (("/api/tasks", "GET, POST"), ("/api/agents/x", "DELETE, GET, PATCH")):
+        for path, allowed in (("/api/tasks", "GET, HEAD, POST"), ("/api/agents/x", "DELETE, GET, HEAD, PATCH")):
             refused = await running.client.put(path)
             assert (refused.status_code, refused.headers["allow"]) == (405, allowed)
 
@@ -230,6 +230,24 @@ async def test_the_app_says_how_it_is(tmp_path: Path) -> None:
         assert 'federation_tasks{status="completed"} 1.0' in numbers
         assert 'federation_agents{status="active"} 1.0' in numbers
         assert (await running.client.get("/docs")).status_code == 200
+
+
+async def test_whatever_can_be_read_can_be_asked_for_its_headers_alone(tmp_path: Path) -> None:
+    async with federation(tmp_path, ECHO) as running:
+        waiting = await running.run(step("a"), approve_plan=True)
+        paths = ("/", "/docs", "/openapi.json", "/ready", "/tasks", "/tasks/none", "/v1/card")
+        tasks = ("/api/tasks", f"/api/tasks/{waiting['id']}", "/api/tasks/none")
+        for path in (*paths, *tasks):
+            whole, head = await running.client.get(path), await running.client.head(path)
+            assert (head.status_code, head.content) == (whole.status_code, b"")
+            for name in ("content-type", "content-length"):
+                assert head.headers[name] == whole.headers[name], path
+        live = await running.client.head(f"/api/tasks/{waiting['id']}/events")
+        assert (live.status_code, live.content) == (200, b"")
+        assert live.headers["content-type"].startswith("text/event-stream")
+        refused = await running.client.delete("/api/tasks")
+        assert refused.headers["allow"] == "GET, HEAD, POST"
+        assert (await running.client.head("/execute")).status_code == 405
 
 
 async def test_openapi_describes_the_routes_and_every_body_with_an_example(tmp_path: Path) -> None:
