@@ -21,6 +21,7 @@ _MAX_NAME = 500
 _MAX_URL = 2_000
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _NOT_THERE = frozenset({404, 405, 410})
+_BINDINGS = frozenset({"JSONRPC", "HTTP+JSON"})
 _EMPTY: tuple[JsonValue, ...] = (None, "", [], {})
 _SCHEMES_0_3 = {
     "apiKey": "apiKeySecurityScheme",
@@ -195,7 +196,8 @@ def _check(card: JsonObject) -> None:
         _check_text(fields, "url", where, _MAX_URL)
         for field in ("protocolBinding", "protocolVersion"):
             _check_text(fields, field, where)
-        if not str(fields["url"]).lower().startswith(("http://", "https://")) and fields["protocolBinding"] != "GRPC":
+        called = str(fields["protocolBinding"]).upper() in _BINDINGS  # others may have addresses of their own
+        if called and not str(fields["url"]).lower().startswith(("http://", "https://")):
             raise _invalid(f"{where}/url", "must be an absolute http or https URL")
     # What follows may be missing: ProtoJSON leaves out what is empty.
     _check_object(card.get("capabilities", {}), "/capabilities")

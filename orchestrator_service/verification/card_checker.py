@@ -124,7 +124,8 @@ class _Checker:
         if len(errors(self.found)) > before:
             return
         url, binding, version = (str(interface[field]) for field in ("url", "protocolBinding", "protocolVersion"))
-        if binding != "GRPC":
+        is_web = url.lower().startswith(("http:", "https:"))
+        if binding.upper() in {"JSONRPC", "HTTP+JSON"} or (is_web and binding != "GRPC"):
             self._url(url, f"{where}/url", _INTERFACE)
         if binding not in _BINDINGS and ":" not in binding:
             self.add("note", f"{where}/protocolBinding", "is neither a binding of A2A nor a URI", "A2A 1.0, 5.8")

@@ -87,6 +87,21 @@ async def test_an_agent_with_no_binding_that_is_spoken_here_is_told_which_are(tm
 
 
 @pytest.mark.parametrize(
+    ("binding", "url"),
+    [("https://bindings.example/websocket", "wss://agent.example/a2a"), ("grpc", "agent.example:50051")],
+)
+async def test_an_agent_may_offer_bindings_besides_whose_addresses_are_of_their_own_kind(
+    tmp_path: Path, binding: str, url: str
+) -> None:
+    async with Fickle().serving() as fickle, federation(tmp_path) as running:
+        assert isinstance(interfaces := fickle.card["supportedInterfaces"], list)
+        interfaces.insert(0, {"url": url, "protocolBinding": binding, "protocolVersion": "1.0"})
+        agent = await running.post("/api/agents", {"endpoint": fickle.url}, 201)
+        assert agent["status"] == "active"
+        assert "must be an absolute" not in str(_findings(agent))
+
+
+@pytest.mark.parametrize(
     ("manner", "grade", "found"),
     [("odd", "BCDEF", "nobody began"), ("failing", "F", "HTTP 500"), ("locked", "ABC", "credentials")],
 )
