@@ -84,6 +84,7 @@ def create_app(
     app.add_exception_handler(HTTPException, _answer_http)
     app.add_exception_handler(Exception, _answer_unexpected)
     app.add_middleware(front_door.Heads)
+    app.add_middleware(front_door.BodyLimit, max_bytes=settings.max_body_bytes)
     if origins:
         app.add_middleware(
             CORSMiddleware,
@@ -92,7 +93,6 @@ def create_app(
             allow_headers=["*"],
             expose_headers=["Location", "Retry-After", "traceparent"],
         )
-    app.add_middleware(front_door.BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(
         front_door.KnownCallers, hosts=front_door.hosts_of(settings, service, origins), origins=frozenset(origins)
     )

@@ -237,6 +237,17 @@ async def test_pages_of_other_origins_cannot_change_anything(door: httpx.AsyncCl
             await connect(url, additional_headers=headers)
 
 
+@pytest.mark.parametrize(
+    ("body", "more", "status"), [(b"x" * 2 * _MAX_BYTES, {}, 413), (b"x", {"content-encoding": "gzip"}, 415)]
+)
+async def test_the_known_origin_may_read_why_its_body_was_refused(
+    door: httpx.AsyncClient, body: bytes, more: dict[str, str], status: int
+) -> None:
+    refused = await door.post("/orders", content=body, headers={"origin": "http://ui.example", **more})
+    assert refused.status_code == status
+    assert refused.headers["access-control-allow-origin"] == "http://ui.example"
+
+
 async def test_only_the_known_origin_may_read_from_a_browser(door: httpx.AsyncClient) -> None:
     preflight = {"access-control-request-method": "POST", "access-control-request-headers": "content-type"}
     known = await door.options("/orders", headers={"origin": "http://ui.example", **preflight})
