@@ -1,6 +1,6 @@
 """What the SDK's HTTP+JSON routes leave open: a body that is not UTF-8 is the caller's fault, body or query may name a
 tenant, a stream of A2A 0.3 that cannot be given is refused as a whole, where the SDK begins it and breaks it off, and a
-push config of 0.3 can be deleted.
+push config of 0.3 can be created in the form that is specified, and deleted.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -20,6 +20,7 @@ from sse_starlette.sse import EventSourceResponse
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import Message
 
 from shared import agent_bodies
 from shared.agent_finality import finishing
@@ -47,6 +48,7 @@ def mended(route: Route) -> Route:
         if route.path.startswith(_OLDER):
             agent_bodies.check_content(body)
             agent_bodies.check_history_length(request.query_params.get("historyLength") or None)
+            request = _completed(request, body)
         else:
             request.state.tenant = _tenant(request, body)
         response: Response = await begin(request)
@@ -75,6 +77,24 @@ def deletion(handler: RequestHandler, contexts: ServerCallContextBuilder) -> Rou
         return JSONResponse({})
 
     return Route("/v1/tasks/{id}/pushNotificationConfigs/{push_id}", answer, methods=["DELETE"])
+
+
+def _completed(request: Request, body: JsonValue) -> Request:
+    """Return the request; one that creates a push config in the form that is specified has the SDK's own then.
+
+    Specified is the config alone, the SDK reads it as a part of what creates it.
+    Source: https://github.com/a2aproject/A2A/blob/v0.3.0/specification/grpc/a2a.proto (`body: "config"`)
+    """
+    match body:
+        case {"pushNotificationConfig": dict()} if request.url.path.endswith("/pushNotificationConfigs"):
+            whole = orjson.dumps({"parent": f"tasks/{request.path_params['id']}", "config": body})
+        case _:
+            return request
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": whole, "more_body": False}
+
+    return Request(request.scope, receive)
 
 
 def _tenant(request: Request, body: JsonValue) -> str:

@@ -225,6 +225,18 @@ async def test_configs_of_0_3_are_kept_and_told(caller: Caller, agent: ScriptedA
     assert (await call("list", {"id": task_id}))["result"] == []
 
 
+async def test_configs_of_0_3_are_created_over_http_as_the_js_sdk_does_it(caller: Caller, receiver: Receiver) -> None:
+    task_id = (await caller.send("ask"))["id"]
+    configs = f"/v1/tasks/{task_id}/pushNotificationConfigs"
+    wanted: JsonObject = {"id": "js", "url": f"{receiver.url}/hook", "token": "t0k3n"}
+    named: JsonObject = {"name": f"tasks/{task_id}/pushNotificationConfigs/js", "pushNotificationConfig": wanted}
+    created = await caller.http.post(configs, json=named)
+    assert (created.status_code, created.json()) == (200, named)
+    assert (await caller.http.get(f"{configs}/js")).json() == named
+    refused = await caller.http.post("/v1/tasks/none/pushNotificationConfigs", json=named)
+    assert refused.status_code == 404
+
+
 async def test_configs_of_0_3_are_deleted_over_http(caller: Caller, receiver: Receiver) -> None:
     task_id = (await caller.send("ask"))["id"]
     configs = f"/v1/tasks/{task_id}/pushNotificationConfigs"
