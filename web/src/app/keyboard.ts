@@ -37,6 +37,7 @@ export function useKeys(open: (overlay: 'palette' | 'keys') => void): void {
   useEffect(() => {
     let pressedG = 0;
     const onKey = (event: KeyboardEvent): void => {
+      if (event.defaultPrevented) return; // it went to a page that was taken over
       if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'k') {
         event.preventDefault();
         open('palette');
