@@ -92,7 +92,28 @@ def test_who_answers_second_is_told(page: Page, stage: Stage) -> None:
     with page.expect_response("**/input") as answered:
         page.get_by_role("button", name="Send answer").click()
     assert answered.value.status == 409
+    expect(page.get_by_role("alert").filter(has_text="is not open any more")).to_contain_text("Oslo")
     expect(page.get_by_label("Result")).to_contain_text("Booked: Bergen")
+
+
+def test_who_is_still_writing_when_a_question_is_answered_keeps_what_was_written(page: Page, stage: Stage) -> None:
+    task = stage.submit("Answer me elsewhere", step("a", "Say yes"), approve_plan=True)
+    asked = stage.task_when(str(task["id"]), lambda found: bool(found["pending_inputs"]))
+    page.goto("/inbox")
+    card = page.get_by_role("article").filter(has_text="Answer me elsewhere")
+    card.get_by_label("Comment").press_sequentially("Not before I have seen")
+    answer = {"input_id": objects(asked["pending_inputs"])[0]["input_id"], "approve": True}
+    stage.client.post(f"/api/tasks/{task['id']}/input", json=answer).raise_for_status()
+    expect(card).to_have_count(0)
+    page.keyboard.type(" cats?")
+    told = page.get_by_role("alert").filter(has_text="is not open any more")
+    expect(told).to_contain_text("Not before I have seen")
+    expect(page).to_have_url(re.compile("/inbox$"))
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    told.get_by_role("button", name="Close").click()
+    expect(told).to_have_count(0)
+    page.keyboard.type("?")
+    expect(page.get_by_role("dialog")).to_be_visible()
 
 
 def test_an_answer_that_comes_too_late_is_explained(page: Page, stage: Stage) -> None:
@@ -111,8 +132,10 @@ def test_an_answer_that_comes_too_late_is_explained(page: Page, stage: Stage) ->
 def test_a_plan_is_approved(page: Page, stage: Stage) -> None:
     task = stage.submit("Approve me", step("a", "Say yes"), approve_plan=True)
     page.goto(f"/tasks/{task['id']}")
+    page.get_by_label("Comment").fill("Gladly")
     page.get_by_role("button", name="Approve").click()
     expect(page.get_by_label("Result")).to_contain_text("You said: Say yes")
+    expect(page.get_by_text("is not open any more")).to_have_count(0)
 
 
 def test_a_plan_is_rejected_with_a_comment(page: Page, stage: Stage) -> None:

@@ -32,10 +32,12 @@ function isTyping(target: EventTarget | null): boolean {
   );
 }
 
+/** Keys that work on every page. Who goes on typing where a field is gone from the page does not mean them. */
 export function useKeys(open: (overlay: 'palette' | 'keys') => void): void {
   const navigate = useNavigate();
   useEffect(() => {
     let pressedG = 0;
+    let typed: { field: Element; path: string } | null = null;
     const onKey = (event: KeyboardEvent): void => {
       if (event.defaultPrevented) return; // it went to a page that was taken over
       if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'k') {
@@ -43,6 +45,9 @@ export function useKeys(open: (overlay: 'palette' | 'keys') => void): void {
         open('palette');
         return;
       }
+      const path = window.location.pathname;
+      if (event.target === document.body && typed?.path === path && !typed.field.isConnected) return;
+      typed = isTyping(event.target) && event.key.length === 1 ? { field: event.target as Element, path } : null;
       if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || !keysAreOn()) return;
       if (document.querySelector('[role="dialog"]')) return;
       const isSecond = Date.now() - pressedG < SEQUENCE_MS;
@@ -65,7 +70,14 @@ export function useKeys(open: (overlay: 'palette' | 'keys') => void): void {
         else open('palette');
       }
     };
+    const onPointer = (): void => {
+      typed = null;
+    };
     document.addEventListener('keydown', onKey);
-    return () => document.removeEventListener('keydown', onKey);
+    document.addEventListener('pointerdown', onPointer);
+    return () => {
+      document.removeEventListener('keydown', onKey);
+      document.removeEventListener('pointerdown', onPointer);
+    };
   }, [navigate, open]);
 }

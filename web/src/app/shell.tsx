@@ -1,17 +1,19 @@
 // The frame around every page: the rail, the connection's state, keys, the palette.
 import { ActionIcon, Button, Tooltip, useComputedColorScheme, useMantineColorScheme } from '@mantine/core';
 import { useHotkeys } from '@mantine/hooks';
-import { useQuery } from '@tanstack/react-query';
+import { useIsMutating, useQuery } from '@tanstack/react-query';
 import { Link, Outlet } from '@tanstack/react-router';
 import { lazy, type ReactNode, Suspense, useCallback, useEffect, useRef, useState } from 'react';
 import { queryClient } from '../api/query';
 import { questionsQuery, refreshLists } from '../api/tasks';
 import type { OpenQuestion } from '../api/types';
 import { connection, useConnection, useWatch } from '../live/task-store';
+import { SENDING, unsentAnswer } from '../ui/answer-draft';
 import { answerTo, keepDraft } from '../ui/drafts';
 import { Boundary } from '../ui/feedback';
 import { Icon, type IconName } from '../ui/icons';
 import { showWaiting } from '../ui/page';
+import { firstLine, plain, unmarked } from '../ui/text';
 import { useKeys } from './keyboard';
 
 const Palette = lazy(() => import('./palette'));
@@ -59,6 +61,7 @@ export function Shell(): ReactNode {
       <Rail isOpen={isRailOpen} close={closeRail} openPalette={() => setOverlay('palette')} />
       <main className="main" id="main" tabIndex={-1} style={{ outline: 'none' }}>
         <ConnectionBanner />
+        <AnswersForgotten />
         <Boundary what="This page">
           <Outlet />
         </Boundary>
@@ -81,14 +84,47 @@ function useReadAgain(): void {
   }, [state]);
 }
 
-/** Forgets what was begun to be answered when its question is open no more, whoever answered it. */
-function useAnswersForgotten(open: readonly OpenQuestion[]): void {
+interface Unsent {
+  question: OpenQuestion;
+  text: string;
+}
+
+/** Forgets what was begun to be answered when its question is open no more, and shows it if it was not sent. */
+function AnswersForgotten(): ReactNode {
+  const open = useQuery(questionsQuery).data?.items ?? NO_QUESTIONS;
+  const sending = useIsMutating({ mutationKey: SENDING });
   const before = useRef(open);
+  const [unsent, setUnsent] = useState<readonly Unsent[]>([]);
   useEffect(() => {
+    if (sending > 0) return; // it may be the answer that the question is gone by
     const ids = new Set(open.map((question) => question.input_id));
-    for (const { input_id } of before.current) if (!ids.has(input_id)) keepDraft(answerTo(input_id), undefined);
+    for (const question of before.current) {
+      if (ids.has(question.input_id)) continue;
+      const text = unsentAnswer(question);
+      if (text) setUnsent((others) => [...others, { question, text }]);
+      keepDraft(answerTo(question.input_id), undefined);
+    }
     before.current = open;
-  }, [open]);
+  }, [open, sending]);
+  return unsent.map(({ question, text }) => (
+    <div key={question.input_id} className="banner" role="alert">
+      <Icon name="warning" />
+      <span className="wrap" style={{ flex: 1 }}>
+        “{firstLine(unmarked(question.prompt), 80)}” of{' '}
+        <Link to="/tasks/$taskId" params={{ taskId: question.task.id }}>
+          {firstLine(question.task.description, 60)}
+        </Link>{' '}
+        is not open any more. What you had begun to answer: <q className="unsent">{plain(text)}</q>
+      </span>
+      <Button
+        size="compact-sm"
+        variant="default"
+        onClick={() => setUnsent((all) => all.filter((each) => each.question !== question))}
+      >
+        Close
+      </Button>
+    </div>
+  ));
 }
 
 function Brand(): ReactNode {
@@ -101,9 +137,7 @@ function Brand(): ReactNode {
 }
 
 function Rail(props: { isOpen: boolean; close: () => void; openPalette: () => void }): ReactNode {
-  const open = useQuery(questionsQuery).data?.items ?? NO_QUESTIONS;
-  useAnswersForgotten(open);
-  const questions = open.length;
+  const questions = useQuery(questionsQuery).data?.items.length ?? 0;
   useEffect(() => showWaiting(questions), [questions]);
   useHotkeys(props.isOpen ? [['Escape', props.close]] : []);
   return (

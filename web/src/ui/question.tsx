@@ -5,8 +5,9 @@ import { type FormEvent, lazy, type ReactNode, Suspense, useId, useState } from 
 import { ProblemError } from '../api/client';
 import { queryClient } from '../api/query';
 import { answerQuestion } from '../api/tasks';
-import type { Json, JsonObject, NewAnswer, PlannedStep, Question } from '../api/types';
-import { answerTo, keepDraft, useDraft } from './drafts';
+import type { Json, JsonObject, NewAnswer, Question } from '../api/types';
+import { SENDING, useAnswerDraft } from './answer-draft';
+import { answerTo, keepDraft } from './drafts';
 import { Problem, Waiting } from './feedback';
 import { given, hasField, initial, missing } from './form/schema';
 import { Icon } from './icons';
@@ -23,28 +24,9 @@ interface Props {
   planEdit?: () => NewAnswer['plan'] | undefined;
 }
 
-interface AnswerDraft {
-  /** What the form holds; not there: it was not touched. */
-  reply?: { value: Json | undefined };
-  comment?: string;
-  /** The plan in question, as far as it was changed. */
-  steps?: readonly PlannedStep[] | undefined;
-}
-
-const NOTHING: AnswerDraft = {};
-
-/**
- * What was begun to be answered, kept until it is sent: who looks at the step first, or at another page, finds it again.
- * What says who one is may be a secret, and is not written down.
- */
-export function useAnswerDraft(question: Question): [AnswerDraft, (changed: AnswerDraft) => void] {
-  const name = answerTo(question.input_id);
-  const draft = useDraft<AnswerDraft>(name) ?? NOTHING;
-  return [draft, (changed) => keepDraft(name, { ...draft, ...changed }, question.kind !== 'auth')];
-}
-
 export function QuestionForm({ taskId, question, children, planEdit }: Props): ReactNode {
   const answer = useMutation({
+    mutationKey: SENDING,
     mutationFn: (content: Omit<NewAnswer, 'input_id'>) =>
       answerQuestion(taskId, { input_id: question.input_id, ...content }),
     onSuccess: () => keepDraft(answerTo(question.input_id), undefined),

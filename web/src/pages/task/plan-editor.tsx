@@ -4,8 +4,9 @@ import { type ReactNode, useCallback } from 'react';
 import type { NewAnswer, PlannedStep, Question } from '../../api/types';
 import type { TaskState } from '../../live/fold';
 import { useLive } from '../../live/task-store';
+import { useAnswerDraft } from '../../ui/answer-draft';
 import { Icon } from '../../ui/icons';
-import { QuestionForm, useAnswerDraft } from '../../ui/question';
+import { QuestionForm } from '../../ui/question';
 import { firstLine, plain } from '../../ui/text';
 
 export default function PlanEditor({ taskId, question }: { taskId: string; question: Question }): ReactNode {
