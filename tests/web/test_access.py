@@ -319,6 +319,25 @@ def test_nothing_moves_for_who_wants_it_so(browser: Browser, stage: Stage) -> No
     stage.gates.open("still-gate")
 
 
+def test_where_the_system_gives_the_colours_what_is_chosen_is_seen(browser: Browser, stage: Stage) -> None:
+    task = stage.ended(stage.submit("Few colours", step("a", "Say one"), step("b", "Then {{ steps.a.output }}")))
+    with browser.new_context(base_url=stage.url, forced_colors="active", reduced_motion="reduce") as context:
+        page = context.new_page()
+        page.goto(f"/tasks/{task['id']}/steps/a?view=timeline")
+        expect(page.get_by_role("tab", name="Output")).to_be_visible()
+        looks = "(one) => [getComputedStyle(one).backgroundColor, getComputedStyle(one).outlineStyle]"
+        rows = page.locator("[aria-pressed]")
+        expect(rows).to_have_count(2)
+        for chosen, other in (
+            (page.get_by_role("link", name="Tasks"), page.get_by_role("link", name="Agents")),
+            (page.get_by_role("tab", name="Output"), page.get_by_role("tab", name="Log")),
+            (page.get_by_text("Timeline", exact=True).locator("xpath=ancestor::label"),
+             page.get_by_text("Raw", exact=True).locator("xpath=ancestor::label")),
+            (rows.first, rows.last),
+        ):  # fmt: skip
+            assert chosen.evaluate(looks) != other.evaluate(looks), chosen
+
+
 def _settle(page: Page) -> None:
     """Wait until the page has read what it needs and shows it."""
     expect(page.locator("main")).not_to_be_empty()
