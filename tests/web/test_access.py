@@ -106,8 +106,8 @@ def found(browser: Browser, stage: Stage, places: dict[str, str]) -> _Found:
                 if violations := cast("list[str]", page.evaluate(_RUN, rules)):
                     found[theme][name] = violations
             page.emulate_media(color_scheme="light")
-            page.set_viewport_size({"width": 360, "height": 740})
-            if (width := int(page.evaluate("document.documentElement.scrollWidth"))) > 360:
+            page.set_viewport_size({"width": 320, "height": 740})
+            if (width := int(page.evaluate("document.documentElement.scrollWidth"))) > 320:
                 found["too_wide"][name] = width
             if violations := cast("list[str]", page.evaluate(_RUN, {"runOnly": ["scrollable-region-focusable"]})):
                 found["telephone"][name] = violations
@@ -121,9 +121,11 @@ def test_axe_finds_nothing_serious_on_any_page(found: _Found, how: Literal["ligh
 
 def test_every_page_fits_a_telephone(browser: Browser, stage: Stage, found: _Found) -> None:
     assert found["too_wide"] == {}
-    with browser.new_context(base_url=stage.url, viewport={"width": 360, "height": 740}, has_touch=True) as context:
+    with browser.new_context(base_url=stage.url, viewport={"width": 320, "height": 740}, has_touch=True) as context:
         page = context.new_page()
         page.goto("/")
+        start = page.get_by_role("button", name="Start").locator(".mantine-Button-label")
+        assert start.evaluate("(label) => label.scrollWidth <= label.clientWidth")
         page.get_by_role("button", name="Menu").click()
         page.get_by_role("link", name="Settings").click()
         expect(page.get_by_role("heading", name="Settings")).to_be_visible()
@@ -317,6 +319,14 @@ def test_nothing_moves_for_who_wants_it_so(browser: Browser, stage: Stage) -> No
         expect(page.get_by_label("Graph of the plan").get_by_text("running")).to_be_visible()
         poll(lambda: page.evaluate("document.getAnimations().filter((a) => a.playState === 'running').length") == 0)
     stage.gates.open("still-gate")
+
+
+def test_what_becomes_of_a_task_is_announced(page: Page, stage: Stage) -> None:
+    task = stage.submit("Announced", step("a", "announced", skill="wait-for-gate"))
+    page.goto(f"/tasks/{task['id']}")
+    expect(page.get_by_role("status").filter(has_text="executing")).to_be_visible()
+    stage.gates.open("announced")
+    expect(page.get_by_role("status").filter(has_text="completed")).to_be_visible()
 
 
 def test_where_the_system_gives_the_colours_what_is_chosen_is_seen(browser: Browser, stage: Stage) -> None:

@@ -41,7 +41,7 @@ def test_an_answer_is_stopped_and_asked_for_in_other_words(page: Page, stage: St
     page.goto("/chat")
     _say(page, "@Gatekeeper chat-gate")
     log = page.get_by_role("log")
-    expect(log).to_contain_text("Waiting for the gate")
+    expect(log.locator("[aria-live=off]")).to_contain_text("Waiting for the gate")
     log.get_by_role("button", name="Stop").click()
     expect(log).to_contain_text("stopped")
     log.get_by_role("article").first.hover()

@@ -100,14 +100,16 @@ export function TryIt({ agent }: { agent: Agent }): ReactNode {
         </Group>
         {error !== null && <Problem error={error} />}
         {end?.error && <Problem error={new ProblemError(end.error.status, end.error)} />}
-        {end?.state && (
-          <section aria-label="Answer">
-            <h2 className="section-title">Answer, {plain(end.state)}</h2>
-            <Markdown text={end.text ?? ''} />
-          </section>
-        )}
+        <div aria-live="polite">
+          {end?.state && (
+            <section aria-label="Answer">
+              <h2 className="section-title">Answer, {plain(end.state)}</h2>
+              <Markdown text={end.text ?? ''} />
+            </section>
+          )}
+        </div>
       </Stack>
-      <section aria-label="Traffic" aria-live="polite">
+      <section aria-label="Traffic">
         <h2 className="section-title">Traffic</h2>
         {frames.length === 0 ? (
           <p className="dim">Every A2A message appears here as it goes over the wire.</p>

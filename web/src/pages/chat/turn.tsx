@@ -110,14 +110,14 @@ function LiveAnswer({ taskId, onOver }: { taskId: string; onOver: () => void }):
         </div>
       ))}
       {text && (
-        <div className={classes.answer}>
+        <div className={classes.answer} aria-busy={!over}>
           <Markdown text={text} grows={!over} />
         </div>
       )}
       {state.error && <FailureNote failure={state.error} />}
       {stop.error && !over && <Problem error={stop.error} />}
       {!over && (
-        <div className={classes.working}>
+        <div className={classes.working} aria-live="off">
           <StatusIcon status={state.status} />
           <span className="dim truncate" style={{ flex: 1 }}>
             {progressOf(state)}

@@ -152,7 +152,9 @@ function Head({ task, onFork }: { task: Task; onFork: () => void }): ReactNode {
           {plain(task.description)}
         </h1>
         <div className={classes.headMeta}>
-          <Status status={status} />
+          <span role="status">
+            <Status status={status} />
+          </span>
           <span className="dim small">
             <Ago at={task.created_at} />
           </span>
