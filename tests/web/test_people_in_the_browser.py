@@ -37,6 +37,16 @@ def test_a_form_says_what_is_missing_then_the_task_goes_on(page: Page, stage: St
     assert stage.ended({"id": task_id})["status"] == "completed"
 
 
+def test_an_inbox_that_does_not_show_all_says_so(page: Page, stage: Stage) -> None:
+    ids = [_ask(stage, f"Trip {number} of many") for number in range(2)]
+    page.route("**/api/inputs*", lambda route: route.continue_(url=route.request.url.replace("limit=200", "limit=1")))
+    page.goto("/inbox")
+    expect(page.get_by_role("article")).to_have_count(1)
+    expect(page.get_by_text("These are the oldest 1; the others come")).to_be_visible()
+    for task_id in ids:
+        stage.client.post(f"/api/tasks/{task_id}/cancel").raise_for_status()
+
+
 def test_a_question_is_answered_where_it_is_asked(page: Page, stage: Stage) -> None:
     task_id = _ask(stage, "Trip to Bergen")
     page.goto(f"/tasks/{task_id}")

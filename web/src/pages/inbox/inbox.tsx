@@ -31,6 +31,11 @@ export function Inbox(): ReactNode {
           <Card key={question.input_id} question={question} />
         ))}
       </div>
+      {questions.data?.next_cursor && (
+        <p className="dim">
+          These are the oldest {questions.data.items.length}; the others come as these are answered.
+        </p>
+      )}
     </Page>
   );
 }
