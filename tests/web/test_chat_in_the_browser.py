@@ -88,6 +88,19 @@ def test_a_file_goes_along_with_the_task(page: Page, stage: Stage) -> None:
     expect(page.get_by_role("log")).to_contain_text("You said: read this")
 
 
+def test_a_table_keeps_its_type_where_the_system_calls_it_a_spreadsheet(page: Page, stage: Stage) -> None:
+    page.goto("/")
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Attach files").click()
+    table = {"name": "prices.CSV", "mimeType": "application/vnd.ms-excel", "buffer": b"city,price\nOslo,42\n"}
+    chooser.value.set_files(table)
+    page.get_by_label("What is to be done?").fill("Say prices")
+    page.get_by_role("button", name="Start").click()
+    came = page.get_by_role("region", name="Came with the task")
+    came.get_by_role("button", name="prices.CSV").click()
+    expect(came.get_by_role("cell", name="Oslo")).to_be_visible()
+
+
 def test_a_conversation_is_forgotten(page: Page, stage: Stage) -> None:
     session = stage.client.post("/api/sessions", json={"title": "Forget me"}).json()
     page.goto(f"/chat/{session['id']}")

@@ -4,13 +4,15 @@ import type { FileOfTask, NewTask } from '../api/types';
 
 type NewFile = NonNullable<NewTask['files']>[number];
 
-const TYPES: Record<string, string> = {
-  csv: 'text/csv',
-  xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet',
-  md: 'text/markdown',
-  json: 'application/json',
-  txt: 'text/plain',
-};
+/** Types by endings: a browser asks its system for them, which may name the program that opens such a file. */
+const TYPES = new Map([
+  ['csv', 'text/csv'],
+  ['tsv', 'text/tab-separated-values'],
+  ['xlsx', 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet'],
+  ['md', 'text/markdown'],
+  ['json', 'application/json'],
+  ['txt', 'text/plain'],
+]);
 
 export async function toNewFile(file: File): Promise<NewFile> {
   const bytes = new Uint8Array(await file.arrayBuffer());
@@ -19,7 +21,7 @@ export async function toNewFile(file: File): Promise<NewFile> {
   const ending = file.name.split('.').at(-1)?.toLowerCase() ?? '';
   return {
     name: file.name,
-    media_type: file.type || TYPES[ending] || 'application/octet-stream',
+    media_type: TYPES.get(ending) ?? (file.type || 'application/octet-stream'),
     content: btoa(binary),
   };
 }
