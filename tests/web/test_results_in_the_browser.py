@@ -98,6 +98,7 @@ def test_what_models_cost_is_drawn_by_day_and_told_in_numbers(page: Page, stage:
     assert max(heights[:-1]) == 0
     page.get_by_text("In numbers").click()
     expect(page.get_by_label("Cost by day").get_by_role("row")).to_have_count(2)
+    expect(page.get_by_label("Cost by day").get_by_role("columnheader", name="Day (UTC)")).to_be_visible()
     expect(page.get_by_role("region", name="By group").get_by_role("cell", name="test:writer")).to_be_visible()
     page.get_by_text("A year").click()
     expect(page.get_by_role("img", name="Cost of 365 days").locator("div:empty")).to_have_count(53)

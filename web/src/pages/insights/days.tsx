@@ -42,7 +42,7 @@ export function Days({ items, days }: { items: readonly Spending[]; days: number
       <details className={classes.numbers}>
         <summary>In numbers</summary>
         <Records
-          columns={['Day', what]}
+          columns={['Day (UTC)', what]}
           rows={used.map((column) => [daysOf(column), show(column.value)])}
           total={used.length}
           name={`${what} by day`}
