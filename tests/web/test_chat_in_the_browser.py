@@ -92,8 +92,9 @@ def test_a_table_keeps_its_type_where_the_system_calls_it_a_spreadsheet(page: Pa
     page.goto("/")
     with page.expect_file_chooser() as chooser:
         page.get_by_role("button", name="Attach files").click()
-    table = {"name": "prices.CSV", "mimeType": "application/vnd.ms-excel", "buffer": b"city,price\nOslo,42\n"}
-    chooser.value.set_files(table)
+    chooser.value.set_files(
+        {"name": "prices.CSV", "mimeType": "application/vnd.ms-excel", "buffer": b"city,price\nOslo,42\n"}
+    )
     page.get_by_label("What is to be done?").fill("Say prices")
     page.get_by_role("button", name="Start").click()
     came = page.get_by_role("region", name="Came with the task")
