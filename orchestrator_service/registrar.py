@@ -117,7 +117,18 @@ class Registrar:
         await self._store(caller, found, address.endpoint, NewAgent(), agent_id)
 
     async def give(self, caller: Caller, agent_id: str, secrets: NewSecrets) -> None:
-        """Replace what the agent is shown, and look at it again with that. Raises: as `register`, and NotFoundError."""
+        """Replace what the agent is shown, and look at it again with that.
+
+        What was given is taken back whatever comes of that look. Raises: as `register`, and NotFoundError.
+        """
+        if secrets.headers or secrets.credentials:
+            await self._give(caller, agent_id, secrets)
+            return
+        await self._database.write(registry.forget_credentials, caller, agent_id)
+        with suppress(FederationError):  # it may need them, or not be there
+            await self._give(caller, agent_id, secrets)
+
+    async def _give(self, caller: Caller, agent_id: str, secrets: NewSecrets) -> None:
         known = await self._database.read(registry.find, caller, agent_id)
         address = await self._address(agent_id)
         if address.card_url is not None:

@@ -164,6 +164,13 @@ def change(connection: Connection, caller: Caller, agent_id: str, changes: Chang
         discovery.index(connection, agent_id, changes.name, parse_card(row.card))
 
 
+def forget_credentials(connection: Connection, caller: Caller, agent_id: str) -> None:
+    """Forget what the agent is shown. Raises: NotFoundError."""
+    query = update(Agent).where(visible_to(caller), Agent.id == agent_id).values(credentials=None, updated_at=now())
+    if connection.execute(query).rowcount == 0:
+        raise NotFoundError(f"There is no agent {agent_id!r}.")
+
+
 def remove(connection: Connection, caller: Caller, agent_id: str) -> None:
     """Forget an agent. Raises: NotFoundError."""
     find(connection, caller, agent_id)

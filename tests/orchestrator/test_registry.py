@@ -15,6 +15,7 @@ from shared.errors import UnavailableError
 from tests.orchestrator.fickle import Fickle
 from tests.support.echo import echo
 from tests.support.federation import (
+    Federation,
     TestAgent,
     federation,
     free_port,
@@ -263,6 +264,42 @@ async def test_credentials_are_sent_to_the_agent_and_never_shown(tmp_path: Path)
         assert "very-secret" not in str(agent) + str(task)
         database = (tmp_path / "orchestrator" / "orchestrator.db").read_bytes()
         assert b"very-secret" not in database
+
+
+async def test_credentials_are_taken_back_though_the_card_needs_them_or_nobody_answers(tmp_path: Path) -> None:
+    port = free_port()
+    shown: list[str | None] = []
+
+    async def answer(request: Request) -> Response:
+        if request.method == "POST":
+            task: JsonObject = {"id": "t1", "contextId": "c1", "status": {"state": "TASK_STATE_COMPLETED"}}
+            return JSONResponse({"jsonrpc": "2.0", "id": (await request.json())["id"], "result": {"task": task}})
+        shown.append(request.headers.get("x-api-key"))
+        return JSONResponse(_card(port)) if shown[-1] else Response(status_code=401)
+
+    app = Starlette(routes=[Route("/{path:path}", answer, methods=["GET", "POST"])])
+    async with federation(tmp_path) as running:
+        async with serve(app, port=port) as url:
+            agent = await running.post("/api/agents", {"endpoint": url, "headers": {"X-Api-Key": "secret"}}, 201)
+            await _change(running, agent, {"headers": {}})
+            shown.clear()
+            await running.client.post(f"/api/agents/{agent['id']}/health")
+            assert shown == [None]
+            await _change(running, agent, {"headers": {"X-Api-Key": "secret"}})
+        changed = await _change(running, agent, {"headers": {}})
+        async with serve(app, port=port):
+            shown.clear()
+            await running.client.post(f"/api/agents/{agent['id']}/health")
+            assert shown == [None]
+        assert changed["skills"] == agent["skills"]
+        refused = await running.client.patch(f"/api/agents/{agent['id']}", json={"headers": {"X-Api-Key": "x"}})
+        assert refused.status_code == 502
+
+
+async def _change(running: Federation, agent: JsonObject, body: JsonObject) -> JsonObject:
+    answer = await running.client.patch(f"/api/agents/{agent['id']}", json=body)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
 
 
 def _card(port: int) -> JsonObject:
