@@ -1,4 +1,4 @@
-// Made by `make types`; do not edit. OpenAPI document: sha256 63ee6d71940111efa23dfd42b343c6d2e7df3c7f52b60626e4a9a90af8ef449c
+// Made by `make types`; do not edit. OpenAPI document: sha256 752bb10a821a62703570234eee39db6346f278c14e9ab43963ddbf8dd96c30fe
 
 export interface paths {
     "/api/agents": {
@@ -394,7 +394,7 @@ export interface paths {
         };
         /**
          * Playwright's trace viewer
-         * @description Answer a file of the viewer: `index.html?trace=ADDRESS` shows the trace at that address.
+         * @description Answer a file of the viewer: `index.html?trace=ADDRESS` shows the trace of a session, and nothing else.
          */
         get: operations["trace_viewer_api_browser_trace_viewer__path__get"];
         put?: never;
@@ -4423,7 +4423,10 @@ export interface operations {
     };
     trace_viewer_api_browser_trace_viewer__path__get: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Address of a session's trace. */
+                trace?: string[] | null;
+            };
             header?: never;
             path: {
                 path: string;
