@@ -109,6 +109,12 @@ def offers(connection: Connection, caller: Caller, *, with_away: bool = False) -
     return _offers(connection, caller, None, with_away=with_away)
 
 
+def is_offered(connection: Connection, caller: Caller, skill_id: str) -> bool:
+    """Tell whether an agent that may be chosen now has the skill."""
+    found = _ONE.where(Agent.tenant_id == caller.tenant_id, AgentSkill.skill_id == skill_id)
+    return connection.execute(found.where(Agent.status.in_(_may_be_chosen(with_away=False)))).first() is not None
+
+
 def rank(
     connection: Connection,
     caller: Caller,
@@ -341,6 +347,7 @@ _NEAR: Final = (
     .order_by(AgentSkill.id)
     .limit(bindparam("limit"))
 )
+_ONE: Final = select(AgentSkill.id).join(Agent, Agent.id == AgentSkill.agent_id).limit(1)
 _ALL: Final = prepared(_OFFERS.where(Agent.tenant_id == bindparam("of_tenant")))
 # No word of the tenant here: the database would begin with all of its agents instead of with the few rows.
 _SOME: Final = _OFFERS.where(AgentSkill.id.in_(bindparam("of_rows", expanding=True)))

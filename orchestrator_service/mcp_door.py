@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 from orchestrator_service.api.parts import Parts, opened
 from shared import service
 from shared.background import background
-from shared.errors import FederationError
+from shared.errors import FederationError, UnavailableError
 
 if TYPE_CHECKING:
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
@@ -49,6 +49,8 @@ class McpDoor:
         """Answer one request."""
         try:
             await opened(HTTPConnection(scope))
+            if self._stopped.is_set():
+                raise UnavailableError("The orchestrator is stopping; try again in a moment.")
         except FederationError as error:
             await service.problem(error)(scope, receive, send)
             return

@@ -108,11 +108,9 @@ class McpTools:
             [goal] = _texts(given, "task")
             new = tasks.NewTask(goal)
         else:
-            offers = (await self._skills()).get(name)
-            if offers is None:
-                raise NotFoundError(f"There is no tool {name[:100]!r}; tools/list says what there is.")
+            skill = await self._skill_of(name)
             [goal] = _texts(given, "instruction")
-            step = PlanStep(id="s1", skill=offers[0].skill_id, instruction=literal(goal))
+            step = PlanStep(id="s1", skill=skill, instruction=literal(goal))
             new = tasks.NewTask(goal, plan=Plan(steps=[step]))
         submitted = await self._parts.intake.submit(LOCAL, new)
         return await self._follow(context, submitted.task_id, 0)
@@ -179,6 +177,14 @@ class McpTools:
         ]
         told: dict[str, JsonValue] = {"task_id": task_id, "outputs": result.get("outputs", [])}
         return CallToolResult(content=content, structured_content=told, is_error=has_failed)
+
+    async def _skill_of(self, name: str) -> str:
+        """Return the skill that a tool stands for. Raises: NotFoundError."""
+        if await self._parts.database.read(discovery.is_offered, LOCAL, name):
+            return name
+        if (offers := (await self._skills()).get(name)) is None:
+            raise NotFoundError(f"There is no tool {name[:100]!r}; tools/list says what there is.")
+        return offers[0].skill_id
 
     async def _skills(self) -> dict[str, list[Offer]]:
         """Return the skills that may be chosen now, by the names of their tools, with those who offer each."""
