@@ -69,6 +69,10 @@ class Killable:
             self._process.terminate()
             await asyncio.wait_for(self._process.wait(), 30)
 
+    async def tasks(self) -> JsonObject:
+        """Return the first page of its tasks."""
+        return (await self.client.get("/api/tasks")).json()
+
     async def _look(self) -> JsonObject:
         assert self._process is not None
         try:

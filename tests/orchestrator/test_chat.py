@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import httpx
 import openai
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage
@@ -17,6 +16,7 @@ from pydantic import SecretStr
 
 from shared.agent import AgentRequest, Answer, Delta, File, JsonObject, Produced, Update, Usage
 from shared.remote_parts import objects
+from tests.orchestrator.fleet import Holding
 from tests.orchestrator.killable import killable
 from tests.orchestrator.test_people import FORM, Asking
 from tests.support.echo import ECHO
@@ -215,64 +215,41 @@ async def test_files_go_to_the_agent_and_come_back_as_links(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("stream", [False, True])
 async def test_who_hangs_up_cancels_the_task(tmp_path: Path, *, stream: bool) -> None:
-    has_begun = asyncio.Event()
-
-    async def work(_request: AgentRequest) -> AsyncGenerator[Update]:
-        has_begun.set()
-        await asyncio.Event().wait()
-        yield Answer("never", "")
-
-    async with federation(tmp_path, TestAgent("Busy", work, ("work",))) as running, client_of(running) as client:
-
-        async def ask() -> None:
-            if stream:
-                async for _ in await client.chat.completions.create(
-                    model="agent/Busy", messages=says("Work"), stream=True
-                ):
-                    pass
-            else:
-                await client.chat.completions.create(model="agent/Busy", messages=says("Work"))
-
-        asking = asyncio.create_task(ask())
-        async with asyncio.timeout(20):
-            await has_begun.wait()
+    holding = Holding()
+    async with federation(tmp_path, holding.served()) as running:
+        body = {"model": "agent/Holding", "messages": says("held"), "stream": stream}
+        asking = asyncio.create_task(running.client.post("/v1/chat/completions", json=body))
+        await holding.has("held")
         asking.cancel()
         [task] = objects((await running.get("/api/tasks"))["items"])
         ended = await running.task_when(task, lambda found: found["completed_at"] is not None)
     assert ended["status"] == "canceled"
 
 
-async def test_a_stop_of_the_service_cancels_nothing(tmp_path: Path) -> None:
-    may_end = asyncio.Event()
-
-    async def work(request: AgentRequest) -> AsyncGenerator[Update]:
-        await may_end.wait()
-        yield Answer("work", request.text)
-
+async def test_a_stop_of_the_service_cancels_no_chat(tmp_path: Path) -> None:
+    holding = Holding()
     async with (
-        serve_agent(tmp_path, TestAgent("Busy", work, ("work",))) as endpoint,
+        serve_agent(tmp_path, holding.served()) as endpoint,
         killable(tmp_path, DRAIN_TIMEOUT_S="0.1") as running,
     ):
         await running.start()
         assert (await running.client.post("/api/agents", json={"endpoint": endpoint})).status_code == 201
-
-        async def listed() -> JsonObject:
-            return (await running.client.get("/api/tasks")).json()
-
-        body = {"model": "agent/Busy", "messages": says("Work")}
         asking = [
-            asyncio.create_task(running.client.post("/v1/chat/completions", json={**body, "stream": stream}))
+            asyncio.create_task(
+                running.client.post(
+                    "/v1/chat/completions",
+                    json={"model": "agent/Holding", "messages": says(f"held {stream}"), "stream": stream},
+                )
+            )
             for stream in (False, True)
         ]
-        await until(listed, lambda found: str(found).count("'executing'") == 2)
+        await holding.has("held False", "held True")
         await running.terminate()
-        whole, streamed = await asyncio.gather(*asking, return_exceptions=True)
-        may_end.set()
+        whole, streamed = await asyncio.gather(*asking)
         await running.start()
-        await until(listed, lambda found: str(found).count("'status': 'completed', 'plan'") == 2)
-    assert isinstance(whole, httpx.Response)
+        holding.let_go("held False", "held True")
+        await until(running.tasks, lambda found: names(found["items"], "status") == ["completed"] * 2)
     assert (whole.status_code, whole.json()["title"]) == (503, "Not available now")
-    assert isinstance(streamed, httpx.Response)
     assert "[DONE]" not in streamed.text
 
 

@@ -10,12 +10,13 @@ import pytest
 from mcp import Client
 from mcp.types import CallToolResult, ResourceLink, TextContent
 
-from shared.agent import AgentRequest, Answer, File, JsonObject, Produced, Progress, Update
+from shared.agent import AgentRequest, Answer, File, Produced, Update
 from shared.remote_parts import objects
+from tests.orchestrator.fleet import Holding
 from tests.orchestrator.killable import killable
 from tests.orchestrator.test_people import FORM, Asking
 from tests.support.echo import ECHO
-from tests.support.federation import Federation, TestAgent, federation, serve_agent, until
+from tests.support.federation import Federation, TestAgent, federation, names, serve_agent, until
 
 
 @asynccontextmanager
@@ -118,51 +119,33 @@ async def test_what_cannot_be_done_is_said(tmp_path: Path, tool: str, given: dic
 
 
 async def test_who_cancels_a_call_cancels_the_task(tmp_path: Path) -> None:
-    has_begun = asyncio.Event()
-
-    async def work(_request: AgentRequest) -> AsyncGenerator[Update]:
-        has_begun.set()
-        await asyncio.Event().wait()
-        yield Progress("never")
-
-    async with (
-        federation(tmp_path, TestAgent("Busy", work, ("work",))) as running,
-        client_of(running) as client,
-    ):
-        calling = asyncio.create_task(client.call_tool("work", {"instruction": "Work"}))
-        async with asyncio.timeout(20):
-            await has_begun.wait()
+    holding = Holding()
+    async with federation(tmp_path, holding.served()) as running, client_of(running) as client:
+        calling = asyncio.create_task(client.call_tool("work", {"instruction": "held"}))
+        await holding.has("held")
         calling.cancel()
         [task] = objects((await running.get("/api/tasks"))["items"])
         ended = await running.task_when(task, lambda found: found["completed_at"] is not None)
     assert ended["status"] == "canceled"
 
 
-async def test_a_stop_of_the_service_cancels_nothing(tmp_path: Path) -> None:
-    may_end = asyncio.Event()
-
-    async def work(request: AgentRequest) -> AsyncGenerator[Update]:
-        await may_end.wait()
-        yield Answer("work", request.text)
-
+async def test_a_stop_of_the_service_cancels_no_call(tmp_path: Path) -> None:
+    holding = Holding()
     async with (
-        serve_agent(tmp_path, TestAgent("Busy", work, ("work",))) as endpoint,
+        serve_agent(tmp_path, holding.served()) as endpoint,
         killable(tmp_path, DRAIN_TIMEOUT_S="0.1") as running,
     ):
         await running.start()
         assert (await running.client.post("/api/agents", json={"endpoint": endpoint})).status_code == 201
 
-        async def listed() -> JsonObject:
-            return (await running.client.get("/api/tasks")).json()
-
         async def call() -> None:
             async with Client(f"http://127.0.0.1:{running.port}/mcp") as client:
-                await client.call_tool("work", {"instruction": "Work"})
+                await client.call_tool("work", {"instruction": "held"})
 
         calling = asyncio.create_task(call())
-        await until(listed, lambda found: "'executing'" in str(found))
+        await holding.has("held")
         await running.terminate()
         await asyncio.gather(calling, return_exceptions=True)
-        may_end.set()
         await running.start()
-        await until(listed, lambda found: "'status': 'completed', 'plan'" in str(found))
+        holding.let_go("held")
+        await until(running.tasks, lambda found: names(found["items"], "status") == ["completed"])
