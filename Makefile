@@ -16,7 +16,7 @@ PYTHON := $(shell for python in python3 python3.13 python3.12 python3.11 python3
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$python"; break; }; done)
 endif
 
-TEST_ARGS ?= -n 3 --dist worksteal
+TEST_ARGS ?= -n 4 --dist worksteal
 
 help: ## Say what can be made
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
