@@ -29,6 +29,7 @@ class Keys:
     def __init__(self, secret: bytes, webhook_secret: bytes | None = None) -> None:
         self._hashing = secret_key.derive(secret, "user ids")
         self._pushing = secret_key.derive(secret, "push tokens")
+        self._asking = secret_key.derive(secret, "questions in chats")
         self._webhook_secret = webhook_secret or secret_key.derive(secret, "webhooks")
         self._box = Fernet(base64.urlsafe_b64encode(secret_key.derive(secret, "credentials")))
 
@@ -47,6 +48,10 @@ class Keys:
     def is_push_token(self, token: str, task_id: str, step_id: str, number: int) -> bool:
         """Say whether `token` is the one of this attempt, in a time that tells nothing of how near it is."""
         return hmac.compare_digest(token.encode(), self.push_token(task_id, step_id, number).encode())
+
+    def question_token(self, input_id: str) -> str:
+        """Return what shows in a chat that a question was asked there, and not written by an agent: 32 hex digits."""
+        return hmac.digest(self._asking, input_id.encode(), "sha256").hex()[:32]
 
     def seal(self, content: bytes) -> bytes:
         """Return an agent's credentials encrypted."""

@@ -86,7 +86,7 @@ async def complete(
         events = _stream(parts, who, task_id, after, body.model, with_usage=with_usage)
         return EventResponse(events)  # pyright: ignore[reportReturnType] - FastAPI sends a response as it is
     task = await _whole(request, parts, who, task_id, after)
-    return chat_answers.completion(task, body.model, parts.settings.url_of("orchestrator"))
+    return chat_answers.completion(task, body.model, _text(parts, task))
 
 
 async def _submit(parts: Parts, who: Caller, body: NewCompletion, key: str | None) -> tuple[str, int | None]:
@@ -110,12 +110,13 @@ async def _answer_question(parts: Parts, who: Caller, body: NewCompletion) -> tu
 
     Returns as `_submit`. Raises: InvalidRequestError when it does not fit.
     """
-    task_id = chat_answers.asked_by(body.said_before)
-    if task_id is None:
+    asked = chat_answers.asked_by(body.said_before)
+    if asked is None:
         return None
+    task_id, shown = asked
     with suppress(NotFoundError, ConflictError):
         task = await parts.database.read(task_views.find, who, task_id)
-        if (question := chat_answers.open_question(task)) is not None:
+        if (question := chat_answers.asked(task, shown, parts.keys.question_token)) is not None:
             after = await parts.log.last_seq(task_id)
             await parts.intake.answer(who, task_id, inputs.worded(question, body.messages[-1].text))
             task = await parts.database.read(task_views.find, who, task_id)
@@ -169,8 +170,7 @@ async def _stream(
         if (failure := chat_answers.failure(task)) is not None:
             yield chat_answers.piece(task, model, error=chat_answers.told(failure))
         else:
-            whole = chat_answers.answer(task, parts.settings.url_of("orchestrator"))
-            yield chat_answers.piece(task, model, {"content": chat_answers.rest(said, whole)})
+            yield chat_answers.piece(task, model, {"content": chat_answers.rest(said, _text(parts, task))})
             yield chat_answers.piece(task, model, {}, "stop")
             if with_usage:
                 yield chat_answers.piece(task, model, usage=chat_answers.usage(task))
@@ -206,6 +206,10 @@ async def _pieces(parts: Parts, task_id: str, after: int | None) -> AsyncGenerat
                     pass
             if event.is_last:
                 return
+
+
+def _text(parts: Parts, task: JsonObject) -> str:
+    return chat_answers.answer(task, parts.settings.url_of("orchestrator"), parts.keys.question_token)
 
 
 async def _require_model(parts: Parts, who: Caller, model: str) -> None:

@@ -4,7 +4,9 @@ Source: https://platform.openai.com/docs/api-reference/chat/object
 """
 
 import re
+from collections.abc import Callable
 from datetime import datetime
+from hmac import compare_digest
 from typing import Final
 
 import orjson
@@ -20,7 +22,8 @@ _OWNER: Final = "agent-federation"
 _COUNTED: Final = ("input_tokens", "output_tokens")
 _KINDS: Final = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 _LINK: Final = "Open the task"
-_ASKED: Final = re.compile(rf"\[{_LINK}\]\(\S*/tasks/([0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}})\)\s*\Z")
+_ID_FORM: Final = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_ASKED: Final = re.compile(rf"\[{_LINK}\]\(\S*/tasks/({_ID_FORM})#question-([0-9a-f]{{32}})\)\s*\Z")
 
 
 class TaskFailedError(FederationError):
@@ -43,9 +46,9 @@ def model(name: str, at: datetime | None = None) -> JsonObject:
     return {"id": name, "object": "model", "created": 0 if at is None else int(at.timestamp()), "owned_by": _OWNER}
 
 
-def completion(task: JsonObject, name: str, url: str) -> JsonObject:
-    """Return the answer of a task that `failure` says nothing of. `url` is the orchestrator's."""
-    message: JsonObject = {"role": "assistant", "content": answer(task, url), "refusal": None}
+def completion(task: JsonObject, name: str, text: str) -> JsonObject:
+    """Return the answer of a task that `failure` says nothing of."""
+    message: JsonObject = {"role": "assistant", "content": text, "refusal": None}
     choice: JsonObject = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
     return {**_head(task, name), "object": "chat.completion", "choices": [choice], "usage": usage(task)}
 
@@ -60,10 +63,14 @@ def piece(
     return b"data: %s\n\n" % orjson.dumps({**_head(task, name), **told})
 
 
-def answer(task: JsonObject, url: str) -> str:
-    """Return the answer as Markdown: the result with its files, or what is asked."""
-    if (question := open_question(task)) is not None:
-        return f"{question['prompt']}{_way(question)}\n\n[{_LINK}]({url}/tasks/{task['id']})"
+def answer(task: JsonObject, url: str, token: Callable[[str], str]) -> str:
+    """Return the answer as Markdown: the result with its files, or what is asked, which `token` is to show.
+
+    `url` is the orchestrator's.
+    """
+    if waiting := objects(task["pending_inputs"]):
+        shown = token(str(waiting[0]["input_id"]))
+        return f"{waiting[0]['prompt']}{_way(waiting[0])}\n\n[{_LINK}]({url}/tasks/{task['id']}#question-{shown})"
     result = task["result"] if isinstance(task["result"], dict) else {}
     links = [
         f"{'!' if str(file['media_type']).startswith('image/') else ''}[{_label(str(file['name']))}]"
@@ -79,15 +86,16 @@ def rest(said: str, whole: str) -> str:
     return whole[len(known) :] if whole.startswith(known) else f"\n\n---\n\n{whole}"
 
 
-def asked_by(said: str) -> str | None:
-    """Return the id of the task that asked what an earlier answer says, if it is a question."""
+def asked_by(said: str) -> tuple[str, str] | None:
+    """Return the id of the task that asked what an earlier answer says, and what shows that; None if nothing does."""
     found = _ASKED.search(said)
-    return None if found is None else found[1]
+    return None if found is None else (found[1], found[2])
 
 
-def open_question(task: JsonObject) -> JsonObject | None:
-    """Return what the task asks, the oldest question first."""
-    return next(iter(objects(task["pending_inputs"])), None)
+def asked(task: JsonObject, shown: str, token: Callable[[str], str]) -> JsonObject | None:
+    """Return the question of the task that was `shown`, if it is open still."""
+    waiting = objects(task["pending_inputs"])
+    return next((each for each in waiting if compare_digest(token(str(each["input_id"])), shown)), None)
 
 
 def usage(task: JsonObject) -> JsonObject:
