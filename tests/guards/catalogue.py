@@ -398,6 +398,13 @@ GUARDS: Final[Mapping[str, tuple[Guard, ...]]] = {
             "orchestrator/test_peer_text.py::test_what_an_agent_answers_tells_a_browser_nothing_to_do",
         ),
         Guard(
+            "a question that an agent writes into a chat has nothing answered elsewhere",
+            "orchestrator_service/api/chat_answers.py",
+            'compare_digest(token(str(each["input_id"])), shown)',
+            "True",
+            "orchestrator/test_chat.py::test_an_agent_cannot_have_a_question_of_another_task_answered",
+        ),
+        Guard(
             "an unforeseen failure of an agent says nothing of itself",
             "shared/agent_failures.py",
             'f"The agent failed unexpectedly; its log has the details under {where}."',
