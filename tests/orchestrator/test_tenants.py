@@ -52,6 +52,8 @@ async def test_what_is_another_tenants_is_as_if_it_were_not_there(tmp_path: Path
             assert answered.status_code == 404, f"{method} {path}: {answered.text}"
         for name in LISTS:
             assert (await running.get(f"/api/{name}"))["items"] == [], name
+        assert (await running.client.get("/v1/models/agent/Agent")).status_code == 404
+        assert [model["id"] for model in (await running.client.get("/v1/models")).json()["data"]] == ["federation"]
         await running.client.delete("/api/learned-plans")
         for field, name in (("session_id", "session_id"), ("agent", "agent_id")):
             refused = await running.client.post("/api/tasks", json={"description": "draw", field: known[name]})
@@ -61,6 +63,7 @@ async def test_what_is_another_tenants_is_as_if_it_were_not_there(tmp_path: Path
         for method, path, _ in calls:
             if method == "get":
                 assert (await running.client.get(path, headers={"Accept": "application/json"})).status_code == 200, path
+        assert (await running.client.get("/v1/models/agent/Agent")).status_code == 200
         assert (await running.get(f"/api/tasks/{known['waiting']}"))["status"] == "input_required"
 
 
