@@ -69,6 +69,10 @@ class Killable:
             self._process.terminate()
             await asyncio.wait_for(self._process.wait(), 30)
 
+    async def register(self, endpoint: str) -> None:
+        """Register the agent that is served there."""
+        (await self.client.post("/api/agents", json={"endpoint": endpoint})).raise_for_status()
+
     async def tasks(self) -> JsonObject:
         """Return the first page of its tasks."""
         return (await self.client.get("/api/tasks")).json()

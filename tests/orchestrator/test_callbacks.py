@@ -274,7 +274,7 @@ async def test_a_webhook_survives_a_kill_before_and_after_it_is_sent(tmp_path: P
         killable(tmp_path, WEBHOOK_SECRET=SETTING) as running,
     ):
         await running.start(f"{failpoint}:kill")
-        (await running.client.post("/api/agents", json={"endpoint": endpoint})).raise_for_status()
+        await running.register(endpoint)
         plan = {"steps": [step("a", skill="act")]}
         body = {"description": "x", "plan": plan, "callback_url": f"{receiver.url}/hook"}
         (await running.client.post("/api/tasks", json=body)).raise_for_status()

@@ -136,7 +136,7 @@ async def test_a_stop_of_the_service_cancels_no_call(tmp_path: Path) -> None:
         killable(tmp_path, DRAIN_TIMEOUT_S="0.1") as running,
     ):
         await running.start()
-        assert (await running.client.post("/api/agents", json={"endpoint": endpoint})).status_code == 201
+        await running.register(endpoint)
 
         async def call() -> None:
             async with Client(f"http://127.0.0.1:{running.port}/mcp") as client:

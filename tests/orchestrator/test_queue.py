@@ -160,7 +160,7 @@ async def test_of_very_many_tasks_at_once_each_is_accepted_or_refused_and_the_ac
         killable(tmp_path, database_url, MAX_QUEUED_TASKS=str(MAY_WAIT), LOG_LEVEL="warning") as process,
     ):
         await process.start()
-        (await process.client.post("/api/agents", json={"endpoint": endpoint})).raise_for_status()
+        await process.register(endpoint)
         accepted = await burst(str(process.client.base_url))
         assert MAY_WAIT <= len(accepted) < BURST
         agent.let_go(*(f"held {number}" for number in accepted))

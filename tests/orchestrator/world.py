@@ -71,7 +71,7 @@ def open_world(folder: Path, database_url: str | None) -> Generator[World]:
             endpoint = await stack.enter_async_context(serve_agent(folder, agent))
             stack.push_async_callback(process.stop)
             await process.start()
-            (await process.client.post("/api/agents", json={"endpoint": endpoint})).raise_for_status()
+            await process.register(endpoint)
 
         try:
             opened.run(begin())
